@@ -1,0 +1,42 @@
+# Two commands matter to a newcomer: `make run` and `make test`.
+PYTHON ?= python3.11
+ifeq (, $(shell command -v $(PYTHON) 2>/dev/null))
+PYTHON := python3
+endif
+BIN := .venv/bin
+export ORT_DISABLE_TELEMETRY = 1
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: run test check lint bench samples readme
+
+.venv: .venv/ready
+
+.venv/ready: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --compile -r requirements.txt
+	touch .venv/ready
+
+.venv/ready-dev: .venv/ready requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --compile -r requirements-dev.txt
+	touch .venv/ready-dev
+
+run: .venv/ready
+	$(BIN)/python app.py
+
+test: .venv/ready-dev
+	sh tests/browser/chromium.sh
+	$(BIN)/python -m pytest
+
+lint: .venv/ready-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test
+
+samples: .venv/ready
+	$(BIN)/python -m sample_models.build
+
+readme: .venv/ready
+	$(BIN)/python -m tests.readme

@@ -1,0 +1,71 @@
+"""The server: the pages and Portolan's own routes on one port. Run it with ``python app.py`` or ``streamlit run app.py``."""
+
+import gc
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import anyio.to_thread
+from streamlit.starlette import App
+
+from core import routes, workspace
+from core.domain.errors import PortolanError
+
+
+def prepare() -> None:
+    """Open the workspace, wait for the jail's self-test, and load meanwhile what charts and tables need.
+
+    Model libraries never enter this process. Raises PortolanError when the folder cannot be opened.
+    """
+    opened = workspace.current()
+    import altair  # noqa: F401
+    import pandas  # noqa: F401
+
+    opened.sandbox.isolation  # noqa: B018
+
+
+@asynccontextmanager
+async def lifespan(app: App) -> AsyncIterator[None]:
+    """Be ready before the first request, and close the workspace after the last."""
+    await anyio.to_thread.run_sync(prepare)
+    # What is loaded by now never becomes garbage, so that no later collection needs to walk it.
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        await anyio.to_thread.run_sync(workspace.close_current)
+
+
+app = App(
+    Path(__file__).parent / "pages" / "frame.py",
+    routes=routes.ROUTES,
+    middleware=routes.MIDDLEWARE,
+    exception_handlers=routes.HANDLERS,
+    lifespan=lifespan,
+)
+
+
+def main() -> None:
+    """Serve on loopback, port 8501, unless ``PORTOLAN_ADDRESS`` or ``PORTOLAN_PORT`` say otherwise.
+
+    Streamlit reads its own environment variables under ``streamlit run`` only.
+    """
+    chosen: dict[str, str | int] = {}
+    if address := os.environ.get("PORTOLAN_ADDRESS"):
+        chosen["server.address"] = address
+    if port := os.environ.get("PORTOLAN_PORT"):
+        chosen["server.port"] = int(port)
+    try:
+        prepare()  # before Streamlit announces the address, which it does before the lifespan begins
+    except PortolanError as error:
+        sys.exit(f"{error.message} {error.next_step}")
+    app.run(config=chosen)
+
+
+if __name__ == "__main__":
+    main()

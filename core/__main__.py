@@ -1,0 +1,257 @@
+"""The verbs on the command line: ``python -m core VERB``; exit 0 proven, 1 refused or not equal, 2 wrong use, 3 not proven."""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from core import convert, evaluate, ingest
+from core.blobs import Blob, Blobs
+from core.converters import CONVERTERS
+from core.domain.errors import Crashed, PortolanError, Refused
+from core.domain.report import Verdict
+from core.domain.shelf import Shelf
+from core.formats import FORMATS
+from core.runtimes import RUNTIMES
+from core.sandbox import Sandbox
+from core.tools import Tools
+
+SHELVES: dict[str, Shelf[Any]] = {"formats": FORMATS, "converters": CONVERTERS, "runtimes": RUNTIMES}
+EXITS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.NOT_PROVEN: 3}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except PortolanError as error:
+        return fail(args, error)
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        return fail(args, Refused(f"{error.strerror or error}: {error.filename or ''}".strip(": "), "Check the path."))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Declare the commands of DESIGN section 6."""
+    top = argparse.ArgumentParser(prog="python -m core", description="Portolan on the command line.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    inspect = command(commands, "inspect", run_inspect, "say what is in a model file")
+    inspect.add_argument("file", type=Path)
+    turn = command(commands, "convert", run_convert, "convert a model and prove the result")
+    turn.add_argument("file", type=Path)
+    turn.add_argument("--to", required=True, metavar="FORMAT")
+    turn.add_argument("--option", action="append", default=[], metavar="K=V")
+    turn.add_argument("-o", "--out", type=Path, required=True)
+    turn.add_argument("--bundle", type=Path, help="also write the zip with the evidence")
+    measure = command(commands, "evaluate", run_evaluate, "measure a model on labelled data")
+    measure.add_argument("file", type=Path)
+    measure.add_argument("--against", type=Path, metavar="PARENT")
+    for sub in (turn, measure):
+        sub.add_argument("--data", type=Path, required=sub is measure)
+        sub.add_argument("--label", help="name of the label column")
+        sub.add_argument("--consent", action="store_true", help="load a pickle, in the sandbox")
+    for name in SHELVES:
+        listing = command(commands, name, run_listing, f"list the {name}")
+        listing.set_defaults(shelf=name)
+    return top
+
+
+def command(commands: Any, name: str, run: Any, help: str) -> argparse.ArgumentParser:
+    """Add one command with the option that all share."""
+    sub: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
+    sub.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    sub.set_defaults(run=run)
+    return sub
+
+
+def run_inspect(args: argparse.Namespace) -> int:
+    """Print the summary of a file."""
+    with bench() as tools:
+        blob = tools.blobs.put(existing(args.file))
+        result = inspected(tools, blob, args.file.name)
+    summary = {**result["summary"], "size": blob.size, "sha256": blob.sha256}
+    show(args, summary, lambda: print_summary(result["title"], summary))
+    return 0
+
+
+def run_convert(args: argparse.Namespace) -> int:
+    """Convert, prove, and write the artifact unless the proof failed."""
+    with bench() as tools:
+        request = {**model_args(tools, args.file), "target": FORMATS[args.to].id, "options": pairs(args.option)}
+        result = convert.run(tools, {**request, "data": data_args(tools, args), "consent": args.consent})
+        verdict = Verdict(result["parity"]["verdict"])
+        if verdict is Verdict.FAIL:
+            raise not_equal(result["parity"])
+        save(tools, result["artifact"]["sha256"], args.out)
+        if args.bundle:
+            save(tools, result["bundle"]["sha256"], args.bundle)
+    show(args, result, lambda: print_conversion(result, args.out))
+    return EXITS[verdict]
+
+
+def run_evaluate(args: argparse.Namespace) -> int:
+    """Print the quality of a model, and the comparison with its parent."""
+    with bench() as tools:
+        against = model_args(tools, args.against) if args.against else None
+        request = {**model_args(tools, args.file), "data": data_args(tools, args), "against": against}
+        result = evaluate.run(tools, {**request, "consent": args.consent})
+    show(args, result, lambda: print_evaluation(result))
+    return EXITS[Verdict(result["against"]["parity"]["verdict"])] if result["against"] else 0
+
+
+def run_listing(args: argparse.Namespace) -> int:
+    """Print what a shelf holds, with availability and reason."""
+    rows = [entry.to_json() for entry in SHELVES[args.shelf]]
+    show(
+        args,
+        {args.shelf: rows},
+        lambda: [print(f"{r['id']:<24} {r['reason'] or 'available':<12} {r['sentence']}") for r in rows],
+    )
+    return 0
+
+
+@contextmanager
+def bench() -> Iterator[Tools]:
+    """Open blobs and a sandbox in a temporary folder, and leave nothing behind."""
+    home = Path(tempfile.mkdtemp(prefix="portolan-"))
+    sandbox = Sandbox(home / "scratch")
+    try:
+        yield Tools(Blobs(home / "blobs"), sandbox, tell, threading.Event())
+    finally:
+        sandbox.close()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def tell(fraction: float | None, text: str) -> None:
+    """Write progress to stderr."""
+    print(f"{'' if fraction is None else f'{fraction:4.0%} '}{text}", file=sys.stderr, flush=True)
+
+
+def existing(path: Path) -> Path:
+    """Return the path of a regular file. Raises Refused for anything else."""
+    if not path.is_file():
+        raise Refused(f"There is no file at {path}.", "Check the path.")
+    return path.resolve()
+
+
+def inspected(tools: Tools, blob: Blob, name: str) -> dict[str, Any]:
+    """Audit and inspect a file as the server does."""
+    return ingest.run(tools, {"sha256": blob.sha256, "size": blob.size, "name": name})
+
+
+def model_args(tools: Tools, path: Path) -> dict[str, Any]:
+    """Store a model file, audit it, and name it as a verb needs."""
+    blob = tools.blobs.put(existing(path))
+    format = inspected(tools, blob, path.name)["format"]
+    return {"sha256": blob.sha256, "size": blob.size, "format": format, "name": path.name, "artifact": None}
+
+
+def data_args(tools: Tools, args: argparse.Namespace) -> dict[str, Any] | None:
+    """Store the data set, if one is given, and name it as a verb needs."""
+    if args.data is None:
+        return None
+    return {"sha256": tools.blobs.put(existing(args.data)).sha256, "name": args.data.name, "label": args.label}
+
+
+def pairs(options: list[str]) -> dict[str, str]:
+    """Split ``K=V`` words. Raises Refused for a word without an equals sign."""
+    found = {}
+    for word in options:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise Refused(f"{word!r} is not an option.", "Write --option name=value.")
+        found[name] = value
+    return found
+
+
+def save(tools: Tools, sha256: str, out: Path) -> None:
+    """Copy a blob to where the user wants it, whole or not at all."""
+    part = out.with_name(out.name + ".part")
+    shutil.copyfile(tools.blobs.path(sha256), part)
+    part.replace(out)
+
+
+def not_equal(parity: dict[str, Any]) -> Refused:
+    """Put a failed proof in one sentence."""
+    where = f" They part at {parity['diverges_at']}." if parity["diverges_at"] else ""
+    return Refused(
+        f"FAIL: the converted model does not give the same answers ({parity['reason']}).{where}",
+        "The file was not written. Try another target or other options.",
+    )
+
+
+def show(args: argparse.Namespace, value: dict[str, Any], words: Any) -> None:
+    """Print one JSON object, or words for people."""
+    if args.json:
+        print(json.dumps(value))
+    else:
+        words()
+
+
+def fail(args: argparse.Namespace, error: PortolanError) -> int:
+    """Print an error in its JSON shape or in words, and return 1."""
+    if args.json:
+        print(json.dumps({"error": error.trouble.to_json()}))
+    else:
+        print(f"{error.kind}: {error.message}\n{error.next_step}".rstrip(), file=sys.stderr)
+    return 1
+
+
+def print_summary(title: str, summary: dict[str, Any]) -> None:
+    """Print a summary in lines."""
+    print(f"{title}, {summary['size']:,} bytes, sha256 {summary['sha256']}")
+    for key in ("producer", "opset", "parameters", "precision", "sparsity"):
+        if summary[key] is not None:
+            print(f"{key}: {summary[key]}")
+    for side in ("inputs", "outputs"):
+        for spec in summary[side]:
+            print(f"{side[:-1]} {spec['name']}: {spec['dtype']} {spec['shape']}")
+    if summary["operators"]:
+        print("operators: " + ", ".join(f"{name} {n}" for name, n in summary["operators"].items()))
+    for risk in summary["risks"]:
+        print(f"{risk['level']}: {risk['what']} {risk['where']}".rstrip())
+
+
+def print_conversion(result: dict[str, Any], out: Path) -> None:
+    """Print the verdict with its evidence."""
+    parity, size = result["parity"], result["size"]
+    print(f"{parity['verdict']}: {out}, {size['before']:,} -> {size['after']:,} bytes")
+    for check in parity["checks"]:
+        print(
+            f"  {check['name']}: {check['samples']} samples, largest difference {check['max_abs']}, {check['verdict']}"
+        )
+    if parity["reason"]:
+        print(parity["reason"])
+
+
+def print_evaluation(result: dict[str, Any]) -> None:
+    """Print the quality, and the verdict against the parent."""
+    for name, quality in (("model", result["quality"]), ("against", (result["against"] or {}).get("quality"))):
+        if quality:
+            of = f" ({quality['correct']['k']} of {quality['correct']['n']})" if quality["correct"] else ""
+            print(f"{name}: {quality['metric']} {quality['value']:.4f}{of} on {quality['samples']} samples")
+    if result["against"]:
+        print(f"{result['against']['parity']['verdict']}: {result['against']['parity']['reason']}")
+
+
+def run_and_exit() -> NoReturn:
+    """Run the command, and turn what nobody expected into one sentence."""
+    try:
+        code = main()
+    except Exception as error:
+        code = 1
+        crashed = Crashed(f"{type(error).__name__}: {error}", "This is a defect of Portolan; please report it.")
+        print(json.dumps({"error": crashed.trouble.to_json()}) if "--json" in sys.argv else crashed.message)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run_and_exit()

@@ -1,0 +1,118 @@
+"""The zip that is downloaded: the artifact, its card, a replay of the proof, a usage snippet, and pinned requirements."""
+
+import json
+import re
+import zipfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path, PurePath
+from string import Template
+from typing import Any
+
+from core.blobs import Blobs
+from core.converters import CONVERTERS
+from core.formats import FORMATS
+
+HERE = Path(__file__).parent
+EPOCH = (1980, 1, 1, 0, 0, 0)
+
+RUNTIMES = {"onnx": "onnxruntime", "ort": "onnxruntime", "skops": "sklearn"}
+PACKAGES = {"onnxruntime": ("numpy", "onnxruntime"), "sklearn": ("numpy", "pandas", "scikit-learn", "skops")}
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The zip in the store: its SHA-256, its size in bytes, and the name under which it is downloaded."""
+
+    sha256: str
+    size: int
+    name: str
+
+
+def build(blobs: Blobs, conversion: dict[str, Any]) -> Bundle:
+    """Write the zip of a conversion's result to the store; equal facts give equal bytes."""
+    artifact = conversion["artifact"]
+    runtime = RUNTIMES[artifact["format"]]
+    member = "model" + FORMATS[artifact["format"]].suffixes[0]
+    replay = (HERE / f"verify_{runtime}.txt").read_text()
+    members: dict[str, str | Path] = {
+        member: blobs.path(artifact["sha256"]),
+        "golden.npz": blobs.path(conversion["golden"]["sha256"]),
+        "card.json": json.dumps(card(conversion, member), indent=2, sort_keys=True) + "\n",
+        "verify.py": (HERE / "verify.txt").read_text().replace("# {open_model}\n", replay),
+        "use.py": usage(conversion),
+        "requirements.txt": "".join(f"{name}=={version(name)}\n" for name in PACKAGES[runtime]),
+        "README.txt": Template((HERE / "readme.txt").read_text()).substitute(
+            title=FORMATS[artifact["format"]].title, member=member, verdict=conversion["parity"]["verdict"]
+        ),
+    }
+    with blobs.writer() as writer:
+        with zipfile.ZipFile(writer, "w") as archive:
+            for name, content in members.items():
+                add(archive, name, content)
+        blob = writer.commit()
+    return Bundle(blob.sha256, blob.size, safe_stem(artifact["name"]) + "-portolan.zip")
+
+
+def add(archive: zipfile.ZipFile, name: str, content: str | Path) -> None:
+    """Add a text or a stored file under a name of ours, in pieces and with a fixed date."""
+    info = zipfile.ZipInfo(name, EPOCH)
+    info.external_attr = 0o644 << 16
+    if isinstance(content, str):
+        info.compress_type = zipfile.ZIP_DEFLATED
+        archive.writestr(info, content)
+        return
+    with content.open("rb") as source, archive.open(info, "w", force_zip64=True) as target:
+        while chunk := source.read(1024 * 1024):
+            target.write(chunk)
+
+
+def card(conversion: dict[str, Any], member: str) -> dict[str, Any]:
+    """Return lineage, recipe, evidence, versions and checksums of the bundle."""
+    source, artifact = conversion["source"], conversion["artifact"]
+    parity = conversion["parity"]
+    return {
+        "portolan": 1,
+        "artifact": {"file": member, **{k: artifact[k] for k in ("format", "sha256", "size", "name")}},
+        "golden": {"file": "golden.npz", "sha256": conversion["golden"]["sha256"]},
+        "lineage": [
+            {k: source[k] for k in ("name", "format", "sha256", "size")},
+            *(
+                {k: step[k] for k in ("name", "format", "sha256", "size", "transform", "options")}
+                for step in conversion["steps"]
+            ),
+        ],
+        "recipe": conversion["recipe"],
+        "evidence": {"parity": parity, "quality": conversion["quality"], "size": conversion["size"]},
+        "data": conversion["data"] and {k: conversion["data"][k] for k in ("sha256", "name")},
+        "tolerance": parity["tolerance"],
+        "versions": parity["versions"],
+        "signature": {k: conversion["summary"][k] for k in ("inputs", "outputs")},
+    }
+
+
+def usage(conversion: dict[str, Any]) -> str:
+    """Return a few lines of Python that run the artifact on an input of the right shape."""
+    format = conversion["artifact"]["format"]
+    member = "model" + FORMATS[format].suffixes[0]
+    if RUNTIMES[format] == "sklearn":
+        return Template((HERE / "use_sklearn.txt").read_text()).substitute(member=member)
+    inputs = ",\n".join(f"    {spec['name']!r}: {example(spec)}" for spec in conversion["summary"]["inputs"])
+    return Template((HERE / "use_onnxruntime.txt").read_text()).substitute(member=member, inputs=inputs)
+
+
+def example(spec: dict[str, Any]) -> str:
+    """Return a NumPy expression for one row of an input; symbolic dimensions become 1."""
+    shape = [dim if isinstance(dim, int) else 1 for dim in spec["shape"] or []]
+    dtype = spec["dtype"] if re.fullmatch(r"(u?int|float)\d+|bool", spec["dtype"]) else None
+    return f'np.zeros({shape}, dtype="{dtype}")' if dtype else f'np.full({shape}, "", dtype=object)'
+
+
+def safe_stem(name: str) -> str:
+    """Return the letters, digits, dots and dashes of a file's name without its suffix; ``model`` if none are left."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", PurePath(name).stem).strip(".-")[:80] or "model"
+
+
+def targets() -> tuple[str, ...]:
+    """Return the formats that a converter writes and a bundle can carry."""
+    return tuple(dict.fromkeys(converter.target for converter in CONVERTERS if converter.target in RUNTIMES))

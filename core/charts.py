@@ -1,0 +1,73 @@
+"""Stored facts made ready for eyes: Altair charts, the same on a page and in a report."""
+
+from typing import Any
+
+import altair as alt
+
+BEFORE, AFTER = "#94a3b8", "#2563eb"
+
+
+def before_after(rows: list[dict[str, Any]], unit: str, ink: str) -> alt.LayerChart:
+    """Draw one pair of bars a measure; rows are ``{measure, file, value, label}`` with file before or after."""
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        y=alt.Y("file:N", sort=["before", "after"], title=None, axis=alt.Axis(ticks=False, domain=False)),
+        x=alt.X("value:Q", title=unit, axis=alt.Axis(grid=False, tickCount=4)),
+        tooltip=[alt.Tooltip("file:N"), alt.Tooltip("label:N", title=unit)],
+    )
+    bars = base.mark_bar(cornerRadiusEnd=3, height=22).encode(
+        color=alt.Color("file:N", scale=alt.Scale(domain=["before", "after"], range=[BEFORE, AFTER]), legend=None)
+    )
+    words = base.mark_text(align="left", dx=6, color=ink).encode(text="label:N")
+    return alt.layer(bars, words).properties(height=alt.Step(34))
+
+
+def size_rows(size: dict[str, Any], before: str, after: str) -> list[dict[str, Any]]:
+    """Return the rows of a size chart; ``before`` and ``after`` name the keys in the size report, in bytes."""
+    return [
+        {"file": "before", "value": size[before] / 1e6, "label": megabytes(size[before])},
+        {"file": "after", "value": size[after] / 1e6, "label": megabytes(size[after])},
+    ]
+
+
+def differences(checks: list[dict[str, Any]], tolerance: float, ink: str) -> alt.LayerChart:
+    """Draw each check's largest absolute difference on a log scale against the declared tolerance."""
+    floor = 1e-10
+    rows = [
+        {"check": c["name"], "value": max(float(c["max_abs"]), floor), "label": f"{float(c['max_abs']):.1e}"}
+        for c in checks
+        if float(c["max_abs"]) == float(c["max_abs"])
+    ]
+    scale = alt.Scale(type="log", domain=[floor, max(1.0, tolerance * 10, *(row["value"] for row in rows))], clamp=True)
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        y=alt.Y("check:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False)),
+        x=alt.X(
+            "value:Q", scale=scale, title="largest absolute difference (log)", axis=alt.Axis(format="~e", tickCount=5)
+        ),
+        tooltip=[alt.Tooltip("check:N"), alt.Tooltip("label:N", title="largest difference")],
+    )
+    points = base.mark_point(filled=True, size=90, color=AFTER)
+    words = base.mark_text(align="left", dx=9, color=ink).encode(text="label:N")
+    limit = alt.Chart(alt.Data(values=[{"x": tolerance}])).mark_rule(strokeDash=[4, 3], color="#dc2626", strokeWidth=2)
+    return alt.layer(limit.encode(x=alt.X("x:Q", scale=scale)), points, words).properties(height=alt.Step(34))
+
+
+def megabytes(size: float) -> str:
+    """Return a size in bytes as people read it, in decimal units."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= scale:
+            return f"{size / scale:.3g} {unit}"
+    return f"{size:.0f} B"
+
+
+def operators(found: dict[str, int], ink: str) -> alt.LayerChart:
+    """Draw how often the 25 most frequent operators stand in a graph."""
+    top = sorted(found.items(), key=lambda item: -item[1])[:25]
+    base = alt.Chart(alt.Data(values=[{"operator": name, "n": n} for name, n in top])).encode(
+        y=alt.Y("operator:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=260)),
+        x=alt.X("n:Q", title="nodes", axis=alt.Axis(grid=False, tickMinStep=1)),
+        tooltip=["operator:N", "n:Q"],
+    )
+    bars = base.mark_bar(color=AFTER, cornerRadiusEnd=3, height=16)
+    return alt.layer(bars, base.mark_text(align="left", dx=6, color=ink).encode(text="n:Q")).properties(
+        height=alt.Step(24)
+    )

@@ -1,0 +1,172 @@
+"""Convert a model to another format, and prove that the answers are the same."""
+
+from dataclasses import replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from core import bundle
+from core.converters import route
+from core.domain.errors import Refused
+from core.domain.recipe import Recipe, Step
+from core.domain.report import Quality, Verdict
+from core.domain.transform import Converter, option_fields, parse_options
+from core.formats import FORMATS
+from core.tools import Tools
+from core.transform import Applied, Bench, Data, Golden, Model, apply, zipped_size
+
+if TYPE_CHECKING:
+    from core.store import Store
+
+
+def run(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
+    """Convert the blob ``args["sha256"]`` of ``args["format"]`` to ``args["target"]``.
+
+    ``args["options"]`` go to the step that declares them; ``args["data"]`` is ``{sha256, name, label}`` or None.
+    Returns the shape of DESIGN section 6 with the blobs' hashes. Raises Refused when there is no route, or the
+    file needs the owner's consent.
+    """
+    return on(Bench(tools), args)
+
+
+def on(bench: Bench, args: dict[str, Any]) -> dict[str, Any]:
+    """Convert on a given bench; see ``run``."""
+    tools = bench.tools
+    source = Model(args["sha256"], args["size"], args["format"])
+    data = Data(**args["data"]) if args.get("data") else None
+    steps = plan(source.format, args["target"], args.get("options", {}))
+    check_consent(source, bool(args.get("consent")))
+    tools.progress(0.05, "Recording the answers of the source")
+    golden = bench.probe(source, data, str(steps[0][1].options.get("shapes", "")))
+    applied = apply(bench, source, with_data_shapes(steps, golden), golden)
+    tools.progress(0.85, "Measuring sizes and quality")
+    quality = measure(bench, source, applied[-1].model, data, golden)
+    result = describe(tools, args, source, applied, golden, quality, bench)
+    if applied[-1].parity.verdict is not Verdict.FAIL:
+        tools.progress(0.95, "Packing the artifact with its evidence")
+        result["bundle"] = bundle.build(tools.blobs, result).__dict__
+    return result
+
+
+def plan(source: str, target: str, options: dict[str, Any]) -> list[tuple[Converter, Step]]:
+    """Return the converters of the route with the options that each declares. Raises Refused for an option of none."""
+    converters = route(source, target)
+    left, steps = dict(options), []
+    for converter in converters:
+        own = {f.name: left.pop(f.name) for f in option_fields(converter.Options) if f.name in left}
+        parse_options(converter.Options, own)
+        steps.append((converter, Step(converter.id, own)))
+    if left:
+        known = sorted({f.name for c in converters for f in option_fields(c.Options)}) or ["none"]
+        raise Refused(
+            f"This route has no option called {', '.join(sorted(left))}.", f"Options here: {', '.join(known)}."
+        )
+    return steps
+
+
+def check_consent(source: Model, consent: bool) -> None:
+    """Refuse to load a file that only its owner's word can clear."""
+    if source.format == "pickle" and not consent:
+        raise Refused(
+            "A pickle is a program: loading it runs what its author wrote.",
+            "Tick the consent box (command line: --consent) if you trust where this file comes from; it still runs only in the sandbox.",
+        )
+
+
+def with_data_shapes(steps: list[tuple[Converter, Step]], golden: Golden) -> list[tuple[Converter, Step]]:
+    """Give the first step the input shapes that the probes used, if it asks for shapes and the user named none."""
+    converter, step = steps[0]
+    shapes = golden.evidence.get("shapes")
+    if not shapes or step.options.get("shapes") or "shapes" not in {f.name for f in option_fields(converter.Options)}:
+        return steps
+    return [(converter, replace(step, options={**step.options, "shapes": shapes})), *steps[1:]]
+
+
+def measure(
+    bench: Bench, source: Model, target: Model, data: Data | None, golden: Golden
+) -> dict[str, dict[str, Any]] | None:
+    """Measure both files on the user's labelled data, or return None when there are no labels."""
+    if data is None or not golden.evidence.get("labelled"):
+        return None
+    before: Quality = bench.evaluate(source, data)
+    after: Quality = bench.evaluate(target, data)
+    return {"before": before.to_json(), "after": after.to_json()}
+
+
+def describe(
+    tools: Tools,
+    args: dict[str, Any],
+    source: Model,
+    applied: list[Applied],
+    golden: Golden,
+    quality: dict[str, Any] | None,
+    bench: Bench,
+) -> dict[str, Any]:
+    """Put the facts of the conversion in the order of DESIGN section 6."""
+    last = applied[-1]
+    sizes = {"before": source.size, "after": last.model.size, "ratio": source.size / max(1, last.model.size)}
+    zipped = {
+        "zipped_before": zipped_size(tools.blobs.path(source.sha256)),
+        "zipped_after": zipped_size(tools.blobs.path(last.model.sha256)),
+    }
+    return {
+        "source": {**vars(source), "name": args["name"]},
+        "artifact": {**vars(last.model), "name": output_name(args["name"], last)},
+        "steps": [step_json(args["name"], one) for one in applied],
+        "recipe": Recipe(tuple(one.step for one in applied)).to_json(),
+        "parity": last.parity.to_json(),
+        "quality": quality,
+        "size": {**sizes, **zipped},
+        "seconds": bench.cost.seconds,
+        "peak_rss_mb": bench.cost.peak_rss_mb,
+        "golden": {"sha256": golden.sha256, **golden.evidence},
+        "data": args.get("data"),
+        "summary": last.summary,
+        "bundle": None,
+    }
+
+
+def step_json(name: str, one: Applied) -> dict[str, Any]:
+    """Return one step with what came out of it and its verdict."""
+    return {
+        **one.step.to_json(),
+        **vars(one.model),
+        "name": output_name(name, one),
+        "title": FORMATS[one.model.format].title,
+        "parity": one.parity.to_json(),
+        "summary": one.summary,
+        "graph": one.graph,
+    }
+
+
+def output_name(name: str, one: Applied) -> str:
+    """Name the result after its source, with the suffix of its own format."""
+    return PurePath(name).stem + FORMATS[one.model.format].suffixes[0]
+
+
+def record(store: "Store", visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> dict[str, Any]:
+    """Write each step's artifact under its parent, with its summary and the proof."""
+    parent = args["artifact"]
+    for step in result["steps"]:
+        artifact = store.add_artifact(
+            visitor,
+            sha256=step["sha256"],
+            size=step["size"],
+            format=step["format"],
+            name=step["name"],
+            parent=parent,
+            step=Step.from_json(step),
+        )
+        summary = {"format": step["format"], "title": step["title"], "summary": step["summary"], "graph": step["graph"]}
+        store.add_report(
+            visitor, artifact.id, "summary", summary, blobs=[step["graph"]] if step["graph"] else [], job=job
+        )
+        store.add_report(visitor, artifact.id, "parity", step["parity"], against=parent, job=job)
+        parent = artifact.id
+    blobs = [result["golden"]["sha256"], *([result["bundle"]["sha256"]] if result["bundle"] else [])]
+    store.add_report(visitor, parent, "conversion", result, against=args["artifact"], blobs=blobs, job=job)
+    return {"artifact": parent}
+
+
+def title(args: dict[str, Any]) -> str:
+    """Name the job for the list of jobs."""
+    return f"Convert {args['name']} to {FORMATS[args['target']].title}"

@@ -1,0 +1,24 @@
+"""ONNX with its weights in files of their own to one ONNX file."""
+
+from pathlib import Path
+
+from core import onnx_files
+from core.domain.transform import Converter, NoOptions, Tolerance
+
+
+class OnnxExternalToOnnx(Converter):
+    """Reads the zip's model with its data files and embeds the weights."""
+
+    title = "External data to one ONNX file"
+    sentence = "Joins an ONNX model and its weight files into one file of at most 2 GB."
+    source, target, suffix = "onnx_external", "onnx", ".onnx"
+    tolerance = Tolerance(absolute=1e-6, relative=1e-6)
+
+    def convert(self, source: Path, out: Path, options: NoOptions) -> None:
+        """Join, check and load. Raises Refused when a data file is missing or the result is over 2 GB."""
+        model = onnx_files.load(onnx_files.unpacked(source))
+        onnx_files.write(model, out)
+        onnx_files.loads(out)
+
+
+CONVERTER = OnnxExternalToOnnx()

@@ -1,0 +1,35 @@
+"""Pickle or joblib to skops: the model without the program that a pickle is."""
+
+from pathlib import Path
+
+from core import estimators, onnx_files
+from core.domain.errors import Refused
+from core.domain.transform import Converter, NoOptions, Tolerance
+from core.formats.skops import TRUSTED
+
+
+class PickleToSkops(Converter):
+    """Loads the pickle, which runs its code in the jail after its owner agreed, and saves what is left as skops."""
+
+    title = "Pickle to skops"
+    sentence = "Turns a scikit-learn pickle that you trust into a file that loads without running code."
+    source, target, suffix = "pickle", "skops", ".skops"
+    tolerance = Tolerance(absolute=1e-6, relative=1e-6)
+
+    def convert(self, source: Path, out: Path, options: NoOptions) -> None:
+        """Load, save and load again. Raises Refused when a type is off the trust list."""
+        import skops.io
+
+        model = estimators.load_pickle(source)
+        estimators.check_fitted(model)
+        try:
+            skops.io.dump(model, out)
+        except Exception as error:
+            cause = onnx_files.first_line(error)
+            raise Refused(
+                f"skops cannot save {type(model).__name__}: {cause}", "Save the model with skops.io.dump yourself."
+            ) from None
+        estimators.load_skops(out, TRUSTED)
+
+
+CONVERTER = PickleToSkops()

@@ -1,0 +1,136 @@
+"""scikit-learn (skops) to ONNX by skl2onnx, with the boosted trees that onnxmltools knows."""
+
+import copy
+import importlib.util
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core import columns, estimators, exact_scaling, onnx_files
+from core.domain.artifact import TensorSpec
+from core.domain.errors import Refused
+from core.domain.transform import Converter, Tolerance
+from core.formats.skops import TRUSTED
+
+
+@dataclass(frozen=True)
+class EstimatorOptions:
+    """The operator set of the numeric operators; trees and encoders are written in ai.onnx.ml 3."""
+
+    opset: int = field(default=20, metadata={"help": "ONNX operator set to write; 15 to 22.", "low": 15, "high": 22})
+
+
+class SkopsToOnnx(Converter):
+    """Takes one input per named column, or one table, and answers with label and probabilities as plain tensors."""
+
+    title = "scikit-learn to ONNX"
+    sentence = "Writes a fitted estimator or pipeline, XGBoost included, as ONNX; text columns stay text."
+    source, target, suffix = "skops", "onnx", ".onnx"
+    tolerance = Tolerance(absolute=1e-4, relative=1e-4)
+    Options = EstimatorOptions
+
+    def convert(self, source: Path, out: Path, options: EstimatorOptions) -> None:
+        """Convert, check and load. Raises Refused when a step of the pipeline has no ONNX form."""
+        import skl2onnx
+
+        model = estimators.load_skops(source, TRUSTED)
+        estimators.check_fitted(model)
+        _register()
+        exact_scaling.register()
+        try:
+            with warnings.catch_warnings():
+                for category in (FutureWarning, DeprecationWarning):
+                    warnings.filterwarnings("ignore", category=category)
+                converted = skl2onnx.to_onnx(
+                    _adapted(model),
+                    initial_types=_types(model),
+                    options=_flat(model),
+                    target_opset={"": options.opset, "ai.onnx.ml": 3},
+                    name="model",
+                )
+        except Exception as error:
+            cause = f"{type(error).__name__}: {onnx_files.first_line(error)}"
+            raise Refused(
+                f"skl2onnx refuses {type(model).__name__}: {cause}", "Replace the step that it names, and fit again."
+            ) from None
+        _tell_width(converted, estimators.outputs(model))
+        onnx_files.name_batch(converted)
+        if not onnx_files.free_batch(converted):
+            raise Refused("The converter fixed the number of rows.", "Report this pipeline to us.")
+        onnx_files.write(converted, out)
+        onnx_files.loads(out)
+
+
+def _types(model: Any) -> list[tuple[str, Any]]:
+    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+
+    kinds = {"str": StringTensorType, "float32": FloatTensorType}
+    return [(spec.name, kinds[spec.dtype]([None, (spec.shape or (1, 1))[1]])) for spec in estimators.inputs(model)]
+
+
+def _flat(model: Any) -> dict[int, dict[str, bool]]:
+    """Ask for probabilities as a tensor and not as a list of maps, and for raw scores where there are no probabilities."""
+    from sklearn.base import is_classifier
+
+    if not is_classifier(model):
+        return {}
+    if hasattr(model, "predict_proba"):
+        return {id(model): {"zipmap": False}}
+    final = getattr(model, "_final_estimator", model)
+    return {id(final): {"raw_scores": True}} if hasattr(final, "decision_function") else {}
+
+
+def _tell_width(model: Any, outputs: tuple[TensorSpec, ...]) -> None:
+    """Declare the width of the scores, which skl2onnx gives as 1 for two classes where the engine answers 2."""
+    for value, spec in zip(model.graph.output, outputs, strict=True):
+        dims, width = value.type.tensor_type.shape.dim, (spec.shape or ())[1:]
+        if spec.name == "scores" and len(dims) == 2 and isinstance(width[0], int):
+            dims[1].dim_value = width[0]
+
+
+def _adapted(model: Any) -> Any:
+    """Say in the converter's words what it does not see by itself.
+
+    Boosters get columns without names, thresholds of histogram trees get the float32 number that parts float32 samples
+    in the same way, and missing text becomes the empty text.
+    """
+    for step in (model, getattr(model, "_final_estimator", model)):
+        if hasattr(step, "get_booster"):
+            step.get_booster().feature_names = None
+        for predictor in (tree for trees in getattr(step, "_predictors", ()) for tree in trees):
+            predictor.nodes["num_threshold"] = columns.rounded_down(predictor.nodes["num_threshold"])
+    for imputer in columns.text_imputers(model):
+        imputer.missing_values = ""
+    return model
+
+
+def _register() -> None:
+    """Teach skl2onnx the boosted trees that are installed."""
+    from skl2onnx import update_registered_converter
+    from skl2onnx.common.shape_calculator import (
+        calculate_linear_classifier_output_shapes,
+        calculate_linear_regressor_output_shapes,
+    )
+
+    flat = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
+    for kind, alias, convert, classifier in _boosters():
+        shapes = calculate_linear_classifier_output_shapes if classifier else calculate_linear_regressor_output_shapes
+        update_registered_converter(kind, alias, shapes, convert, options=copy.copy(flat) if classifier else None)
+
+
+def _boosters() -> list[tuple[Any, str, Any, bool]]:
+    if importlib.util.find_spec("xgboost") is None:
+        return []
+    import xgboost
+    from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
+
+    return [
+        (xgboost.XGBClassifier, "XGBoostXGBClassifier", convert_xgboost, True),
+        (xgboost.XGBRFClassifier, "XGBoostXGBRFClassifier", convert_xgboost, True),
+        (xgboost.XGBRegressor, "XGBoostXGBRegressor", convert_xgboost, False),
+        (xgboost.XGBRFRegressor, "XGBoostXGBRFRegressor", convert_xgboost, False),
+    ]
+
+
+CONVERTER = SkopsToOnnx()

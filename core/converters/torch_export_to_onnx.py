@@ -1,0 +1,126 @@
+"""Exported program (.pt2) to ONNX by torch's own exporter, which needs no class of the model."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core import onnx_files
+from core.domain.errors import Refused
+from core.domain.transform import Converter, Tolerance
+
+NEWEST = 22
+"""From 23 on the exporter of torch 2.13 writes operators of that set and declares an older one."""
+COMMON_IR = 10
+"""What runtimes of the last two years read; newer opsets need more."""
+
+
+@dataclass(frozen=True)
+class ProgramOptions:
+    """The operator set to ask for; the exporter may write a newer one, and the file says which."""
+
+    opset: int = field(
+        default=20, metadata={"help": "ONNX operator set to write; 18 to 26.", "low": 18, "high": onnx_files.MAX_OPSET}
+    )
+
+
+class TorchExportToOnnx(Converter):
+    """Keeps the program's free dimensions, names its inputs as the program does, and embeds the weights."""
+
+    title = "Exported program to ONNX"
+    sentence = "Writes a torch exported program (.pt2) as one ONNX file; free dimensions stay free."
+    source, target, suffix = "torch_export", "onnx", ".onnx"
+    tolerance = Tolerance(absolute=1e-4, relative=1e-4)
+    Options = ProgramOptions
+
+    def convert(self, source: Path, out: Path, options: ProgramOptions) -> None:
+        """Export, check and load. Raises Refused when the exporter knows an operator not, or fixes a free batch."""
+        import torch
+
+        program = _load(source)
+        free = _free_batch(program)
+        try:
+            with quiet():
+                exported = torch.onnx.export(
+                    program, dynamo=True, opset_version=min(options.opset, NEWEST), verbose=False
+                )
+        except Exception as error:
+            raise Refused(f"The exporter refuses this program: {_cause(error)}", "Try another opset.") from None
+        if exported is None:
+            raise Refused("The exporter wrote nothing.", "Try another opset.")
+        model = _raised(exported.model_proto, options.opset)
+        model.ir_version = max(COMMON_IR, onnx_files.lowest_ir(model))
+        if free and not onnx_files.free_batch(model):
+            raise Refused(
+                "The exporter fixed the batch size, which the program leaves free.",
+                "Export it again with torch.export.Dim.",
+            )
+        onnx_files.name_batch(model)
+        onnx_files.write(model, out)
+        onnx_files.loads(out)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the exporter's own deprecation notes and progress to itself."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning)
+            warnings.filterwarnings("ignore", category=DeprecationWarning)
+            warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.onnx|onnxscript|onnx_ir")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _load(source: Path) -> Any:
+    import torch
+
+    try:
+        with quiet():
+            return torch.export.load(str(source))
+    except Exception as error:
+        raise Refused(f"torch cannot load this exported program: {_cause(error)}", "Save it again.") from None
+
+
+def _raised(model: Any, opset: int) -> Any:
+    """Return the model in a newer opset where the version converter carries it there, else as it is."""
+    import onnx
+
+    if onnx_files.opset(model) >= opset:
+        return model
+    try:
+        newer = onnx.version_converter.convert_version(model, opset)
+        onnx_files.check(newer)
+    except (RuntimeError, ValueError, onnx.checker.ValidationError, Refused):
+        return model
+    return newer
+
+
+def _free_batch(program: Any) -> bool:
+    """Say whether the first dimension of every tensor input is free."""
+    names = set(program.graph_signature.user_inputs)
+    shapes = [
+        n.meta["val"].shape
+        for n in program.graph.nodes
+        if n.op == "placeholder" and n.name in names and hasattr(n.meta["val"], "shape")
+    ]
+    return bool(shapes) and all(len(shape) == 0 or not isinstance(shape[0], int) for shape in shapes)
+
+
+def _cause(error: Exception) -> str:
+    """Return the most telling line of an exporter's error: the last cause's first line."""
+    while error.__cause__ is not None and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    return onnx_files.first_line(error)
+
+
+CONVERTER = TorchExportToOnnx()

@@ -1,0 +1,16 @@
+"""Samples to compare and measure with, as the store knows them; only the sandboxed worker opens the file."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StoredDataset:
+    """A data file: SHA-256, bytes, the visitor's name for it, its label column if named, and the sample that it came with."""
+
+    id: str
+    sha256: str
+    size: int
+    name: str
+    label: str | None = None
+    sample: str | None = None
+    created: float = 0.0

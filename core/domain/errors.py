@@ -1,0 +1,88 @@
+"""What can go wrong, in words for the owner of the model.
+
+PortolanError
+├── Refused        the file or the request is not accepted, and why
+├── Unavailable    a part that this needs is not installed, or not on this machine
+├── OverLimit      the work needed more time, memory or room than it was given
+├── Crashed        the child process died, or raised what nobody expected
+├── Cancelled      somebody asked to stop
+└── NotFound       no such thing for this visitor
+"""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A kind, a sentence on the cause and a sentence on the next step: all that crosses a border."""
+
+    kind: str
+    message: str
+    next_step: str
+
+    def to_json(self) -> dict[str, str]:
+        """Return the three fields as a plain dict."""
+        return asdict(self)
+
+
+class PortolanError(Exception):
+    """An error meant for people: ``message`` says the cause, ``next_step`` what to do."""
+
+    kind = "error"
+
+    def __init__(self, message: str, next_step: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step
+
+    @property
+    def trouble(self) -> Trouble:
+        """The error as a value that survives JSON."""
+        return Trouble(self.kind, self.message, self.next_step)
+
+
+class Refused(PortolanError):
+    """The file or the request is not accepted."""
+
+    kind = "refused"
+
+
+class Unavailable(PortolanError):
+    """A part that this needs is not installed, or cannot run on this machine."""
+
+    kind = "unavailable"
+
+
+class OverLimit(PortolanError):
+    """The work needed more time, memory or room than it was given."""
+
+    kind = "over limit"
+
+
+class Crashed(PortolanError):
+    """The child process died, or raised what nobody expected."""
+
+    kind = "crashed"
+
+
+class Cancelled(PortolanError):
+    """Somebody asked to stop."""
+
+    kind = "cancelled"
+
+
+class NotFound(PortolanError):
+    """No such thing for this visitor."""
+
+    kind = "not found"
+
+
+KINDS: dict[str, type[PortolanError]] = {
+    error.kind: error for error in (Refused, Unavailable, OverLimit, Crashed, Cancelled, NotFound)
+}
+
+
+def from_json(value: dict[str, str]) -> PortolanError:
+    """Rebuild an error from ``Trouble.to_json``; a kind off the list becomes ``Crashed``."""
+    error = KINDS.get(value.get("kind", ""), Crashed)
+    return error(str(value.get("message", "")), str(value.get("next_step", "")))

@@ -1,0 +1,39 @@
+"""How much one job may use before it is stopped."""
+
+from dataclasses import asdict, dataclass
+from typing import Self
+
+MB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one child process: seconds of wall clock and CPU, megabytes of memory and of written file, files and threads."""
+
+    wall_seconds: float = 600.0
+    cpu_seconds: int = 1200
+    memory_mb: int = 6 * 1024
+    file_mb: int = 4 * 1024
+    open_files: int = 256
+
+    def to_json(self) -> dict[str, float]:
+        """Return the bounds as a plain dict."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, float]) -> Self:
+        """Rebuild bounds from ``to_json``."""
+        return cls(
+            wall_seconds=float(value["wall_seconds"]),
+            cpu_seconds=int(value["cpu_seconds"]),
+            memory_mb=int(value["memory_mb"]),
+            file_mb=int(value["file_mb"]),
+            open_files=int(value["open_files"]),
+        )
+
+
+READING = Limits(wall_seconds=8.0, cpu_seconds=8, memory_mb=1800, file_mb=2048)
+"""For the audit and inspection of a file of unknown origin: an answer within 10 s and 2 GB, good or bad."""
+
+WORKING = Limits()
+"""For conversions and proofs of a file that passed its audit."""

@@ -1,0 +1,49 @@
+"""An engine that runs a format on arrays; loaded and used only in the sandboxed worker."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from core.domain.artifact import Signature
+from core.domain.shelf import Entry
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The values that one input takes: ``normal`` around mean with a spread, ``ids`` from 0 below a bound, or a ``choice`` of categories."""
+
+    kind: str = "normal"
+    mean: float | tuple[float, ...] = 0.0
+    spread: float | tuple[float, ...] = 1.0
+    bound: int = 0
+    values: tuple[Any, ...] = ()
+
+
+class Session:
+    """A loaded model: its signature, the domains of its inputs, and one call from named arrays to named arrays."""
+
+    signature: Signature
+    domains: dict[str, Domain]
+
+    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Map input names to NumPy arrays, and return output names with NumPy arrays, in order."""
+        raise NotImplementedError
+
+
+class Runtime(Entry):
+    """Opens files of the formats that it lists."""
+
+    formats: ClassVar[tuple[str, ...]]
+    package: ClassVar[str]
+    """The distribution whose version the evidence names."""
+
+    kind: ClassVar[str]
+    """The warm child that has the engine loaded: light, torch or sklearn."""
+
+    def open(self, path: Path, format: str) -> Session:
+        """Load the file for running on the CPU. Raises Refused with the reason."""
+        raise NotImplementedError
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the table row with the formats that the engine runs."""
+        return {**super().to_json(), "formats": list(self.formats)}

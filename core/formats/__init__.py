@@ -1,0 +1,51 @@
+"""The shelf of formats: each recognises its files by content, audits them against allow-lists, and reads what they say.
+
+The order is that in which they are asked. Recognising needs 64 KiB and the names in a zip; nothing heavy is imported for it.
+"""
+
+from pathlib import Path
+
+from core import archives
+from core.domain.format import Format
+from core.domain.shelf import Shelf
+from core.formats import (
+    onnx,
+    onnx_external,
+    ort,
+    pickle,
+    safetensors,
+    skops,
+    strangers,
+    torch_checkpoint,
+    torch_export,
+    torchscript,
+)
+
+HEAD_BYTES = 64 * 1024
+
+FORMATS: Shelf[Format] = Shelf(
+    "format",
+    onnx.FORMAT,
+    onnx_external.FORMAT,
+    ort.FORMAT,
+    torch_export.FORMAT,
+    torchscript.FORMAT,
+    torch_checkpoint.FORMAT,
+    safetensors.FORMAT,
+    skops.FORMAT,
+    pickle.FORMAT,
+)
+
+
+def recognise(path: Path, name: str) -> Format:
+    """Return the format of a file by its content. Raises Refused with what it seems to be and what to do."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    names = archives.names(path)
+    for format in FORMATS:
+        if format.match(head, names, name):
+            return format
+    raise strangers.refusal(head, names, name, path.stat().st_size)
+
+
+__all__ = ["FORMATS", "recognise"]

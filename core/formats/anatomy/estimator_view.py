@@ -1,0 +1,83 @@
+"""A fitted model drawn as an ONNX-shaped graph of its estimators: for a viewer, not for running."""
+
+from typing import Any
+
+from core.formats.anatomy.estimator import Table, Thing, signature
+
+MAX_NODES = 500
+DOMAIN = "sklearn"
+DTYPES = {"float32": 1, "int64": 7, "str": 8}
+
+
+def drawing(model: Any) -> bytes:
+    """Return the model as a chain of steps, with the branches of column transformers and unions side by side."""
+    from onnx import helper
+
+    sides = signature(model)
+    inputs = [helper.make_tensor_value_info(s.name, DTYPES.get(s.dtype, 0), list(s.shape or ())) for s in sides.inputs]
+    outputs = [
+        helper.make_tensor_value_info(s.name, DTYPES.get(s.dtype, 0), list(s.shape or ())) for s in sides.outputs
+    ]
+    nodes: list[Any] = []
+    if isinstance(model, Thing):
+        _draw(model, [s.name for s in sides.inputs], [s.name for s in sides.outputs], nodes)
+    graph = helper.make_graph(nodes, "fitted model", inputs, outputs)
+    data: bytes = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid(DOMAIN, 1)], ir_version=10
+    ).SerializeToString()
+    return data
+
+
+def _draw(model: Thing, given: list[str], wanted: list[str], nodes: list[Any]) -> None:
+    """Draw one estimator, or the parts that it is made of."""
+    steps, parts = model.get("steps"), model.get("transformers_") or model.get("transformer_list")
+    inner = model.get("best_estimator_")
+    if isinstance(inner, Thing):
+        _draw(inner, given, wanted, nodes)
+    elif isinstance(steps, list):
+        _draw_steps(steps, given, wanted, nodes)
+    elif isinstance(parts, list):
+        _draw_parts(parts, given, wanted, nodes)
+    elif len(nodes) < MAX_NODES:
+        nodes.append(_node(model.name, given, wanted, model))
+
+
+def _draw_steps(steps: list[Any], given: list[str], wanted: list[str], nodes: list[Any]) -> None:
+    things = [step[1] for step in steps if isinstance(step, list) and len(step) == 2 and isinstance(step[1], Thing)]
+    for place, thing in enumerate(things):
+        after = wanted if place == len(things) - 1 else [f"step_{len(nodes)}_{place}"]
+        _draw(thing, given, after, nodes)
+        given = after
+
+
+def _draw_parts(parts: list[Any], given: list[str], wanted: list[str], nodes: list[Any]) -> None:
+    joined: list[str] = []
+    for part in parts:
+        if not isinstance(part, list) or len(part) < 2 or not isinstance(part[1], Thing):
+            continue
+        chosen = part[2] if len(part) > 2 else None
+        names = chosen.items if isinstance(chosen, Table) else chosen
+        columns = [name for name in names if name in given] if isinstance(names, list) else []
+        joined.append(f"columns_{len(nodes)}_{len(joined)}")
+        _draw(part[1], columns or given, joined[-1:], nodes)
+    nodes.append(_node("Concat", joined, wanted, None))
+
+
+def _node(kind: str, given: list[str], wanted: list[str], thing: Thing | None) -> Any:
+    from onnx import helper
+
+    attributes = {key: value for key, value in (thing.attributes if thing else {}).items() if _is_shown(key, value)}
+    return helper.make_node(
+        kind, given, wanted, domain=DOMAIN, **{k: int(v) if isinstance(v, bool) else v for k, v in attributes.items()}
+    )
+
+
+def _is_shown(key: str, value: Any) -> bool:
+    """Say whether an attribute is a setting of the user: a plain value that was not learned."""
+    plain = isinstance(value, str | bool | float) or (type(value) is int and abs(value) < 2**63)
+    return (
+        plain
+        and not key.startswith("_")
+        and not key.endswith("_")
+        and key not in ("name", "domain", "doc_string", "overload", "inputs", "outputs")
+    )

@@ -1,0 +1,47 @@
+"""From what a check raises or yields to the findings of an audit."""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from core.domain.errors import Refused
+from core.domain.format import Risk
+
+
+def gathered(check: Callable[[], Iterable[Risk]]) -> tuple[Risk, ...]:
+    """Run a check and return its findings; what it raises as Refused becomes a ``refuse`` finding with its next step."""
+    found: list[Risk] = []
+    try:
+        found.extend(check())
+    except Refused as error:
+        found.append(refusal(f"{error.message} {error.next_step}".strip()))
+    except RecursionError:
+        found.append(refusal("The file is nested deeper than any model is."))
+    except MemoryError:
+        found.append(refusal("The file needs more memory to check than a file of its size should."))
+    return tuple(found)
+
+
+def refusal(what: str, where: str = "") -> Risk:
+    """Return a finding that ends the story."""
+    return Risk("refuse", what, where)
+
+
+def warning(what: str, where: str = "") -> Risk:
+    """Return a finding that the owner should know."""
+    return Risk("warning", what, where)
+
+
+def info(what: str, where: str = "") -> Risk:
+    """Return a finding that explains."""
+    return Risk("info", what, where)
+
+
+def parse_json(data: bytes, name: str) -> Any:
+    """Parse JSON of a file. Raises Refused when it is not JSON, or nested too deep."""
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise Refused(f"{name} is nested deeper than any model is.", "Export the model again.") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise Refused(f"{name} is not readable ({str(error)[:80]}).", "Export the model again.") from None

@@ -1,0 +1,97 @@
+"""The element types of ONNX tensors: their names, the bits of an element, and where small tensors keep their values."""
+
+from typing import Any
+
+NAMES: dict[int, str] = {
+    1: "float32",
+    2: "uint8",
+    3: "int8",
+    4: "uint16",
+    5: "int16",
+    6: "int32",
+    7: "int64",
+    8: "string",
+    9: "bool",
+    10: "float16",
+    11: "float64",
+    12: "uint32",
+    13: "uint64",
+    14: "complex64",
+    15: "complex128",
+    16: "bfloat16",
+    17: "float8e4m3fn",
+    18: "float8e4m3fnuz",
+    19: "float8e5m2",
+    20: "float8e5m2fnuz",
+    21: "uint4",
+    22: "int4",
+    23: "float4e2m1",
+    24: "float8e8m0",
+    25: "uint2",
+    26: "int2",
+}
+BITS: dict[int, int] = {
+    1: 32,
+    2: 8,
+    3: 8,
+    4: 16,
+    5: 16,
+    6: 32,
+    7: 64,
+    9: 8,
+    10: 16,
+    11: 64,
+    12: 32,
+    13: 64,
+    14: 64,
+    15: 128,
+    16: 16,
+    17: 8,
+    18: 8,
+    19: 8,
+    20: 8,
+    21: 4,
+    22: 4,
+    23: 4,
+    24: 8,
+    25: 2,
+    26: 2,
+}
+VIEWS = {1: "<f4", 2: "u1", 3: "i1", 10: "<f2", 11: "<f8"}
+"""Types whose zeros NumPy can count in place."""
+
+EXTERNAL = 1
+
+
+def name(kind: int) -> str:
+    """Return the NumPy name of an element type, or ``unknown``."""
+    return NAMES.get(kind, "unknown")
+
+
+def elements(dims: Any) -> int:
+    """Return the number of elements of a shape."""
+    total = 1
+    for dim in dims:
+        total *= dim
+    return total
+
+
+def expected_bytes(kind: int, count: int) -> int:
+    """Return the bytes that ``count`` elements take when they are packed."""
+    return (count * BITS[kind] + 7) // 8
+
+
+def typed_elements(tensor: Any) -> int:
+    """Return how many elements the typed fields of a small tensor hold; several of less than a byte share one entry."""
+    kind = tensor.data_type
+    if kind in (1, 14):
+        return len(tensor.float_data) // (2 if kind == 14 else 1)
+    if kind in (11, 15):
+        return len(tensor.double_data) // (2 if kind == 15 else 1)
+    if kind == 7:
+        return len(tensor.int64_data)
+    if kind in (12, 13):
+        return len(tensor.uint64_data)
+    if kind == 8:
+        return len(tensor.string_data)
+    return len(tensor.int32_data) * (8 // BITS[kind] if BITS.get(kind, 8) < 8 else 1)

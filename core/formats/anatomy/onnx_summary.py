@@ -1,0 +1,152 @@
+"""What an ONNX model says of itself: signature, operators, weights, origin; and its graph without weights for the viewer."""
+
+import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from core.domain.artifact import Dim, Signature, TensorSpec
+from core.domain.format import Summary
+from core.formats.anatomy import onnx_dtypes as dtypes
+from core.formats.anatomy.onnx_audit import constants, subgraphs, walked
+from core.formats.anatomy.onnx_wire import Payload, Skeleton
+from core.formats.anatomy.tally import Tally
+
+MAX_MEASURED = 1 << 30
+KEPT_ELEMENTS = 64
+
+
+def summary(format: str, path: Path, skeleton: Skeleton) -> Summary:
+    """Return what a model that passed its audit says; ``path`` is the file that holds the weights in place."""
+    model = skeleton.model
+    walk = walked(skeleton)
+    tally = Tally()
+    with _mapped(path) as data:
+        for tensor, payload in walk.tensors:
+            _count(tally, tensor, payload, data)
+    _count_trees(tally, model.graph)
+    return Summary(
+        format=format,
+        signature=signature(model.graph),
+        parameters=tally.parameters,
+        operators=dict(walk.operators.most_common()),
+        precision=tally.precision,
+        sparsity=tally.sparsity,
+        producer=" ".join(part for part in (model.producer_name, model.producer_version) if part)[:200] or None,
+        opset=max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=None),
+        dependencies=tuple(_domains(model)),
+        layers=tuple(tally.layers),
+        notes={"ir_version": model.ir_version, "nodes": walk.nodes, "functions": len(model.functions)},
+    )
+
+
+def signature(graph: Any) -> Signature:
+    """Return the inputs that are no initializers, and the outputs; a free dimension keeps its name."""
+    held = {tensor.name for tensor in graph.initializer}
+    inputs = tuple(spec(value) for value in graph.input if value.name not in held)
+    return Signature(inputs, tuple(spec(value) for value in graph.output))
+
+
+def spec(value: Any) -> TensorSpec:
+    """Return one input or output; sequences and maps have a written-out type and no shape."""
+    kind = value.type.WhichOneof("value")
+    if kind in ("tensor_type", "sparse_tensor_type"):
+        tensor = getattr(value.type, kind)
+        shape = tuple(_dim(dim) for dim in tensor.shape.dim) if tensor.HasField("shape") else None
+        return TensorSpec(value.name, "str" if tensor.elem_type == 8 else dtypes.name(tensor.elem_type), shape)
+    return TensorSpec(value.name, _type_text(value.type), None)
+
+
+def weightless(model: Any) -> bytes:
+    """Return the model without the data of its weights, marked as kept elsewhere, for drawing; names are kept."""
+    for tensor in model.graph.initializer:
+        _strip(tensor)
+    for graph_nodes in (model.graph.node, *(f.node for f in model.functions)):
+        _strip_nodes(graph_nodes)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def _strip_nodes(nodes: Any) -> None:
+    for node in nodes:
+        node.doc_string = ""
+        for tensor in constants(node):
+            _strip(tensor)
+        for inner in subgraphs(node):
+            for tensor in inner.initializer:
+                _strip(tensor)
+            _strip_nodes(inner.node)
+
+
+def _strip(tensor: Any) -> None:
+    if dtypes.elements(tensor.dims) <= KEPT_ELEMENTS and tensor.data_location != dtypes.EXTERNAL:
+        return
+    for name in (
+        "raw_data",
+        "float_data",
+        "int32_data",
+        "int64_data",
+        "double_data",
+        "uint64_data",
+        "string_data",
+        "external_data",
+    ):
+        tensor.ClearField(name)
+    tensor.data_location = dtypes.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "weights"
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[Any]:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        yield data
+
+
+def _count(tally: Tally, tensor: Any, payload: Payload | None, data: Any) -> None:
+    """Count a tensor, and its zeros where its data is in the file in a type that NumPy knows."""
+    import numpy as np
+
+    kind = "string" if tensor.data_type == 8 else dtypes.name(tensor.data_type)
+    tally.add(tensor.name, kind, tuple(tensor.dims))
+    view = dtypes.VIEWS.get(tensor.data_type)
+    if view is None or tensor.data_location == dtypes.EXTERNAL:
+        return
+    if payload is not None and tally.measured < MAX_MEASURED:
+        tally.measure(np.frombuffer(data[payload.start : payload.start + payload.length], dtype=view))
+    elif tensor.raw_data:
+        tally.measure(np.frombuffer(tensor.raw_data, dtype=view))
+    elif tensor.data_type == 1 and len(tensor.float_data):
+        tally.measure(np.asarray(tensor.float_data, dtype=np.float32))
+
+
+def _count_trees(tally: Tally, graph: Any) -> None:
+    """Count the numbers in the attributes of classical models: coefficients, thresholds, leaves."""
+    for node in graph.node:
+        if node.domain == "ai.onnx.ml":
+            tally.count("float32", sum(len(attribute.floats) for attribute in node.attribute))
+
+
+def _dim(dim: Any) -> Dim:
+    if dim.HasField("dim_value"):
+        return int(dim.dim_value) if dim.dim_value >= 0 else None
+    return str(dim.dim_param)[:80] or None
+
+
+def _domains(model: Any) -> Iterator[str]:
+    defined = {f.domain for f in model.functions}
+    for entry in model.opset_import:
+        if entry.domain not in defined:
+            yield f"{entry.domain or 'ai.onnx'} {entry.version}"[:120]
+
+
+def _type_text(kind: Any) -> str:
+    which = kind.WhichOneof("value")
+    if which == "sequence_type":
+        return f"sequence({_type_text(kind.sequence_type.elem_type)})"
+    if which == "map_type":
+        return f"map({dtypes.name(kind.map_type.key_type)}, {_type_text(kind.map_type.value_type)})"
+    if which == "optional_type":
+        return f"optional({_type_text(kind.optional_type.elem_type)})"
+    return dtypes.name(kind.tensor_type.elem_type) if which == "tensor_type" else "unknown"

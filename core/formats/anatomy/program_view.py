@@ -1,0 +1,187 @@
+"""What an exported torch program says of itself: signature, operators, and an ONNX-shaped drawing of its graph."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from core.domain.artifact import Dim, Signature, TensorSpec
+from core.formats.anatomy.expressions import readable
+from core.formats.anatomy.findings import parse_json
+from core.formats.anatomy.onnx_dtypes import NAMES
+from core.formats.anatomy.program import DTYPES, nodes
+
+MAX_DRAWN = 20_000
+PACKAGES = {"torchvision": "torchvision", "quantized_decomposed": "torch.ao"}
+
+
+def signature(program: dict[str, Any]) -> Signature:
+    """Return the user's inputs and outputs; symbols of the program are the names of its free dimensions."""
+    module = program["graph_module"]
+    graph = module["graph"]
+    given = [entry["user_input"]["arg"] for entry in module["signature"]["input_specs"] if "user_input" in entry]
+    returned = [entry["user_output"]["arg"] for entry in module["signature"]["output_specs"] if "user_output" in entry]
+    inputs = [spec for spec in (_spec(arg, graph) for arg in given) if spec]
+    outputs = [spec for spec in (_spec(arg, graph) for arg in returned) if spec]
+    return Signature(tuple(inputs), tuple(_renamed(outputs, _output_names(module))))
+
+
+def operators(graph: dict[str, Any]) -> dict[str, int]:
+    """Count the operators, those in inner graphs included, by namespace and name."""
+    return dict(Counter(_short(node["target"]) for node in nodes(graph)).most_common())
+
+
+def packages(graph: dict[str, Any]) -> tuple[str, ...]:
+    """Return the packages beside torch that the operators come from."""
+    spaces = {node["target"].split(".")[2] for node in nodes(graph) if node["target"].startswith("torch.ops.")}
+    return tuple(sorted(PACKAGES[space] for space in spaces & PACKAGES.keys()))
+
+
+def devices(program: dict[str, Any]) -> set[str]:
+    """Return the devices on which the program's tensors lived."""
+    values = program["graph_module"]["graph"]["tensor_values"].values()
+    return {str(value["device"]["type"]) for value in values}
+
+
+def drawing(program: dict[str, Any]) -> bytes:
+    """Return the graph as an ONNX model without weights, whose operators are torch's: for a viewer, not for running."""
+    from onnx import helper
+
+    module = program["graph_module"]
+    graph = module["graph"]
+    sides = signature(program)
+    model = helper.make_model(
+        helper.make_graph(
+            [_node(node) for node in graph["nodes"][:MAX_DRAWN]],
+            "exported program",
+            [_value(name, graph) for name in _input_names(module)],
+            [_value(entry["user_output"]["arg"]["as_tensor"]["name"], graph) for entry in _tensor_outputs(module)],
+            list(_weights(module)),
+        ),
+        producer_name=f"torch {program.get('torch_version', '')}"[:60].strip(),
+        opset_imports=[helper.make_opsetid(space, 1) for space in ("torch", "aten")],
+        ir_version=10,
+    )
+    model.doc_string = ", ".join(f"{s.name}: {s.dtype} {list(s.shape or ())}" for s in sides.inputs)[:500]
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def _spec(arg: dict[str, Any], graph: dict[str, Any]) -> TensorSpec | None:
+    if "as_tensor" in arg:
+        name = arg["as_tensor"]["name"]
+        meta = graph["tensor_values"][name]
+        return TensorSpec(name, DTYPES[meta["dtype"]][0], tuple(_dim(size) for size in meta["sizes"]))
+    if "as_sym_int" in arg:
+        return TensorSpec(str(arg["as_sym_int"].get("as_name", "number")), "int64", ())
+    return None
+
+
+def _dim(size: dict[str, Any]) -> Dim:
+    return int(size["as_int"]) if "as_int" in size else readable(size["as_expr"]["expr_str"])[:80]
+
+
+def _output_names(module: dict[str, Any]) -> list[str]:
+    """Return the keys of a program that returns a flat dict."""
+    for call in module["module_call_graph"]:
+        if call["fqn"] == "" and call.get("signature"):
+            spec = parse_json(call["signature"]["out_spec"].encode(), "The structure")[1]
+            if spec["type"] in ("builtins.dict", "collections.OrderedDict"):
+                return [str(key) for key in parse_json(spec["context"].encode(), "The structure")]
+    return []
+
+
+def _renamed(specs: list[TensorSpec], names: list[str]) -> Iterator[TensorSpec]:
+    for place, spec in enumerate(specs):
+        yield TensorSpec(names[place], spec.dtype, spec.shape) if len(names) == len(specs) else spec
+
+
+def _short(target: str) -> str:
+    return target.removeprefix("torch.ops.").removesuffix(".default")
+
+
+def _input_names(module: dict[str, Any]) -> list[str]:
+    entries = [entry["user_input"]["arg"] for entry in module["signature"]["input_specs"] if "user_input" in entry]
+    return [entry["as_tensor"]["name"] for entry in entries if "as_tensor" in entry]
+
+
+def _tensor_outputs(module: dict[str, Any]) -> list[dict[str, Any]]:
+    entries = [entry for entry in module["signature"]["output_specs"] if "user_output" in entry]
+    return [entry for entry in entries if "as_tensor" in entry["user_output"]["arg"]]
+
+
+def _node(node: dict[str, Any]) -> Any:
+    """Draw one operator: tensors become edges, plain arguments become attributes."""
+    from onnx import helper
+
+    space, _, name = _short(node["target"]).partition(".")
+    inputs: list[str] = []
+    attributes: dict[str, Any] = {}
+    for argument in node["inputs"]:
+        _place(argument["name"], argument["arg"], inputs, attributes)
+    outputs = [name for arg in node["outputs"] for name in _names(arg)]
+    return helper.make_node(
+        name or space, inputs, outputs, name=node.get("name") or "", domain=space if name else "torch", **attributes
+    )
+
+
+def _place(name: str, arg: dict[str, Any], inputs: list[str], attributes: dict[str, Any]) -> None:
+    edges = list(_names(arg))
+    inputs += edges
+    value = next(iter(arg.values()), None) if isinstance(arg, dict) else None
+    if not edges and isinstance(value, int | float | str) and name not in ("name", "domain", "doc_string", "overload"):
+        attributes[name] = int(value) if isinstance(value, bool) else value
+    elif (
+        not edges
+        and isinstance(value, list)
+        and value
+        and all(type(v) is int for v in value)
+        and name not in ("inputs", "outputs")
+    ):
+        attributes[name] = value
+
+
+def _names(arg: Any) -> Iterator[str]:
+    """Yield the names of the tensors in an argument."""
+    if isinstance(arg, list):
+        for item in arg:
+            yield from _names(item)
+    elif isinstance(arg, dict):
+        for key, value in arg.items():
+            if key == "as_tensor":
+                yield str(value["name"])
+            elif key in ("as_tensors", "as_optional_tensors"):
+                yield from (str(v["name"]) if "name" in v else next(_names(v), "") for v in value)
+            elif key == "as_optional_tensor":
+                yield from _names(value)
+            elif key in ("as_sym_int", "as_sym_ints"):
+                yield from (
+                    str(v["as_name"]) for v in (value if isinstance(value, list) else [value]) if "as_name" in v
+                )
+
+
+def _value(name: str, graph: dict[str, Any]) -> Any:
+    from onnx import helper
+
+    meta = graph["tensor_values"][name]
+    return helper.make_tensor_value_info(name, _kind(meta["dtype"]), [_dim(size) for size in meta["sizes"]])
+
+
+def _weights(module: dict[str, Any]) -> Iterator[Any]:
+    from onnx import TensorProto
+
+    values = module["graph"]["tensor_values"]
+    for entry in module["signature"]["input_specs"]:
+        kind = next((k for k in ("parameter", "buffer", "tensor_constant") if k in entry), None)
+        if kind and entry[kind]["arg"]["name"] in values:
+            name = entry[kind]["arg"]["name"]
+            dims = [int(size.get("as_int", 0)) for size in values[name]["sizes"]]
+            tensor = TensorProto(
+                name=name, data_type=_kind(values[name]["dtype"]), dims=dims, data_location=TensorProto.EXTERNAL
+            )
+            tensor.external_data.add(key="location", value="weights")
+            yield tensor
+
+
+def _kind(code: int) -> int:
+    """Return ONNX's number for torch's dtype; undefined when it has none."""
+    return next((number for number, name in NAMES.items() if name == DTYPES[code][0]), 0)

@@ -1,0 +1,61 @@
+"""Weights counted by dtype: how many parameters, in which precision, how many of them zero, in which layers."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.domain.format import Layer
+
+MAX_LAYERS = 2_000
+NOT_WEIGHTS = {"int64", "int32", "uint64", "uint32", "int16", "uint16", "bool", "string"}
+"""Shapes, indices and masks: kept in the list of layers, not counted as parameters."""
+
+
+@dataclass
+class Tally:
+    """Counts that grow tensor by tensor."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    measured: int = 0
+    zeros: int = 0
+    layers: list[Layer] = field(default_factory=list)
+
+    def add(self, name: str, dtype: str, shape: tuple[int, ...]) -> None:
+        """Count one tensor."""
+        if len(self.layers) < MAX_LAYERS:
+            self.layers.append(Layer(name, dtype, shape))
+        self.count(dtype, math.prod(shape))
+
+    def count(self, dtype: str, elements: int) -> None:
+        """Count elements that have no name of their own."""
+        if dtype not in NOT_WEIGHTS:
+            self.counts[dtype] += elements
+
+    def measure(self, array: Any) -> None:
+        """Count the zeros of a NumPy array of weights."""
+        import numpy as np
+
+        self.measured += array.size
+        self.zeros += int(array.size - np.count_nonzero(array))
+
+    @property
+    def parameters(self) -> int:
+        """The number of weights."""
+        return sum(self.counts.values())
+
+    @property
+    def sparsity(self) -> float | None:
+        """The share of zeros among the weights that were looked at, or None when none were."""
+        return round(self.zeros / self.measured, 6) if self.measured else None
+
+    @property
+    def precision(self) -> str | None:
+        """One dtype, or the shares of several by number of weights, largest first; None without weights."""
+        total = self.parameters
+        if not total:
+            return None
+        shares = [(kind, count / total) for kind, count in self.counts.most_common() if count]
+        if shares[0][1] >= 0.995:
+            return shares[0][0]
+        return ", ".join(f"{kind} {100 * share:.3g} %" for kind, share in shares[:4])

@@ -1,0 +1,176 @@
+"""Torch tensors as a pickle describes them: storages by key, views with sizes and strides, names by the tables around them."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from core import pickles
+from core.domain.errors import Refused
+from core.pickles import Built, Global, Trace
+
+NEXT = "Save the state_dict of the model (torch.save(model.state_dict(), ...)), or export it as .pt2."
+AGAIN = "Save the file again."
+MAX_ELEMENTS = 2**31
+FREE_ELEMENTS = 1 << 24
+"""A view may repeat its storage (stride 0) up to this size."""
+
+STORAGES = {
+    "DoubleStorage": ("float64", 8),
+    "FloatStorage": ("float32", 4),
+    "HalfStorage": ("float16", 2),
+    "BFloat16Storage": ("bfloat16", 2),
+    "LongStorage": ("int64", 8),
+    "IntStorage": ("int32", 4),
+    "ShortStorage": ("int16", 2),
+    "CharStorage": ("int8", 1),
+    "ByteStorage": ("uint8", 1),
+    "BoolStorage": ("bool", 1),
+    "UntypedStorage": ("uint8", 1),
+    "ComplexFloatStorage": ("complex64", 8),
+    "ComplexDoubleStorage": ("complex128", 16),
+    "QInt8Storage": ("int8", 1),
+    "QUInt8Storage": ("uint8", 1),
+    "QInt32Storage": ("int32", 4),
+}
+VIEW_CALLS = {f"torch._utils._rebuild_{name}" for name in ("tensor", "tensor_v2", "tensor_v3", "qtensor")}
+WRAPPERS = {"torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"}
+NUMPY_DTYPES = {
+    "f8": "float64",
+    "f4": "float32",
+    "f2": "float16",
+    "i8": "int64",
+    "i4": "int32",
+    "i1": "int8",
+    "u1": "uint8",
+    "b1": "bool",
+}
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A view on a storage: dtype name, shape, strides and offset in elements, and the storage's key, elements and element size."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
+    key: str
+    held: int
+    width: int
+
+
+def check_names(trace: Trace, allows: Callable[[Global], bool], what: str) -> None:
+    """Refuse a pickle that imports a name off the list, or does what cannot be followed."""
+    off = pickles.off_list(trace.globals.values(), allows)
+    if off:
+        named = ", ".join(name.path[:80] for name in off[:3]) + (f" and {len(off) - 3} more" if len(off) > 3 else "")
+        raise Refused(f"{what} would run {named} when it is loaded: that is a program, not plain weights.", NEXT)
+    if trace.strange:
+        raise Refused(f"{what} {trace.strange[0]}: that is a program, not plain weights.", NEXT)
+
+
+def tensors(trace: Trace) -> Iterator[Tensor]:
+    """Yield each tensor that the pickle rebuilds. Raises Refused for one whose shape and storage do not fit."""
+    for call in trace.calls:
+        view = tensor(call)
+        if view is not None:
+            check_view(view)
+            yield view
+
+
+def tensor(value: Any) -> Tensor | None:
+    """Return the tensor that a call rebuilds, or None for another call. Raises Refused when it cannot be read."""
+    if not isinstance(value, Built):
+        return None
+    if (
+        value.path == "torch._tensor._rebuild_from_type_v2"
+        and len(value.args) > 2
+        and isinstance(value.args[0], Global)
+    ):
+        return tensor(Built(value.args[0], value.args[2]))
+    if value.path in WRAPPERS:
+        return tensor(value.args[0]) if value.args else None
+    if value.path not in VIEW_CALLS:
+        return None
+    try:
+        stored, offset, shape, strides = value.args[:4]
+        _, kind, key, _, held = stored.id[:5]
+        name, width = _element(kind, value)
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError):
+        raise Refused("A tensor in the file is rebuilt in a way that cannot be checked.", NEXT) from None
+    if (
+        not _counts(shape)
+        or not _counts(strides)
+        or not _counts((offset, held))
+        or type(key) is not str
+        or len(shape) != len(strides)
+    ):
+        raise Refused("A tensor in the file has a shape that cannot be.", AGAIN)
+    held = held // width if kind.name == "UntypedStorage" else held
+    return Tensor(name, tuple(shape), tuple(strides), offset, key, held, width)
+
+
+def check_view(view: Tensor) -> None:
+    """Refuse a view that reaches over its storage, or that repeats it beyond reason."""
+    count = math.prod(view.shape)
+    last = (
+        view.offset + sum((size - 1) * stride for size, stride in zip(view.shape, view.strides, strict=True))
+        if count
+        else 0
+    )
+    if count and last >= view.held:
+        raise Refused(
+            f"A tensor of shape {list(view.shape)[:8]} reaches beyond its {view.held:,} stored elements.", AGAIN
+        )
+    if count > MAX_ELEMENTS or (count > view.held and count > FREE_ELEMENTS):
+        raise Refused(f"A tensor claims {count:,} elements and stores {view.held:,}.", AGAIN)
+
+
+def named(value: Any) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors in a table of tables with the names on the way to them, each storage position once."""
+    seen: set[int] = set()
+    pending: list[tuple[str, Any]] = [("", value)]
+    while pending:
+        path, item = pending.pop()
+        found = tensor(item)
+        if found is not None:
+            yield path, found
+        elif isinstance(item, Built | dict | list | tuple) and id(item) not in seen:
+            seen.add(id(item))
+            pending += [
+                (f"{path}.{key}" if path else str(key), child) for key, child in reversed(list(_children(item)))
+            ]
+
+
+def numpy_name(code: str) -> str:
+    """Return the name of a dtype code, the code itself when it has none."""
+    return NUMPY_DTYPES.get(code, code)
+
+
+def _children(item: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(item, dict):
+        return item.items()
+    if isinstance(item, Built):
+        inner = item.state if isinstance(item.state, dict) else {}
+        return [*item.items.items(), *inner.items()]
+    return enumerate(item)
+
+
+def _element(kind: Any, call: Built) -> tuple[str, int]:
+    """Return name and bytes of an element: the storage's, or the dtype that a call on an untyped storage gives."""
+    if not isinstance(kind, Global):
+        raise ValueError(kind)
+    if kind.name != "UntypedStorage":
+        return STORAGES[kind.name]
+    dtype = next((a.name for a in call.args if isinstance(a, Global) and a.module == "torch"), "uint8")
+    size = "".join(c for c in dtype.split("_")[0] if c.isdecimal()) or "8"
+    return dtype, max(1, int(size[:3]) // 8) if not dtype.startswith("float8") else 1
+
+
+def _counts(values: Any) -> bool:
+    return (
+        isinstance(values, tuple | list)
+        and len(values) <= 64
+        and all(type(v) is int and 0 <= v < 2**60 for v in values)
+    )

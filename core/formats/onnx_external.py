@@ -1,0 +1,101 @@
+"""ONNX with its weights in files beside it, all in one zip."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from core import archives
+from core.domain.errors import Refused
+from core.domain.format import Format, Risk, Summary
+from core.formats.anatomy import onnx_audit, onnx_dtypes, onnx_summary, onnx_wire
+from core.formats.anatomy.findings import gathered, warning
+
+KEYS = {"location", "offset", "length", "checksum"}
+AGAIN = "Save the model again with all its weights in one data file beside it, and zip both."
+
+
+class OnnxExternal(Format):
+    """A zip of one ``.onnx`` file and the data files that it names."""
+
+    title = "ONNX with external data (zip)"
+    sentence = "An ONNX model of any size: the graph and its weights as separate files, in one zip."
+    suffixes = (".zip",)
+
+    def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
+        """Say whether the zip holds an ONNX file with something beside it."""
+        kept = [n for n in names if not archives.JUNK.fullmatch(n)]
+        return len(kept) > 1 and any(n.lower().endswith(".onnx") for n in kept)
+
+    def audit(self, path: Path) -> tuple[Risk, ...]:
+        """Check the zip, the graph, and that every weight lies inside a data file of the zip."""
+        return gathered(lambda: _check(path))
+
+    def inspect(self, path: Path) -> Summary:
+        """Read the graph; the weights are counted, not read."""
+        with _model(path) as model:
+            return onnx_summary.summary(self.id, model, onnx_wire.read(model))
+
+    def graph(self, path: Path, out: Path) -> bool:
+        """Write the graph without its weights."""
+        with _model(path) as model:
+            out.write_bytes(onnx_summary.weightless(onnx_wire.read(model).model))
+        return True
+
+
+def _check(path: Path) -> Iterator[Risk]:
+    with archives.walk(path) as archive:
+        plain = {name: member for member, name in archives.flat(archive.names).items()}
+        sizes = {name: archive.members[member].size for name, member in plain.items()}
+    with _model(path) as model:
+        skeleton = onnx_wire.read(model)
+        yield from onnx_audit.check(skeleton)
+        used = set()
+        for tensor, _ in onnx_audit.walked(skeleton).tensors:
+            if tensor.data_location == onnx_dtypes.EXTERNAL:
+                used.add(_check_place(tensor, sizes))
+    for name in sorted(set(sizes) - used):
+        if not name.lower().endswith(".onnx"):
+            yield warning("The zip holds a file that the model does not use.", name)
+
+
+def _check_place(tensor: Any, sizes: dict[str, int]) -> str:
+    """Refuse external data that is not a plain file of the zip, or does not lie inside it; return the file's name."""
+    entries: dict[str, str] = {str(entry.key): str(entry.value) for entry in tensor.external_data}
+    where = f"The weight {tensor.name[:80]!r}"
+    if len(entries) != len(tensor.external_data) or set(entries) - KEYS:
+        raise Refused(f"{where} says in an unknown way where its data lies.", AGAIN)
+    location = entries.get("location", "")
+    if not archives.PLAIN_NAME.fullmatch(location):
+        raise Refused(f"{where} points to {location[:80]!r}, which is not a plain file name.", AGAIN)
+    if location not in sizes:
+        raise Refused(f"{where} needs the file {location}, which is not in the zip.", AGAIN)
+    needed = onnx_dtypes.expected_bytes(tensor.data_type, onnx_dtypes.elements(tensor.dims))
+    offset, length = _count(entries.get("offset", "0"), where), _count(entries.get("length", str(needed)), where)
+    if tensor.data_type == 8 or length != needed or offset + length > sizes[location]:
+        raise Refused(f"{where} does not lie inside {location}.", AGAIN)
+    return location
+
+
+def _count(text: str, where: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 15:
+        raise Refused(f"{where} gives {text[:40]!r} as a place in its data file.", AGAIN)
+    return int(text)
+
+
+@contextmanager
+def _model(path: Path) -> Iterator[Path]:
+    """Copy the one graph of the zip to a name of ours. Raises Refused when there is none, or more than one."""
+    with archives.walk(path) as archive, tempfile.TemporaryDirectory(prefix="onnx-") as folder:
+        graphs = [member for member, name in archives.flat(archive.names).items() if name.lower().endswith(".onnx")]
+        if len(graphs) != 1:
+            raise Refused(
+                f"The zip holds {len(graphs)} .onnx files where one is needed.", "Zip one model with its data files."
+            )
+        copy = Path(folder) / "model"
+        archive.copy(graphs[0], copy)
+        yield copy
+
+
+FORMAT = OnnxExternal()

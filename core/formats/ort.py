@@ -1,0 +1,79 @@
+"""ORT: what ONNX Runtime writes for its reduced and mobile builds, a flatbuffer of an optimised graph."""
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core.domain.artifact import Dim, Signature, TensorSpec
+from core.domain.errors import Refused
+from core.domain.format import Format, Risk, Summary
+from core.formats.anatomy.findings import gathered, info
+
+MAX_BYTES = 2 << 30
+IDENTIFIER = b"ORTM"
+ELEMENTS = {"float": "float32", "double": "float64", "string": "str"}
+
+
+class Ort(Format):
+    """A file that only ONNX Runtime reads; its signature comes from a session in the sandbox."""
+
+    title = "ORT format"
+    sentence = "ONNX Runtime's own format for phones and small builds: loads fast, cannot be converted back."
+    suffixes = (".ort",)
+
+    def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
+        """Say whether the flatbuffer carries ONNX Runtime's identifier."""
+        return head[4:8] == IDENTIFIER
+
+    def audit(self, path: Path) -> tuple[Risk, ...]:
+        """Check the frame of the flatbuffer; the rest is ONNX Runtime's own check, in the sandbox."""
+        return gathered(lambda: _check(path))
+
+    def inspect(self, path: Path) -> Summary:
+        """Open a session without optimising and read its inputs and outputs. Raises Refused when it does not open."""
+        session = _session(path)
+        signature = Signature(tuple(map(_spec, session.get_inputs())), tuple(map(_spec, session.get_outputs())))
+        producer = session.get_modelmeta().producer_name or None
+        return Summary(format=self.id, signature=signature, producer=producer, dependencies=("onnxruntime",))
+
+
+def _check(path: Path) -> Iterator[Risk]:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(8)
+    if size > MAX_BYTES:
+        raise Refused("The file is over 2 GB, more than a flatbuffer can be.", "Use ONNX with external data.")
+    if len(head) < 8 or not 8 <= struct.unpack("<I", head[:4])[0] < size - 3:
+        raise Refused("The file is cut off: its root lies behind its end.", "Download or export the file again.")
+    yield info("The weights and operators of this format are read by ONNX Runtime only; they are not counted here.")
+
+
+def _session(path: Path) -> Any:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
+    options.add_session_config_entry("session.load_model_format", "ORT")
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise Refused(
+            f"ONNX Runtime cannot open this file: {cause}", "Make it again with the ONNX Runtime named in the report."
+        ) from None
+
+
+def _spec(node: Any) -> TensorSpec:
+    """Turn ``tensor(float)`` and a shape with names into a spec."""
+    kind = node.type.removeprefix("tensor(").removesuffix(")") if node.type.startswith("tensor(") else node.type
+    dims: list[Dim] = [
+        dim if isinstance(dim, int) and dim >= 0 else (str(dim) if isinstance(dim, str) else None) for dim in node.shape
+    ]
+    return TensorSpec(node.name, ELEMENTS.get(kind, kind), tuple(dims))
+
+
+FORMAT = Ort()

@@ -1,0 +1,112 @@
+"""Pickled scikit-learn models, by pickle or joblib, compressed or not: programs, so that their owner must agree first."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core import pickles
+from core.domain.errors import Refused
+from core.domain.format import Format, Risk, Summary
+from core.formats.anatomy import estimator
+from core.formats.anatomy.estimator import Table, Thing
+from core.formats.anatomy.findings import gathered
+from core.formats.anatomy.torch_files import LEGACY
+from core.pickles import Array, Built, Trace
+from core.pickles.arrays import Bytes, array_of
+
+CONSENT = "This file is a program: it is loaded only in the sandbox, and only after you agree. It names only parts of scikit-learn, NumPy and boosted trees."
+NEXT = "Ask the author for skops or ONNX, or save the model again without these parts."
+
+MAX_REST = 1 << 40
+
+
+class Pickle(Format):
+    """A stream of opcodes; each name that it imports is on the list, or the file is refused."""
+
+    title = "scikit-learn (pickle, joblib)"
+    sentence = (
+        "A fitted scikit-learn model as a pickle: opened only after its owner agrees, best turned into skops or ONNX."
+    )
+    suffixes = (".pkl", ".pickle", ".joblib")
+    code_bearing = True
+
+    def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
+        """Say whether the bytes, unpacked if they are compressed, begin with a pickle's opcodes; torch's legacy files are another kind."""
+        return not names and not head.startswith(LEGACY) and pickles.opcodes_start(pickles.unpacked_head(head))
+
+    def audit(self, path: Path) -> tuple[Risk, ...]:
+        """Follow every opcode and list every name."""
+        return gathered(lambda: _check(path))
+
+    def inspect(self, path: Path) -> Summary:
+        """Read the fitted model from the opcodes, with nothing imported or built."""
+        return estimator.summary(self.id, Tree().value(_trace(path).result))
+
+
+def _check(path: Path) -> Iterator[Risk]:
+    trace = _trace(path)
+    off = pickles.off_list(trace.globals.values(), pickles.sklearn_allows)
+    if off:
+        named = ", ".join(name.path[:80] for name in off[:3]) + (f" and {len(off) - 3} more" if len(off) > 3 else "")
+        raise Refused(f"Loading this file would use {named}, which no scikit-learn model needs.", NEXT)
+    if trace.stored:
+        raise Refused("The pickle refers to objects that are kept elsewhere.", NEXT)
+    if trace.strange:
+        raise Refused(f"The pickle {trace.strange[0]}, which no honest model does.", NEXT)
+    if not trace.globals:
+        raise Refused("The pickle holds plain values, no model.", "Open the file that holds the fitted estimator.")
+    yield Risk("consent", CONSENT, f"{len(trace.globals)} names, {trace.opcodes:,} steps")
+
+
+def _trace(path: Path) -> Trace:
+    with pickles.open_pickle(path) as stream:
+        trace = pickles.trace(stream)
+        if stream.skip(MAX_REST):
+            raise Refused("The file goes on behind the end of its pickle.", NEXT)
+        return trace
+
+
+class Tree:
+    """Turns the stand-ins of a trace into the tree of a fitted model; each stand-in once."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, Any] = {}
+
+    def value(self, item: Any) -> Any:
+        """Return the thing, table, list or plain value for a stand-in."""
+        if not isinstance(item, Built | Array | dict | list | tuple):
+            return item if isinstance(item, str | int | float | Bytes) else None
+        if id(item) not in self._made:
+            self._make(item)
+        return self._made[id(item)]
+
+    def _make(self, item: Any) -> None:
+        array = array_of(item)
+        if array is not None:
+            items = [self.value(part) for part in _flat(array.items)] if array.items is not None else None
+            self._made[id(item)] = Table(array.shape, array.dtype, items)
+        elif isinstance(item, Built) and item.path == "builtins.bytearray":
+            self._made[id(item)] = self.value(item.args[0]) if item.args else None
+        elif isinstance(item, Built):
+            thing = self._made[id(item)] = Thing(item.path)
+            state = item.state if isinstance(item.state, dict) else {}
+            thing.attributes.update({str(key): self.value(part) for key, part in {**item.items, **state}.items()})
+        elif isinstance(item, dict):
+            table: dict[str, Any] = {}
+            self._made[id(item)] = table
+            table.update({str(key): self.value(part) for key, part in item.items()})
+        else:
+            parts: list[Any] = []
+            self._made[id(item)] = parts
+            parts.extend(self.value(part) for part in item)
+
+
+def _flat(items: Any) -> Any:
+    """Return the list of elements of an object array, which joblib keeps in a pickle of its own."""
+    if isinstance(items, Built):
+        inner = array_of(items)
+        return inner.items if inner and inner.items else ()
+    return items if isinstance(items, list) else ()
+
+
+FORMAT = Pickle()

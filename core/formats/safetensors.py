@@ -1,0 +1,163 @@
+"""safetensors: named weights behind a JSON header, with no code and no structure."""
+
+import math
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core.domain.errors import Refused
+from core.domain.format import Format, Risk, Summary
+from core.formats.anatomy.findings import gathered, info, parse_json
+from core.formats.anatomy.tally import Tally
+
+MAX_HEADER = 100_000_000
+"""The bound that the format's own reader has."""
+MAX_DIMS = 64
+BITS = {
+    "BOOL": 8,
+    "U8": 8,
+    "I8": 8,
+    "F8_E5M2": 8,
+    "F8_E4M3": 8,
+    "F8_E8M0": 8,
+    "F4": 4,
+    "F6_E2M3": 6,
+    "F6_E3M2": 6,
+    "I16": 16,
+    "U16": 16,
+    "F16": 16,
+    "BF16": 16,
+    "I32": 32,
+    "U32": 32,
+    "F32": 32,
+    "F64": 64,
+    "I64": 64,
+    "U64": 64,
+    "C64": 64,
+}
+NAMES = {
+    "BOOL": "bool",
+    "U8": "uint8",
+    "I8": "int8",
+    "I16": "int16",
+    "U16": "uint16",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "I32": "int32",
+    "U32": "uint32",
+    "F32": "float32",
+    "F64": "float64",
+    "I64": "int64",
+    "U64": "uint64",
+    "C64": "complex64",
+    "F8_E5M2": "float8e5m2",
+    "F8_E4M3": "float8e4m3fn",
+    "F8_E8M0": "float8e8m0",
+    "F4": "float4",
+    "F6_E2M3": "float6",
+    "F6_E3M2": "float6",
+}
+VIEWS = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "I8": "i1", "U8": "u1"}
+MAX_MEASURED = 1 << 30
+BROKEN = "Download or save the file again."
+
+
+class Safetensors(Format):
+    """The format for weights that needs no trust."""
+
+    title = "safetensors"
+    sentence = "Named weights and nothing else: safe to open, but it needs the architecture to become a model."
+    suffixes = (".safetensors",)
+
+    def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
+        """Say whether a length and a JSON object stand at the start."""
+        if len(head) < 10 or head[8:9] != b"{":
+            return False
+        return bool(2 <= struct.unpack("<Q", head[:8])[0] <= MAX_HEADER and (head[9:10] in b'"} \n\t\r'))
+
+    def audit(self, path: Path) -> tuple[Risk, ...]:
+        """Check that the header's promises cover the bytes exactly."""
+        return gathered(lambda: _check(path))
+
+    def inspect(self, path: Path) -> Summary:
+        """List the weights; their zeros are counted in place."""
+        header, start = _header(path)
+        metadata = header.pop("__metadata__", {})
+        tally = Tally()
+        for name, entry in header.items():
+            tally.add(name, NAMES[entry["dtype"]], tuple(entry["shape"]))
+        _measure(path, header, start, tally)
+        return Summary(
+            format=self.id,
+            parameters=tally.parameters,
+            precision=tally.precision,
+            sparsity=tally.sparsity,
+            producer=str(metadata["format"])[:80] if "format" in metadata else None,
+            dependencies=("safetensors",),
+            layers=tuple(tally.layers),
+            notes={"metadata": {str(k)[:80]: str(v)[:200] for k, v in list(metadata.items())[:20]}},
+        )
+
+
+def _check(path: Path) -> Iterator[Risk]:
+    header, start = _header(path)
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise Refused("The metadata of the file are not texts.", BROKEN)
+    edge = 0
+    spans = sorted((_span(name, entry), name) for name, entry in header.items())
+    for (first, last), name in spans:
+        if first != edge:
+            raise Refused(f"The weight {name[:80]!r} overlaps another, or leaves a gap.", BROKEN)
+        edge = last
+    if start + edge != path.stat().st_size:
+        raise Refused(f"The weights take {edge:,} bytes and the file holds {path.stat().st_size - start:,}.", BROKEN)
+    yield info(
+        "The file holds weights without an architecture: it can be inspected, and becomes a model with its code."
+    )
+
+
+def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """Return the JSON header and the place where the weights start. Raises Refused."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))[0]
+        if length > min(MAX_HEADER, size - 8):
+            raise Refused("The header is longer than the file.", BROKEN)
+        header = parse_json(file.read(length), "The header")
+    if not isinstance(header, dict):
+        raise Refused("The header is no table of weights.", BROKEN)
+    return header, 8 + length
+
+
+def _span(name: str, entry: Any) -> tuple[int, int]:
+    """Return where a weight starts and ends. Raises Refused when shape, dtype and place do not fit."""
+    where = f"The weight {name[:80]!r}"
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"} or entry["dtype"] not in BITS:
+        raise Refused(f"{where} is described in an unknown way.", BROKEN)
+    shape, offsets = entry["shape"], entry["data_offsets"]
+    if not _counts(shape) or not _counts(offsets) or len(offsets) != 2 or len(shape) > MAX_DIMS:
+        raise Refused(f"{where} has a shape or a place that cannot be.", BROKEN)
+    bits = math.prod(shape) * BITS[entry["dtype"]]
+    if bits % 8 or bits // 8 != offsets[1] - offsets[0]:
+        raise Refused(f"{where} has {offsets[1] - offsets[0]:,} bytes where its shape needs {bits // 8:,}.", BROKEN)
+    return offsets[0], offsets[1]
+
+
+def _counts(values: Any) -> bool:
+    return isinstance(values, list) and all(type(value) is int and 0 <= value < 2**60 for value in values)
+
+
+def _measure(path: Path, header: dict[str, Any], start: int, tally: Tally) -> None:
+    import numpy as np
+
+    with path.open("rb") as file:
+        for entry in header.values():
+            first, last = entry["data_offsets"]
+            if entry["dtype"] in VIEWS and last > first and tally.measured < MAX_MEASURED:
+                file.seek(start + first)
+                tally.measure(np.frombuffer(file.read(last - first), dtype=VIEWS[entry["dtype"]]))
+
+
+FORMAT = Safetensors()

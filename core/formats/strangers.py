@@ -1,0 +1,304 @@
+"""Files that are something else: named by their content, each with one sentence on what it seems to be and one on what to do."""
+
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core import archives
+from core.domain.errors import Refused
+
+LATER = "It cannot be converted here yet. "
+ONNX_NEXT = "Export the model as ONNX (.onnx) where it was made, and open that."
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A kind of file that is not on the shelf: what it is called, what to do, and how it is told by head, zip names and name."""
+
+    what: str
+    next_step: str
+    tells: Callable[[bytes, tuple[str, ...], str], bool]
+
+
+def starts(*magics: bytes) -> Callable[[bytes, tuple[str, ...], str], bool]:
+    """Tell a file by its first bytes."""
+    return lambda head, names, name: head.startswith(magics)
+
+
+def holds(pattern: bytes, suffix: str = "") -> Callable[[bytes, tuple[str, ...], str], bool]:
+    """Tell a file by bytes near its start, with a suffix where the bytes alone are not enough."""
+    rule = re.compile(pattern, re.DOTALL)
+    return lambda head, names, name: name.lower().endswith(suffix) and bool(rule.search(head[:8192]))
+
+
+def packs(pattern: str) -> Callable[[bytes, tuple[str, ...], str], bool]:
+    """Tell a zip by the name of one of its members."""
+    rule = re.compile(pattern, re.IGNORECASE)
+    return lambda head, names, name: any(rule.fullmatch(member) for member in names)
+
+
+def all_pack(pattern: str) -> Callable[[bytes, tuple[str, ...], str], bool]:
+    """Tell a zip by the names of all its members."""
+    rule = re.compile(pattern, re.IGNORECASE)
+    return lambda head, names, name: (
+        bool(names) and all(rule.fullmatch(member) for member in names if not member.endswith("/"))
+    )
+
+
+def _is_saved_model(head: bytes, names: tuple[str, ...], name: str) -> bool:
+    return name.lower().endswith(".pb") and head[:2] == b"\x08\x01" and head[2:3] == b"\x12"
+
+
+def _is_coreml(head: bytes, names: tuple[str, ...], name: str) -> bool:
+    return name.lower().endswith(".mlmodel") and head[:1] == b"\x08"
+
+
+def _is_windows(head: bytes, names: tuple[str, ...], name: str) -> bool:
+    if head[:2] != b"MZ" or len(head) < 64:
+        return False
+    place = struct.unpack("<I", head[60:64])[0]
+    return head[place : place + 2] == b"PE" or name.lower().endswith((".exe", ".dll"))
+
+
+def _is_text(head: bytes, names: tuple[str, ...], name: str) -> bool:
+    sample = head[:4096]
+    try:
+        text = sample.decode("utf-8", "strict" if len(head) < 4096 else "ignore")
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and sum(c.isprintable() or c in "\r\n\t" for c in text) > 0.97 * len(text)
+
+
+def _is_csv(head: bytes, names: tuple[str, ...], name: str) -> bool:
+    lines = head[:8192].splitlines()[:5]
+    counts = {line.count(b",") for line in lines} | {
+        line.count(b";") + line.count(b"\t") for line in lines if b"," not in line
+    }
+    return (
+        _is_text(head, names, name)
+        and len(lines) > 1
+        and (name.lower().endswith((".csv", ".tsv")) or (len(counts) == 1 and counts != {0}))
+    )
+
+
+def _is_zeros(head: bytes, names: tuple[str, ...], name: str) -> bool:
+    return not head.strip(b"\0")
+
+
+STRANGERS: tuple[Stranger, ...] = (
+    Stranger(
+        "a Git LFS pointer, not the model itself",
+        "Run `git lfs pull` in the repository and open the real file.",
+        starts(b"version https://git-lfs"),
+    ),
+    Stranger(
+        "a web page, perhaps an error or a login saved in place of a download",
+        "Download the file again in your browser, and check its size.",
+        holds(rb"^\s*(<!doctype html|<html|<HTML|<!DOCTYPE (html|HTML))"),
+    ),
+    Stranger(
+        "a GGUF language model (llama.cpp)",
+        LATER + "Run it with llama.cpp, or look for an ONNX version of the model.",
+        starts(b"GGUF", b"lmgg", b"tjgg"),
+    ),
+    Stranger(
+        "a TensorFlow Lite (LiteRT) model",
+        LATER + "For now, convert it with tf2onnx and open the ONNX file.",
+        lambda h, n, f: h[4:8] == b"TFL3",
+    ),
+    Stranger(
+        "a Keras model or another HDF5 file",
+        LATER + "In Keras, call model.export('model.onnx', format='onnx') and open that.",
+        starts(b"\x89HDF\r\n\x1a\n"),
+    ),
+    Stranger(
+        "a Keras model (.keras)",
+        LATER + "In Keras, call model.export('model.onnx', format='onnx') and open that.",
+        packs(r"(.*/)?model\.weights\.h5"),
+    ),
+    Stranger(
+        "a TensorFlow SavedModel",
+        LATER + "For now, convert it with tf2onnx and open the ONNX file.",
+        lambda h, n, f: _is_saved_model(h, n, f) or packs(r"(.*/)?saved_model\.pb(txt)?")(h, n, f),
+    ),
+    Stranger(
+        "a TensorFlow.js model",
+        LATER + "Convert the original Keras or TensorFlow model to ONNX.",
+        lambda h, n, f: (
+            packs(r"(.*/)?group1-shard\d+of\d+.*")(h, n, f) or holds(rb'"(modelTopology|weightsManifest)"')(h, n, f)
+        ),
+    ),
+    Stranger(
+        "a Core ML model",
+        LATER + "Convert the original model to ONNX; Core ML files have no way back.",
+        lambda h, n, f: _is_coreml(h, n, f) or packs(r".*\.mlpackage/.*|(.*/)?com\.apple\.CoreML/.*")(h, n, f),
+    ),
+    Stranger(
+        "an OpenVINO model",
+        LATER + ONNX_NEXT,
+        lambda h, n, f: holds(rb"<net\s[^>]*(version|name)=")(h, n, f) or packs(r"(.*/)?openvino_model\.xml")(h, n, f),
+    ),
+    Stranger(
+        "a PMML model", LATER + "Save the scikit-learn model with skops, or convert it to ONNX.", holds(rb"<PMML[\s>]")
+    ),
+    Stranger(
+        "a PaddlePaddle model",
+        LATER + "Convert it with paddle2onnx and open the ONNX file.",
+        lambda h, n, f: (
+            f.lower().endswith((".pdmodel", ".pdiparams", "__model__"))
+            or packs(r"(.*/)?(__model__|.*\.pdmodel|.*\.pdiparams)")(h, n, f)
+        ),
+    ),
+    Stranger(
+        "an XGBoost model",
+        LATER + "Load it in XGBClassifier or XGBRegressor, save that with skops.io.dump, and open it.",
+        lambda h, n, f: (
+            holds(rb'^\s*\{"learner"|^\{L.{8}learner|^\{i.learner|^binf')(h, n, f)
+            or (f.lower().endswith(".ubj") and h[:1] == b"{")
+        ),
+    ),
+    Stranger(
+        "a LightGBM model",
+        LATER + "Save the LGBMClassifier or LGBMRegressor with skops.io.dump, and open it.",
+        holds(rb"^tree\r?\nversion="),
+    ),
+    Stranger(
+        "a CatBoost model",
+        LATER + "In CatBoost, call save_model('model.onnx', format='onnx') and open that.",
+        lambda h, n, f: h[:4] == b"CBM1",
+    ),
+    Stranger(
+        "a TensorFlow checkpoint or frozen graph",
+        LATER + "For now, convert it with tf2onnx and open the ONNX file.",
+        lambda h, n, f: f.lower().endswith((".pb", ".index", ".data-00000-of-00001", ".meta")),
+    ),
+    Stranger("an ncnn model", LATER + ONNX_NEXT, starts(b"7767517\n")),
+    Stranger(
+        "an MNN or TensorRT file, which is bound to one engine",
+        ONNX_NEXT,
+        lambda h, n, f: f.lower().endswith((".mnn", ".engine", ".plan", ".trt")),
+    ),
+    Stranger(
+        "NumPy arrays (.npz): data, not a model",
+        "Choose a model first, and add these arrays as its data set.",
+        all_pack(r"[^/]+\.npy"),
+    ),
+    Stranger(
+        "a NumPy array (.npy): data, not a model",
+        "Save the arrays as .npz and add them as a data set.",
+        starts(b"\x93NUMPY"),
+    ),
+    Stranger(
+        "a Parquet table: data, not a model",
+        "Choose a model first, and add this table as its data set.",
+        starts(b"PAR1"),
+    ),
+    Stranger(
+        "a picture: data, not a model",
+        "Put pictures into folders by class, zip them, and add the zip as a data set.",
+        lambda h, n, f: (h.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")) and not n) or h[8:12] == b"WEBP",
+    ),
+    Stranger(
+        "pictures in a zip: data, not a model",
+        "Choose a model first, and add this zip as its data set.",
+        all_pack(r".*\.(png|jpe?g|gif|bmp|webp)"),
+    ),
+    Stranger("a PDF document", "Open the model file that the document describes.", starts(b"%PDF")),
+    Stranger(
+        "a program for Linux (ELF)",
+        "Open the model file itself, not the program or library that runs it.",
+        starts(b"\x7fELF"),
+    ),
+    Stranger("a program for Windows", "Open the model file itself, not the program that runs it.", _is_windows),
+    Stranger(
+        "a program for macOS",
+        "Open the model file itself, not the program that runs it.",
+        starts(b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"),
+    ),
+    Stranger(
+        "a tar archive",
+        "Unpack it and open the model file; several files go into one zip.",
+        lambda h, n, f: h[257:262] == b"ustar",
+    ),
+    Stranger("a gzip file", "Unpack it (gunzip, or tar -xzf) and open the model file inside.", starts(b"\x1f\x8b")),
+    Stranger("a 7z archive", "Unpack it and open the model file inside.", starts(b"7z\xbc\xaf\x27\x1c")),
+    Stranger("a RAR archive", "Unpack it and open the model file inside.", starts(b"Rar!\x1a\x07")),
+    Stranger("an xz file", "Unpack it and open the model file inside.", starts(b"\xfd7zXZ\x00")),
+    Stranger("a bzip2 file", "Unpack it and open the model file inside.", starts(b"BZh")),
+    Stranger(
+        "an LZ4 file, perhaps a compressed joblib model",
+        "Save the model again with skops.io.dump, or with joblib and compress=3.",
+        starts(b"\x04\x22\x4d\x18"),
+    ),
+    Stranger("a Zstandard file", "Unpack it and open the model file inside.", starts(b"\x28\xb5\x2f\xfd")),
+    Stranger("a Python package (wheel)", "Open the model file that lies inside it.", packs(r"[^/]+\.dist-info/.*")),
+    Stranger(
+        "a JAR or Android package",
+        "Open the model file that lies inside it.",
+        packs(r"META-INF/MANIFEST\.MF|AndroidManifest\.xml|classes\.dex"),
+    ),
+    Stranger("an office document", "Open a model file.", packs(r"\[Content_Types\]\.xml|mimetype")),
+    Stranger(
+        "a MLflow or transformers folder in a zip",
+        "Take the model file out of it (.onnx, .safetensors, .skops), and open that.",
+        packs(r"(.*/)?(MLmodel|config\.json)"),
+    ),
+    Stranger("an R object", "In R, write the model as PMML or ONNX.", starts(b"RDX3", b"RDX2", b"X\n\x00\x00")),
+    Stranger("a notebook", "Run it, and open the model file that it saves.", holds(rb'"cells"\s*:', ".ipynb")),
+    Stranger("Python source", "Open the model file that it saves.", holds(rb"^|import ", ".py")),
+    Stranger(
+        "a JSON file",
+        "Open the model file itself; settings alone do not make a model.",
+        lambda h, n, f: bool(re.match(rb'\s*(\{\s*["}]|\[\s*[\[{"\d\]])', h)) and _is_text(h, n, f),
+    ),
+    Stranger("an XML file of an unknown kind", ONNX_NEXT, holds(rb"^\s*(\xef\xbb\xbf)?<\?xml")),
+    Stranger(
+        "a table in text (CSV): data, not a model", "Choose a model first, and add this table as its data set.", _is_csv
+    ),
+    Stranger("a plain text file", "Open the model file itself.", _is_text),
+    Stranger("nothing but zero bytes, as a broken download leaves them", "Download the file again.", _is_zeros),
+)
+
+MODELS = re.compile(
+    r".*\.(onnx|pt2?|pth|ts|safetensors|skops|pkl|pickle|joblib|ort|keras|h5|tflite|gguf)", re.IGNORECASE
+)
+SUFFIXES = {
+    ".onnx": "an ONNX model", ".pt2": "an exported torch program", ".pt": "a torch file", ".pth": "a torch file", ".ort": "an ORT model",
+    ".safetensors": "a safetensors file", ".skops": "a skops file", ".pkl": "a pickle", ".joblib": "a joblib file",
+}  # fmt: skip
+
+
+def refusal(head: bytes, names: tuple[str, ...], name: str, size: int) -> Refused:
+    """Return the refusal that names what a file seems to be, and what to do with it."""
+    if not size:
+        return Refused("The file is empty.", "Download or export it again; the upload had 0 bytes.")
+    for stranger in STRANGERS:
+        if stranger.tells(head, names, name):
+            return Refused(f"This seems to be {stranger.what}.", stranger.next_step)
+    if names:
+        return _zip(names)
+    claimed = next((what for suffix, what in SUFFIXES.items() if name.lower().endswith(suffix)), None)
+    if claimed:
+        return Refused(
+            f"The name says {claimed}, and the content is broken or something else.",
+            "Download or export the file again.",
+        )
+    return Refused(
+        "The content is of no kind that is known here.",
+        "Open one of: ONNX, .pt2, TorchScript, a torch checkpoint, safetensors, skops, pickle or joblib, ORT.",
+    )
+
+
+def _zip(names: tuple[str, ...]) -> Refused:
+    inside = [name for name in names if not archives.JUNK.fullmatch(name)]
+    models = [name for name in inside if MODELS.fullmatch(name)]
+    if models:
+        listed = ", ".join(name[:80] for name in models[:3])
+        return Refused(
+            f"This is a zip around {len(models)} model file(s): {listed}.",
+            "Unpack it and open the model file; an ONNX model with data files stays in its zip.",
+        )
+    return Refused(
+        f"This is a zip of {len(inside)} file(s) without a model that is known here.", "Open the model file itself."
+    )

@@ -1,0 +1,74 @@
+"""Torch checkpoints: a state_dict, or tables of tensors around it, in the zip of today or the pickles in a row of before 1.6."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from core import archives
+from core.domain.format import Format, Risk, Summary
+from core.formats.anatomy import torch_files, torch_weights
+from core.formats.anatomy.findings import gathered, info
+from core.formats.anatomy.tally import Tally
+from core.pickles import Trace
+
+ZEROS_MEASURED = 1 << 30
+VIEWS = {"float32": "<f4", "float16": "<f2", "float64": "<f8", "int8": "i1", "uint8": "u1"}
+
+
+class TorchCheckpoint(Format):
+    """Weights by name; read without torch, and loaded elsewhere only as plain tensors."""
+
+    title = "torch checkpoint"
+    sentence = "The weights of a torch model (state_dict) without its architecture; a whole pickled model is refused."
+    suffixes = (".pt", ".pth", ".bin", ".ckpt")
+
+    def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
+        """Say whether this is torch's zip with one pickle and no program in it, or a legacy file."""
+        inner = {n.partition("/")[2] for n in names}
+        program = any(n.startswith(("code/", "models/")) or n in ("constants.pkl", "archive_format") for n in inner)
+        return head.startswith(torch_files.LEGACY) or ("data.pkl" in inner and not program)
+
+    def audit(self, path: Path) -> tuple[Risk, ...]:
+        """Check every name that the pickle imports, and every tensor against the bytes stored."""
+        return gathered(lambda: _check(path))
+
+    def inspect(self, path: Path) -> Summary:
+        """List the tensors by name."""
+        trace = torch_files.read(path)
+        tally = Tally()
+        for name, tensor in torch_weights.named(trace.result):
+            tally.add(name or "weight", tensor.dtype, tensor.shape)
+        _measure(path, trace, tally)
+        return Summary(
+            format=self.id,
+            parameters=tally.parameters,
+            precision=tally.precision,
+            sparsity=tally.sparsity,
+            dependencies=("torch",),
+            layers=tuple(tally.layers),
+            notes={"storage": "zip" if archives.names(path) else "legacy"},
+        )
+
+
+def _check(path: Path) -> Iterator[Risk]:
+    torch_files.check(path, "The file")
+    yield info(
+        "The file holds weights without an architecture: it can be inspected, and becomes a model with its code."
+    )
+
+
+def _measure(path: Path, trace: Trace, tally: Tally) -> None:
+    """Count the zeros of the storages of a zip; each storage once."""
+    import numpy as np
+
+    if not archives.names(path):
+        return
+    kinds = {t.key: t.dtype for _, t in torch_weights.named(trace.result) if t.dtype in VIEWS}
+    with archives.walk(path) as archive:
+        top = torch_files.prefix(archive)
+        for key, kind in kinds.items():
+            if tally.measured * 4 < ZEROS_MEASURED:
+                data = archive.read(f"{top}/data/{key}", ZEROS_MEASURED)
+                tally.measure(np.frombuffer(data, dtype=VIEWS[kind]))
+
+
+FORMAT = TorchCheckpoint()

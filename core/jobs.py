@@ -1,0 +1,219 @@
+"""When a verb runs: the queue, its states, progress, cancel and retry; the truth is in the store, so a reload loses nothing."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.domain.errors import Cancelled, Crashed, PortolanError, Trouble, Unavailable
+from core.domain.job import Event, Job, State
+from core.domain.recipe import fingerprint
+from core.engines import Engine, Work
+from core.ledger import EVENTS, INTERRUPTED, Ledger
+from core.sandbox import Sandbox
+from core.store import Store
+from core.tools import Tools
+
+log = logging.getLogger(__name__)
+
+CANCELLED = Trouble(Cancelled.kind, "This was cancelled.", "Run it again when you want it.")
+REPORT = "Run it again; if it ends the same way, report it with this job's log."
+
+Recorder = Callable[[Store, str, dict[str, Any], dict[str, Any], str], dict[str, Any]]
+"""From store, visitor, arguments, result and job id: write the rows, and return what is added to the job's result."""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """What a job may name: the work, the recorder that writes its rows as the job ends, and the title of a job."""
+
+    name: str
+    run: Work
+    record: Recorder
+    title: Callable[[dict[str, Any]], str]
+
+
+class Queue:
+    """Jobs of all visitors; opening it marks what a dead server left running, and carries on with what waits.
+
+    Equal work (same visitor, verb, arguments, and ``version`` of the program) that waits, runs or is done is answered
+    with the job that there is; it stops being an answer when an artifact that it used or made is removed.
+    """
+
+    def __init__(
+        self, store: Store, sandbox: Sandbox, engine: Engine, verbs: Mapping[str, Verb], version: str = ""
+    ) -> None:
+        self._store, self._sandbox, self._engine, self._verbs = store, sandbox, engine, verbs
+        self._version = version
+        self._ledger = Ledger(store)
+        self._cancels: dict[str, threading.Event] = {}
+        self._closing = False
+        self._changed = threading.Condition()
+        store.own()
+        self._ledger.interrupt()
+        engine.start(self._run)
+        for id in self._ledger.waiting():
+            engine.submit(id)
+
+    def submit(self, visitor: str, verb: str, args: dict[str, Any]) -> Job:
+        """Queue a verb, or return the job that already stands for equal work. Raises Unavailable for a verb off the table."""
+        title = self._verb(verb).title(args)
+        job = self._ledger.add(visitor, verb, title, args, self._key(verb, args))
+        return self._carry(job)
+
+    def retry(self, visitor: str, id: str) -> Job:
+        """Run a job again that failed, was cancelled or interrupted; any other is returned as it is."""
+        job = self._ledger.job(visitor, id)
+        return self._carry(self._ledger.requeue(visitor, id, self._key(job.verb, job.args)))
+
+    def cancel(self, visitor: str, id: str) -> Job:
+        """Cancel a job: at once when it waits; when it runs, its child is killed and the state follows."""
+        job = self._ledger.cancel_waiting(visitor, id)
+        if job.state is State.RUNNING:
+            if running := self._cancels.get(id):
+                running.set()
+            else:
+                self._ledger.settle(id, State.CANCELLED, trouble=CANCELLED)
+        self._notify()
+        return self._ledger.job(visitor, id)
+
+    def job(self, visitor: str, id: str) -> Job:
+        """Return one job. Raises NotFound."""
+        return self._ledger.job(visitor, id)
+
+    def jobs(self, visitor: str, limit: int = 100) -> list[Job]:
+        """Return the visitor's jobs, newest first."""
+        return self._ledger.jobs(visitor, limit)
+
+    def events(self, visitor: str, id: str) -> list[Event]:
+        """Return the lines of a job's log, oldest first."""
+        return self._ledger.events(visitor, id)
+
+    def wait(self, visitor: str, id: str, seconds: float) -> Job:
+        """Return the job when it has ended, or as it stands after ``seconds``."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while (job := self.job(visitor, id)).state.active and (left := deadline - time.monotonic()) > 0:
+                self._changed.wait(min(left, 0.5))
+        return job
+
+    def close(self) -> None:
+        """Stop what runs, which becomes interrupted; what waits goes on when the queue is opened again."""
+        self._closing = True
+        for cancel in list(self._cancels.values()):
+            cancel.set()
+        self._engine.close()
+
+    def _verb(self, name: str) -> Verb:
+        if name not in self._verbs:
+            raise Unavailable(f"This server does not know the verb {name!r}.", f"It knows {', '.join(self._verbs)}.")
+        return self._verbs[name]
+
+    def _key(self, verb: str, args: dict[str, Any]) -> str:
+        return fingerprint({"verb": verb, "args": args, "version": self._version})
+
+    def _carry(self, job: Job) -> Job:
+        if job.state is State.QUEUED:
+            self._engine.submit(job.id)
+        return job
+
+    def _run(self, id: str) -> None:
+        """Drive one job from claim to end; a second call for a job that runs does nothing."""
+        cancel = threading.Event()
+        if self._cancels.setdefault(id, cancel) is not cancel:
+            return
+        try:
+            if not self._closing and (job := self._ledger.claim(id)):
+                self._drive(job, cancel)
+        except Exception:
+            log.exception("the end of job %s could not be written down", id)
+        finally:
+            del self._cancels[id]
+            self._notify()
+
+    def _drive(self, job: Job, cancel: threading.Event) -> None:
+        journal = Journal(self._ledger, job.id)
+        tools = Tools(self._store.blobs, self._sandbox, journal, cancel)
+        try:
+            verb = self._verb(job.verb)
+            result = self._engine.perform(job.spec, tools, verb.run)
+            journal.close()
+            if cancel.is_set():
+                raise Cancelled(CANCELLED.message, CANCELLED.next_step)
+            self._finish(job, verb, result)
+        except Exception as error:
+            journal.close()
+            state, trouble = self._end(job, error, cancel)
+            self._ledger.settle(job.id, state, trouble=trouble)
+
+    def _finish(self, job: Job, verb: Verb, result: dict[str, Any]) -> None:
+        """Write the rows of the result and the end of the job together, or neither."""
+        with self._store.transaction():
+            added = verb.record(self._store, job.visitor, job.args, result, job.id)
+            self._ledger.settle(job.id, State.DONE, result={**result, **added})
+
+    def _end(self, job: Job, error: Exception, cancel: threading.Event) -> tuple[State, Trouble]:
+        """Say how a job ended that has no result: by our closing, by its owner, by a known trouble, or by accident."""
+        if cancel.is_set():
+            return (State.INTERRUPTED, INTERRUPTED) if self._closing else (State.CANCELLED, CANCELLED)
+        if isinstance(error, PortolanError):
+            return State.FAILED, error.trouble
+        log.error("job %s (%s) failed", job.id, job.verb, exc_info=error)
+        line = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        return State.FAILED, Crashed(line, REPORT).trouble
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+
+class Journal:
+    """The progress of one run: at most ten writes a second; what comes in between waits for the next, and is not lost."""
+
+    PAUSE = 0.1
+    LINE = 500
+
+    def __init__(self, ledger: Ledger, id: str) -> None:
+        self._ledger, self._id = ledger, id
+        self._lock = threading.Lock()
+        self._lines: deque[Event] = deque(maxlen=EVENTS)
+        self._fraction: float | None = None
+        self._text = ""
+        self._timer: threading.Timer | None = None
+        self._written = -self.PAUSE
+        self._closed = False
+
+    def __call__(self, fraction: float | None, text: str) -> None:
+        """Note a fraction from 0 to 1 (or None) and a sentence; a sentence that differs from the last is a line of the log."""
+        with self._lock:
+            self._fraction = None if fraction is None else min(1.0, max(0.0, fraction))
+            if text and text[: self.LINE] != self._text:
+                self._text = text[: self.LINE]
+                self._lines.append(Event(time.time(), self._text))
+            if self._timer is None and not self._closed:
+                wait = max(0.0, self._written + self.PAUSE - time.monotonic())
+                self._timer = threading.Timer(wait, self._write)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def close(self) -> None:
+        """Write what is left; nothing is written later."""
+        with self._lock:
+            self._closed, timer = True, self._timer
+        if timer is not None:
+            timer.cancel()
+            self._write()
+
+    def _write(self) -> None:
+        with self._lock:
+            lines, fraction, text = list(self._lines), self._fraction, self._text
+            self._lines.clear()
+            self._timer = None
+            self._written = time.monotonic()
+            try:
+                self._ledger.note(self._id, fraction, text, lines)
+            except Exception as error:
+                log.warning("the progress of job %s could not be written down: %s", self._id, error)

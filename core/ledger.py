@@ -1,0 +1,149 @@
+"""The rows of jobs: each change of state is one statement or one transaction, so that two callers never both win."""
+
+import json
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from core.domain.errors import NotFound, Trouble
+from core.domain.job import Event, Job, State
+from core.store import Store
+
+EVENTS = 500
+"""Lines of log that one job keeps; the oldest go first."""
+
+INTERRUPTED = Trouble("interrupted", "The server stopped while this was running; nothing is lost.", "Run it again.")
+ANSWERS = "state IN ('queued', 'running', 'done')"
+
+
+class Ledger:
+    """What the store knows of jobs; calls that take a visitor answer NotFound for another visitor's job."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def add(self, visitor: str, verb: str, title: str, args: dict[str, Any], key: str) -> Job:
+        """Write down a queued job, or return the one of the same key that waits, runs or is done."""
+        id = secrets.token_hex(10)
+        row = {
+            "id": id,
+            "visitor": visitor,
+            "verb": verb,
+            "title": title,
+            "args": json.dumps(args, ensure_ascii=False),
+            "key": key,
+            "state": State.QUEUED.value,
+            "created": time.time(),
+        }
+        with self.store.transaction() as db:
+            if (same := self._same(visitor, key)) is not None:
+                return same
+            db["job"].insert(row)
+            self._mention(id, args)
+            return self.job(visitor, id)
+
+    def _same(self, visitor: str, key: str) -> Job | None:
+        with self.store.database.reading() as db:
+            sql = f"SELECT * FROM job WHERE visitor = ? AND key = ? AND {ANSWERS}"  # noqa: S608 -- a constant
+            return next((_job(row) for row in db.query(sql, [visitor, key])), None)
+
+    def _mention(self, id: str, value: Any) -> None:
+        """Write down the blobs that a job's arguments or result name."""
+        with self.store.transaction() as db:
+            named = self.store.named(value)
+            db["mention"].insert_all({"sha256": sha256, "report": None, "job": id} for sha256 in named)
+
+    def job(self, visitor: str, id: str) -> Job:
+        """Return one job. Raises NotFound."""
+        with self.store.database.reading() as db:
+            for row in db.query("SELECT * FROM job WHERE id = ? AND visitor = ?", [id, visitor]):
+                return _job(row)
+        raise NotFound("There is no such job here.", "Choose one from the list of jobs.")
+
+    def jobs(self, visitor: str, limit: int = 100) -> list[Job]:
+        """Return the visitor's jobs, newest first."""
+        sql = "SELECT * FROM job WHERE visitor = ? ORDER BY created DESC, rowid DESC LIMIT ?"
+        with self.store.database.reading() as db:
+            return [_job(row) for row in db.query(sql, [visitor, limit])]
+
+    def events(self, visitor: str, id: str) -> list[Event]:
+        """Return the lines of a job's log, oldest first."""
+        sql = "SELECT at, text FROM event WHERE job = ? ORDER BY id"
+        with self.store.database.reading() as db:
+            return [Event(row["at"], row["text"]) for row in db.query(sql, [self.job(visitor, id).id])]
+
+    def waiting(self) -> list[str]:
+        """Return the ids of all queued jobs, oldest first."""
+        with self.store.database.reading() as db:
+            return [row["id"] for row in db.query("SELECT id FROM job WHERE state = 'queued' ORDER BY created, rowid")]
+
+    def claim(self, id: str) -> Job | None:
+        """Turn a queued job into a running one, or return None when it no longer waits."""
+        with self.store.transaction() as db:
+            sql = "UPDATE job SET state = 'running', started = ? WHERE id = ? AND state = 'queued'"
+            if db.execute(sql, [time.time(), id]).rowcount == 0:
+                return None
+            return _job(db["job"].get(id))
+
+    def note(self, id: str, fraction: float | None, message: str, lines: Sequence[Event]) -> None:
+        """Write down how far a running job is, and the lines of its log since the last time."""
+        with self.store.transaction() as db:
+            sql = "UPDATE job SET fraction = ?, message = ? WHERE id = ? AND state = 'running'"
+            db.execute(sql, [fraction, message, id])
+            if lines:
+                rows = [(id, line.at, line.text) for line in lines]
+                db.conn.executemany("INSERT INTO event (job, at, text) VALUES (?, ?, ?)", rows)
+                oldest = "SELECT id FROM event WHERE job = ? ORDER BY id DESC LIMIT 1 OFFSET ?"
+                db.execute(f"DELETE FROM event WHERE job = ? AND id <= ({oldest})", [id, id, EVENTS])  # noqa: S608
+
+    def settle(
+        self, id: str, state: State, *, result: dict[str, Any] | None = None, trouble: Trouble | None = None
+    ) -> None:
+        """End a running job; one that has ended already keeps its end."""
+        values = [
+            state.value,
+            None if result is None else json.dumps(result, ensure_ascii=False),
+            None if trouble is None else json.dumps(trouble.to_json(), ensure_ascii=False),
+            time.time(),
+            id,
+        ]
+        sql = "UPDATE job SET state = ?, result = ?, trouble = ?, finished = ? WHERE id = ? AND state = 'running'"
+        with self.store.transaction() as db:
+            if db.execute(sql, values).rowcount and result is not None:
+                self._mention(id, result)
+
+    def cancel_waiting(self, visitor: str, id: str) -> Job:
+        """Cancel a job that has not begun, and return the job as it stands now."""
+        sql = "UPDATE job SET state = 'cancelled', finished = ? WHERE id = ? AND visitor = ? AND state = 'queued'"
+        with self.store.transaction() as db:
+            db.execute(sql, [time.time(), id, visitor])
+            return self.job(visitor, id)
+
+    def requeue(self, visitor: str, id: str, key: str) -> Job:
+        """Queue a job that ended without a result once more, or return equal work that waits, runs or is done."""
+        sql = """
+            UPDATE job SET state = 'queued', key = ?, attempt = attempt + 1, fraction = NULL, message = '',
+                trouble = NULL, started = NULL, finished = NULL WHERE id = ?"""
+        with self.store.transaction() as db:
+            if not self.job(visitor, id).state.repeatable:
+                return self.job(visitor, id)
+            if (same := self._same(visitor, key)) is not None:
+                return same
+            db.execute(sql, [key, id])
+            return self.job(visitor, id)
+
+    def interrupt(self) -> int:
+        """Mark what a server that died left running, and return how many jobs that were."""
+        sql = "UPDATE job SET state = 'interrupted', trouble = ?, finished = ? WHERE state = 'running'"
+        with self.store.transaction() as db:
+            return int(db.execute(sql, [json.dumps(INTERRUPTED.to_json()), time.time()]).rowcount)
+
+
+def _job(row: dict[str, Any]) -> Job:
+    own = {key: value for key, value in row.items() if key != "key"}
+    own["state"] = State(row["state"])
+    own["args"] = json.loads(row["args"])
+    own["result"] = json.loads(row["result"]) if row["result"] else None
+    own["trouble"] = Trouble(**json.loads(row["trouble"])) if row["trouble"] else None
+    return Job(**own)

@@ -1,0 +1,109 @@
+"""The tables of the store and how they grow: small steps in order, each applied once and whole or not at all.
+
+Visitors own everything; an artifact is made from its parent by a step; a report says what was measured on an artifact;
+a job is a verb in the background with its events; a mention is a blob that a report or a job names in its JSON.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database, Migrations
+
+BUSY_SECONDS = 15.0
+MIGRATIONS = Migrations("portolan")
+Change = Callable[[Any], None]
+
+
+def connect(path: Path) -> Any:
+    """Open the file with the settings that every connection needs, for use by one thread at a time."""
+    conn = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
+        conn.execute(f"PRAGMA {pragma}")
+    return Database(conn)
+
+
+def prepare(db: Any) -> None:
+    """Turn write-ahead logging on, which the file remembers, and apply what is new; for one process at a time.
+
+    Two that turn it on together may meet "database is locked" at once: SQLite does not wait here.
+    """
+    db.execute("PRAGMA journal_mode=WAL")
+    MIGRATIONS.apply(db)
+
+
+def migration(change: Change) -> Change:
+    """Put a change of the tables at the end of the order; its name is written down once it is applied."""
+    MIGRATIONS()(change)
+    return change
+
+
+@migration
+def m001_artifacts(db: Any) -> None:
+    """Lineage: an artifact that others were made from cannot go before them."""
+    db.execute(
+        """CREATE TABLE artifact (
+            id TEXT PRIMARY KEY, visitor TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL,
+            format TEXT NOT NULL, name TEXT NOT NULL, parent TEXT REFERENCES artifact(id), step TEXT, sample TEXT,
+            consented INTEGER NOT NULL DEFAULT 0, created REAL NOT NULL) STRICT"""
+    )
+    db.execute("CREATE UNIQUE INDEX artifact_once ON artifact (visitor, sha256, ifnull(parent, ''), ifnull(step, ''))")
+    db.execute("CREATE INDEX artifact_parent ON artifact (parent)")
+    db.execute("CREATE INDEX artifact_sha256 ON artifact (sha256)")
+
+
+@migration
+def m002_jobs(db: Any) -> None:
+    """Work: equal work that waits, runs or is done exists once; a job without a key is history and answers nothing."""
+    db.execute(
+        """CREATE TABLE job (
+            id TEXT PRIMARY KEY, visitor TEXT NOT NULL, verb TEXT NOT NULL, title TEXT NOT NULL, args TEXT NOT NULL,
+            key TEXT, state TEXT NOT NULL, fraction REAL, message TEXT NOT NULL DEFAULT '', result TEXT, trouble TEXT,
+            attempt INTEGER NOT NULL DEFAULT 1, created REAL NOT NULL, started REAL, finished REAL) STRICT"""
+    )
+    db.execute(
+        "CREATE UNIQUE INDEX job_once ON job (visitor, key) WHERE key IS NOT NULL AND state IN ('queued', 'running', 'done')"
+    )
+    db.execute("CREATE INDEX job_visitor ON job (visitor, created)")
+    db.execute("CREATE INDEX job_state ON job (state, created)")
+    db.execute(
+        """CREATE TABLE event (
+            id INTEGER PRIMARY KEY, job TEXT NOT NULL REFERENCES job(id) ON DELETE CASCADE,
+            at REAL NOT NULL, text TEXT NOT NULL) STRICT"""
+    )
+    db.execute("CREATE INDEX event_job ON event (job, id)")
+
+
+@migration
+def m003_reports(db: Any) -> None:
+    """Evidence: reports go with the artifact that they speak of, and mentions with the report or job that makes them."""
+    db.execute(
+        """CREATE TABLE report (
+            id TEXT PRIMARY KEY, visitor TEXT NOT NULL,
+            artifact TEXT NOT NULL REFERENCES artifact(id) ON DELETE CASCADE, kind TEXT NOT NULL,
+            against TEXT REFERENCES artifact(id) ON DELETE SET NULL, value TEXT NOT NULL,
+            job TEXT REFERENCES job(id) ON DELETE SET NULL, created REAL NOT NULL) STRICT"""
+    )
+    db.execute("CREATE INDEX report_artifact ON report (artifact, kind)")
+    db.execute("CREATE INDEX report_against ON report (against)")
+    db.execute("CREATE INDEX report_job ON report (job)")
+    db.execute(
+        """CREATE TABLE mention (
+            sha256 TEXT NOT NULL, report TEXT REFERENCES report(id) ON DELETE CASCADE,
+            job TEXT REFERENCES job(id) ON DELETE CASCADE) STRICT"""
+    )
+    db.execute("CREATE INDEX mention_sha256 ON mention (sha256)")
+    db.execute("CREATE INDEX mention_report ON mention (report)")
+    db.execute("CREATE INDEX mention_job ON mention (job)")
+
+
+@migration
+def m004_datasets(db: Any) -> None:
+    """Samples to compare and measure with: one row a file and visitor."""
+    db.execute(
+        """CREATE TABLE dataset (
+            id TEXT PRIMARY KEY, visitor TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL,
+            name TEXT NOT NULL, label TEXT, sample TEXT, created REAL NOT NULL) STRICT"""
+    )
+    db.execute("CREATE UNIQUE INDEX dataset_once ON dataset (visitor, sha256)")

@@ -1,0 +1,194 @@
+"""What every ONNX file here has in common: how it is checked before it is written, and what its graph says of its inputs."""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core.domain.errors import Refused
+
+MAX_OPSET = 26
+MAX_IR = 13
+"""What ONNX Runtime 1.31.1 loads; onnx 1.23.2 writes opset 28 and IR 14 unless it is told."""
+MAX_BYTES = 2_000_000_000
+PASSING = {
+    "Cast",
+    "Reshape",
+    "Identity",
+    "Unsqueeze",
+    "Squeeze",
+    "Flatten",
+    "Transpose",
+    "Slice",
+    "Expand",
+    "Concat",
+    "Clip",
+}
+"""Operators that hand ids on as they are."""
+
+
+def load(path: Path) -> Any:
+    """Read a model, weights included. Raises Refused when the bytes are no ONNX model or a weight file does not fit."""
+    import onnx
+
+    try:
+        return onnx.load(path)
+    except Exception as error:
+        raise Refused(f"This ONNX file cannot be read: {first_line(error)}", "Export it again.") from None
+
+
+def write(model: Any, out: Path) -> None:
+    """Check a model in full and write it as one file without traces of the machine that made it.
+
+    Raises Refused when it is over 2 GB, newer than ONNX Runtime reads, or not valid.
+    """
+    strip(model)
+    if model.ByteSize() > MAX_BYTES:
+        raise Refused("The result is larger than 2 GB, which one ONNX file cannot hold.", "Compress the model first.")
+    check(model)
+    out.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def check(model: Any) -> None:
+    """Run the full ONNX checker and the version bounds. Raises Refused with the first line of the cause."""
+    import onnx
+
+    if opset(model) > MAX_OPSET or model.ir_version > MAX_IR:
+        versions = f"opset {opset(model)}, IR {model.ir_version}"
+        raise Refused(
+            f"The result is {versions}; ONNX Runtime reads opset {MAX_OPSET} and IR {MAX_IR} at most.",
+            "Ask for a lower opset.",
+        )
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as error:
+        raise Refused(f"The ONNX checker refuses the result: {first_line(error)}", "Try another opset.") from None
+
+
+def loads(path: Path) -> None:
+    """Load a written file in ONNX Runtime without optimising it. Raises Refused with the first line of the cause."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise Refused(f"ONNX Runtime cannot load the result: {first_line(error)}", "Try another opset.") from None
+
+
+def opset(model: Any) -> int:
+    """Return the version of the default operator set; 1 when the file imports none."""
+    return max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
+
+
+def lowest_ir(model: Any) -> int:
+    """Return the lowest IR version that the model's operator sets and functions need."""
+    import onnx
+
+    needed = int(onnx.helper.find_min_ir_version_for(list(model.opset_import), ignore_unknown=True))
+    return max(needed, 8 if model.functions else 3)
+
+
+def strip(model: Any) -> None:
+    """Remove documentation and metadata: exporters write stack traces with paths there."""
+    for part in (
+        model,
+        model.graph,
+        *_nodes(model.graph),
+        *model.functions,
+        *(n for f in model.functions for n in f.node),
+    ):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info, *model.graph.initializer):
+        value.doc_string = ""
+        del value.metadata_props[:]
+
+
+def free_batch(model: Any) -> bool:
+    """Say whether the first dimension of every input is free."""
+    inputs = _real_inputs(model.graph)
+    shapes = [value.type.tensor_type.shape.dim for value in inputs]
+    return bool(shapes) and all(not dims or not dims[0].HasField("dim_value") for dims in shapes)
+
+
+def name_batch(model: Any) -> None:
+    """Call the free first dimension of the first input ``batch`` wherever its symbol stands."""
+    dims = [value.type.tensor_type.shape.dim for value in (*model.graph.input, *model.graph.output)]
+    for shape in dims:
+        if shape and not shape[0].WhichOneof("value"):
+            shape[0].dim_param = "batch"
+    symbol = next((shape[0].dim_param for shape in dims if shape and shape[0].dim_param), "")
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        for dim in value.type.tensor_type.shape.dim:
+            if symbol and dim.dim_param:
+                dim.dim_param = re.sub(rf"\b{re.escape(symbol)}\b", "batch", dim.dim_param)
+
+
+def has_half(model: Any) -> bool:
+    """Say whether a model holds 16-bit floats."""
+    import onnx
+
+    graph = model.graph
+    halves = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
+    values = [v.type.tensor_type.elem_type for v in (*graph.input, *graph.value_info)]
+    return any(kind in halves for kind in (*values, *(t.data_type for t in graph.initializer)))
+
+
+def id_bounds(model: Any) -> dict[str, int]:
+    """Return, for each input that looks rows up in a table, the number of rows of the smallest such table."""
+    graph = model.graph
+    rows = {tensor.name: tensor.dims[0] for tensor in graph.initializer if tensor.dims}
+    origin = {value.name: value.name for value in _real_inputs(graph)}
+    bounds: dict[str, int] = {}
+    for node in graph.node:
+        if node.op_type == "Gather" and node.input[0] in rows and node.input[1] in origin and _axis(node) == 0:
+            name = origin[node.input[1]]
+            bounds[name] = min(bounds.get(name, rows[node.input[0]]), rows[node.input[0]])
+        elif node.op_type in PASSING and node.input and node.input[0] in origin:
+            origin.update(dict.fromkeys(node.output, origin[node.input[0]]))
+    return bounds
+
+
+def unpacked(archive: Path) -> Path:
+    """Unpack a zip with a model and its external data into a folder of ours, and return the model's path there.
+
+    Raises Refused when the zip does not hold exactly one ``.onnx`` file.
+    """
+    from core import archives
+
+    folder = Path(tempfile.mkdtemp(prefix="onnx-", dir="tmp" if Path("tmp").is_dir() else None))
+    models = [path for path in archives.extract(archive, folder) if path.suffix.lower() == ".onnx"]
+    if len(models) != 1:
+        raise Refused(
+            f"The zip holds {len(models)} .onnx files where one is needed.", "Zip one model with its data files."
+        )
+    return models[0]
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line that an error says, at most 300 characters."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300]
+
+
+def _real_inputs(graph: Any) -> list[Any]:
+    held = {tensor.name for tensor in graph.initializer}
+    return [value for value in graph.input if value.name not in held]
+
+
+def _axis(node: Any) -> int:
+    return next((int(a.i) for a in node.attribute if a.name == "axis"), 0)
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+                yield from _nodes(inner)

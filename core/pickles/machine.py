@@ -1,0 +1,314 @@
+"""A pickle followed opcode by opcode on a stack of stand-ins: what it imports, calls and would build, with nothing built.
+
+The stack keeps to the rules of Python's own ``pickle._Unpickler``; what those rules leave open is refused, so that the
+loader cannot see another program than this one does. joblib writes the bytes of arrays between the opcodes: they are
+passed over as joblib reads them, nested pickles of object arrays included.
+"""
+
+import pickletools
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.domain.errors import Refused
+from core.pickles.arrays import EDGE, Bytes, wrapped_bytes
+from core.pickles.streams import Stream
+from core.pickles.values import KEEP, Array, Built, Global, Stored, is_wrapper, reconstructed
+
+MAX_OPCODES = 3_000_000
+MAX_STRANGE = 20
+SAVE_OTHERWISE = "Save the model with skops, or its weights with safetensors."
+
+CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+LITERALS = {
+    *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
+    *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING"),
+}
+BYTES = {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
+SILENT = {"PROTO", "FRAME", "STOP"}
+
+
+@dataclass
+class Trace:
+    """What one pickle does: the names that it imports, the torch calls that it makes, what it builds, and what is out of order."""
+
+    globals: dict[str, Global] = field(default_factory=dict)
+    calls: list[Built] = field(default_factory=list)
+    stored: list[Stored] = field(default_factory=list)
+    strange: list[str] = field(default_factory=list)
+    result: Any = None
+    protocol: int = 0
+    opcodes: int = 0
+
+    def note(self, what: str) -> None:
+        """Add a finding that no honest pickle has."""
+        if what not in self.strange and len(self.strange) < MAX_STRANGE:
+            self.strange.append(what)
+
+
+def trace(stream: Stream) -> Trace:
+    """Follow one pickle, with joblib's arrays between its opcodes. Raises Refused when it is broken or cannot be followed."""
+    found = Trace()
+    Machine(stream, found, joblib=_read_joblib).run()
+    return found
+
+
+def opcodes_start(head: bytes) -> bool:
+    """Say whether bytes begin like a pickle: a protocol mark, or at least two well-formed opcodes to the end or to the cut."""
+    if head[:1] == b"\x80":
+        return len(head) > 1 and 2 <= head[1] <= 5
+    if not head or head[:1] not in b"(c]}ldIFSVi":
+        return False
+    count, name = 0, ""
+    try:
+        for opcode, _, _ in pickletools.genops(head):
+            count, name = count + 1, opcode.name
+    except (ValueError, UnicodeDecodeError):
+        return count > 50
+    return name == "STOP" and count > 2
+
+
+class Machine:
+    """The stack, the marks and the memo of one unpickling."""
+
+    def __init__(self, stream: Stream, found: Trace, joblib: "Callable[[Machine, Built], Any] | None") -> None:
+        self.stream = stream
+        self.found = found
+        self.joblib = joblib
+        self.stack: list[Any] = []
+        self.marks: list[list[Any]] = []
+        self.memo: dict[int, Any] = {}
+        self.frame_end = 0
+        self.protocol = 0
+
+    def run(self) -> None:
+        """Follow opcodes to STOP."""
+        try:
+            for opcode, arg, _ in pickletools.genops(self.stream):  # type: ignore[arg-type]
+                self.found.opcodes += 1
+                if self.found.opcodes > MAX_OPCODES:
+                    raise Refused(f"The pickle has over {MAX_OPCODES:,} steps.", SAVE_OTHERWISE)
+                self.step(opcode.name, arg)
+        except (
+            ValueError,
+            IndexError,
+            KeyError,
+            TypeError,
+            UnicodeDecodeError,
+            OverflowError,
+            RecursionError,
+        ) as error:
+            raise Refused(
+                f"The pickle is broken or cut off ({str(error)[:80] or type(error).__name__}).", SAVE_OTHERWISE
+            ) from None
+
+    def step(self, name: str, arg: Any) -> None:
+        """Obey one opcode on stand-ins."""
+        if name in LITERALS:
+            self.stack.append(arg)
+        elif name in CONSTANTS:
+            self.stack.append(CONSTANTS[name])
+        elif name in BYTES:
+            self.stack.append(Bytes(len(arg), bytes(arg[:EDGE] + arg[-EDGE:])))
+        elif name in SILENT:
+            self._frame(name, arg)
+        else:
+            HANDLERS.get(name, Machine.unknown)(self, arg, name)
+
+    def _frame(self, name: str, arg: Any) -> None:
+        if name == "PROTO":
+            self.protocol = int(arg)
+            self.found.protocol = max(self.found.protocol, self.protocol)
+        elif name == "FRAME":
+            if self.stream.position < self.frame_end:
+                raise ValueError("a frame inside a frame")
+            self.frame_end = self.stream.position + int(arg)
+        else:
+            self.found.result = self.stack[-1]
+
+    def unknown(self, arg: Any, name: str) -> None:
+        """Note an opcode that no honest file of a model uses."""
+        self.found.note(f"uses the opcode {name}, whose effect cannot be followed")
+        raise Refused(f"The pickle uses the opcode {name}, whose effect cannot be followed.", SAVE_OTHERWISE)
+
+    def import_name(self, module: Any, name: Any) -> None:
+        """Record a name that would be imported."""
+        if type(module) is not str or type(name) is not str:
+            raise Refused("The pickle computes the name of what it imports.", SAVE_OTHERWISE)
+        if self.protocol < 3:
+            module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
+        value = self.found.globals.setdefault(f"{module}.{name}", Global(module, name))
+        self.stack.append(value)
+
+    def call(self, callee: Any, args: Any) -> None:
+        """Put the stand-in for a call's result on the stack."""
+        if not isinstance(callee, Global):
+            self.found.note("calls something that it computed")
+        built = reconstructed(callee, args) or Built(callee, args if isinstance(args, tuple) else (args,))
+        if isinstance(callee, Global) and callee.module.startswith("torch"):
+            self.found.calls.append(built)
+        self.stack.append(built)
+
+    def pop_mark(self) -> list[Any]:
+        """Return what lies above the last mark, and take it off."""
+        items = self.stack
+        self.stack = self.marks.pop()
+        return items
+
+
+def _mark(m: Machine, arg: Any, name: str) -> None:
+    m.marks.append(m.stack)
+    m.stack = []
+
+
+def _pop(m: Machine, arg: Any, name: str) -> None:
+    if m.stack:
+        m.stack.pop()
+    else:
+        m.pop_mark()
+
+
+def _pop_mark(m: Machine, arg: Any, name: str) -> None:
+    m.pop_mark()
+
+
+def _dup(m: Machine, arg: Any, name: str) -> None:
+    m.stack.append(m.stack[-1])
+
+
+def _empty(m: Machine, arg: Any, name: str) -> None:
+    m.stack.append({"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_SET": list, "EMPTY_TUPLE": tuple}[name]())
+
+
+def _tuple(m: Machine, arg: Any, name: str) -> None:
+    if name == "TUPLE":
+        items = m.pop_mark()
+        m.stack.append(tuple(items))
+        return
+    count = int(name[-1])
+    if len(m.stack) < count:
+        raise IndexError("stack underflow")
+    m.stack[-count:] = [tuple(m.stack[-count:])]
+
+
+def _list(m: Machine, arg: Any, name: str) -> None:
+    items = m.pop_mark()
+    m.stack.append(items[:KEEP])
+
+
+def _dict(m: Machine, arg: Any, name: str) -> None:
+    items = m.pop_mark()
+    m.stack.append({k: v for k, v in zip(items[::2], items[1::2], strict=True) if type(k) in (str, int)})
+
+
+def _append(m: Machine, arg: Any, name: str) -> None:
+    items = m.pop_mark() if name in ("APPENDS", "ADDITEMS") else [m.stack.pop()]
+    target = m.stack[-1]
+    if isinstance(target, Global):
+        m.found.note("changes a class or a function")
+    values = target if isinstance(target, list) else target.values if isinstance(target, Built) else []
+    values.extend(items[: max(0, KEEP - len(values))])
+
+
+def _set(m: Machine, arg: Any, name: str) -> None:
+    items = m.pop_mark() if name == "SETITEMS" else [m.stack.pop() for _ in range(2)][::-1]
+    target = m.stack[-1]
+    if isinstance(target, Global):
+        m.found.note("changes a class or a function")
+    table = target if isinstance(target, dict) else target.items if isinstance(target, Built) else {}
+    for key, value in zip(items[::2], items[1::2], strict=True):
+        if type(key) in (str, int) and len(table) < KEEP:
+            table[key] = value
+
+
+def _put(m: Machine, arg: Any, name: str) -> None:
+    m.memo[len(m.memo) if name == "MEMOIZE" else int(arg)] = m.stack[-1]
+
+
+def _get(m: Machine, arg: Any, name: str) -> None:
+    m.stack.append(m.memo[int(arg)])
+
+
+def _global(m: Machine, arg: Any, name: str) -> None:
+    if name == "GLOBAL":
+        module, _, attribute = arg.partition(" ")
+        m.import_name(module, attribute)
+        return
+    attribute, module = m.stack.pop(), m.stack.pop()
+    m.import_name(module, attribute)
+
+
+def _reduce(m: Machine, arg: Any, name: str) -> None:
+    if name == "NEWOBJ_EX":
+        m.stack.pop()
+    args, callee = m.stack.pop(), m.stack.pop()
+    m.call(callee, args)
+
+
+def _instance(m: Machine, arg: Any, name: str) -> None:
+    """INST names its class in the opcode, OBJ has it as the first item above the mark."""
+    items = m.pop_mark()
+    if name == "INST":
+        module, _, attribute = arg.partition(" ")
+        m.import_name(module, attribute)
+        m.call(m.stack.pop(), tuple(items))
+        return
+    m.call(items[0], tuple(items[1:]))
+
+
+def _build(m: Machine, arg: Any, name: str) -> None:
+    state, target = m.stack.pop(), m.stack[-1]
+    if isinstance(target, Global):
+        m.found.note("changes a class or a function")
+    if not isinstance(target, Built):
+        return
+    if isinstance(state, dict) and isinstance(target.state, dict):
+        target.state.update(state)
+    else:
+        target.state = state
+    if m.joblib and is_wrapper(target):
+        m.stack[-1] = m.joblib(m, target)
+
+
+def _persistent(m: Machine, arg: Any, name: str) -> None:
+    stored = Stored(arg if name == "PERSID" else m.stack.pop())
+    m.found.stored.append(stored)
+    m.stack.append(stored)
+
+
+def _read_joblib(m: Machine, wrapper: Built) -> Array:
+    """Pass over the array that joblib wrote behind this opcode."""
+    if m.stream.position < m.frame_end:
+        raise Refused("An array lies inside a frame of the pickle, where joblib would not look for it.", SAVE_OTHERWISE)
+    array, padded = wrapped_bytes(wrapper)
+    if array.kind == "O":
+        inner = Machine(m.stream, m.found, joblib=None)
+        inner.run()
+        return Array(array.shape, array.dtype, inner.found.result)
+    pad = m.stream.read(1)[0] if padded else 0
+    if m.stream.skip(pad) != pad or m.stream.skip(array.nbytes) != array.nbytes:
+        raise Refused("An array in the file is cut off.", "Download or save it again.")
+    return array
+
+
+HANDLERS: dict[str, Callable[[Machine, Any, str], None]] = {
+    **dict.fromkeys(("EMPTY_LIST", "EMPTY_DICT", "EMPTY_SET", "EMPTY_TUPLE"), _empty),
+    **dict.fromkeys(("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"), _tuple),
+    **dict.fromkeys(("APPEND", "APPENDS", "ADDITEMS"), _append),
+    **dict.fromkeys(("SETITEM", "SETITEMS"), _set),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), _put),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _get),
+    **dict.fromkeys(("GLOBAL", "STACK_GLOBAL"), _global),
+    **dict.fromkeys(("REDUCE", "NEWOBJ", "NEWOBJ_EX"), _reduce),
+    **dict.fromkeys(("INST", "OBJ"), _instance),
+    **dict.fromkeys(("PERSID", "BINPERSID"), _persistent),
+    "MARK": _mark,
+    "POP": _pop,
+    "DUP": _dup,
+    "LIST": _list,
+    "FROZENSET": _list,
+    "DICT": _dict,
+    "BUILD": _build,
+    "POP_MARK": _pop_mark,
+}

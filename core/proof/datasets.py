@@ -1,0 +1,180 @@
+"""Reads the user's samples into the arrays that a model takes, and refuses what does not fit in words.
+
+``.npz`` holds ``x`` (or one array per input) and optionally ``y``; ``.csv`` and ``.parquet`` hold one column per
+feature and optionally a label column. Nothing in a data set is ever unpickled.
+"""
+
+import math
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.domain.artifact import Signature, TensorSpec
+from core.domain.errors import Refused
+from core.proof.tables import read_csv, read_npz, read_parquet
+
+LABELS = ("y", "label", "target")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples by input name, all with ``n`` rows; labels of the same length or None."""
+
+    inputs: dict[str, np.ndarray]
+    labels: np.ndarray | None
+    n: int
+
+    def rows(self, start: int, stop: int) -> dict[str, np.ndarray]:
+        """Return the inputs of a range of rows."""
+        return {name: array[start:stop] for name, array in self.inputs.items()}
+
+
+def read_dataset(path: Path, label: str | None, signature: Signature) -> Dataset:
+    """Read a file for a model's inputs, with labels from the column ``label``, else from y, label or target.
+
+    Raises Refused when the file is of no known kind, lies about its size, or does not fit the inputs.
+    """
+    kind = _kind(path)
+    if kind == "npz":
+        columns, names = read_npz(path), {}
+    else:
+        columns = read_csv(path) if kind == "csv" else read_parquet(path)
+        names = columns
+    wanted = _label_name(columns, label)
+    labels = columns.pop(wanted) if wanted else None
+    inputs = _from_columns(columns, signature) if names else _from_arrays(columns, signature)
+    rows = {len(array) for array in inputs.values()} | ({len(labels)} if labels is not None else set())
+    if len(rows) != 1 or rows == {0}:
+        counts = ", ".join(str(n) for n in sorted(rows)) or "no"
+        raise Refused(
+            f"Inputs and labels differ in their number of rows, or have none: {counts}.", "Give every sample one row."
+        )
+    return Dataset(inputs, None if labels is None else _flat_labels(labels), rows.pop())
+
+
+def _kind(path: Path) -> str:
+    """Recognise a data set by its content. Raises Refused for what is none."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head[:4] == b"PAR1":
+        return "parquet"
+    if head[:4] == b"PK\x03\x04":
+        with zipfile.ZipFile(path) as archive:
+            if all(name.endswith(".npy") for name in archive.namelist()):
+                return "npz"
+        raise Refused(
+            "A zip of pictures is not read yet.",
+            "Store the pictures as one array x and the classes as y in an .npz file.",
+        )
+    if head[:6] == b"\x93NUMPY":
+        raise Refused("This is a single .npy array.", "Save it as .npz with numpy.savez(file, x=..., y=...).")
+    if not head or b"\0" in head:
+        raise Refused("This is no data set that can be read here.", "Bring .npz, .csv or .parquet.")
+    return "csv"
+
+
+def _label_name(columns: dict[str, np.ndarray], label: str | None) -> str | None:
+    if label is not None:
+        if label not in columns:
+            raise Refused(f"There is no column {label!r} for the label.", f"Columns here: {_some(columns)}.")
+        return label
+    return next((name for name in columns if name.lower() in LABELS), None)
+
+
+def _from_arrays(arrays: dict[str, np.ndarray], signature: Signature) -> dict[str, np.ndarray]:
+    """Match arrays to inputs by name; a model with one input takes ``x``, or the only array there is."""
+    specs = signature.inputs
+    if len(specs) == 1 and specs[0].name not in arrays:
+        only = arrays.get("x", next(iter(arrays.values())) if len(arrays) == 1 else None)
+        arrays = {specs[0].name: only} if only is not None else arrays
+    elif "x" in arrays and arrays["x"].ndim == 2 and _are_columns(specs) and arrays["x"].shape[1] == len(specs):
+        arrays = {spec.name: arrays["x"][:, place] for place, spec in enumerate(specs)}
+    missing = [spec.name for spec in specs if spec.name not in arrays]
+    if missing:
+        raise Refused(
+            f"The data set has no array for the input {', '.join(missing)}.",
+            f"Arrays here: {_some(arrays)}; name one x or after the input.",
+        )
+    return {spec.name: _fitted(arrays[spec.name], spec) for spec in specs}
+
+
+def _from_columns(columns: dict[str, np.ndarray], signature: Signature) -> dict[str, np.ndarray]:
+    """Match columns to inputs by name, or stack them in file order into the one table that the model takes."""
+    specs = signature.inputs
+    if all(spec.name in columns for spec in specs):
+        return {spec.name: _fitted(columns[spec.name], spec) for spec in specs}
+    if len(specs) == 1 and not _are_columns(specs):
+        texts = [name for name, values in columns.items() if values.dtype.kind == "U"]
+        if texts and specs[0].dtype != "str":
+            raise Refused(
+                f"The column {texts[0]!r} holds text, and the model takes numbers.",
+                "Remove it, or name it as the label.",
+            )
+        return {specs[0].name: _fitted(np.stack(list(columns.values()), axis=1), specs[0])}
+    missing = [spec.name for spec in specs if spec.name not in columns]
+    raise Refused(f"The data set has no column {', '.join(missing[:8])}.", f"Columns here: {_some(columns)}.")
+
+
+def _are_columns(specs: tuple[TensorSpec, ...]) -> bool:
+    return all(spec.shape is not None and (len(spec.shape) == 1 or spec.shape[1:] == (1,)) for spec in specs)
+
+
+def _fitted(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
+    """Give an array the input's type and, for a column, its shape. Raises Refused when it cannot have them."""
+    array = _cast(array, spec)
+    if spec.shape is None:
+        return array
+    if array.ndim == 1 and len(spec.shape) == 2 and spec.shape[1] in (1, None):
+        array = array[:, None]
+    fits = array.ndim == len(spec.shape) and all(
+        not isinstance(want, int) or want == have for want, have in zip(spec.shape[1:], array.shape[1:], strict=False)
+    )
+    if not fits:
+        want = " x ".join(str(dim) for dim in ("n", *spec.shape[1:]))
+        have = " x ".join(str(dim) for dim in ("n", *array.shape[1:]))
+        raise Refused(
+            f"The input {spec.name!r} takes {want}, and the data set holds {have}.",
+            "Give the samples the shape of the input.",
+        )
+    return array
+
+
+def _cast(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
+    if spec.dtype == "str":
+        return array.astype(np.str_)
+    if array.dtype.kind not in "biuf":
+        raise Refused(
+            f"The input {spec.name!r} takes {spec.dtype}, and the data set holds text.",
+            "Encode it as the model was trained.",
+        )
+    wanted = np.dtype("float32" if spec.dtype == "bfloat16" else spec.dtype)
+    if wanted.kind in "iu":
+        if not np.all(np.isfinite(array)) or np.any(array != np.floor(array)):
+            raise Refused(
+                f"The input {spec.name!r} takes whole numbers, and the data set holds fractions.",
+                "Bring the ids themselves.",
+            )
+        bounds = np.iinfo(wanted)
+        if array.size and (array.min() < bounds.min or array.max() > bounds.max):
+            raise Refused(
+                f"The input {spec.name!r} is {spec.dtype}, and the data set holds numbers beyond it.",
+                "Bring the ids themselves.",
+            )
+    return np.ascontiguousarray(array.astype(wanted))
+
+
+def _flat_labels(labels: np.ndarray) -> np.ndarray:
+    """Return one label a row; a one-hot table becomes classes."""
+    if labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf" and np.all(labels.sum(axis=1) == 1):
+        return np.asarray(labels.argmax(axis=1))
+    if labels.ndim > 1 and math.prod(labels.shape[1:]) != 1:
+        raise Refused("The labels are a table.", "Give one label per sample.")
+    return labels.reshape(len(labels))
+
+
+def _some(names: dict[str, Any]) -> str:
+    shown = ", ".join(list(names)[:12])
+    return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")

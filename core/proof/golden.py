@@ -1,0 +1,66 @@
+"""The file of recorded inputs and answers: plain arrays in an .npz, and what they are in one JSON text."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.domain.errors import Refused
+
+MAX_BYTES = 64_000_000
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of the source: its name, what was special, how many samples, and why it does not count if it does not."""
+
+    name: str
+    what: str
+    samples: int
+    counted: bool = True
+    reason: str = ""
+    stored: bool = True
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Everything recorded of one source: names in order, cases in order, and the arrays of each stored case."""
+
+    seed: int
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    cases: tuple[Case, ...]
+    free_batch: bool = True
+    notes: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+    arrays: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def case_inputs(self, number: int) -> dict[str, Any]:
+        """Return the inputs of one case by name."""
+        return {name: self.arrays[f"c{number}/in{i}"] for i, name in enumerate(self.inputs)}
+
+    def case_outputs(self, number: int) -> list[Any]:
+        """Return the answers of one case in order."""
+        return [self.arrays[f"c{number}/out{i}"] for i in range(len(self.outputs))]
+
+
+def write(golden: Golden, out: Path) -> None:
+    """Write the arrays with the JSON text beside them; equal answers give equal bytes."""
+    meta = {k: v for k, v in vars(golden).items() if k not in ("arrays", "cases")}
+    meta["cases"] = [asdict(case) for case in golden.cases]
+    np.savez_compressed(out, allow_pickle=False, meta=np.array(json.dumps(meta, sort_keys=True)), **golden.arrays)
+
+
+def read(path: Path) -> Golden:
+    """Read a golden file without unpickling. Raises Refused when it is no such file."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        meta = json.loads(str(arrays.pop("meta")))
+        cases = tuple(Case(**case) for case in meta.pop("cases"))
+        meta |= {key: tuple(meta[key]) for key in ("inputs", "outputs", "notes")}
+        return Golden(cases=cases, arrays=arrays, **meta)
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise Refused(f"The recorded answers cannot be read: {str(error)[:200]}", "Run the conversion again.") from None

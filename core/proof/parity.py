@@ -1,0 +1,224 @@
+"""Judges whether the target answers what the source answered, element by element and prediction by prediction.
+
+FAIL: an element lies beyond ``absolute + relative * |source|``, a shape, a kind or a NaN differs, the target refuses, or
+more predictions changed than declared. NOT PROVEN: nothing failed, but fewer than 30 samples, or no single and triple
+batch where the batch is free, were compared. PASS: all else. A changed prediction between two classes whose scores in
+the source lie within the tolerance of each other is a tie: it is counted and shown, and does not fail.
+"""
+
+import math
+import os
+import platform
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.domain.report import Check, Count, Parity, Verdict
+from core.domain.runtime import Session
+from core.domain.transform import Tolerance
+from core.proof import golden
+from core.proof.golden import Golden
+from core.proof.probes import versions
+
+NEEDED = 30
+"""With no failure in n samples, the share of failing inputs is below 3/n with 95 % confidence (rule of three)."""
+
+
+@dataclass
+class Tally:
+    """What was found so far under one case name."""
+
+    samples: int = 0
+    max_abs: float = 0.0
+    max_rel: float = 0.0
+    signal: float = 0.0
+    noise: float = 0.0
+    beyond: int = 0
+    flips: int = 0
+    ties: int = 0
+    predicted: int = 0
+    counted: bool = True
+    reason: str = ""
+    faults: list[str] = field(default_factory=list)
+
+
+def compare(session: Session, path: Path, tolerance: Tolerance, seed: int) -> Parity:
+    """Replay the golden inputs on the target and compare its answers with the recorded ones."""
+    recorded = golden.read(path)
+    tallies: dict[str, Tally] = {}
+    for number, case in enumerate(recorded.cases):
+        if case.stored:
+            tally = tallies.setdefault(case.name, Tally(counted=case.counted, reason=case.reason))
+            _replay(session, recorded, number, tally, tolerance)
+    counted = [_check(name, tally, tolerance) for name, tally in tallies.items() if tally.counted]
+    aside = [_aside(name, tally) for name, tally in tallies.items() if not tally.counted]
+    missing = _missing(recorded, counted)
+    verdict = Verdict.worst([check.verdict for check in counted])
+    if verdict is Verdict.PASS and missing:
+        verdict = Verdict.NOT_PROVEN
+    return Parity(
+        verdict=verdict,
+        checks=tuple(counted),
+        absolute=tolerance.absolute,
+        relative=tolerance.relative,
+        seed=seed,
+        versions=recorded.versions | versions(),
+        machine=machine(),
+        reason=" ".join([_reason(counted, verdict, missing), *recorded.notes, *aside]),
+    )
+
+
+def machine() -> str:
+    """Name the processor and the number of its cores."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    except OSError:
+        model = ""
+    return f"{model or platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+def prediction(outputs: list[Any]) -> tuple[Any, Any] | None:
+    """Return the predicted class of each sample and the scores behind it, or None when the answers are no classes.
+
+    A label output (whole numbers, text or truth) decides; else the largest of the last dimension of the first
+    output of numbers that has at least two there.
+    """
+    scores = next((out for out in outputs if out.dtype.kind == "f" and out.ndim >= 2 and out.shape[-1] >= 2), None)
+    label = next((out for out in outputs if out.dtype.kind in "iubU" and out.ndim <= 2), None)
+    if label is not None:
+        return label.reshape(len(label), -1), scores if scores is not None and scores.ndim == 2 else None
+    return None if scores is None else (scores.argmax(axis=-1).reshape(len(scores), -1), scores)
+
+
+def _replay(session: Session, recorded: Golden, number: int, tally: Tally, tolerance: Tolerance) -> None:
+    case = recorded.cases[number]
+    tally.samples += case.samples
+    expected = recorded.case_outputs(number)
+    try:
+        got = list(session.run(_feed(session, recorded.case_inputs(number))).values())
+    except Exception as error:
+        first = (str(error).splitlines() or [""])[0][:200]
+        tally.faults.append(f"the result refuses this input ({case.what}): {type(error).__name__}: {first}")
+        return
+    if len(got) != len(expected):
+        tally.faults.append(f"{len(got)} outputs where the source has {len(expected)}")
+        return
+    faults = [fault for a, b, n in zip(expected, got, recorded.outputs, strict=True) if (fault := _mismatch(n, a, b))]
+    tally.faults.extend(faults)
+    if not faults:
+        for a, b in zip(expected, got, strict=True):
+            _differences(a, b, tally, tolerance)
+        _flips(expected, got, tally, tolerance)
+
+
+def _feed(session: Session, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Match recorded inputs to the target's by name, else by position; narrow where the target is narrower."""
+    specs = session.signature.inputs
+    pairs = (
+        [(s, inputs[s.name]) for s in specs]
+        if {s.name for s in specs} == set(inputs)
+        else list(zip(specs, inputs.values(), strict=True))
+    )
+    return {
+        s.name: value if s.dtype in ("str", "bfloat16") or value.dtype.kind == "U" else value.astype(s.dtype)
+        for s, value in pairs
+    }
+
+
+def _mismatch(name: str, a: Any, b: Any) -> str:
+    """Return what is wrong before any number is looked at: shape, kind, or the places without a finite number."""
+    if a.shape != b.shape:
+        return f"output {name!r} has the shape {b.shape} where the source has {a.shape}"
+    if a.dtype.kind != b.dtype.kind and not (a.dtype.kind in "iu" and b.dtype.kind in "iu"):
+        return f"output {name!r} is {b.dtype} where the source gives {a.dtype}"
+    if a.dtype.kind == "f":
+        same = (np.isfinite(a) & np.isfinite(b)) | (np.isnan(a) & np.isnan(b)) | ((a == b) & ~np.isfinite(a))
+        return (
+            ""
+            if same.all()
+            else f"output {name!r} is not finite where the source is, or the other way round, in {int((~same).sum())} places"
+        )
+    return ""
+
+
+def _differences(a: Any, b: Any, tally: Tally, tolerance: Tolerance) -> None:
+    if a.dtype.kind != "f" or not a.size:
+        return
+    finite = np.isfinite(a)
+    a, b = a[finite].astype(np.float64), b[finite].astype(np.float64)
+    gap, size = np.abs(a - b), np.abs(a)
+    tally.max_abs = max(tally.max_abs, float(gap.max(initial=0.0)))
+    tally.max_rel = max(tally.max_rel, float((gap / np.maximum(size, max(tolerance.absolute, 1e-12))).max(initial=0.0)))
+    tally.signal += float((a * a).sum())
+    tally.noise += float((gap * gap).sum())
+    tally.beyond += int((gap > tolerance.absolute + tolerance.relative * size).sum())
+
+
+def _flips(expected: list[Any], got: list[Any], tally: Tally, tolerance: Tolerance) -> None:
+    before, after = prediction(expected), prediction(got)
+    if before is None or after is None:
+        return
+    changed = (before[0] != after[0]).any(axis=1)
+    tally.predicted += len(changed)
+    tally.flips += int(changed.sum())
+    if before[1] is not None and changed.any():
+        tally.ties += int((changed & _tied(before[1], tolerance)).sum())
+
+
+def _tied(scores: Any, tolerance: Tolerance) -> Any:
+    """Say for each sample whether its two best classes lie within the tolerance of each other."""
+    best = np.sort(scores.astype(np.float64), axis=-1)[..., -2:]
+    close = (best[..., 1] - best[..., 0]) <= 2 * (tolerance.absolute + tolerance.relative * np.abs(best[..., 1]))
+    return close.reshape(len(scores), -1).any(axis=1)
+
+
+def _check(name: str, tally: Tally, tolerance: Tolerance) -> Check:
+    wrong = tally.flips - tally.ties
+    failed = bool(tally.faults) or tally.beyond > 0 or wrong > tolerance.flips * max(1, tally.predicted)
+    parts = list(dict.fromkeys(tally.faults))[:3]
+    if tally.beyond:
+        parts.append(f"{tally.beyond} numbers lie beyond the tolerance")
+    if tally.flips:
+        ties = f", {tally.ties} of them ties within the tolerance" if tally.ties else ""
+        parts.append(f"{tally.flips} of {tally.predicted} predictions changed{ties}")
+    return Check(
+        name=name,
+        samples=tally.samples,
+        max_abs=math.inf if tally.faults else tally.max_abs,
+        max_rel=math.inf if tally.faults else tally.max_rel,
+        sqnr_db=10 * math.log10(tally.signal / tally.noise) if tally.noise > 0 and tally.signal > 0 else None,
+        flips=Count(tally.flips, tally.predicted) if tally.predicted else None,
+        verdict=Verdict.FAIL if failed else Verdict.PASS,
+        detail="; ".join(parts),
+    )
+
+
+def _missing(recorded: Golden, counted: list[Check]) -> str:
+    """Return what is still to be compared before a PASS may be said, or nothing."""
+    n = sum(check.samples for check in counted)
+    if n < NEEDED:
+        return f"Only {n} samples could be compared; {NEEDED - n} more would settle it: add a data set."
+    lacking = [
+        name for name in ("batch 1", "batch 3") if recorded.free_batch and name not in {check.name for check in counted}
+    ]
+    return f"The source did not answer {' and '.join(lacking)}, so other batch sizes are open." if lacking else ""
+
+
+def _aside(name: str, tally: Tally) -> str:
+    """Say in a sentence what was seen on samples that do not count, and why they do not."""
+    seen = "; ".join(dict.fromkeys(tally.faults)) or f"largest difference {tally.max_abs:.3g}"
+    changed = f", {tally.flips} of {tally.predicted} predictions changed" if tally.predicted else ""
+    return f"Told apart, {tally.samples} samples {name!r}: {seen}{changed}. {tally.reason}"
+
+
+def _reason(counted: list[Check], verdict: Verdict, missing: str) -> str:
+    n = sum(check.samples for check in counted)
+    if verdict is Verdict.FAIL:
+        worst = next(check for check in counted if check.verdict is Verdict.FAIL)
+        return f"The answers are not the same on {worst.name!r}: {worst.detail}."
+    if verdict is Verdict.NOT_PROVEN:
+        return missing or "Nothing could be compared: add a data set."
+    return f"All answers on {n:,} samples lie within the tolerance; with 95 % confidence fewer than {300 / n:.2g} % of such inputs would not."

@@ -1,0 +1,187 @@
+"""Records what the source answers: on random, single, triple and edge inputs, near thresholds, and on the user's data."""
+
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.domain.artifact import Signature, TensorSpec
+from core.domain.errors import Refused
+from core.domain.runtime import Session
+from core.proof import golden
+from core.proof.datasets import Dataset
+from core.proof.golden import Case, Golden
+from core.proof.samples import EDGES, MISSING, SIZES, Sampler
+from core.torchscripts import parse_shapes
+
+RANDOM = 32
+DATA_ROWS = 1000
+CHUNK = 250
+ROOM = {"random": 12_000_000, "data": 40_000_000}
+"""Bytes of input that each kind may take in the golden file."""
+NEAR_COLUMNS = 8
+PACKAGES = {
+    "numpy": "numpy",
+    "onnxruntime": "onnxruntime",
+    "torch": "torch",
+    "sklearn": "scikit-learn",
+    "xgboost": "xgboost-cpu",
+}
+
+
+def record(session: Session, seed: int, dataset: Dataset | None, out: Path, shapes: str = "") -> list[str]:
+    """Run the source on seeded inputs and the data, write the golden file, and return the names of the cases that count.
+
+    ``shapes`` (``1x28x28;int64:48``) says what a TorchScript file does not. Raises Refused when a shape stays unknown,
+    or the source answers nothing at all.
+    """
+    complete(session, dataset, shapes)
+    sampler = Sampler(session, seed)
+    recorded = [_ask(session, case, inputs) for case, inputs in _cases(sampler, dataset)]
+    names = tuple(next((answer for _, _, answer in recorded if answer), {}))
+    if not any(case.counted for case, _, _ in recorded):
+        reasons = "; ".join(dict.fromkeys(case.reason for case, _, _ in recorded))
+        raise Refused(
+            f"The model gives no finite answer on any input: {reasons[:300]}", "Add a data set that it answers."
+        )
+    found = Golden(
+        seed=seed,
+        inputs=tuple(spec.name for spec in session.signature.inputs),
+        outputs=names,
+        cases=tuple(case for case, _, _ in recorded),
+        free_batch=sampler.fixed_batch is None,
+        notes=_notes(sampler, dataset),
+        versions=versions(),
+        arrays=_arrays(recorded),
+    )
+    golden.write(found, out)
+    return list(dict.fromkeys(case.name for case in found.cases if case.counted))
+
+
+def complete(session: Session, dataset: Dataset | None, shapes: str = "") -> None:
+    """Fill in the input shapes that a file does not keep, from the user's words, else from the data."""
+    specs = session.signature.inputs
+    if shapes and any(spec.shape is None for spec in specs):
+        specs = parse_shapes(shapes, tuple(spec.name for spec in specs))
+    elif dataset is not None:
+        specs = tuple(_like(spec, dataset.inputs[spec.name]) if spec.shape is None else spec for spec in specs)
+    session.signature = Signature(specs, session.signature.outputs)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the engines that this process has loaded."""
+    found: dict[str, str] = {}
+    for module, package in PACKAGES.items():
+        try:
+            if module in sys.modules:
+                found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _like(spec: TensorSpec, array: Any) -> TensorSpec:
+    return TensorSpec(spec.name, str(array.dtype), ("batch", *array.shape[1:]))
+
+
+def _cases(sampler: Sampler, dataset: Dataset | None) -> Iterator[tuple[Case, dict[str, Any]]]:
+    """Yield every case to ask the source, from ordinary to odd."""
+    batch = sampler.fixed_batch
+    yield from _random(sampler, batch)
+    for n in (1, 3) if batch is None else ():
+        yield Case(f"batch {n}", "", n), sampler.random(n, draw=100 + n)
+    for what in EDGES:
+        inputs = sampler.edge(what, batch or 4)
+        if inputs is not None:
+            yield Case("edge", what, batch or 4), inputs
+    yield from _missing(sampler, batch)
+    yield from _near(sampler, batch)
+    yield from _data(dataset, batch)
+
+
+def _random(sampler: Sampler, batch: int | None) -> Iterator[tuple[Case, dict[str, Any]]]:
+    wanted = max(4, min(RANDOM, ROOM["random"] // max(1, sampler.sample_bytes)))
+    size = batch or wanted
+    for draw in range(-(-wanted // size)):
+        yield Case("random", f"draw {draw + 1}", size), sampler.random(size, draw)
+    if sampler.free_dims:
+        yield Case("random", f"free sizes at {SIZES[1]}", batch or 3), sampler.random(batch or 3, 50, SIZES[1])
+
+
+def _missing(sampler: Sampler, batch: int | None) -> Iterator[tuple[Case, dict[str, Any]]]:
+    """Yield samples with missing numbers; they count for a model that was made for them."""
+    inputs = sampler.edge(MISSING, batch or 4)
+    if inputs is not None:
+        made_for_it = bool(getattr(sampler.session, "expects_missing", False))
+        reason = "" if made_for_it else "The model was not fitted on missing numbers."
+        yield Case("edge" if made_for_it else MISSING, MISSING, batch or 4, made_for_it, reason), inputs
+
+
+def _near(sampler: Sampler, batch: int | None) -> Iterator[tuple[Case, dict[str, Any]]]:
+    """Yield samples that lie on a tree's threshold or one step beside it; rounding may send them either way, so they do not count."""
+    reason = "Exactly on a threshold of a tree, rounding to float32 may send a sample either way."
+    thresholds: dict[int, tuple[float, ...]] = getattr(sampler.session, "thresholds", {})
+    for place, values in list(thresholds.items())[: NEAR_COLUMNS if batch is None else 0]:
+        exact = np.asarray(values[:4], np.float32)
+        around = np.concatenate(
+            [exact, np.nextafter(exact, np.float32(np.inf)), np.nextafter(exact, np.float32(-np.inf))]
+        )
+        yield Case("near threshold", f"column {place}", len(around), False, reason), sampler.at(place, around.tolist())
+
+
+def _data(dataset: Dataset | None, batch: int | None) -> Iterator[tuple[Case, dict[str, Any]]]:
+    if dataset is None:
+        return
+    sample = max(1, sum(array[:1].nbytes for array in dataset.inputs.values()))
+    rows = min(dataset.n, DATA_ROWS, ROOM["data"] // sample)
+    step = batch or min(CHUNK, max(1, rows))
+    for start in range(0, rows - (rows % step if batch else 0), step):
+        stop = min(start + step, rows)
+        yield Case("data", f"rows {start + 1} to {stop}", stop - start), dataset.rows(start, stop)
+
+
+def _ask(session: Session, case: Case, inputs: dict[str, Any]) -> tuple[Case, dict[str, Any], dict[str, Any]]:
+    """Run the source once; a case that it refuses, or answers without a finite number, does not count."""
+    try:
+        with np.errstate(all="ignore"):
+            answer = session.run(inputs)
+    except Exception as error:
+        first = (str(error).splitlines() or [""])[0][:160]
+        return _not_counted(case, f"The source refuses: {type(error).__name__}: {first}", stored=False), {}, {}
+    finite = [np.isfinite(array) for array in answer.values() if array.dtype.kind == "f"]
+    if finite and (
+        not any(part.any() for part in finite) or (case.name == "edge" and not all(part.all() for part in finite))
+    ):
+        return _not_counted(case, "The source's own answer is not finite.", stored=False), {}, {}
+    return case, inputs, answer
+
+
+def _not_counted(case: Case, reason: str, *, stored: bool) -> Case:
+    return Case(case.name, case.what, case.samples, False, reason, stored)
+
+
+def _arrays(recorded: list[tuple[Case, dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
+    """Lay the stored cases out by number; stops before the file would grow over its bound."""
+    arrays: dict[str, Any] = {}
+    for number, (case, inputs, answer) in enumerate(recorded):
+        if case.stored:
+            arrays |= {f"c{number}/in{i}": array for i, array in enumerate(inputs.values())}
+            arrays |= {f"c{number}/out{i}": array for i, array in enumerate(answer.values())}
+    if sum(array.nbytes for array in arrays.values()) > 4 * golden.MAX_BYTES:
+        raise Refused(
+            "Inputs and answers of this model are too large to record.",
+            "Bring a smaller data set, or a model with smaller outputs.",
+        )
+    return arrays
+
+
+def _notes(sampler: Sampler, dataset: Dataset | None) -> tuple[str, ...]:
+    notes = []
+    if sampler.fixed_batch is not None:
+        notes.append(f"The source takes batches of {sampler.fixed_batch} alone, so no other batch was tried.")
+    if dataset is not None and dataset.n > DATA_ROWS:
+        notes.append(f"The first {DATA_ROWS:,} of {dataset.n:,} rows of the data were compared.")
+    return tuple(notes)

@@ -1,0 +1,125 @@
+"""Seeded inputs of the right kind: numbers around what the model learned, ids of its tables, categories that it knows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core.domain.artifact import TensorSpec
+from core.domain.errors import Refused
+from core.domain.runtime import Domain, Session
+
+SIZES = (8, 13)
+"""The two sizes that a free dimension behind the batch takes."""
+EDGES = ("zeros", "ones", "negative", "large", "tiny", "first ids", "last ids", "unknown category")
+MISSING = "missing numbers"
+LARGE = 10.0
+"""Spreads away from the mean: far outside, and still within what float32 adds up exactly enough."""
+TINY = 1e-40
+"""Below the smallest normal float32 number (1.2e-38)."""
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws inputs for one session; equal seeds give equal inputs."""
+
+    session: Session
+    seed: int
+
+    @property
+    def specs(self) -> tuple[TensorSpec, ...]:
+        """The inputs to fill. Raises Refused where a shape is unknown."""
+        for spec in self.session.signature.inputs:
+            if spec.shape is None:
+                raise Refused(
+                    f"The file does not say the shape of its input {spec.name!r}.",
+                    "Give shapes without the batch, such as 1x28x28 or int64:48, or add a data set.",
+                )
+        return self.session.signature.inputs
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """The number of samples that the model insists on, or None when it is free."""
+        firsts = [spec.shape[0] for spec in self.specs if spec.shape]
+        return next((dim for dim in firsts if isinstance(dim, int)), None)
+
+    @property
+    def free_dims(self) -> bool:
+        """Whether a dimension behind the batch is free."""
+        return any(not isinstance(dim, int) for spec in self.specs for dim in (spec.shape or ())[1:])
+
+    @property
+    def sample_bytes(self) -> int:
+        """Bytes of one sample over all inputs at the smaller size, four to eight a number."""
+        return sum(8 * int(np.prod([1, *self._shape(spec, 1, SIZES[0])])) for spec in self.specs)
+
+    def random(self, batch: int, draw: int, size: int = SIZES[0]) -> dict[str, Any]:
+        """Return ordinary samples; ``draw`` tells one call from the next."""
+        rng = np.random.default_rng([self.seed, draw])
+        return {s.name: _cast(_ordinary(self._domain(s), self._shape(s, batch, size), rng), s) for s in self.specs}
+
+    def edge(self, what: str, batch: int) -> dict[str, Any] | None:
+        """Return samples with one thing pushed to its edge, or None when no input has such an edge."""
+        inputs = self.random(batch, draw=1000)
+        changed = False
+        for spec in self.specs:
+            value = _pushed(what, inputs[spec.name], self._domain(spec), batch)
+            if value is not None:
+                inputs[spec.name], changed = _cast(value, spec), True
+        return inputs if changed else None
+
+    def at(self, place: int, values: list[float]) -> dict[str, Any]:
+        """Return one sample per value with the raw column ``place`` set to it."""
+        inputs = self.random(len(values), draw=2000 + place)
+        if len(self.specs) == 1:
+            inputs[self.specs[0].name][:, place] = values
+        else:
+            inputs[self.specs[place].name][:, 0] = values
+        return inputs
+
+    def _shape(self, spec: TensorSpec, batch: int, size: int) -> tuple[int, ...]:
+        first, *rest = spec.shape or (None,)
+        dims = [first if isinstance(first, int) else batch, *(dim if isinstance(dim, int) else size for dim in rest)]
+        return tuple(dims) if spec.shape else ()
+
+    def _domain(self, spec: TensorSpec) -> Domain:
+        return self.session.domains.get(spec.name, Domain())
+
+
+def _ordinary(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+    if domain.kind == "ids":
+        return rng.integers(0, domain.bound, shape)
+    if domain.kind == "choice":
+        return np.array(domain.values)[rng.integers(0, len(domain.values), shape)]
+    return rng.standard_normal(shape) * np.asarray(domain.spread) + np.asarray(domain.mean)
+
+
+def _pushed(what: str, value: Any, domain: Domain, batch: int) -> Any:
+    """Return the input pushed to the edge, or None when it has none of this name."""
+    if domain.kind == "ids":
+        edges = {"first ids": 0, "last ids": domain.bound - 1}
+        return np.full_like(value, edges[what]) if what in edges else None
+    if domain.kind == "choice":
+        return np.full(value.shape, "no such category") if what == "unknown category" else None
+    if value.dtype.kind != "f":
+        return None
+    if what == MISSING:
+        return _with_gaps(value) if value.ndim == 2 else None
+    centre, spread = np.asarray(domain.mean), np.asarray(domain.spread)
+    fills = {"zeros": 0.0, "ones": 1.0, "tiny": TINY}
+    if what in fills:
+        return np.full_like(value, fills[what])
+    return {"negative": -np.abs(value), "large": (value - centre) * LARGE + centre + 0 * spread}.get(what)
+
+
+def _with_gaps(value: Any) -> Any:
+    """Return a copy with a NaN in another column of each row."""
+    gaps = value.copy()
+    gaps[np.arange(len(gaps)), np.arange(len(gaps)) % gaps.shape[1]] = np.nan
+    return gaps
+
+
+def _cast(value: Any, spec: TensorSpec) -> Any:
+    if spec.dtype == "str":
+        return np.asarray(value).astype(np.str_)
+    return np.asarray(value).astype("float32" if spec.dtype == "bfloat16" else spec.dtype)

@@ -1,0 +1,31 @@
+"""Portolan over HTTP, on the port of the pages: upload, download, graph viewer, jobs and health.
+
+Nothing here holds a file in memory, opens a model, or answers a stranger: `shield` wraps every response of the whole server,
+Streamlit's included, `visitors` says who asks, and `links` lets a browser fetch one blob for an hour without saying who asks.
+"""
+
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Route
+
+from core.domain.errors import PortolanError
+from core.routes import answers, downloads, health, jobs, uploads, viewer
+from core.routes.shield import Shield
+
+ROUTES: list[BaseRoute] = [
+    Route("/healthz", health.health),
+    Route("/api/models", uploads.take_model, methods=["PUT"]),
+    Route("/api/data", uploads.take_dataset, methods=["PUT"]),
+    Route("/api/jobs/{job}", jobs.show),
+    Route("/api/jobs/{job}/cancel", jobs.cancel, methods=["POST"]),
+    Route("/files/{sha256}/{expiry}/{signature}/{name}", downloads.send_file),
+    Route("/graph/{sha256}/{expiry}/{signature}/{name}", downloads.send_graph),
+    Route("/netron/{name:path}", viewer.show),
+    *(
+        Route(f"/{prefix}/{{rest:path}}", answers.nothing_here, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+        for prefix in ("api", "files", "graph", "netron")
+    ),
+]
+"""Streamlit answers every path that it does not know with its page; ours end in a 404 of their own."""
+
+MIDDLEWARE = [Middleware(Shield)]
+HANDLERS = {PortolanError: answers.refusal}

@@ -1,0 +1,41 @@
+"""Jobs for scripts: state and progress of one job, and a way to stop it."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from core import workspace
+from core.domain.job import Job
+from core.routes import visitors
+
+
+def show(request: Request) -> JSONResponse:
+    """Answer one of the visitor's jobs."""
+    return answer(visitors.of(request), str(request.path_params["job"]))
+
+
+def cancel(request: Request) -> JSONResponse:
+    """Ask one of the visitor's jobs to stop, and answer its state."""
+    visitor, job = visitors.of_writer(request), str(request.path_params["job"])
+    workspace.current().queue.cancel(visitor, job)
+    return answer(visitor, job)
+
+
+def answer(visitor: str, id: str) -> JSONResponse:
+    """Return a job of this visitor as JSON. Raises NotFound for anybody else's."""
+    return JSONResponse(shown(workspace.current().queue.job(visitor, id)), headers={"Cache-Control": "no-store"})
+
+
+def shown(job: Job) -> dict[str, Any]:
+    """Return what a script may know of a job."""
+    return {
+        "id": job.id,
+        "verb": job.verb,
+        "title": job.title,
+        "state": str(job.state),
+        "fraction": job.fraction,
+        "message": job.message,
+        "result": job.result,
+        "error": job.trouble.to_json() if job.trouble else None,
+    }

@@ -1,0 +1,141 @@
+"""What stands before every request and on every response, Streamlit's own included."""
+
+import logging
+import os
+import re
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.domain.errors import Crashed, PortolanError, Refused
+from core.routes import answers, visitors
+
+PAGE_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        # Streamlit loads inline components as modules from blobs; WebAssembly is for models that run in the browser;
+        # the hash is that of the one inline script in Streamlit 1.67's page, which sets window.prerenderReady.
+        "script-src 'self' blob: 'wasm-unsafe-eval' 'sha256-THxz9J9+wf7rhwR2YkXJoSZ13UCmYyC+3lNDv2+8ugA='",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "worker-src 'self' blob:",
+        "frame-src 'self'",
+        "frame-ancestors 'self'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "object-src 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": PAGE_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), midi=(), browsing-topics=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+WITHOUT_ORIGIN = ("/netron/", "/graph/")
+"""What the sandboxed viewer reads: its origin is opaque, and nothing here looks at cookies."""
+UNCOMPRESSED = ("/files/", "/graph/")
+_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9][a-z0-9.-]{0,252})(:[0-9]{1,5})?", re.IGNORECASE)
+
+UNEXPECTED = Crashed("Something went wrong on the server.", "Try again; the server's log says more.")
+
+log = logging.getLogger("portolan")
+
+
+class Shield:
+    """Refuses foreign hosts and origins, gives browsers their cookie, and puts the security headers on what goes out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request through; what nobody expected becomes a sentence with the same headers."""
+        if scope["type"] not in ("http", "websocket"):
+            return await self.app(scope, receive, send)
+        out = Outgoing(scope, send)
+        try:
+            admit(scope)
+            await self.app(without_headers(scope), receive, out)
+        except PortolanError as error:
+            await answers.sentence(error.trouble, answers.status_of(error))(scope, receive, out)
+        except Exception:
+            log.exception("%s %s", scope.get("method", "WEBSOCKET"), scope["path"])
+            if out.started or scope["type"] == "websocket":
+                raise
+            await answers.sentence(UNEXPECTED.trouble, 500)(scope, receive, out)
+
+
+class Outgoing:
+    """The way out: adds headers to the first message of a response."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.scope, self.send, self.started = scope, send, False
+
+    async def __call__(self, message: Message) -> None:
+        """Send one message."""
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            self.started = True
+            message.setdefault("headers", [])
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+            self.give_cookie(headers)
+        await self.send(message)
+
+    def give_cookie(self, headers: MutableHeaders) -> None:
+        """Give a browser that opens a page its cookie, or another year for the one that it has."""
+        html = headers.get("content-type", "").startswith("text/html")
+        if not html or self.scope.get("method") != "GET" or self.scope["path"].startswith(WITHOUT_ORIGIN):
+            return
+        token = HTTPConnection(self.scope).cookies.get(visitors.COOKIE, "")
+        headers.append(
+            "Set-Cookie",
+            visitors.set_cookie(token if visitors.valid(token) else visitors.new_token(), self.scope["scheme"]),
+        )
+        headers["Cache-Control"] = "private, no-cache"
+
+
+def admit(scope: Scope) -> None:
+    """Raise Refused for a host that is not ours (DNS rebinding) or Forbidden for an origin that is not the host.
+
+    Streamlit itself admits every origin on localhost, whatever its port, and asks an outside server for its own address
+    before it refuses another one; so nothing foreign may reach it.
+    """
+    headers = Headers(scope=scope)
+    hosts = headers.getlist("host")
+    host = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+    if host is None or host[1].lower() not in allowed_hosts():
+        raise Refused(
+            "This server does not answer to that host name.", "Whoever runs it can add the name to PORTOLAN_HOSTS."
+        )
+    origin = headers.get("origin")
+    if origin is not None and not scope["path"].startswith(WITHOUT_ORIGIN) and urlsplit(origin).netloc != host[0]:
+        raise answers.Forbidden("The request comes from another site.", "Open the page at its own address.")
+
+
+def allowed_hosts() -> set[str]:
+    """Return the names that this server answers to: loopback, and the comma-separated ``PORTOLAN_HOSTS``."""
+    named = os.environ.get("PORTOLAN_HOSTS", "").lower().split(",")
+    return {"localhost", "127.0.0.1", "[::1]"} | {name.strip() for name in named if name.strip()}
+
+
+def without_headers(scope: Scope) -> Scope:
+    """Take away what must not reach the handlers.
+
+    That is a checked Origin; the wish for compression where bytes count; and the browser's cached copy while it has no
+    cookie, because an answer of "not modified" would give it none.
+    """
+    if scope["type"] == "websocket":
+        return scope
+    drop = {b"origin"}
+    if scope["path"].startswith(UNCOMPRESSED):
+        drop |= {b"accept-encoding"}
+    if not visitors.valid(HTTPConnection(scope).cookies.get(visitors.COOKIE)):
+        drop |= {b"if-none-match", b"if-modified-since"}
+    return {**scope, "headers": [pair for pair in scope["headers"] if pair[0] not in drop]}

@@ -1,0 +1,61 @@
+"""Who is asking: a random cookie for each browser; the store sees only its hash, so that a copied database opens no session."""
+
+import re
+import secrets
+from hashlib import sha256
+
+from starlette.requests import HTTPConnection
+
+from core.routes.answers import Forbidden
+
+COOKIE = "portolan_visitor"
+YEAR_SECONDS = 365 * 24 * 3600
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def new_token() -> str:
+    """Return 256 random bits as 43 letters for a new cookie."""
+    return secrets.token_urlsafe(32)
+
+
+def new_identity() -> str:
+    """Return a random identity for somebody without a cookie; it ends with their session."""
+    return "s" + secrets.token_hex(16)
+
+
+def valid(token: object) -> bool:
+    """Say whether a cookie has the shape that this server gives out."""
+    return isinstance(token, str) and _TOKEN.fullmatch(token) is not None
+
+
+def identity(token: object) -> str | None:
+    """Return the visitor of a cookie, or None when there is no cookie or its shape is wrong."""
+    return "v" + sha256(str(token).encode()).hexdigest()[:32] if valid(token) else None
+
+
+def of(request: HTTPConnection) -> str:
+    """Return the visitor of a request. Raises Forbidden without a cookie: there is no shared identity."""
+    found = identity(request.cookies.get(COOKIE))
+    if found is None:
+        raise Forbidden(
+            "The request does not say who asks.",
+            "Open the page in a browser that keeps cookies for this address, and try again.",
+        )
+    return found
+
+
+def of_writer(request: HTTPConnection) -> str:
+    """Return the visitor of a request that changes something. Raises Forbidden when another site may have sent it."""
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    if site != "same-origin" or "x-requested-with" not in request.headers:
+        raise Forbidden(
+            "The request does not come from this page.",
+            "Use the page itself, or send the header X-Requested-With from a script.",
+        )
+    return of(request)
+
+
+def set_cookie(token: str, scheme: str) -> str:
+    """Return the Set-Cookie header's value: a year, HttpOnly, Lax, and Secure over https."""
+    secure = "; Secure" if scheme == "https" else ""
+    return f"{COOKIE}={token}; Path=/; Max-Age={YEAR_SECONDS}; HttpOnly; SameSite=Lax{secure}"

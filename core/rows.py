@@ -1,0 +1,66 @@
+"""Between rows and nouns: what a row of the store reads as, and how values are written into one."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from core.blobs import NAME
+from core.domain.artifact import Artifact
+from core.domain.dataset import StoredDataset
+from core.domain.recipe import Step
+
+
+@dataclass(frozen=True)
+class StoredReport:
+    """What was measured on an artifact: the kind, the JSON value, and the blobs that it names; created in seconds since 1970."""
+
+    id: str
+    artifact: str
+    kind: str
+    against: str | None
+    value: dict[str, Any]
+    blobs: tuple[str, ...]
+    job: str | None
+    created: float
+
+
+def plain_name(name: str) -> str:
+    """Return a name as one line of at most 200 printable characters; control and direction marks go."""
+    kept = "".join(letter if letter.isprintable() else " " for letter in name)
+    return " ".join(kept.split())[:200] or "model"
+
+
+def hashes(value: Any) -> Iterator[str]:
+    """Yield every string in a JSON value that reads as a SHA-256."""
+    if isinstance(value, str) and NAME.fullmatch(value):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from hashes(part)
+
+
+def text(value: Any) -> str:
+    """Write a JSON value so that equal values are equal text."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def read_artifact(row: dict[str, Any]) -> Artifact:
+    """Read a row of the table artifact."""
+    step = Step.from_json(json.loads(row["step"])) if row["step"] else None
+    return Artifact(**_own(row, "step", "consented"), step=step, consented=bool(row["consented"]))
+
+
+def read_report(row: dict[str, Any], blobs: tuple[str, ...]) -> StoredReport:
+    """Read a row of the table report, with the blobs that mentions name for it."""
+    return StoredReport(**_own(row, "value"), value=json.loads(row["value"]), blobs=blobs)
+
+
+def read_dataset(row: dict[str, Any]) -> StoredDataset:
+    """Read a row of the table dataset."""
+    return StoredDataset(**_own(row))
+
+
+def _own(row: dict[str, Any], *other: str) -> dict[str, Any]:
+    """Return the columns that are fields as they stand; whose row it is stays in the store."""
+    return {key: value for key, value in row.items() if key not in ("visitor", *other)}

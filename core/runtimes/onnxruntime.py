@@ -1,0 +1,110 @@
+"""ONNX Runtime on the CPU: the reference for ONNX, ONNX with external data, and ORT files."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.domain.artifact import Signature, TensorSpec
+from core.domain.errors import Refused
+from core.domain.runtime import Domain, Runtime, Session
+from core.onnx_files import has_half, id_bounds, load, unpacked
+
+DTYPES = {
+    "float": "float32",
+    "double": "float64",
+    "float16": "float16",
+    "bool": "bool",
+    "string": "str",
+    **{f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+}
+TABLES = {"seq(map(int64,tensor(float)))": "float32", "seq(map(string,tensor(float)))": "float32"}
+UNKNOWN_INTEGER = Domain("ids", bound=2)
+"""Integers that look nothing up are masks and switches more often than anything else."""
+
+
+class OnnxRuntime(Runtime):
+    """Runs on one thread and the CPU provider only, so that equal inputs give equal bits."""
+
+    title = "ONNX Runtime"
+    sentence = "Runs ONNX and ORT files on the CPU."
+    formats = ("onnx", "onnx_external", "ort")
+    package = "onnxruntime"
+    kind = "light"
+
+    def open(self, path: Path, format: str) -> Session:
+        """Load the file. Raises Refused with the engine's first line when it cannot."""
+        if format == "ort":
+            return OrtSession(_load(path, half=False, ort=True), {})
+        if format == "onnx_external":
+            path = unpacked(path)
+        model = load(path)
+        return OrtSession(_load(path, half=has_half(model), ort=False), id_bounds(model))
+
+
+class OrtSession(Session):
+    """An inference session with NumPy names for its types."""
+
+    def __init__(self, session: Any, bounds: dict[str, int]) -> None:
+        self._session = session
+        self.signature = Signature(
+            tuple(_spec(value) for value in session.get_inputs()),
+            tuple(_spec(value) for value in session.get_outputs()),
+        )
+        self.domains = {spec.name: _domain(spec, bounds) for spec in self.signature.inputs}
+
+    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Run the graph; text goes in and out as NumPy text, a list of maps comes out as one column per key."""
+        feed = {name: array.astype(object) if array.dtype.kind == "U" else array for name, array in inputs.items()}
+        names = [spec.name for spec in self.signature.outputs]
+        return dict(zip(names, map(_plain, self._session.run(names, feed)), strict=True))
+
+
+def _load(path: Path, *, half: bool, ort: bool) -> Any:
+    """Open a session; half precision stays below the highest level, where version 1.31.1 was seen to crash."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    levels = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_EXTENDED if half else levels.ORT_ENABLE_ALL
+    options.add_session_config_entry("session.load_model_format", "ORT" if ort else "ONNX")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        cause = str(error).splitlines()[0][:300]
+        raise Refused(
+            f"ONNX Runtime cannot load this file: {cause}", "Export it again, or convert it to another opset."
+        ) from None
+
+
+def _spec(value: Any) -> TensorSpec:
+    kind = value.type.removeprefix("tensor(").removesuffix(")")
+    dtype = DTYPES.get(kind) or TABLES.get(value.type)
+    if dtype is None:
+        raise Refused(
+            f"{value.name!r} has the type {value.type}, which no probe fits.", "Export the model with plain tensors."
+        )
+    shape = None if value.type in TABLES else tuple(dim if dim != "" else None for dim in value.shape)
+    return TensorSpec(value.name, dtype, shape)
+
+
+def _domain(spec: TensorSpec, bounds: dict[str, int]) -> Domain:
+    if spec.name in bounds:
+        return Domain("ids", bound=bounds[spec.name])
+    if spec.dtype == "str":
+        return Domain("choice", values=("a", "b", ""))
+    return Domain() if spec.dtype.startswith("float") else UNKNOWN_INTEGER
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        keys = sorted(value[0]) if value else []
+        return np.array([[row[key] for key in keys] for row in value], dtype=np.float32)
+    return value.astype(np.str_) if value.dtype.kind == "O" else value
+
+
+RUNTIME = OnnxRuntime()

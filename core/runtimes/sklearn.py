@@ -1,0 +1,43 @@
+"""scikit-learn and what speaks its language (XGBoost): the reference for skops files and pickles."""
+
+from pathlib import Path
+from typing import Any
+
+from core import columns, estimators
+from core.domain.artifact import Signature
+from core.domain.runtime import Runtime, Session
+from core.formats.skops import TRUSTED
+
+
+class SklearnRuntime(Runtime):
+    """Calls ``predict`` and ``predict_proba`` with the named columns that the ONNX file of the estimator takes."""
+
+    title = "scikit-learn"
+    sentence = "Runs fitted estimators and pipelines from skops files, and from pickles that their owner trusts."
+    formats = ("skops", "pickle")
+    package = "scikit-learn"
+    kind = "sklearn"
+
+    def open(self, path: Path, format: str) -> Session:
+        """Load the estimator; a pickle only after consent and in the jail, which is the caller's duty. Raises Refused."""
+        model = estimators.load_skops(path, TRUSTED) if format == "skops" else estimators.load_pickle(path)
+        estimators.check_fitted(model)
+        return EstimatorSession(model)
+
+
+class EstimatorSession(Session):
+    """A fitted estimator; ``thresholds`` are where its trees split the raw columns, by column; ``expects_missing`` says whether NaN is its business."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self.signature = Signature(estimators.inputs(model), estimators.outputs(model))
+        self.domains = estimators.domains(model)
+        self.thresholds = columns.thresholds(model)
+        self.expects_missing = columns.expects_missing(model)
+
+    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Return label and probabilities, label and scores, or the predicted variable."""
+        return estimators.answers(self._model, estimators.frame(self._model, inputs))
+
+
+RUNTIME = SklearnRuntime()

@@ -1,0 +1,169 @@
+"""PyTorch on the CPU: the reference for exported programs and TorchScript."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from core import torchscripts
+from core.domain.artifact import Dim, Signature, TensorSpec
+from core.domain.errors import Refused
+from core.domain.runtime import Domain, Runtime, Session
+
+PASSING = (
+    "_to_copy",
+    "to",
+    "reshape",
+    "view",
+    "unsqueeze",
+    "squeeze",
+    "flatten",
+    "slice",
+    "clone",
+    "contiguous",
+    "expand",
+    "clamp",
+)
+"""Operators of aten that hand ids on as they are."""
+UNKNOWN_INTEGER = Domain("ids", bound=2)
+
+
+class TorchRuntime(Runtime):
+    """Runs on one thread without gradients, so that equal inputs give equal bits."""
+
+    title = "PyTorch"
+    sentence = "Runs exported programs (.pt2) and TorchScript on the CPU."
+    formats = ("torch_export", "torchscript")
+    package = "torch"
+    kind = "torch"
+
+    def open(self, path: Path, format: str) -> Session:
+        """Load the file. Raises Refused with the cause when torch cannot."""
+        import torch
+
+        torch.set_num_threads(1)
+        return (
+            ProgramSession(load_program(path)) if format == "torch_export" else ScriptSession(torchscripts.load(path))
+        )
+
+
+class ProgramSession(Session):
+    """An exported program, called with its flat tensor inputs by name."""
+
+    def __init__(self, program: Any) -> None:
+        from torch.export.graph_signature import ConstantArgument
+
+        self._call, self._spec = program.module(), program.call_spec.in_spec
+        arguments = [spec.arg for spec in program.graph_signature.input_specs if spec.kind.name == "USER_INPUT"]
+        self._flat = [a.value if isinstance(a, ConstantArgument) else a.name for a in arguments]
+        self._constant = [isinstance(a, ConstantArgument) for a in arguments]
+        symbols: dict[str, str] = {}
+        values = {node.name: node.meta.get("val") for node in program.graph.nodes}
+        inputs = [
+            _tensor(a.name, values[a.name], symbols) for a, c in zip(arguments, self._constant, strict=True) if not c
+        ]
+        outputs = [s.arg for s in program.graph_signature.output_specs if s.kind.name == "USER_OUTPUT"]
+        self.signature = Signature(
+            tuple(inputs),
+            tuple(_tensor(a.name, values[a.name], symbols) for a in outputs if values.get(a.name) is not None),
+        )
+        bounds = _id_bounds(program)
+        self.domains = {spec.name: _domain(spec, bounds.get(spec.name)) for spec in inputs}
+
+    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Call the program and name its flat tensor outputs as its signature does."""
+        import torch
+        from torch.utils import _pytree
+
+        kinds = {spec.name: getattr(torch, spec.dtype) for spec in self.signature.inputs}
+        flat = [
+            part if constant else torch.from_numpy(inputs[str(part)]).to(kinds[str(part)])
+            for part, constant in zip(self._flat, self._constant, strict=True)
+        ]
+        args, kwargs = _pytree.tree_unflatten(flat, self._spec)
+        with torch.no_grad():
+            return _named(self._call(*args, **kwargs), [spec.name for spec in self.signature.outputs])
+
+
+class ScriptSession(Session):
+    """A TorchScript module; shapes are what the network itself betrays, else unknown."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+        names = torchscripts.input_names(module)
+        bound = torchscripts.id_bound(module)
+        unknown = tuple(TensorSpec(name, "float32" if bound is None else "int64", None) for name in names)
+        self.signature = Signature(torchscripts.guess(module, names) or unknown, ())
+        self.domains = {spec.name: _domain(spec, bound) for spec in unknown}
+
+    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Call ``forward`` with the inputs in the order of its arguments."""
+        import torch
+
+        with torch.no_grad():
+            return _named(self._module(*(torch.from_numpy(inputs[spec.name]) for spec in self.signature.inputs)), [])
+
+
+def load_program(path: Path) -> Any:
+    """Load an exported program. Raises Refused with the cause."""
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r".*(torch\.jit|pickle|weights_only).*", category=FutureWarning)
+            return torch.export.load(str(path))
+    except Exception as error:
+        cause = (str(error).splitlines() or [type(error).__name__])[0][:300]
+        raise Refused(
+            f"torch cannot load this exported program: {cause}", "Save it again with torch.export.save."
+        ) from None
+
+
+def _tensor(name: str, value: Any, symbols: dict[str, str]) -> TensorSpec:
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        raise Refused(f"{name!r} is {type(value).__name__}, no tensor.", "Export the model with plain tensors.")
+    shape: tuple[Dim, ...] = tuple(
+        dim
+        if isinstance(dim, int)
+        else symbols.setdefault(str(dim), "batch" if not symbols and not place else str(dim))
+        for place, dim in enumerate(value.shape)
+    )
+    return TensorSpec(name, str(value.dtype).removeprefix("torch."), shape)
+
+
+def _domain(spec: TensorSpec, bound: int | None) -> Domain:
+    if spec.dtype.startswith(("float", "bfloat", "complex")):
+        return Domain()
+    return Domain("ids", bound=bound) if bound else UNKNOWN_INTEGER
+
+
+def _id_bounds(program: Any) -> dict[str, int]:
+    """Return, for each input that an embedding looks up, the rows of its smallest table."""
+    bounds: dict[str, int] = {}
+    for node in program.graph.nodes:
+        if node.op == "call_function" and str(node.target).startswith("aten.embedding."):
+            table, source = node.args[0].meta["val"], node.args[1]
+            while source.op == "call_function" and str(source.target).split(".")[1] in PASSING:
+                source = source.args[0]
+            rows = int(table.shape[0])
+            bounds[source.name] = min(bounds.get(source.name, rows), rows)
+    return bounds
+
+
+def _named(answer: Any, names: list[str]) -> dict[str, Any]:
+    import torch
+    from torch.utils import _pytree
+
+    tensors = [leaf for leaf in _pytree.tree_leaves(answer) if isinstance(leaf, torch.Tensor)]
+    names = names if len(names) == len(tensors) else [f"output_{i}" for i in range(len(tensors))]
+    return {name: _array(tensor) for name, tensor in zip(names, tensors, strict=True)}
+
+
+def _array(tensor: Any) -> Any:
+    import torch
+
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().cpu().numpy()
+
+
+RUNTIME = TorchRuntime()

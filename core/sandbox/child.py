@@ -1,0 +1,142 @@
+"""One child process as its parent sees it: what it is given, what it says, how it ends."""
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess  # noqa: TID251
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from core.domain.errors import Crashed
+from core.domain.limits import MB
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TZ")
+LINE_BYTES, TOTAL_BYTES, LOG_BYTES = 8 * MB, 64 * MB, 8192
+HOSTILE = "Treat this file as hostile, or ask its author for another one."
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return all that a child knows of the world: no secret of this process, no home, no cache, no telemetry.
+
+    One OpenBLAS thread and no background thread of jemalloc, because the jail wants a single thread when it is locked.
+    """
+    tmp, cores = str(folder / "tmp"), str(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count())
+    return {
+        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        **dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME", "TORCH_HOME"), tmp),
+        **dict.fromkeys(("USER", "LOGNAME"), "portolan"),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONIOENCODING": "utf-8",
+        "OMP_NUM_THREADS": cores,
+        "OPENBLAS_NUM_THREADS": "1",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
+        "JOBLIB_MULTIPROCESSING": "0",
+        "ORT_DISABLE_TELEMETRY": "1",
+    }
+
+
+class Child:
+    """One process of the worker with its folder, its pipes, the last of its log and its peak of memory."""
+
+    def __init__(self, folder: Path, module: str, kind: str) -> None:
+        self.folder, self.log, self.peak_mb, self.quiet = folder, b"", 0.0, False
+        self._line, self._received = bytearray(), 0
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-P", "-m", module, kind, str(os.getpid())],
+            cwd=folder,
+            env=environment(folder),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+        self._pipes = [pipe for pipe in (self._process.stdout, self._process.stderr) if pipe]
+        self._selector = selectors.DefaultSelector()
+        for pipe in self._pipes:
+            self._selector.register(pipe, selectors.EVENT_READ)
+
+    def send(self, request: dict[str, Any]) -> None:
+        """Hand over the one request; that a child is already dead shows in ``exit_code``."""
+        with contextlib.suppress(BrokenPipeError):
+            if self._process.stdin:
+                self._process.stdin.write(json.dumps(request).encode() + b"\n")
+
+    def events(self, timeout: float) -> list[dict[str, Any]]:
+        """Return what arrives within ``timeout`` seconds. Raises Crashed for what is no event of ours."""
+        ready = self._selector.select(timeout)
+        self.quiet, lines = not ready, []
+        for key, _ in ready:
+            data = os.read(key.fd, 1 << 16)
+            if not data:
+                self._selector.unregister(key.fileobj)
+            elif key.fileobj is self._process.stderr:
+                self.log = (self.log + data)[-LOG_BYTES:]
+            else:
+                lines += self._lines(data)
+        return [_event(line) for line in lines]
+
+    def _lines(self, data: bytes) -> list[bytes]:
+        self._received += len(data)
+        *whole, rest = data.split(b"\n")
+        if whole:
+            whole[0], self._line = bytes(self._line + whole[0]), bytearray()
+        self._line += rest
+        if self._received > TOTAL_BYTES or len(self._line) > LINE_BYTES:
+            raise Crashed("The child process sent more than any answer can hold.", HOSTILE)
+        return whole
+
+    def exit_code(self) -> int | None:
+        """Return the exit code, negative for a signal, or None while the process runs; its id stays taken until ``stop``."""
+        if sys.platform != "linux":
+            return self._process.poll()
+        if self._process.returncode is not None:
+            return self._process.returncode
+        try:
+            end = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:  # somebody else in this process waited for all children
+            return self._process.poll()
+        return None if end is None else end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
+
+    def memory_mb(self) -> float:
+        """Return the resident memory now, in MB, and keep its peak; on Linux the kernel's own peak misses nothing."""
+        if sys.platform == "linux":
+            status = Path(f"/proc/{self.pid}/status").read_text()
+            found = dict(line.split(":", 1) for line in status.splitlines())
+            now, peak = (int(found.get(name, "0").split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+        else:
+            one = psutil.Process(self.pid)
+            now = peak = sum(p.memory_info().rss for p in (one, *one.children(recursive=True))) / MB
+        self.peak_mb = max(self.peak_mb, peak)
+        return now
+
+    def stop(self) -> None:
+        """Kill the process group, wait for the process and close the pipes; its folder stays."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait()
+        self._selector.close()
+        for pipe in (*self._pipes, self._process.stdin):
+            with contextlib.suppress(OSError):
+                if pipe:
+                    pipe.close()
+
+
+def _event(line: bytes) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        event = None
+    if isinstance(event, dict) and isinstance(event.get("event"), str):
+        return event
+    raise Crashed("The child process sent something that is not an event.", HOSTILE)

@@ -1,0 +1,211 @@
+"""Rows beside the blobs: artifacts with their lineage and consent, data sets, and reports; every read names the visitor who asks.
+
+The row comes after the blob, so a row never names a file that is not whole; and a blob is removed only when no row
+names it. What a report or a job names is found in its JSON: every string that is the SHA-256 of a stored blob.
+"""
+
+import secrets
+import time
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import Any
+
+from core.blobs import Blobs
+from core.database import Database
+from core.domain.artifact import Artifact
+from core.domain.dataset import StoredDataset
+from core.domain.errors import NotFound, Refused
+from core.domain.recipe import Step
+from core.rows import StoredReport, hashes, plain_name, read_artifact, read_dataset, read_report, text
+
+RETRY_SECONDS = 7 * 24 * 3600.0
+"""How long the files of a job that ended without a result are kept, so that it can be run again."""
+
+
+class Store:
+    """The database and the blobs in one folder; safe for many threads, and for other processes beside it."""
+
+    def __init__(self, home: Path, blobs: Blobs | None = None) -> None:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.home = home
+        self.blobs = blobs or Blobs(home / "blobs")
+        self.database = Database(home / "portolan.db")
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """Write all or nothing; inside another transaction of the same thread, become part of it."""
+        return self.database.transaction()
+
+    def own(self) -> None:
+        """Be the one server of this folder until ``close``. Raises Unavailable when another one is at work."""
+        self.database.own()
+
+    def close(self) -> None:
+        """Close the database, and let another server have the folder."""
+        self.database.close()
+
+    def add_artifact(
+        self,
+        visitor: str,
+        *,
+        sha256: str,
+        size: int,
+        format: str,
+        name: str,
+        parent: str | None = None,
+        step: Step | None = None,
+        sample: str | None = None,
+    ) -> Artifact:
+        """Write down a stored blob as a model; the same file from the same parent by the same step is the same artifact."""
+        row = {
+            "id": secrets.token_hex(10),
+            "visitor": visitor,
+            "sha256": sha256,
+            "size": size,
+            "format": format,
+            "name": plain_name(name),
+            "parent": parent,
+            "step": text(step.to_json()) if step else None,
+            "sample": sample,
+            "created": time.time(),
+        }
+        self.blobs.touch(sha256)
+        with self.transaction() as db:
+            if parent is not None:
+                self.artifact(visitor, parent)
+            db["artifact"].insert(row, ignore=True)
+            same = "visitor = :visitor AND sha256 = :sha256 AND parent IS :parent AND step IS :step"
+            return read_artifact(next(db.query(f"SELECT * FROM artifact WHERE {same}", row)))  # noqa: S608 -- a constant
+
+    def artifact(self, visitor: str, id: str) -> Artifact:
+        """Return one artifact. Raises NotFound for an id that is unknown or another visitor's."""
+        with self.database.reading() as db:
+            for row in db.query("SELECT * FROM artifact WHERE id = ? AND visitor = ?", [id, visitor]):
+                return read_artifact(row)
+        raise NotFound("There is no such model here.", "Choose one from the list of models.")
+
+    def artifacts(self, visitor: str) -> list[Artifact]:
+        """Return the visitor's artifacts, newest first."""
+        sql = "SELECT * FROM artifact WHERE visitor = ? ORDER BY created DESC, rowid DESC"
+        with self.database.reading() as db:
+            return [read_artifact(row) for row in db.query(sql, [visitor])]
+
+    def children(self, visitor: str, id: str) -> list[Artifact]:
+        """Return what was made from an artifact by one step, oldest first."""
+        sql = "SELECT * FROM artifact WHERE parent = ? AND visitor = ? ORDER BY created, rowid"
+        with self.database.reading() as db:
+            return [read_artifact(row) for row in db.query(sql, [self.artifact(visitor, id).id, visitor])]
+
+    def lineage(self, visitor: str, id: str) -> list[Artifact]:
+        """Return how an artifact came to be: from the uploaded root to the artifact itself."""
+        chain = [self.artifact(visitor, id)]
+        while parent := chain[0].parent:
+            chain.insert(0, self.artifact(visitor, parent))
+        return chain
+
+    def rename(self, visitor: str, id: str, name: str) -> Artifact:
+        """Give an artifact another name."""
+        return self._change(visitor, id, {"name": plain_name(name)})
+
+    def consent(self, visitor: str, id: str) -> Artifact:
+        """Write down that the owner agrees to this file being loaded, though loading it can run code from it."""
+        return self._change(visitor, id, {"consented": 1})
+
+    def _change(self, visitor: str, id: str, values: dict[str, Any]) -> Artifact:
+        with self.transaction() as db:
+            db["artifact"].update(self.artifact(visitor, id).id, values)
+            return self.artifact(visitor, id)
+
+    def remove_artifact(self, visitor: str, id: str) -> None:
+        """Forget an artifact and its reports; jobs that used or made its file stop being an answer to equal work.
+
+        Raises Refused while others made from it are here, or a job works on it.
+        """
+        with self.transaction() as db:
+            artifact = self.artifact(visitor, id)
+            if children := self.children(visitor, id):
+                names = ", ".join(child.name for child in children[:3])
+                raise Refused(f"Other models were made from this one: {names}.", "Remove those first.")
+            jobs = "visitor = ? AND id IN (SELECT job FROM mention WHERE sha256 = ?)"
+            if db["job"].count_where(f"state IN ('queued', 'running') AND {jobs}", [visitor, artifact.sha256]):
+                raise Refused("A job is at work on this model.", "Wait for it or cancel it, then remove the model.")
+            db.execute(f"UPDATE job SET key = NULL WHERE {jobs}", [visitor, artifact.sha256])  # noqa: S608 -- a constant
+            db["artifact"].delete(artifact.id)
+
+    def add_report(
+        self,
+        visitor: str,
+        artifact: str,
+        kind: str,
+        value: dict[str, Any],
+        against: str | None = None,
+        blobs: Iterable[str] = (),
+        job: str | None = None,
+    ) -> str:
+        """Write down what was measured on an artifact, and return the report's id; ``blobs`` must be stored."""
+        named = list(dict.fromkeys([*blobs, *self.named(value)]))
+        for sha256 in blobs:
+            self.blobs.touch(sha256)
+        row = {"id": secrets.token_hex(10), "visitor": visitor, "kind": kind, "against": against, "job": job}
+        with self.transaction() as db:
+            for id in filter(None, (artifact, against)):
+                self.artifact(visitor, id)
+            db["report"].insert({**row, "artifact": artifact, "value": text(value), "created": time.time()})
+            db["mention"].insert_all({"sha256": sha256, "report": row["id"], "job": None} for sha256 in named)
+        return str(row["id"])
+
+    def reports(self, visitor: str, artifact: str, kind: str | None = None) -> list[StoredReport]:
+        """Return an artifact's reports, newest first, of one kind or of all."""
+        sql = "SELECT * FROM report WHERE artifact = ? AND kind = ifnull(?, kind) ORDER BY created DESC, rowid DESC"
+        with self.database.reading() as db:
+            rows = list(db.query(sql, [self.artifact(visitor, artifact).id, kind]))
+            return [read_report(row, self._mentioned(db, row["id"])) for row in rows]
+
+    def _mentioned(self, db: Any, report: str) -> tuple[str, ...]:
+        rows = db.query("SELECT sha256 FROM mention WHERE report = ? ORDER BY rowid", [report])
+        return tuple(row["sha256"] for row in rows)
+
+    def add_dataset(
+        self, visitor: str, *, sha256: str, size: int, name: str, label: str | None = None, sample: str | None = None
+    ) -> StoredDataset:
+        """Write down a stored blob as a data set; the same file brought again takes the newer name, and label if given."""
+        row = {"id": secrets.token_hex(10), "visitor": visitor, "sha256": sha256, "size": size}
+        row |= {"name": plain_name(name), "label": label, "sample": sample, "created": time.time()}
+        self.blobs.touch(sha256)
+        with self.transaction() as db:
+            for old in db.query("SELECT * FROM dataset WHERE visitor = ? AND sha256 = ?", [visitor, sha256]):
+                row |= {"id": old["id"], "label": label or old["label"], "sample": sample or old["sample"]}
+            db["dataset"].insert(row, replace=True)
+        return read_dataset(row)
+
+    def datasets(self, visitor: str) -> list[StoredDataset]:
+        """Return the visitor's data sets, newest first."""
+        sql = "SELECT * FROM dataset WHERE visitor = ? ORDER BY created DESC, rowid DESC"
+        with self.database.reading() as db:
+            return [read_dataset(row) for row in db.query(sql, [visitor])]
+
+    def remove_dataset(self, visitor: str, id: str) -> None:
+        """Forget a data set; reports that were measured on it keep its file. Raises NotFound."""
+        with self.transaction() as db:
+            if db.execute("DELETE FROM dataset WHERE id = ? AND visitor = ?", [id, visitor]).rowcount == 0:
+                raise NotFound("There is no such data set here.", "Choose one from the list of data sets.")
+
+    def named(self, value: Any) -> list[str]:
+        """Return the stored blobs that a JSON value names, made young so that they last until the value is written down."""
+        found = []
+        for sha256 in dict.fromkeys(hashes(value)):
+            with suppress(NotFound):
+                self.blobs.touch(sha256)
+                found.append(sha256)
+        return found
+
+    def sweep(self, age: float = 3600.0) -> int:
+        """Remove blobs older than ``age`` seconds that no artifact, data set, report, or open or repeatable job names; return how many."""
+        sql = """
+            SELECT sha256 FROM artifact UNION SELECT sha256 FROM dataset
+            UNION SELECT sha256 FROM mention WHERE report IS NOT NULL
+            UNION SELECT sha256 FROM mention JOIN job ON job.id = mention.job
+                WHERE state IN ('queued', 'running') OR (state <> 'done' AND finished > ?)"""
+        with self.database.reading() as db:
+            keep = {row["sha256"] for row in db.query(sql, [time.time() - RETRY_SECONDS])}
+        return self.blobs.sweep(keep, age)

@@ -1,0 +1,157 @@
+"""The few things that a child does with a model, each a thin function from plain arguments to a plain answer.
+
+Files are named by keys that the sandbox chose: ``in/<key>`` to read, ``out/`` to write. ``isolation_full`` in the
+arguments is the sandbox's own word on the jail, never a caller's.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core import jail
+from core.domain.errors import Refused, Trouble
+from core.domain.format import Format, Risk
+from core.domain.runtime import Session
+
+if TYPE_CHECKING:
+    from core.proof.datasets import Dataset
+
+Progress = Callable[[float | None, str], None]
+
+IN, OUT = Path("in"), Path("out")
+
+
+def inspect(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Recognise, audit and read ``file``, and write ``out/graph.onnx`` where the format has a graph.
+
+    Raises Refused for a file of no known format; an audit that refuses is an answer with ``trouble``.
+    """
+    from core.formats import recognise
+
+    path = IN / args["file"]
+    format = recognise(path, args["name"])
+    risks = format.audit(path)
+    trouble = refusal(risks) or unsafe_here(format, args)
+    answer = {
+        "format": format.id,
+        "title": format.title,
+        "code_bearing": format.code_bearing,
+        "trouble": trouble.to_json() if trouble else None,
+        "risks": [risk.to_json() for risk in risks],
+    }
+    if trouble:
+        return {**answer, "summary": None, "graph": False}
+    progress(0.5, "Reading what the file says")
+    summary = {**format.inspect(path).to_json(), "risks": answer["risks"]}
+    return {**answer, "summary": summary, "graph": format.graph(path, OUT / "graph.onnx")}
+
+
+def refusal(risks: tuple[Risk, ...]) -> Trouble | None:
+    """Return the audit's reasons to refuse a file as one trouble, or None when there are none."""
+    reasons = [risk.what + (f" ({risk.where})" if risk.where else "") for risk in risks if risk.level == "refuse"]
+    if not reasons:
+        return None
+    return Trouble(
+        Refused.kind,
+        " ".join(reasons[:3]),
+        "Ask the author for the model in a format without code, or export it again.",
+    )
+
+
+def unsafe_here(format: Format, args: dict[str, Any]) -> Trouble | None:
+    """Return why a format whose loader can run code is not opened on a machine where the jail is not full."""
+    if not format.code_bearing or args["isolation_full"]:
+        return None
+    message = f"A file of the format {format.title} can carry code, and this machine cannot lock it in."
+    return Trouble(Refused.kind, message, "Use ONNX, safetensors or skops, or run Portolan on Linux 6.12 or newer.")
+
+
+def must_be_safe(format: str, args: dict[str, Any]) -> None:
+    """Raise Refused where ``unsafe_here`` has a reason."""
+    from core.formats import FORMATS
+
+    if trouble := unsafe_here(FORMATS[format], args):
+        raise Refused(trouble.message, trouble.next_step)
+
+
+def convert(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Write ``out/artifact`` in the target format of ``converter``."""
+    from core.converters import CONVERTERS
+    from core.domain.transform import parse_options
+
+    must_be_safe(args["format"], args)
+    converter = CONVERTERS[args["converter"]]
+    if converter.source != args["format"]:
+        raise Refused(f"{converter.title} does not read {args['format']}.", f"It reads {converter.source}.")
+    converter.convert(IN / args["file"], OUT / "artifact", parse_options(converter.Options, args["options"]))
+    return {}
+
+
+def probe(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Run the source on seeded inputs and on ``data`` if given, and keep inputs and answers in ``out/golden.npz``.
+
+    ``shapes`` in the answer is what the inputs turned out to be, in the words that converters take.
+    """
+    from core import torchscripts
+    from core.proof import probes
+
+    session = open_session(args)
+    dataset = open_dataset(args, session)
+    cases = probes.record(session, args["seed"], dataset, OUT / "golden.npz", args.get("shapes", ""))
+    return {
+        "cases": cases,
+        "signature": session.signature.to_json(),
+        "versions": probes.versions(),
+        "labelled": dataset is not None and dataset.labels is not None,
+        "shapes": torchscripts.shapes_text(session.signature.inputs),
+    }
+
+
+def compare(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Replay recorded inputs on the target, and judge its answers by the tolerance; the answer is a Parity."""
+    from core.domain.transform import Tolerance
+    from core.proof import parity
+
+    tolerance = Tolerance(args["absolute"], args["relative"], args["flips"])
+    return parity.compare(open_session(args), IN / args["golden"], tolerance, args["seed"]).to_json()
+
+
+def diverge(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Name the first operator where two ONNX files part."""
+    from core.proof import divergence
+
+    return {"operator": divergence.first(IN / args["source"], IN / args["target"], IN / args["golden"])}
+
+
+def evaluate(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Measure the model on labelled data; the answer is a Quality."""
+    from core.proof import quality
+
+    session = open_session(args)
+    dataset = open_dataset(args, session)
+    if dataset is None:
+        raise Refused("There is no data set to measure on.", "Add one with labels.")
+    return quality.evaluate(session, dataset).to_json()
+
+
+def open_session(args: dict[str, Any]) -> Session:
+    """Load ``file`` in ``runtime``. Raises Refused where the runtime does not take the format, or the jail is not full."""
+    from core.runtimes import RUNTIMES
+
+    must_be_safe(args["format"], args)
+    runtime = RUNTIMES[args["runtime"]]
+    if args["format"] not in runtime.formats:
+        raise Refused(f"{runtime.title} does not run {args['format']}.", f"It runs {', '.join(runtime.formats)}.")
+    return runtime.open(IN / args["file"], args["format"])
+
+
+def open_dataset(args: dict[str, Any], session: Session) -> "Dataset | None":
+    """Read ``data`` for the inputs of a session, or return None when the job has none."""
+    from core.proof.datasets import read_dataset
+
+    return read_dataset(IN / args["data"], args.get("label"), session.signature) if args.get("data") else None
+
+
+def self_test(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Try each forbidden act and say which walls hold."""
+    return jail.self_test(Path(args["canary"]), Path(args["home"]), args["memory_mb"])

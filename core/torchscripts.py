@@ -1,0 +1,123 @@
+"""What a TorchScript file can and cannot say about its inputs: it names them, and it keeps neither their shape nor their type."""
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+from core.domain.artifact import TensorSpec
+from core.domain.errors import Refused
+
+EXAMPLE = "Give shapes without the batch, such as 1x28x28 or int64:48, one per input with ';' between them; or add a data set."
+ITEM = re.compile(r"(?:(float32|float64|float16|int64|int32|bool):)?((?:\d{1,6}(?:x\d{1,6}){0,7})?)")
+SIDES = (28, 32, 64, 96, 128, 224, 299)
+"""Picture sizes that are tried on a network that starts with a convolution."""
+MAX_ELEMENTS = 2**26
+
+
+def load(path: Path) -> Any:
+    """Load a script module for inference on the CPU. Raises Refused with the cause."""
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"`torch\.jit\.", category=DeprecationWarning)
+            module: Any = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+            return module.eval()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise Refused(
+            f"torch cannot load this TorchScript file: {str(error).splitlines()[0][:300]}", "Save it again."
+        ) from None
+
+
+def input_names(module: Any) -> tuple[str, ...]:
+    """Return the names of the arguments of ``forward``. Raises Refused when one is no tensor."""
+    arguments = module.forward.schema.arguments[1:]
+    for argument in arguments:
+        if str(argument.type) != "Tensor":
+            raise Refused(
+                f"The input {argument.name!r} is {argument.type}, no tensor.", "Trace the model with plain tensors."
+            )
+    return tuple(argument.name for argument in arguments)
+
+
+def parse_shapes(text: str, names: tuple[str, ...]) -> tuple[TensorSpec, ...]:
+    """Turn ``1x28x28;int64:48`` into one spec per input with a free batch in front.
+
+    Raises Refused when the text is not of this form, or has another number of inputs.
+    """
+    items = [item.strip() for item in text.split(";")]
+    matches = [ITEM.fullmatch(item) for item in items]
+    if len(items) != len(names) or not all(matches):
+        raise Refused(f"{text!r} does not describe the inputs {', '.join(names)}.", EXAMPLE)
+    return tuple(_spec(name, match) for name, match in zip(names, matches, strict=True) if match)
+
+
+def shapes_text(specs: tuple[TensorSpec, ...]) -> str:
+    """Write specs as ``parse_shapes`` reads them; empty when a dimension behind the batch is unknown."""
+    if any(spec.shape is None or not all(isinstance(dim, int) for dim in spec.shape[1:]) for spec in specs):
+        return ""
+    return ";".join(f"{spec.dtype}:" + "x".join(str(dim) for dim in (spec.shape or ())[1:]) for spec in specs)
+
+
+def guess(module: Any, names: tuple[str, ...]) -> tuple[TensorSpec, ...] | None:
+    """Return the one input shape that the network takes, or None when none or several would do.
+
+    A convolution tells channels, a linear layer tells features; a picture's size is found by trying. Networks that
+    take any size stay unknown, because the shape would be fixed in what is exported.
+    """
+    if len(names) != 1 or id_bound(module) is not None:
+        return None
+    accepted = [dims for dims in _candidates(module) if _takes(module, dims)]
+    return (TensorSpec(names[0], "float32", ("batch", *accepted[0])),) if len(accepted) == 1 else None
+
+
+def id_bound(module: Any) -> int | None:
+    """Return the rows of the smallest table that the network looks ids up in, or None without one."""
+    graph = module.inlined_graph
+    weights = [_attribute(module, node.inputsAt(0).node()) for node in graph.findAllNodes("aten::embedding")]
+    return min((weight.shape[0] for weight in weights if weight is not None), default=None)
+
+
+def _spec(name: str, match: re.Match[str]) -> TensorSpec:
+    dims = tuple(int(dim) for dim in match[2].split("x") if dim)
+    size = 1
+    for dim in dims:
+        size *= dim
+    if not 0 < size <= MAX_ELEMENTS:
+        raise Refused(f"The shape {match[2]} of {name!r} is not between 1 and {MAX_ELEMENTS} elements.", EXAMPLE)
+    return TensorSpec(name, match[1] or "float32", ("batch", *dims))
+
+
+def _attribute(module: Any, node: Any) -> Any:
+    """Follow a chain of GetAttr nodes to the weight that it names."""
+    path: list[str] = []
+    while node.kind() == "prim::GetAttr":
+        path.append(node.s("name"))
+        node = node.inputsAt(0).node()
+    value = module
+    for name in reversed(path):
+        value = getattr(value, name, None)
+    return value if path else None
+
+
+def _candidates(module: Any) -> list[tuple[int, ...]]:
+    weight = next((p for p in module.parameters() if p.dim() > 1), None)
+    if weight is None:
+        return []
+    channels = weight.shape[1]
+    return (
+        [(channels,)] if weight.dim() == 2 else [(channels, side, side) for side in SIDES] if weight.dim() == 4 else []
+    )
+
+
+def _takes(module: Any, dims: tuple[int, ...]) -> bool:
+    import torch
+    from torch.utils import _pytree
+
+    try:
+        with torch.no_grad():
+            firsts = [_pytree.tree_leaves(module(torch.zeros(batch, *dims)))[0].shape[0] for batch in (1, 3)]
+    except (RuntimeError, AttributeError, IndexError):
+        return False
+    return firsts == [1, 3]

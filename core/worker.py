@@ -1,0 +1,150 @@
+"""The child side of the border: one process, one task, one answer, then the end.
+
+Started by the sandbox as ``python -m core.worker KIND PARENT`` in a scratch folder. It imports what its kind needs,
+says that it is ready, takes one JSON request on stdin, locks the jail around itself and answers in JSON lines on what
+was its stdout; whatever libraries print goes to stderr, where the sandbox keeps the last of it. stdin stays open as a
+watch: its end means that the parent is gone.
+"""
+
+import ctypes
+import errno
+import gc
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+from core import jail, tasks
+from core.domain.errors import Crashed, OverLimit, PortolanError, Unavailable
+from core.domain.limits import Limits
+
+Task = Callable[[dict[str, Any], tasks.Progress], dict[str, Any]]
+
+TASKS: Mapping[str, Task] = {
+    "inspect": tasks.inspect,
+    "convert": tasks.convert,
+    "probe": tasks.probe,
+    "compare": tasks.compare,
+    "diverge": tasks.diverge,
+    "evaluate": tasks.evaluate,
+    "self_test": tasks.self_test,
+}
+
+_SHELVES = (
+    "core.formats",
+    "core.converters",
+    "core.runtimes",
+    "core.proof.probes",
+    "core.proof.parity",
+    "core.proof.quality",
+)
+_LIGHT = ("numpy", "onnx", "onnx.checker", "onnxruntime", *_SHELVES)
+PRELOAD: Mapping[str, tuple[str, ...]] = {
+    "bare": (),
+    "light": _LIGHT,
+    "torch": ("torch", "torch.export", "torch.onnx", "onnxscript", *_LIGHT),
+    "sklearn": ("sklearn.pipeline", "sklearn.ensemble", "skops.io", "skl2onnx", "onnxmltools", *_LIGHT),
+}
+"""What each kind imports before the jail is locked; all else still can be imported later, only slower."""
+
+PR_SET_PDEATHSIG = 1
+NO_MEMORY = ("bad_alloc", "allocate memory", "out of memory")
+PROGRESS_SECONDS = 0.05
+
+
+def main(task_table: Mapping[str, Task] = TASKS, preload: Mapping[str, tuple[str, ...]] = PRELOAD) -> NoReturn:
+    """Serve one request and leave the process; never returns."""
+    kind, parent = sys.argv[1], int(sys.argv[2])
+    _die_with(parent)
+    events = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    try:
+        for name in preload[kind]:
+            importlib.import_module(name)
+    except ImportError as missing:
+        _end(
+            events,
+            _failure(Unavailable(f"A library is missing: {missing}.", "Run `make .venv` to install the requirements.")),
+        )
+    gc.freeze()
+    _emit(events, {"event": "ready"})
+    line = sys.stdin.buffer.readline()
+    if line:
+        _end(events, _serve(json.loads(line), task_table, events))
+    os._exit(0)
+
+
+def _serve(request: dict[str, Any], task_table: Mapping[str, Task], events: BinaryIO) -> dict[str, Any]:
+    limits = Limits.from_json(request["limits"])
+    try:
+        jail.lock(Path.cwd(), limits)
+        threading.Thread(target=_watch_parent, daemon=True).start()
+        args = {**request["args"], "isolation_full": request["isolation_full"]}
+        return {"event": "result", "value": task_table[request["task"]](args, _progress(events))}
+    except BaseException as error:  # a model may raise SystemExit as well
+        return _failure(_for_people(error, limits))
+
+
+def _progress(events: BinaryIO) -> tasks.Progress:
+    last = -PROGRESS_SECONDS
+
+    def tell(fraction: float | None, text: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= PROGRESS_SECONDS:
+            last = time.monotonic()
+            _emit(events, {"event": "progress", "fraction": fraction, "text": text})
+
+    return tell
+
+
+def _for_people(error: BaseException, limits: Limits) -> PortolanError:
+    """Turn what went wrong into one sentence; memory and disk that ran out are limits, the rest is a crash."""
+    if isinstance(error, PortolanError):
+        return error
+    text = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"[:300].rstrip(": ")
+    if isinstance(error, MemoryError) or any(sign in text.lower() for sign in NO_MEMORY):
+        return OverLimit(f"This needs more memory than the limit of {limits.memory_mb} MB.", "Try a smaller model.")
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        return OverLimit(f"This writes a file larger than the limit of {limits.file_mb} MB.", "Try a smaller model.")
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return OverLimit("The disk is full.", "Make room on the disk and try again.")
+    return Crashed(text, "Check that the file is whole and was written by a version that is supported.")
+
+
+def _failure(error: PortolanError) -> dict[str, Any]:
+    return {"event": "error", **error.trouble.to_json()}
+
+
+def _emit(events: BinaryIO, event: dict[str, Any]) -> None:
+    events.write(json.dumps(event).encode() + b"\n")
+    events.flush()
+
+
+def _end(events: BinaryIO, event: dict[str, Any]) -> NoReturn:
+    _emit(events, event)
+    os._exit(0)
+
+
+def _die_with(parent: int) -> None:
+    """Ask the kernel to end this process when the thread that started it ends, and to end it first when memory is short."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _watch_parent() -> None:
+    while os.read(0, 4096):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

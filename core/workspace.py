@@ -1,0 +1,98 @@
+"""One open Portolan: the store, the sandbox and the queue, with the verbs that jobs may name."""
+
+import os
+import threading
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import platformdirs
+
+from core import convert, evaluate, ingest
+from core.domain.job import Job
+from core.domain.recipe import fingerprint
+from core.engines.local import LocalEngine
+from core.jobs import Queue, Verb
+from core.samples import Sample
+from core.sandbox import Sandbox
+from core.store import Store
+
+VERBS = {
+    name: Verb(name, module.run, module.record, module.title)
+    for name, module in (("ingest", ingest), ("convert", convert), ("evaluate", evaluate))
+}
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The parts that pages, routes and the command line share, and the folder that they live in."""
+
+    home: Path
+    store: Store
+    sandbox: Sandbox
+    queue: Queue
+
+    def close(self) -> None:
+        """Stop the jobs, kill the children and close the database."""
+        self.queue.close()
+        self.sandbox.close()
+        self.store.close()
+
+
+def default_home() -> Path:
+    """Return ``PORTOLAN_HOME``, or the platform's folder for user data."""
+    chosen = os.environ.get("PORTOLAN_HOME")
+    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("portolan", appauthor=False))
+
+
+def open_workspace(home: Path) -> Workspace:
+    """Open or create the workspace in a folder; jobs that a dead server left running become interrupted."""
+    home.mkdir(parents=True, exist_ok=True)
+    store = Store(home)
+    store.own()
+    sandbox = Sandbox(home / "scratch")
+    queue = Queue(store, sandbox, LocalEngine(), VERBS, version=program())
+    return Workspace(home, store, sandbox, queue)
+
+
+def program() -> str:
+    """Return a fingerprint of this program, so that an answer of an older one is not taken for equal work."""
+    root = Path(__file__).parent
+    parts = [*sorted(root.rglob("*.py")), *sorted(root.rglob("*.txt")), root.parent / "requirements.txt"]
+    return fingerprint([sha256(path.read_bytes()).hexdigest() for path in parts])
+
+
+_lock = threading.Lock()
+_current: Workspace | None = None
+
+
+def current() -> Workspace:
+    """Return this process's workspace, opened at the first call in the default home."""
+    global _current
+    with _lock:
+        if _current is None:
+            _current = open_workspace(default_home())
+        return _current
+
+
+def close_current() -> None:
+    """Close this process's workspace if it is open."""
+    global _current
+    with _lock:
+        if _current is not None:
+            _current.close()
+            _current = None
+
+
+def open_sample(workspace: Workspace, visitor: str, sample: Sample) -> Job:
+    """Bring a shipped sample and its test set to the visitor's library, through the same door as an upload."""
+    store = workspace.store
+    data = store.blobs.put(sample.data)
+    store.add_dataset(
+        visitor, sha256=data.sha256, size=data.size, name=sample.data.name, sample=sample.id, label=sample.label
+    )
+    blob = store.blobs.put(sample.model)
+    name = f"{sample.id}{sample.model.suffix}"
+    return workspace.queue.submit(
+        visitor, "ingest", {"sha256": blob.sha256, "size": blob.size, "name": name, "sample": sample.id}
+    )

@@ -1,0 +1,169 @@
+"""Convert: choose a target, read the proof, take the artifact away with its evidence."""
+
+from typing import Any
+
+import streamlit as st
+
+from core.bundle import targets
+from core.converters import CONVERTERS, NO_ROUTE, route
+from core.converters import targets as reachable
+from core.domain.artifact import Artifact
+from core.domain.errors import NotFound, Refused
+from core.domain.job import Job, State
+from core.workspace import current
+from pages.visitor import visitor
+from pages.widgets import evidence, options, progress, testdata
+from pages.widgets.chrome import ink
+from pages.widgets.summary import format_title, megabytes
+from pages.widgets.text import plain
+
+
+def page() -> None:
+    """Tell the story: which model, to what, with which data; then the job; then the proof."""
+    st.title("Convert")
+    found = current().store.artifacts(visitor())
+    if not found:
+        empty()
+        return
+    artifact = choose(found)
+    job = asked_for(artifact)
+    plan, result = st.columns([2, 3], gap="large")
+    with plan:
+        form(artifact)
+    with result:
+        outcome(artifact, job)
+
+
+def empty() -> None:
+    """Say where to begin."""
+    with st.container(border=True, horizontal_alignment="center"):
+        st.markdown("**:material/inbox: No model to convert yet**", text_alignment="center")
+        st.caption("Bring a file of your own or open a sample first.", text_alignment="center")
+        st.page_link("models.py", label="Bring a model", icon=":material/arrow_back:")
+
+
+def choose(found: list[Artifact]) -> Artifact:
+    """Choose the model; the address remembers it."""
+    ids = [artifact.id for artifact in found]
+    by_id = dict(zip(ids, found, strict=True))
+    asked = st.query_params.get("model")
+    picked = st.selectbox(
+        "Model",
+        ids,
+        index=ids.index(asked) if asked in by_id else 0,
+        format_func=lambda id: f"{by_id[id].name} · {format_title(by_id[id].format)} · {megabytes(by_id[id].size)}",
+    )
+    if picked != asked:
+        st.query_params.from_dict({"model": picked})
+    return by_id[picked]
+
+
+def asked_for(artifact: Artifact) -> Job | None:
+    """Return the job in the address, else the model's last conversion."""
+    queue = current().queue
+    try:
+        job: Job | None = queue.job(visitor(), st.query_params["job"]) if "job" in st.query_params else None
+    except NotFound:
+        job = None
+    if job is None or job.args.get("artifact") != artifact.id:
+        mine = [one for one in queue.jobs(visitor()) if one.args.get("artifact") == artifact.id]
+        job = mine[0] if mine else None
+    return job
+
+
+def form(artifact: Artifact) -> None:
+    """Ask for the target, its options and a data set, and submit."""
+    choices = [format for format in targets() if format in reachable(artifact.format)]
+    if not choices:
+        no_target(artifact)
+        return
+    target = st.pills(
+        "Target", choices, default=choices[0], required=True, format_func=format_title, key=f"to-{artifact.id}"
+    )
+    steps = route(artifact.format, target)
+    st.caption(
+        " → ".join([format_title(artifact.format), *(format_title(step.target) for step in steps)])
+        + ". "
+        + steps[-1].sentence
+    )
+    chosen = options.form(steps)
+    data = testdata.choose(artifact)
+    consent = artifact.format != "pickle" or st.checkbox(
+        "This pickle can run code. I trust where it comes from; load it in the sandbox.", key=f"consent-{artifact.id}"
+    )
+    if st.button(
+        "Convert and prove", type="primary", icon=":material/verified:", disabled=not consent, width="stretch"
+    ):
+        args = {
+            **subject(artifact),
+            "target": target,
+            "options": chosen,
+            "data": data,
+            "consent": artifact.format == "pickle",
+        }
+        submit("convert", args)
+    with st.expander("Prove a file that you converted elsewhere", icon=":material/compare_arrows:"):
+        compare(artifact, data)
+
+
+def no_target(artifact: Artifact) -> None:
+    """Explain why this kind of file has no target yet."""
+    st.markdown(f"**Nothing to convert {plain(format_title(artifact.format))} to.**")
+    st.caption(NO_ROUTE.get(artifact.format, "No converter here reads this format."))
+
+
+def compare(artifact: Artifact, data: dict[str, Any] | None) -> None:
+    """Offer the proof alone, for two files that are both in the library."""
+    runnable = {c.source for c in CONVERTERS} | {c.target for c in CONVERTERS}
+    others = [a for a in current().store.artifacts(visitor()) if a.id != artifact.id and a.format in runnable]
+    if artifact.format not in runnable or not others:
+        st.caption("Bring the other file on the Models page first; then both can be compared here.")
+        return
+    names = {a.id: f"{a.name} · {format_title(a.format)} · {a.sha256[:8]}" for a in others}
+    other = st.selectbox("File that should answer the same", list(names), format_func=names.__getitem__)
+    if st.button("Compare the answers", icon=":material/compare_arrows:"):
+        target = next(a for a in others if a.id == other)
+        submit("evaluate", {**subject(target), "against": subject(artifact), "data": data, "page": artifact.id})
+
+
+def subject(artifact: Artifact) -> dict[str, Any]:
+    """Name a model as a verb needs it."""
+    return {
+        "artifact": artifact.id,
+        "sha256": artifact.sha256,
+        "size": artifact.size,
+        "format": artifact.format,
+        "name": artifact.name,
+    }
+
+
+def submit(verb: str, args: dict[str, Any]) -> None:
+    """Put the work in the queue and remember it in the address."""
+    try:
+        st.query_params["job"] = current().queue.submit(visitor(), verb, args).id
+    except Refused as error:
+        st.error(plain(error.message, 600) + " " + plain(error.next_step, 600))
+        return
+    st.rerun()
+
+
+def outcome(artifact: Artifact, job: Job | None) -> None:
+    """Show the job, or its proof, or what will stand here."""
+    if job is None:
+        with st.container(border=True):
+            st.markdown("**The proof appears here**")
+            st.caption(
+                "Portolan converts the file, opens the stored result in a fresh process, gives both files the same "
+                "inputs and compares every answer: random inputs, edge cases, batches of 1 and 3, and your data."
+            )
+    elif job.active:
+        progress.watch(job.id)
+    elif job.state is not State.DONE or job.result is None:
+        progress.ended_badly(job)
+    elif job.verb == "convert":
+        evidence.conversion(job.result, ink())
+    else:
+        evidence.comparison(job.result, ink())
+
+
+page()

@@ -1,0 +1,144 @@
+"""Models: bring one, see what is in it, and find everything that was made from it."""
+
+import streamlit as st
+
+from core.domain.artifact import Artifact
+from core.domain.errors import NotFound
+from core.domain.job import State
+from core.samples import Sample, samples
+from core.workspace import current, open_sample
+from pages.visitor import visitor
+from pages.widgets import progress, summary, upload
+from pages.widgets.chrome import ink
+from pages.widgets.text import plain
+
+ICONS = {"image": "image", "tabular": "table_chart", "text": "notes"}
+"""By the first word of a card's task."""
+
+
+def home() -> None:
+    """Show the way in: drop a file, or press a sample; below, what the visitor already has."""
+    with st.container(horizontal_alignment="center"):
+        st.title("Bring a model", text_alignment="center")
+        st.caption(
+            "See what is in it, convert it, and take it with you with proof that it still answers the same.",
+            text_alignment="center",
+        )
+    answer = upload.drop_zone(
+        "Drop a model here",
+        "ONNX, PyTorch .pt2 / TorchScript / checkpoint, safetensors, scikit-learn skops or pickle · up to 2 GB",
+        "/api/models",
+        key="model-upload",
+    )
+    if answer:
+        st.query_params["job"] = answer["job"]
+        st.rerun()
+    follow()
+    st.subheader("Or try a sample")
+    with st.grid(4, min_column_width=220):
+        for one in samples():
+            card(one)
+    library()
+
+
+def follow() -> None:
+    """Follow the job in the address, so that a reload loses nothing; a finished one leads to its model."""
+    job_id = st.query_params.get("job")
+    if not job_id:
+        return
+    try:
+        job = current().queue.job(visitor(), job_id)
+    except NotFound:
+        del st.query_params["job"]
+        return
+    if job.active:
+        progress.watch(job.id)
+    elif job.state is State.DONE and job.result:
+        del st.query_params["job"]
+        st.query_params["model"] = job.result["artifact"]
+        st.rerun()
+    else:
+        progress.ended_badly(job)
+
+
+def card(sample: Sample) -> None:
+    """Show one sample with its measured accuracy and the button that opens it."""
+    accuracy = sample.card["accuracy"]
+    with st.container(border=True, height="stretch"):
+        st.markdown(
+            f"**:material/{ICONS.get(sample.card['task'].split()[0], 'deployed_code')}: {sample.card['title']}**"
+        )
+        st.markdown(sample.card["sentence"])
+        st.caption(f"{accuracy['value']:.1%} right: {accuracy['k']:,} of {accuracy['n']:,} {accuracy['on']}")
+        if st.button("Try this sample", key=f"sample-{sample.id}", icon=":material/science:", width="stretch"):
+            st.query_params["job"] = open_sample(current(), visitor(), sample).id
+            st.rerun()
+
+
+def library() -> None:
+    """List the visitor's models, newest first, each result under what it was made from."""
+    st.subheader("Your models")
+    found = current().store.artifacts(visitor())
+    if not found:
+        with st.container(border=True, horizontal_alignment="center"):
+            st.markdown("**:material/inbox: No models yet**", text_alignment="center")
+            st.caption("Files stay on this server. Nobody else who visits it sees them.", text_alignment="center")
+        return
+    for artifact in tree(found):
+        row(artifact)
+
+
+def tree(found: list[Artifact]) -> list[tuple[int, Artifact]]:
+    """Order artifacts so that each stands under its parent, with its depth."""
+    known = {artifact.id for artifact in found}
+    children: dict[str | None, list[Artifact]] = {}
+    for artifact in found:
+        children.setdefault(artifact.parent if artifact.parent in known else None, []).append(artifact)
+
+    def below(parent: str | None, depth: int) -> list[tuple[int, Artifact]]:
+        rows: list[tuple[int, Artifact]] = []
+        for artifact in children.get(parent, []):
+            rows += [(depth, artifact), *below(artifact.id, depth + 1)]
+        return rows
+
+    return below(None, 0)
+
+
+def row(placed: tuple[int, Artifact]) -> None:
+    """Show one model of the library as a line with its way in."""
+    depth, artifact = placed
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        lead = "↳ " * depth
+        st.markdown(f"{lead}**{plain(artifact.name, 60)}**", width="stretch")
+        st.badge(summary.format_title(artifact.format), color="gray")
+        st.caption(summary.megabytes(artifact.size), width=90)
+        st.page_link("models.py", label="Open", icon=":material/visibility:", query_params={"model": artifact.id})
+        st.page_link("convert.py", label="Convert", icon=":material/swap_horiz:", query_params={"model": artifact.id})
+
+
+def detail(artifact_id: str) -> None:
+    """Show what is in one model, its graph, and its lineage."""
+    try:
+        artifact = current().store.artifact(visitor(), artifact_id)
+    except NotFound:
+        st.warning("There is no such model in your library. It may have been removed, or belongs to another visitor.")
+        st.page_link("models.py", label="Back to your models", icon=":material/arrow_back:")
+        return
+    st.page_link("models.py", label="All models", icon=":material/arrow_back:")
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.title(plain(artifact.name), width="content")
+        if st.button("Convert this model", type="primary", icon=":material/swap_horiz:"):
+            st.switch_page("convert.py", query_params={"model": artifact.id})
+    summary.show(artifact, ink())
+    with st.popover("Remove from library", icon=":material/delete:", type="tertiary"):
+        st.markdown("The file and its reports are removed. What was made from it stays.")
+        if st.button("Remove", key="remove"):
+            current().store.remove_artifact(visitor(), artifact.id)
+            st.query_params.clear()
+            st.rerun()
+
+
+if "model" in st.query_params:
+    detail(st.query_params["model"])
+else:
+    home()

@@ -1,0 +1,201 @@
+"""The proof on the page: a verdict that nobody can miss, the figures behind it, and only then a download."""
+
+from typing import Any
+
+import streamlit as st
+
+from core.bundle import usage
+from core.charts import before_after, differences, megabytes, size_rows
+from core.domain.report import Verdict
+from pages.widgets import download
+from pages.widgets.summary import format_title
+from pages.widgets.text import plain
+
+
+def conversion(result: dict[str, Any], ink: str) -> None:
+    """Show a finished conversion."""
+    verdict(result["parity"])
+    if Verdict(result["parity"]["verdict"]) is not Verdict.FAIL:
+        take_away(result)
+    figures(result)
+    left, right = st.columns(2)
+    with left.container(border=True, height="stretch"):
+        sizes(result["size"], ink)
+    with right.container(border=True, height="stretch"):
+        gaps(result["parity"], ink)
+    if len(result["steps"]) > 1:
+        route(result["steps"])
+    checks(result["parity"])
+    if result["bundle"]:
+        with st.expander("Run it", icon=":material/code:", expanded=True):
+            st.code(usage(result), language="python")
+
+
+def comparison(result: dict[str, Any], ink: str) -> None:
+    """Show a finished comparison of two files; there is nothing to download."""
+    against = result["against"]
+    if against is None:
+        quality(None, result["quality"])
+        return
+    verdict(against["parity"])
+    if result["quality"]:
+        quality(against["quality"], result["quality"])
+    with st.container(border=True):
+        gaps(against["parity"], ink)
+    checks(against["parity"])
+
+
+def verdict(parity: dict[str, Any]) -> None:
+    """Say PASS, FAIL or NOT PROVEN in words and colour, with the reason."""
+    words = {
+        "PASS": (st.success, ":material/verified:", "**PASS. Both files give the same answers.**"),
+        "FAIL": (
+            st.error,
+            ":material/dangerous:",
+            "**FAIL. The converted file does not give the same answers. Do not use it.**",
+        ),
+        "NOT PROVEN": (
+            st.warning,
+            ":material/help:",
+            "**NOT PROVEN. Nothing speaks against it, but there was too little to compare.**",
+        ),
+    }
+    box, icon, heading = words[parity["verdict"]]
+    lines = [heading]
+    if parity["reason"]:
+        lines.append(plain(parity["reason"], 600))
+    if parity["diverges_at"]:
+        lines.append(f"The first operator where they part: {plain(parity['diverges_at'], 300)}")
+    if parity["verdict"] == "FAIL":
+        lines.append("There is no download for a file that failed its proof.")
+    box("\n\n".join(lines), icon=icon)
+
+
+def take_away(result: dict[str, Any]) -> None:
+    """Offer the bundle first and the bare file second."""
+    bundle, artifact = result["bundle"], result["artifact"]
+    proven = result["parity"]["verdict"] == "PASS"
+    with st.container(horizontal=True):
+        label = "Download with evidence" if proven else "Download, not proven"
+        download.link(
+            f"{label} ({megabytes(bundle['size'])})",
+            bundle["sha256"],
+            bundle["name"],
+            "primary" if proven else "secondary",
+        )
+        download.link(f"Model only ({megabytes(artifact['size'])})", artifact["sha256"], artifact["name"], "secondary")
+
+
+def figures(result: dict[str, Any]) -> None:
+    """Show the figures that decide."""
+    parity, size = result["parity"], result["size"]
+    flips = parity["top1_flips"]
+    with st.grid(4, min_column_width=150):
+        st.metric(
+            "Largest difference",
+            number(parity["max_abs"]),
+            border=True,
+            height="stretch",
+            help="Largest absolute difference over all answers",
+        )
+        st.metric(
+            "Changed predictions",
+            f"{flips['k']} of {flips['n']:,}" if flips else "none to count",
+            border=True,
+            height="stretch",
+            help=f"95 % interval: {flips['interval'][0]:.2%} to {flips['interval'][1]:.2%} (Wilson)" if flips else None,
+        )
+        change = size["after"] / size["before"] - 1
+        st.metric(
+            "Size",
+            megabytes(size["after"]),
+            f"{change:+.0%}",
+            delta_color="inverse",
+            delta_description=f"from {megabytes(size['before'])}",
+            border=True,
+            height="stretch",
+        )
+        if result["quality"]:
+            quality(result["quality"]["before"], result["quality"]["after"])
+        else:
+            noise = parity["sqnr_db"]
+            st.metric(
+                "Signal to noise", "identical" if noise is None else f"{noise:.0f} dB", border=True, height="stretch"
+            )
+
+
+def quality(before: dict[str, Any] | None, after: dict[str, Any]) -> None:
+    """Show the quality on the user's data with k of n, and the change."""
+    correct = after["correct"]
+    share = correct is not None
+    value = f"{after['value']:.2%}" if share else f"{after['value']:.4g}"
+    delta = None
+    if before is not None:
+        gap = after["value"] - before["value"]
+        delta = f"{gap * 100:+.2f} pp" if share else f"{gap:+.2g}"
+    st.metric(
+        after["metric"].capitalize(),
+        value,
+        delta,
+        delta_color="off" if before is not None and after["value"] == before["value"] else "normal",
+        delta_description=f"{correct['k']:,} of {correct['n']:,}" if share else f"{after['samples']:,} samples",
+        border=True,
+        height="stretch",
+    )
+
+
+def number(value: float | str) -> str:
+    """Write a small difference; exact equality is a word."""
+    return "0 (identical)" if float(value) == 0 else f"{float(value):.1e}"
+
+
+def sizes(size: dict[str, Any], ink: str) -> None:
+    """Chart the file before and after, as it runs and zipped."""
+    st.markdown("**Size as it runs**")
+    st.altair_chart(
+        before_after(size_rows(size, "before", "after"), "MB", ink), alt="Bar chart of file sizes before and after"
+    )
+    st.markdown("**Size zipped**")
+    zipped = size_rows(size, "zipped_before", "zipped_after")
+    st.altair_chart(before_after(zipped, "MB", ink), alt="Bar chart of zipped sizes before and after")
+
+
+def gaps(parity: dict[str, Any], ink: str) -> None:
+    """Chart the largest difference of each check against the tolerance."""
+    tolerance = parity["tolerance"]
+    st.markdown("**Largest difference by check**")
+    chart = differences(parity["checks"], tolerance["absolute"], ink)
+    st.altair_chart(chart, alt="Largest absolute difference of each check beside the declared tolerance")
+    st.caption(
+        f"Dashed: the declared tolerance, {tolerance['absolute']:g} absolute plus {tolerance['relative']:g} of the value."
+    )
+
+
+def route(steps: list[dict[str, Any]]) -> None:
+    """Show each step of a longer route with its own verdict."""
+    st.markdown("**Steps**")
+    for step in steps:
+        colour = {"PASS": "green", "FAIL": "red"}.get(step["parity"]["verdict"], "orange")
+        st.markdown(
+            f":{colour}-badge[{step['parity']['verdict']}] {format_title(step['format'])}, {megabytes(step['size'])}"
+        )
+
+
+def checks(parity: dict[str, Any]) -> None:
+    """Show every check with its evidence, the versions and the machine."""
+    with st.expander("Evidence", icon=":material/fact_check:"):
+        rows = [
+            {
+                "check": plain(c["name"]),
+                "samples": c["samples"],
+                "largest difference": number(c["max_abs"]),
+                "relative": number(c["max_rel"]),
+                "SQNR dB": "" if c["sqnr_db"] is None else f"{float(c['sqnr_db']):.0f}",
+                "changed": f"{c['flips']['k']} of {c['flips']['n']}" if c["flips"] else "",
+                "verdict": c["verdict"] + (f": {plain(c['detail'], 200)}" if c["detail"] else ""),
+            }
+            for c in parity["checks"]
+        ]
+        st.table(rows, border="horizontal", hide_index=True)
+        versions = ", ".join(f"{plain(k)} {plain(v)}" for k, v in parity["versions"].items())
+        st.caption(f"Seed {parity['seed']} · {versions} · {plain(parity['machine'], 200)}")

@@ -1,0 +1,53 @@
+"""A job on the page: its bar, its words, Cancel, and what went wrong with the next step."""
+
+import streamlit as st
+
+from core.domain.errors import Trouble
+from core.domain.job import Job, State
+from core.workspace import current
+from pages.visitor import visitor
+from pages.widgets.text import plain
+
+
+def watch(job_id: str) -> None:
+    """Show a job that is not over, refreshed twice a second; the page runs again when it ends."""
+
+    @st.fragment(run_every=0.5)
+    def bar() -> None:
+        job = current().queue.job(visitor(), job_id)
+        if not job.active:
+            st.rerun()
+        with st.container(border=True):
+            st.markdown(f"**{plain(job.title)}**")
+            st.progress(job.fraction or 0.0, text=job.message or waiting(job))
+            st.button("Cancel", icon=":material/close:", key=f"cancel-{job_id}", on_click=cancel, args=(job_id,))
+
+    bar()
+
+
+def waiting(job: Job) -> str:
+    """Say why nothing moves yet."""
+    return "Waiting for a free place in the queue" if job.state is State.QUEUED else "Starting"
+
+
+def cancel(job_id: str) -> None:
+    """Ask the queue to stop the job."""
+    current().queue.cancel(visitor(), job_id)
+
+
+def retry(job_id: str) -> None:
+    """Put the job in the queue again and follow it."""
+    st.query_params["job"] = current().queue.retry(visitor(), job_id).id
+
+
+def ended_badly(job: Job) -> None:
+    """Show a failed, cancelled or interrupted job with its cause, its next step, and Try again."""
+    trouble = job.trouble or Trouble("cancelled", "You cancelled this job.", "Run it again whenever you like.")
+    with st.container(border=True):
+        heading = {State.CANCELLED: "Cancelled", State.INTERRUPTED: "Interrupted"}.get(job.state, "This did not work")
+        colour = "gray" if job.state is State.CANCELLED else "red"
+        st.markdown(f":{colour}-badge[{heading}] **{plain(job.title)}**")
+        st.markdown(plain(trouble.message, 600))
+        if trouble.next_step:
+            st.caption(plain(trouble.next_step, 600))
+        st.button("Try again", icon=":material/refresh:", key=f"retry-{job.id}", on_click=retry, args=(job.id,))

@@ -1,0 +1,49 @@
+"""The data set on which answers are compared and quality is measured."""
+
+from typing import Any
+
+import streamlit as st
+
+from core.domain.artifact import Artifact
+from core.workspace import current
+from pages.visitor import visitor
+from pages.widgets import upload
+
+
+def choose(artifact: Artifact) -> dict[str, Any] | None:
+    """Choose a data set of the visitor, or bring one; returns what a verb needs, or None."""
+    found = current().store.datasets(visitor())
+    by_hash = {one.sha256: one for one in found}
+    fitting = [one.sha256 for one in found if one.sample is not None and one.sample == root_sample(artifact)]
+    choices: list[str | None] = [*by_hash, None]
+    picked = st.selectbox(
+        "Test data",
+        choices,
+        index=choices.index(fitting[0]) if fitting else len(choices) - 1,
+        format_func=lambda sha256: "None: random and edge inputs only" if sha256 is None else label(by_hash[sha256]),
+        help="The model is also compared, and its accuracy measured, on your own labelled samples.",
+        key=f"data-{artifact.id}-{len(found)}",
+    )
+    with st.popover("Add test data", icon=":material/upload:", type="tertiary"):
+        answer = upload.drop_zone(
+            "Drop a data set",
+            ".npz with x and y, or .csv / .parquet with a label column",
+            "/api/data",
+            key="data-upload",
+        )
+        if answer:
+            st.rerun()
+    if picked is None:
+        return None
+    one = by_hash[picked]
+    return {"sha256": one.sha256, "name": one.name, "label": one.label}
+
+
+def label(dataset: Any) -> str:
+    """Name a data set with the sample that it belongs to."""
+    return f"{dataset.name} of the sample {dataset.sample}" if dataset.sample else str(dataset.name)
+
+
+def root_sample(artifact: Artifact) -> str | None:
+    """Return the sample that a model descends from, if any."""
+    return current().store.lineage(visitor(), artifact.id)[0].sample

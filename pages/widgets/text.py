@@ -1,0 +1,29 @@
+"""Words from strangers' files, made safe to stand in Markdown."""
+
+import re
+import unicodedata
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~:@&])")
+
+
+def plain(text: str, longest: int = 120) -> str:
+    """Escape Markdown, drop control and direction characters, and shorten the middle of long names."""
+    visible = "".join(c for c in str(text) if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
+    if len(visible) > longest:
+        visible = visible[: longest * 2 // 3] + "…" + visible[-longest // 3 :]
+    return _SPECIAL.sub(r"\\\1", visible)
+
+
+def shape(dims: list[int | str | None] | None) -> str:
+    """Write a shape as people do; a symbol keeps its name and the unknown is a question mark."""
+    return "unknown" if dims is None else " × ".join("?" if d is None else str(d) for d in dims) or "scalar"
+
+
+def count(number: int | None) -> str:
+    """Write a large count with its unit."""
+    if number is None:
+        return "not known"
+    for unit, scale in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= scale:
+            return f"{number / scale:.3g} {unit}"
+    return str(number)

@@ -1,0 +1,24 @@
+"""A place to drop a file: it streams to one of our routes with progress and cancel, past Streamlit's uploader and its copies in memory."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.routes import uploads
+
+_HERE = Path(__file__)
+_COMPONENT = st.components.v2.component(
+    "portolan_upload", **{part: _HERE.with_suffix(f".{part}").read_text("utf-8") for part in ("html", "css", "js")}
+)
+
+
+def drop_zone(label: str, hint: str, url: str, accept: Sequence[str] = (), *, key: str) -> dict[str, Any] | None:
+    """Draw the zone; in the one run after an upload, return the route's answer with the file's ``name`` and ``size``.
+
+    ``accept`` lists suffixes such as ``.onnx`` (empty: any file). The answer comes by way of the browser: check it again.
+    """
+    data = {"label": label, "hint": hint, "url": url, "accept": ",".join(accept), "limit_mb": uploads.limit_mb()}
+    answer = _COMPONENT(data=data, key=key, on_done_change=lambda: None).done
+    return dict(answer) if answer else None

@@ -1,0 +1,1 @@
+"""The tests mirror the tree; ``browser`` drives the running app in Chromium."""

@@ -1,0 +1,159 @@
+"""What a visitor does, from the first click to the verified download."""
+
+import json
+import re
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import ROOT, Server
+
+pytestmark = pytest.mark.browser
+
+FASHION = ROOT / "sample_models" / "fashion_cnn"
+LONG = 120_000
+
+
+def open_sample(page: Page, sample: str) -> None:
+    """Press a sample and wait for its page."""
+    page.locator(f".st-key-sample-{sample} button").click(timeout=LONG)
+    expect(page.get_by_text("Parameters", exact=True)).to_be_visible(timeout=LONG)
+
+
+def convert(page: Page, target: str) -> None:
+    """Go from a model's page to its proof."""
+    page.get_by_role("button", name="Convert this model").click()
+    expect(page.get_by_role("heading", name="Convert", exact=True)).to_be_visible()
+    page.get_by_test_id("stPills").get_by_text(target, exact=True).click()
+    page.get_by_role("button", name="Convert and prove").click()
+
+
+@pytest.fixture(scope="session")
+def clean_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with what a bundle's requirements name, and nothing else of ours."""
+    folder = tmp_path_factory.mktemp("clean")
+    venv.create(folder, with_pip=True)
+    return folder / "bin" / "python"
+
+
+def test_sample_to_verified_download(
+    server: Server, visit: Callable[[str], Page], tmp_path: Path, clean_python: Path
+) -> None:
+    page = visit(server.url)
+    open_sample(page, "fashion_cnn")
+    page.get_by_role("tab", name="Graph").click()
+    viewer = page.frame_locator("iframe[src*='/netron/']")
+    expect(viewer.locator("g.node").first).to_be_attached(timeout=LONG)
+    assert viewer.locator("g.node").count() >= 8
+    convert(page, "ONNX")
+    expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name=re.compile("Download with evidence")).click()
+    bundle = tmp_path / "bundle.zip"
+    waiting.value.save_as(bundle)
+    with zipfile.ZipFile(bundle) as archive:
+        archive.extractall(tmp_path / "bundle")
+    install = [clean_python, "-m", "pip", "install", "-q", "-r", "requirements.txt"]
+    subprocess.run(install, cwd=tmp_path / "bundle", check=True, capture_output=True)
+    replay = subprocess.run([clean_python, "verify.py"], cwd=tmp_path / "bundle", capture_output=True, text=True)
+    assert replay.returncode == 0, replay.stdout + replay.stderr
+    assert json.loads((tmp_path / "bundle" / "card.json").read_text())["evidence"]["parity"]["verdict"] == "PASS"
+
+
+def test_own_file_is_uploaded_and_inspected(server: Server, visit: Callable[[str], Page]) -> None:
+    page = visit(server.url)
+    page.locator("input[type=file]").first.set_input_files(FASHION / "model.onnx")
+    expect(page.get_by_role("heading", name="model.onnx")).to_be_visible(timeout=LONG)
+
+
+def test_wrong_file_gets_a_sentence_and_no_traceback(
+    server: Server, visit: Callable[[str], Page], tmp_path: Path
+) -> None:
+    wrong = tmp_path / "holiday.onnx"
+    wrong.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(200))
+    page = visit(server.url)
+    page.locator("input[type=file]").first.set_input_files(wrong)
+    expect(page.get_by_text("This did not work")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("image", exact=False).first).to_be_visible()
+    assert "Traceback" not in page.content()
+
+
+def test_deep_link_as_the_very_first_request(serve: Callable[..., Server], visit: Callable[[str], Page]) -> None:
+    page = visit(serve().url + "/convert")
+    expect(page.get_by_role("heading", name="Convert", exact=True)).to_be_visible(timeout=LONG)
+    expect(page.get_by_role("link", name="Models")).to_be_visible()
+    expect(page.get_by_text("Isolation:")).to_be_visible()
+    expect(page.get_by_text("No model to convert yet")).to_be_visible()
+
+
+def test_reload_in_mid_job_loses_nothing(server: Server, visit: Callable[[str], Page]) -> None:
+    page = visit(server.url)
+    open_sample(page, "fashion_cnn")
+    convert(page, "ONNX")
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible(timeout=LONG)
+    page.reload()
+    expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
+    page.goto(server.url)
+    expect(page.get_by_text("made by converting").or_(page.get_by_text("↳")).first).to_be_visible(timeout=LONG)
+
+
+def test_cancel_stops_the_job_and_it_can_be_run_again(server: Server, visit: Callable[[str], Page]) -> None:
+    page = visit(server.url)
+    open_sample(page, "fashion_cnn")
+    convert(page, "ONNX")
+    page.get_by_role("button", name="Cancel").click(timeout=LONG)
+    expect(page.get_by_text("You cancelled this job.")).to_be_visible(timeout=LONG)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
+
+
+def test_two_visitors_see_nothing_of_each_other(server: Server, visit: Callable[[str], Page]) -> None:
+    one = visit(server.url)
+    open_sample(one, "penguins")
+    address = one.url
+    two = visit(server.url)
+    expect(two.get_by_text("No models yet")).to_be_visible(timeout=LONG)
+    two.goto(address)
+    expect(two.get_by_text("There is no such model in your library.")).to_be_visible(timeout=LONG)
+
+
+def test_a_killed_server_shows_the_job_as_interrupted(
+    serve: Callable[..., Server], visit: Callable[[str], Page]
+) -> None:
+    first = serve()
+    page = visit(first.url)
+    open_sample(page, "fashion_cnn")
+    convert(page, "ONNX")
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible(timeout=LONG)
+    first.kill()
+    second = serve(home=first.home)
+    page.goto(page.url.replace(first.url, second.url))
+    expect(page.get_by_text("Interrupted")).to_be_visible(timeout=LONG)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
+
+
+def test_planted_fault_cannot_be_missed_or_downloaded(
+    serve: Callable[..., Server], visit: Callable[[str], Page]
+) -> None:
+    page = visit(serve(str(Path("tests/browser/faulty_app.py"))).url)
+    open_sample(page, "fashion_cnn")
+    convert(page, "ONNX")
+    expect(page.get_by_text("FAIL. The converted file does not give the same answers. Do not use it.")).to_be_visible(
+        timeout=LONG
+    )
+    expect(page.get_by_text("There is no download for a file that failed its proof.")).to_be_visible()
+    assert page.get_by_role("link", name=re.compile("Download")).count() == 0
+    assert page.locator("a[download]").count() == 0
+
+
+def test_clean_python_is_not_ours(clean_python: Path) -> None:
+    found = subprocess.run([clean_python, "-c", "import torch"], capture_output=True)
+    assert found.returncode != 0
+    assert str(clean_python) != sys.executable

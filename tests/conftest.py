@@ -1,0 +1,33 @@
+"""What many tests share: a sandbox, tools for the verbs, and the shipped samples."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.blobs import Blobs
+from core.sandbox import Sandbox
+from core.tools import Tools
+
+SAMPLES = Path(__file__).parent.parent / "sample_models"
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One sandbox for the whole run."""
+    box = Sandbox(tmp_path_factory.mktemp("scratch"))
+    yield box
+    box.close()
+
+
+@pytest.fixture
+def tools(tmp_path: Path, sandbox: Sandbox) -> Tools:
+    """Tools with blobs of their own; progress goes nowhere."""
+    return Tools(Blobs(tmp_path / "blobs"), sandbox, lambda fraction, text: None, threading.Event())
+
+
+@pytest.fixture(scope="session")
+def sample_models() -> Path:
+    """The folder of the shipped samples."""
+    return SAMPLES

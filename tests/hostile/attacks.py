@@ -1,0 +1,278 @@
+"""A worker whose tasks attack: run by the tests in place of ``core.worker``, with the same frame around it."""
+
+import contextlib
+import ctypes
+import importlib
+import mmap
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from core import tasks, worker
+from core.domain.errors import Refused
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def syscalls(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Make raw system calls and return the result and the error number of each."""
+    answers, me = [], os.getpid()
+    for call in args["calls"]:
+        result = LIBC.syscall(*(ctypes.c_long(value) for value in call))
+        answers.append([result, ctypes.get_errno()])
+        if os.getpid() != me:
+            os._exit(0)
+    return {"answers": answers}
+
+
+ACTS = {
+    "read": lambda path: Path(path).read_bytes(),
+    "read through proc": lambda path: Path(f"/proc/self/root{path}").read_bytes(),
+    "read the parent's environment": lambda path: Path(f"/proc/{os.getppid()}/environ").read_bytes(),
+    "list": lambda path: list(Path(path).iterdir()),
+    "write": lambda path: Path(path).write_bytes(b"was here"),
+    "truncate": lambda path: os.truncate(path, 0),
+    "remove": lambda path: Path(path).unlink(),
+    "rename": lambda path: Path(path).rename(path + ".moved"),
+    "move in": lambda path: Path(path).rename("out/stolen"),
+    "link in": lambda path: os.link(path, "out/stolen"),
+    "symlink out": lambda path: Path("out/link").symlink_to(path),
+    "fifo": lambda path: os.mkfifo("out/fifo"),
+    "make a folder": lambda path: Path(path + ".d").mkdir(),
+    "write an input": lambda path: Path("in/model").write_bytes(b"other"),
+    "write beside": lambda path: Path("beside").write_bytes(b"x"),
+    "tcp": lambda port: socket.create_connection(("127.0.0.1", int(port)), timeout=2),
+    "udp": lambda port: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", int(port))),
+    "unix socket": lambda path: socket.socket(socket.AF_UNIX).connect(path),
+    "unix socket pair": lambda path: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b"x", path),
+    "shell": lambda path: subprocess.run(["/bin/sh", "-c", "true"], check=True),
+    "spawn": lambda path: os.posix_spawn("/bin/true", ["true"], {}),
+    "exec": lambda path: os.execv("/bin/true", ["true"]),
+    "fork": lambda path: os.fork() or os._exit(0),
+    "signal the parent": lambda path: os.kill(os.getppid(), 0),
+    "signal everybody": lambda path: os.kill(-1, 0),
+    "slow the parent down": lambda path: os.setpriority(os.PRIO_PROCESS, os.getppid(), 19),
+    "leave the group": lambda path: os.setsid(),
+    "shared memory": lambda path: os.memfd_create("x"),
+    "raise a limit": lambda path: resource.prlimit(0, resource.RLIMIT_CPU, (1 << 40, 1 << 40)),
+}
+
+
+def act(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Try one forbidden act and return how it was refused."""
+    try:
+        ACTS[args["name"]](args.get("target", ""))
+    except (OSError, ValueError) as error:
+        return {"refused": str(error)}
+    return {"refused": None}
+
+
+def change_attributes(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Change mode and times of a file outside, with whatever success is told."""
+    with contextlib.suppress(OSError):
+        Path(args["target"]).chmod(0o777)
+        os.utime(args["target"], (1, 1))
+    return {}
+
+
+def honest(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Do what honest work does: read, write, copy, threads, a late import, arithmetic on two threads."""
+    import numpy
+
+    Path("out/copy").write_bytes(Path("in/model").read_bytes())
+    shutil.copy("in/model", "tmp/with_mode")
+    Path("tmp/deep/er").mkdir(parents=True)
+    shutil.rmtree("tmp/deep")
+    Path("tmp/with_mode").rename("out/moved")
+    done: list[int] = []
+    threads = [threading.Thread(target=done.append, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    progress(0.5, "half")
+    late = importlib.import_module("sqlite3").sqlite_version
+    return {"threads": sorted(done), "late": late, "sum": float(numpy.ones((300, 300)).dot(numpy.ones(300)).sum())}
+
+
+def environment(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Tell all that the process knows of its surroundings."""
+    return {"environ": dict(os.environ), "path": sys.path, "modules": sorted(sys.modules), "pid": os.getpid()}
+
+
+def hang(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Tell its process id and sleep for ever."""
+    progress(None, str(os.getpid()))
+    time.sleep(1000)
+    return {}
+
+
+def spin(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Use a processor for ever."""
+    while True:
+        pass
+
+
+def eat(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Take memory until something gives way."""
+    kept = []
+    while True:
+        kept.append(bytearray(os.urandom(1)) * (16 << 20))
+
+
+def eat_native(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Take address space from the kernel without asking Python."""
+    LIBC.mmap.restype = ctypes.c_void_p
+    got = LIBC.mmap(None, ctypes.c_size_t(4 << 30), 3, args["flags"], -1, 0)
+    return {"refused": got in (None, ctypes.c_void_p(-1).value)}
+
+
+def fill(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Write files without end."""
+    number = 0
+    while True:
+        number += 1
+        Path(f"tmp/{number}").write_bytes(b"x" * args["size"])
+
+
+def big_file(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Write one file without end."""
+    with Path("out/big").open("wb") as file:
+        while True:
+            file.write(b"x" * (1 << 20))
+
+
+def nest(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Make folders in folders, deeper than any path can say, and locked."""
+    os.chdir("tmp")
+    for _ in range(args["depth"]):
+        Path("d").mkdir(0o700)
+        os.chdir("d")
+    Path("locked").mkdir(0)
+    return {}
+
+
+def crash(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """End by a signal of the own choice."""
+    if args["signal"] == "SIGSEGV":
+        ctypes.string_at(0)
+    os.kill(os.getpid(), signal.Signals[args["signal"]])
+    time.sleep(10)
+    return {}
+
+
+def leave(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Leave without an answer, politely or not."""
+    if args["politely"]:
+        raise SystemExit("gone")
+    os._exit(7)
+
+
+def noise(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Print a lot on both streams, from Python and from C, then answer."""
+    for _ in range(3000):
+        print("noise " * 20)
+    LIBC.puts(b'{"event": "result", "value": {"forged": true}}')
+    LIBC.fflush(None)
+    os.write(2, b"the last words")
+    return {"quiet": True}
+
+
+def noisy_crash(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Print a lot, then leave without an answer."""
+    noise(args, progress)
+    os._exit(1)
+
+
+def refuse(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Refuse in the words of the product."""
+    raise Refused("No.", "Ask again.")
+
+
+def map_files(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Hold far more memory than is counted as data, by maps of files."""
+    maps = []
+    for name in ("out/a", "out/b"):
+        with Path(name).open("w+b") as file:
+            file.truncate(args["size"] << 20)
+            maps.append(mmap.mmap(file.fileno(), 0))
+        for place in range(0, args["size"] << 20, 4096):
+            maps[-1][place] = 1
+    time.sleep(10)
+    return {}
+
+
+def say(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Send raw bytes where events are expected."""
+    piece = args["text"].encode(errors="surrogateescape")
+    for number in range(3, 64):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/self/fd/{number}").exists() and os.fstat(number).st_mode & 0o10000:
+                for _ in range(args["times"]):
+                    os.write(number, piece)
+    time.sleep(args.get("then", 0))
+    return {}
+
+
+def chatter(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Report progress far more often than anybody can read, with odd fractions."""
+    for number in range(2000):
+        time.sleep(0.0005)
+        progress([number / 2000, float("nan"), 1e300, -5, None][number % 5], f"step {number}" * 100)
+    return {}
+
+
+def run_onnx(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Run an ONNX file on zeros, as the dispatch of the light kind is timed."""
+    import numpy
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(Path("in/model").read_bytes(), providers=["CPUExecutionProvider"])
+    return {"sum": float(session.run(None, {"x": numpy.zeros((1, 8), numpy.float32)})[0].sum())}
+
+
+def run_torch(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Script, save, load and run a small module, as the dispatch of the torch kind is timed."""
+    import torch
+
+    loaded = torch.jit.load("in/model")
+    return {"sum": float(loaded(torch.zeros(1, 8)).sum())}
+
+
+def run_sklearn(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Fit a small forest on all threads."""
+    import numpy
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    x = numpy.linspace(0, 1, 400).reshape(200, 2)
+    return {"sum": float(HistGradientBoostingClassifier(max_iter=5).fit(x, x[:, 0] > 0.5).predict(x).sum())}
+
+
+ATTACKS: dict[str, worker.Task] = {
+    task.__name__: task
+    for task in (
+        syscalls, act, change_attributes, honest, environment, hang, noisy_crash, refuse, map_files, spin, eat, eat_native, fill, big_file, nest, crash,
+        leave, noise, say, chatter, run_onnx, run_torch, run_sklearn, tasks.self_test,
+    )
+}  # fmt: skip
+
+PRELOAD = {
+    "bare": (),
+    "light": ("numpy", "onnx", "onnxruntime"),
+    "torch": ("torch",),
+    "sklearn": ("sklearn.ensemble", "skops.io"),
+    "threaded": ("tests.hostile.threaded",),
+    "missing": ("a_library_that_is_not_there",),
+    "broken": ("tests.hostile.broken",),
+}
+
+if __name__ == "__main__":
+    worker.main(ATTACKS, PRELOAD)

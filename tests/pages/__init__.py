@@ -1,0 +1,1 @@
+"""Each page through the frame, without a browser."""

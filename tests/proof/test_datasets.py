@@ -1,0 +1,107 @@
+"""Data sets: what fits is read as the model takes it, what does not is refused in words, and nothing lies about its size."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from core.domain.artifact import Signature, TensorSpec
+from core.domain.errors import Refused
+from core.proof.datasets import read_dataset
+
+TABLE = Signature((TensorSpec("X", "float32", ("batch", 2)),))
+NAMED = Signature((TensorSpec("size", "float32", ("batch", 1)), TensorSpec("kind", "str", ("batch", 1))))
+PICTURES = Signature((TensorSpec("image", "float32", ("batch", 1, 4, 4)),))
+IDS = Signature((TensorSpec("ids", "int64", ("batch", 3)),))
+
+
+def text(path: Path, content: str) -> Path:
+    """Write a CSV file."""
+    path.write_text(content)
+    return path
+
+
+def test_columns_are_stacked_in_file_order(tmp_path: Path) -> None:
+    found = read_dataset(text(tmp_path / "d.csv", "b,a,label\n1,2,0\n3,,1\n"), None, TABLE)
+    np.testing.assert_array_equal(found.inputs["X"], np.array([[1, 2], [3, np.nan]], np.float32))
+    assert found.labels is not None
+    assert found.labels.tolist() == [0, 1]
+
+
+def test_columns_are_matched_by_name(tmp_path: Path) -> None:
+    found = read_dataset(text(tmp_path / "d.csv", "kind,sex,size,extra\nant,f,1.5,x\nbee,m,2,y\n"), "sex", NAMED)
+    assert found.inputs["kind"].tolist() == [["ant"], ["bee"]]
+    assert found.inputs["size"].dtype == np.float32
+    assert found.labels is not None
+    assert found.labels.tolist() == ["f", "m"]
+
+
+def test_parquet_reads_like_csv(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"size": [1.5, None], "kind": ["ant", "bee"], "y": [1, 0]}), tmp_path / "d.parquet")
+    found = read_dataset(tmp_path / "d.parquet", None, NAMED)
+    assert np.isnan(found.inputs["size"][1, 0])
+    assert found.n == 2
+
+
+def test_npz_takes_x_for_the_only_input(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", x=np.zeros((5, 1, 4, 4), np.uint8), y=np.arange(5))
+    found = read_dataset(tmp_path / "d.npz", None, PICTURES)
+    assert found.inputs["image"].dtype == np.float32
+    assert found.n == 5
+
+
+@pytest.mark.parametrize(
+    ("content", "label", "signature", "word"),
+    [
+        ("size\n1\n2\n", None, NAMED, "kind"),
+        ("a,b,c\n1,2,3\n", None, TABLE, "takes n x 2"),
+        ("a,b\n1,2\n3\n", None, TABLE, "Line 3"),
+        ("a,b\n1,x\n", None, TABLE, "'b' holds text"),
+        ("a,b\n1,2\n", "c", TABLE, "no column 'c'"),
+        ("a,b,c\n1,2,2.5\n", None, IDS, "whole numbers"),
+        ("a,a\n1,2\n", None, TABLE, "two columns"),
+        ("", None, TABLE, "no data set"),
+        ("\0\1\2", None, TABLE, "no data set"),
+    ],
+)
+def test_what_does_not_fit_is_said(
+    tmp_path: Path, content: str, label: str | None, signature: Signature, word: str
+) -> None:
+    with pytest.raises(Refused) as caught:
+        read_dataset(text(tmp_path / "d.csv", content), label, signature)
+    assert word in caught.value.message
+    assert caught.value.next_step
+
+
+def lying(shape: str, data: bytes) -> bytes:
+    """Return an .npy file whose header says ``shape``."""
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + data
+
+
+@pytest.mark.parametrize(
+    ("member", "word"),
+    [
+        (lying("(1000000000000,)", b""), "more than"),
+        (lying("(100, 2)", b"1234"), "not as large"),
+        (lying("(-1, 2)", b"1234"), "not as large"),
+        (b"no array at all", "damaged"),
+    ],
+)
+def test_arrays_that_lie_are_refused_before_memory_is_taken(tmp_path: Path, member: bytes, word: str) -> None:
+    with zipfile.ZipFile(tmp_path / "d.npz", "w") as archive:
+        archive.writestr("x.npy", member)
+    with pytest.raises(Refused, match=word):
+        read_dataset(tmp_path / "d.npz", None, TABLE)
+
+
+def test_pickled_arrays_are_never_loaded(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, x=np.array([{"a": 1}, None], dtype=object))
+    (tmp_path / "d.npz").write_bytes(buffer.getvalue())
+    with pytest.raises(Refused, match="pickled"):
+        read_dataset(tmp_path / "d.npz", None, TABLE)

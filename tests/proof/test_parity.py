@@ -1,0 +1,140 @@
+"""The proof: faults are found and named, rounding is not, and too little evidence is no PASS."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from core.domain.artifact import Signature, TensorSpec
+from core.domain.errors import Refused
+from core.domain.report import Verdict
+from core.domain.runtime import Domain, Session
+from core.domain.transform import Tolerance
+from core.proof import divergence, golden, parity, probes, quality
+from core.proof.datasets import Dataset
+from core.runtimes import runtime_for
+from tests.converters import small
+
+EQUAL = Tolerance(1e-4, 1e-4)
+
+
+class Formula(Session):
+    """A session that is one NumPy function."""
+
+    def __init__(self, call: Any, batch: int | str = "batch") -> None:
+        self.signature = Signature((TensorSpec("x", "float32", (batch, 4)),))
+        self.domains = {"x": Domain()}
+        self._call = call
+
+    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Return what the function makes of x."""
+        return {"y": self._call(inputs["x"])}
+
+
+def judged(tmp_path: Path, source: Any, target: Any, tolerance: Tolerance = EQUAL, **options: Any) -> Any:
+    """Record one function and compare another with it."""
+    probes.record(Formula(source, **options), 3, None, tmp_path / "g.npz")
+    return parity.compare(Formula(target, **options), tmp_path / "g.npz", tolerance, 3)
+
+
+def test_equal_answers_pass_with_their_evidence(tmp_path: Path) -> None:
+    found = judged(tmp_path, np.sin, np.sin)
+    assert found.verdict is Verdict.PASS
+    assert (found.max_abs, found.sqnr_db) == (0.0, None)
+    assert found.flips.n >= 36
+    assert found.versions["numpy"] == np.__version__
+    assert "cores" in found.machine
+
+
+@pytest.mark.parametrize(
+    ("target", "word"),
+    [
+        (lambda x: x + np.float32(0.01), "beyond the tolerance"),
+        (lambda x: x[:, :3], "shape"),
+        (lambda x: x.astype(np.int64), "int64"),
+        (lambda x: np.where(x > 2, np.nan, x), "not finite"),
+        (lambda x: x[:, ::-1], "predictions changed"),
+        (lambda x: x[99], "refuses"),
+    ],
+)
+def test_every_kind_of_difference_fails(tmp_path: Path, target: Any, word: str) -> None:
+    found = judged(tmp_path, lambda x: x, target)
+    assert found.verdict is Verdict.FAIL
+    assert word in " ".join(check.detail for check in found.checks)
+
+
+def test_a_tie_within_the_tolerance_is_shown_and_does_not_fail(tmp_path: Path) -> None:
+    tie = np.array([1.0, 1.0, 0.0], np.float32)
+    found = judged(
+        tmp_path, lambda x: np.tile(tie, (len(x), 1)), lambda x: np.tile(tie - np.float32([1e-6, 0, 0]), (len(x), 1))
+    )
+    assert found.verdict is Verdict.PASS
+    assert found.flips.k == found.flips.n > 0
+
+
+def test_a_fixed_batch_is_proven_with_that_and_says_so(tmp_path: Path) -> None:
+    found = judged(tmp_path, np.cos, np.cos, batch=2)
+    assert found.verdict is Verdict.PASS
+    assert "batches of 2 alone" in found.reason
+
+
+def test_too_few_samples_prove_nothing(tmp_path: Path) -> None:
+    found = judged(tmp_path, _only(1), _only(1))
+    assert found.verdict is Verdict.NOT_PROVEN
+    assert "29 more" in found.reason
+
+
+def _only(n: int) -> Any:
+    def call(x: Any) -> Any:
+        if len(x) != n:
+            raise ValueError("another batch")
+        return x
+
+    return call
+
+
+def test_where_the_source_refuses_or_overflows_nothing_counts(tmp_path: Path) -> None:
+    with np.errstate(all="ignore"):
+        probes.record(Formula(lambda x: np.log(x)), 3, None, tmp_path / "g.npz")
+    cases = golden.read(tmp_path / "g.npz").cases
+    assert {case.what for case in cases if not case.counted} >= {"zeros", "negative"}
+    with pytest.raises(Refused, match="no finite answer"):
+        probes.record(Formula(lambda x: x * np.float32(np.nan)), 3, None, tmp_path / "g.npz")
+
+
+def test_equal_seeds_give_equal_files(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        probes.record(Formula(np.sin), 3, None, tmp_path / f"{name}.npz")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_a_planted_fault_fails_and_is_named(tmp_path: Path) -> None:
+    way = small.Way(small.save_program("pictures", tmp_path / "m.pt2"), "torch_export_to_onnx", {})
+    honest = way.convert(tmp_path).rename(tmp_path / "honest.onnx")
+    recorded = way.golden(tmp_path)
+    spoilt = tmp_path / "spoilt.onnx"
+    spoilt.write_bytes(honest.read_bytes())
+    small.spoil(spoilt, "second.weight")
+    found = parity.compare(runtime_for("onnx").open(spoilt, "onnx"), recorded, EQUAL, 7)
+    assert found.verdict is Verdict.FAIL
+    named = divergence.first(honest, spoilt, recorded)
+    assert named is not None
+    assert named.startswith("Conv 'node_conv2d_1'")
+    assert divergence.first(honest, honest, recorded) is None
+    assert onnx.load(spoilt).graph.node
+
+
+def test_quality_counts_classes_and_measures_numbers() -> None:
+    x = np.eye(4, dtype=np.float32)
+    numbers, texts = np.array([0, 1, 2, 0]), np.array(["a", "b", "c", "d"])
+    right = quality.evaluate(Formula(lambda x: x), Dataset({"x": x}, numbers, 4))
+    assert (right.metric, right.correct.k, right.correct.n) == ("accuracy", 3, 4)
+    assert quality.evaluate(Formula(lambda x: x), Dataset({"x": x}, texts, 4)).value == 1.0
+    error = quality.evaluate(Formula(lambda x: x.sum(1)), Dataset({"x": x}, np.array([1.0, 2.0, 1.5, 1.0]), 4))
+    assert (error.metric, round(error.value, 3)) == ("RMSE", 0.559)
+    fixed = quality.evaluate(Formula(lambda x: x, batch=3), Dataset({"x": x}, numbers, 4))
+    assert fixed.correct.k == 3
+    with pytest.raises(Refused, match="no labels"):
+        quality.evaluate(Formula(lambda x: x), Dataset({"x": x}, None, 4))

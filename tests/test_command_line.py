@@ -1,0 +1,122 @@
+"""The command line keeps its contract: one JSON object, exit codes, bounded time on hostile files."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+SAMPLES = Path(__file__).parent.parent / "sample_models"
+FASHION = SAMPLES / "fashion_cnn"
+KEYS = {
+    "format", "size", "sha256", "parameters", "inputs", "outputs", "precision", "operators", "producer", "opset",
+    "dependencies", "risks",
+}  # fmt: skip
+
+
+def portolan(*words: object) -> tuple[int, dict[str, Any]]:
+    """Run the command line with --json, and return its exit code and its object."""
+    done = subprocess.run([sys.executable, "-m", "core", *map(str, words), "--json"], capture_output=True, text=True)
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(p for p in SAMPLES.glob("*/model.*")), ids=lambda p: f"{p.parent.name}/{p.name}"
+)
+def test_no_honest_sample_is_refused(path: Path) -> None:
+    code, value = portolan("inspect", path)
+    assert code == 0, value
+    assert value.keys() >= KEYS
+    assert value["size"] == path.stat().st_size
+
+
+def test_convert_writes_the_file_and_its_bundle(tmp_path: Path) -> None:
+    out, bundle = tmp_path / "model.onnx", tmp_path / "bundle.zip"
+    code, value = portolan(
+        "convert", FASHION / "model.pt2", "--to", "onnx", "--option", "opset=18", "--data", FASHION / "test.npz",
+        "-o", out, "--bundle", bundle,
+    )  # fmt: skip
+    assert code == 0, value
+    assert value.keys() >= {"artifact", "steps", "parity", "quality", "size", "seconds", "peak_rss_mb"}
+    assert onnx.load(out).opset_import[0].version == 18
+    assert "verify.py" in zipfile.ZipFile(bundle).namelist()
+    code, value = portolan("evaluate", out, "--data", FASHION / "test.npz", "--against", FASHION / "model.pt2")
+    assert code == 0
+    assert value["against"]["parity"]["verdict"] == "PASS"
+
+
+@pytest.mark.parametrize("shelf", ["formats", "converters", "runtimes"])
+def test_listings(shelf: str) -> None:
+    code, value = portolan(shelf)
+    assert code == 0
+    assert all(row["available"] for row in value[shelf])
+
+
+def test_wrong_use_is_exit_2() -> None:
+    assert subprocess.run([sys.executable, "-m", "core", "convert"], capture_output=True).returncode == 2
+
+
+class Payload:
+    """Touches a canary when it is unpickled."""
+
+    def __init__(self, canary: Path) -> None:
+        self.canary = canary
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch {self.canary}",)
+
+
+def outside(path: Path) -> None:
+    """Write an ONNX model whose weights are said to lie outside its folder."""
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="../../../../../../etc/passwd")
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [4])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [4])
+    graph = helper.make_graph([helper.make_node("Add", ["x", "w"], ["y"])], "g", [x], [y], [tensor])
+    path.write_bytes(helper.make_model(graph).SerializeToString())
+
+
+def bomb(path: Path) -> None:
+    """Write a zip that unpacks to far more than it holds, dressed as a checkpoint."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}q\x00.")
+        with archive.open("archive/data/0", "w", force_zip64=True) as member:
+            for _ in range(3000):
+                member.write(bytes(1 << 20))
+
+
+def hostile(kind: str, folder: Path) -> Path:
+    """Write one hostile file, made here."""
+    path = folder / {"pickle": "model.pkl", "bomb": "model.pt", "empty": "model.onnx"}.get(kind, "model.onnx")
+    if kind == "truncated":
+        path.write_bytes((FASHION / "model.onnx").read_bytes()[:5000])
+    elif kind == "pickle":
+        path.write_bytes(pickle.dumps(Payload(folder / "canary")))
+    elif kind == "outside":
+        outside(path)
+    elif kind == "bomb":
+        bomb(path)
+    else:
+        path.write_bytes(b"")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["truncated", "empty", "bomb", "pickle", "outside"])
+def test_hostile_file_is_exit_1_in_words_and_in_time(kind: str, tmp_path: Path) -> None:
+    path = hostile(kind, tmp_path)
+    begin = time.monotonic()
+    code, value = portolan("inspect", path)
+    assert code == 1
+    assert value["error"].keys() == {"kind", "message", "next_step"}
+    assert all(value["error"].values())
+    assert "Traceback" not in value["error"]["message"]
+    assert time.monotonic() - begin < 10
+    assert not (tmp_path / "canary").exists()

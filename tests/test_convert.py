@@ -1,0 +1,110 @@
+"""Conversions of the shipped samples, with their proof and their bundle."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import convert, ingest
+from core.domain.errors import Refused
+from core.tools import Tools
+from tests.faults import Faulty
+
+SAMPLES = Path(__file__).parent.parent / "sample_models"
+
+
+def bring(tools: Tools, path: Path, data: Path | None = None, label: str | None = None) -> dict[str, Any]:
+    """Ingest a file and return the arguments that name it."""
+    blob = tools.blobs.put(path)
+    found = ingest.run(tools, {"sha256": blob.sha256, "size": blob.size, "name": path.name})
+    stored = {"sha256": tools.blobs.put(data).sha256, "name": data.name, "label": label} if data else None
+    return {
+        "sha256": blob.sha256,
+        "size": blob.size,
+        "name": path.name,
+        "format": found["format"],
+        "artifact": None,
+        "data": stored,
+    }
+
+
+CASES = [
+    ("fashion_cnn", "model.pt2", "onnx"),
+    ("fashion_cnn", "model.onnx", "ort"),
+    ("penguins", "model.skops", "onnx"),
+    ("segment", "model.skops", "onnx"),
+    ("spam_transformer", "model.pt2", "onnx"),
+]
+
+
+@pytest.mark.parametrize(("folder", "file", "target"), CASES)
+def test_sample_converts_with_proof_and_quality(
+    tools: Tools, tmp_path: Path, folder: str, file: str, target: str
+) -> None:
+    card = json.loads((SAMPLES / folder / "card.json").read_text())
+    args = bring(tools, SAMPLES / folder / file, SAMPLES / folder / card["data"]["file"], card["data"]["label"])
+    result = convert.run(tools, {**args, "target": target})
+    assert result["parity"]["verdict"] == "PASS", result["parity"]
+    assert {check["name"] for check in result["parity"]["checks"]} >= {"batch 1", "batch 3", "data"}
+    before, after = result["quality"]["before"], result["quality"]["after"]
+    assert before["correct"]["k"] == after["correct"]["k"] > 0.85 * before["correct"]["n"]
+    unpacked = tmp_path / "bundle"
+    with zipfile.ZipFile(tools.blobs.path(result["bundle"]["sha256"])) as archive:
+        archive.extractall(unpacked)
+    replay = subprocess.run([sys.executable, "verify.py"], cwd=unpacked, capture_output=True, text=True)
+    assert replay.returncode == 0, replay.stdout + replay.stderr
+    used = subprocess.run([sys.executable, "use.py"], cwd=unpacked, capture_output=True, text=True)
+    assert used.returncode == 0, used.stderr
+    spoil(unpacked / "card.json", json.loads((unpacked / "card.json").read_text())["artifact"]["sha256"])
+    assert subprocess.run([sys.executable, "verify.py"], cwd=unpacked, capture_output=True).returncode == 1
+
+
+def spoil(card: Path, sha256: str) -> None:
+    """Claim another checksum for the model."""
+    card.write_text(card.read_text().replace(sha256, "0" * 64))
+
+
+def test_opset_is_the_one_that_was_asked_for(tools: Tools) -> None:
+    args = bring(tools, SAMPLES / "fashion_cnn" / "model.onnx")
+    result = convert.run(tools, {**args, "target": "onnx", "options": {"opset": 17}})
+    assert result["summary"]["opset"] == 17
+    assert result["parity"]["verdict"] == "PASS"
+
+
+def test_pickle_needs_consent_and_goes_by_skops(tools: Tools) -> None:
+    args = bring(tools, SAMPLES / "penguins" / "model.joblib")
+    with pytest.raises(Refused, match="program"):
+        convert.run(tools, {**args, "target": "onnx"})
+    result = convert.run(tools, {**args, "target": "onnx", "consent": True})
+    assert [step["format"] for step in result["steps"]] == ["skops", "onnx"]
+    assert result["parity"]["verdict"] == "PASS"
+
+
+def test_planted_fault_is_caught_named_and_not_packed(tools: Tools) -> None:
+    args = bring(tools, SAMPLES / "fashion_cnn" / "model.onnx")
+    result = convert.on(Faulty(tools), {**args, "target": "onnx", "options": {"opset": 18}})
+    assert result["parity"]["verdict"] == "FAIL"
+    assert result["bundle"] is None
+    assert result["parity"]["diverges_at"]
+
+
+def test_unknown_option_is_refused_before_any_work(tools: Tools) -> None:
+    args = bring(tools, SAMPLES / "fashion_cnn" / "model.onnx")
+    with pytest.raises(Refused, match="no option called colour"):
+        convert.run(tools, {**args, "target": "onnx", "options": {"colour": "red"}})
+
+
+def test_no_route_is_refused_in_words(tools: Tools) -> None:
+    args = bring(tools, SAMPLES / "fashion_cnn" / "model.pt")
+    with pytest.raises(Refused):
+        convert.run(tools, {**args, "target": "onnx"})
+
+
+def test_equal_work_gives_an_equal_bundle(tools: Tools) -> None:
+    args = bring(tools, SAMPLES / "penguins" / "model.skops")
+    first, second = (convert.run(tools, {**args, "target": "onnx"}) for _ in range(2))
+    assert first["artifact"] == second["artifact"]

@@ -1,0 +1,33 @@
+"""Measuring a model, and comparing two files that somebody else made."""
+
+from pathlib import Path
+
+import pytest
+
+from core import evaluate
+from core.domain.errors import Refused
+from core.tools import Tools
+from tests.faults import spoilt
+from tests.test_convert import SAMPLES, bring
+
+FASHION = SAMPLES / "fashion_cnn"
+
+
+def test_equal_files_pass_and_have_equal_quality(tools: Tools) -> None:
+    model, parent = bring(tools, FASHION / "model.onnx", FASHION / "test.npz"), bring(tools, FASHION / "model.pt2")
+    result = evaluate.run(tools, {**model, "against": parent})
+    assert result["against"]["parity"]["verdict"] == "PASS"
+    assert result["quality"]["correct"] == result["against"]["quality"]["correct"]
+
+
+def test_changed_weight_fails(tools: Tools, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(spoilt((FASHION / "model.onnx").read_bytes()))
+    result = evaluate.run(tools, {**bring(tools, wrong), "against": bring(tools, FASHION / "model.onnx")})
+    assert result["against"]["parity"]["verdict"] == "FAIL"
+    assert result["against"]["parity"]["diverges_at"]
+
+
+def test_nothing_to_measure_on_is_refused(tools: Tools) -> None:
+    with pytest.raises(Refused, match="nothing to measure"):
+        evaluate.run(tools, bring(tools, FASHION / "model.onnx"))

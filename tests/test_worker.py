@@ -1,0 +1,69 @@
+"""What the child decides before and after a task: words for errors, and who may be opened where."""
+
+import errno
+
+import pytest
+
+from core import tasks, worker
+from core.domain.errors import Crashed, OverLimit, Refused
+from core.domain.format import Format, Risk
+from core.domain.limits import READING
+
+
+class Program(Format):
+    """A format whose loader runs code."""
+
+    title = "Program"
+    code_bearing = True
+
+
+class Declaration(Format):
+    """A format without code."""
+
+    title = "Declaration"
+
+
+def test_code_is_opened_only_behind_every_wall() -> None:
+    assert tasks.unsafe_here(Program(), {"isolation_full": True}) is None
+    assert tasks.unsafe_here(Declaration(), {"isolation_full": False}) is None
+    trouble = tasks.unsafe_here(Program(), {"isolation_full": False})
+    assert trouble
+    assert trouble.kind == "refused"
+    assert trouble.next_step
+
+
+def test_only_refusing_risks_refuse() -> None:
+    risks = (Risk("consent", "It may."), Risk("refuse", "It calls system", "data.pkl"), Risk("info", "It is old."))
+    trouble = tasks.refusal(risks)
+    assert trouble
+    assert trouble.message == "It calls system (data.pkl)"
+    assert tasks.refusal(risks[:1]) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (Refused("No.", "Yes."), Refused, "No."),
+        (MemoryError(), OverLimit, "1800 MB"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), OverLimit, "1800 MB"),
+        (RuntimeError("std::bad_alloc"), OverLimit, "1800 MB"),
+        (OSError(errno.EFBIG, "File too large"), OverLimit, "2048 MB"),
+        (OSError(errno.ENOSPC, "No space"), OverLimit, "disk is full"),
+        (ValueError("first line\nTraceback (most recent call last)"), Crashed, "ValueError: first line"),
+        (SystemExit(), Crashed, "SystemExit"),
+        (KeyError("x" * 10_000), Crashed, "KeyError"),
+    ],
+)
+def test_every_error_is_one_bounded_line(error: BaseException, kind: type[Exception], words: str) -> None:
+    told = worker._for_people(error, READING)
+    assert isinstance(told, kind)
+    assert words in told.message
+    assert "\n" not in told.message
+    assert len(told.message) <= 300
+    assert told.next_step
+
+
+def test_every_kind_preloads_what_exists() -> None:
+    assert set(worker.PRELOAD) == {"bare", "light", "torch", "sklearn"}
+    forbidden = {"sqlite_utils", "altair", "streamlit", "core.store"}
+    assert not forbidden & {name for names in worker.PRELOAD.values() for name in names}
