@@ -9,6 +9,7 @@ from pathlib import Path
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
+import anyio
 import anyio.to_thread
 from streamlit.starlette import App
 
@@ -35,10 +36,20 @@ async def lifespan(app: App) -> AsyncIterator[None]:
     # What is loaded by now never becomes garbage, so that no later collection needs to walk it.
     gc.collect()
     gc.freeze()
-    try:
-        yield
-    finally:
-        await anyio.to_thread.run_sync(workspace.close_current)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(sweep_hourly)
+        try:
+            yield
+        finally:
+            tasks.cancel_scope.cancel()
+    await anyio.to_thread.run_sync(workspace.close_current)
+
+
+async def sweep_hourly() -> None:
+    """Remove the files that nothing names any more, at the start and every hour."""
+    while True:
+        await anyio.to_thread.run_sync(workspace.current().store.sweep)
+        await anyio.sleep(3600)
 
 
 app = App(

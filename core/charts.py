@@ -5,6 +5,8 @@ from typing import Any
 import altair as alt
 
 BEFORE, AFTER = "#94a3b8", "#2563eb"
+AXIS = 56
+"""Pixels that the axis at the bottom takes of a chart's height."""
 
 
 def before_after(rows: list[dict[str, Any]], unit: str, ink: str) -> alt.LayerChart:
@@ -18,7 +20,7 @@ def before_after(rows: list[dict[str, Any]], unit: str, ink: str) -> alt.LayerCh
         color=alt.Color("file:N", scale=alt.Scale(domain=["before", "after"], range=[BEFORE, AFTER]), legend=None)
     )
     words = base.mark_text(align="left", dx=6, color=ink).encode(text="label:N")
-    return alt.layer(bars, words).properties(height=alt.Step(34))
+    return alt.layer(bars, words).properties(height=AXIS + 34 * len(rows))
 
 
 def size_rows(size: dict[str, Any], before: str, after: str) -> list[dict[str, Any]]:
@@ -46,9 +48,9 @@ def differences(checks: list[dict[str, Any]], tolerance: float, ink: str) -> alt
         tooltip=[alt.Tooltip("check:N"), alt.Tooltip("label:N", title="largest difference")],
     )
     points = base.mark_point(filled=True, size=90, color=AFTER)
-    words = base.mark_text(align="left", dx=9, color=ink).encode(text="label:N")
+    words = base.mark_text(align="right", dx=-9, color=ink).encode(text="label:N")
     limit = alt.Chart(alt.Data(values=[{"x": tolerance}])).mark_rule(strokeDash=[4, 3], color="#dc2626", strokeWidth=2)
-    return alt.layer(limit.encode(x=alt.X("x:Q", scale=scale)), points, words).properties(height=alt.Step(34))
+    return alt.layer(limit.encode(x=alt.X("x:Q", scale=scale)), points, words).properties(height=AXIS + 34 * len(rows))
 
 
 def megabytes(size: float) -> str:
@@ -69,5 +71,5 @@ def operators(found: dict[str, int], ink: str) -> alt.LayerChart:
     )
     bars = base.mark_bar(color=AFTER, cornerRadiusEnd=3, height=16)
     return alt.layer(bars, base.mark_text(align="left", dx=6, color=ink).encode(text="n:Q")).properties(
-        height=alt.Step(24)
+        height=AXIS + 24 * len(top)
     )

@@ -43,7 +43,7 @@ def on(bench: Bench, args: dict[str, Any]) -> dict[str, Any]:
     result = describe(tools, args, source, applied, golden, quality, bench)
     if applied[-1].parity.verdict is not Verdict.FAIL:
         tools.progress(0.95, "Packing the artifact with its evidence")
-        result["bundle"] = bundle.build(tools.blobs, result).__dict__
+        result["bundle"] = vars(bundle.build(tools.blobs, result))
     return result
 
 
@@ -164,7 +164,7 @@ def record(store: "Store", visitor: str, args: dict[str, Any], result: dict[str,
         parent = artifact.id
     blobs = [result["golden"]["sha256"], *([result["bundle"]["sha256"]] if result["bundle"] else [])]
     store.add_report(visitor, parent, "conversion", result, against=args["artifact"], blobs=blobs, job=job)
-    return {"artifact": parent}
+    return {"artifact_id": parent}
 
 
 def title(args: dict[str, Any]) -> str:

@@ -57,7 +57,7 @@ def record(store: "Store", visitor: str, args: dict[str, Any], result: dict[str,
     against = args["against"]["artifact"] if args.get("against") else None
     blobs = [result["against"]["golden"]] if result["against"] else []
     store.add_report(visitor, args["artifact"], "evaluation", result, against=against, blobs=blobs, job=job)
-    return {"artifact": args["artifact"]}
+    return {"artifact_id": args["artifact"]}
 
 
 def title(args: dict[str, Any]) -> str:

@@ -40,7 +40,7 @@ def record(store: "Store", visitor: str, args: dict[str, Any], result: dict[str,
     store.add_report(
         visitor, artifact.id, "summary", result, blobs=[result["graph"]] if result["graph"] else [], job=job
     )
-    return {"artifact": artifact.id}
+    return {"artifact_id": artifact.id}
 
 
 def title(args: dict[str, Any]) -> str:

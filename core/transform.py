@@ -100,7 +100,14 @@ class Bench:
     def probe(self, source: Model, data: Data | None, shapes: str = "") -> Golden:
         """Record the source's answers on seeded inputs, edge inputs and the user's data; ``shapes`` says what the file does not."""
         key, runtime = file_key(source.format), runtime_for(source.format)
-        request = {"file": key, "format": source.format, "runtime": runtime.id, "seed": SEED, "shapes": shapes, **data_args(data)}
+        request = {
+            "file": key,
+            "format": source.format,
+            "runtime": runtime.id,
+            "seed": SEED,
+            "shapes": shapes,
+            **data_args(data),
+        }
         with self._run("probe", request, {key: source.sha256, **data_files(data)}, runtime.kind) as done:
             return Golden(self.tools.blobs.put(done.folder / "golden.npz").sha256, done.value)
 

@@ -8,7 +8,7 @@ from core.bundle import targets
 from core.converters import CONVERTERS, NO_ROUTE, route
 from core.converters import targets as reachable
 from core.domain.artifact import Artifact
-from core.domain.errors import NotFound, Refused
+from core.domain.errors import NotFound
 from core.domain.job import Job, State
 from core.workspace import current
 from pages.visitor import visitor
@@ -21,15 +21,16 @@ from pages.widgets.text import plain
 def page() -> None:
     """Tell the story: which model, to what, with which data; then the job; then the proof."""
     st.title("Convert")
+    progress.refusal()
     found = current().store.artifacts(visitor())
     if not found:
         empty()
         return
     artifact = choose(found)
     job = asked_for(artifact)
-    plan, result = st.columns([2, 3], gap="large")
+    plan, result = st.columns([1, 2], gap="large")
     with plan:
-        form(artifact)
+        form(artifact, job is not None and job.state is State.DONE)
     with result:
         outcome(artifact, job)
 
@@ -65,14 +66,18 @@ def asked_for(artifact: Artifact) -> Job | None:
         job: Job | None = queue.job(visitor(), st.query_params["job"]) if "job" in st.query_params else None
     except NotFound:
         job = None
-    if job is None or job.args.get("artifact") != artifact.id:
-        mine = [one for one in queue.jobs(visitor()) if one.args.get("artifact") == artifact.id]
-        job = mine[0] if mine else None
+    if job is None or not concerns(job, artifact):
+        job = next((one for one in queue.jobs(visitor()) if concerns(one, artifact)), None)
     return job
 
 
-def form(artifact: Artifact) -> None:
-    """Ask for the target, its options and a data set, and submit."""
+def concerns(job: Job, artifact: Artifact) -> bool:
+    """Say whether a job was begun on this model's page."""
+    return artifact.id == (job.args.get("page") or job.args.get("artifact"))
+
+
+def form(artifact: Artifact, answered: bool) -> None:
+    """Ask for the target, its options and a data set, and submit; once there is an answer, that is what the page is for."""
     choices = [format for format in targets() if format in reachable(artifact.format)]
     if not choices:
         no_target(artifact)
@@ -91,17 +96,22 @@ def form(artifact: Artifact) -> None:
     consent = artifact.format != "pickle" or st.checkbox(
         "This pickle can run code. I trust where it comes from; load it in the sandbox.", key=f"consent-{artifact.id}"
     )
-    if st.button(
-        "Convert and prove", type="primary", icon=":material/verified:", disabled=not consent, width="stretch"
-    ):
-        args = {
-            **subject(artifact),
-            "target": target,
-            "options": chosen,
-            "data": data,
-            "consent": artifact.format == "pickle",
-        }
-        submit("convert", args)
+    args = {
+        **subject(artifact),
+        "target": target,
+        "options": chosen,
+        "data": data,
+        "consent": artifact.format == "pickle",
+    }
+    st.button(
+        "Convert and prove",
+        type="secondary" if answered else "primary",
+        icon=":material/verified:",
+        disabled=not consent,
+        width="stretch",
+        on_click=progress.begin,
+        args=(lambda: current().queue.submit(visitor(), "convert", args),),
+    )
     with st.expander("Prove a file that you converted elsewhere", icon=":material/compare_arrows:"):
         compare(artifact, data)
 
@@ -121,9 +131,14 @@ def compare(artifact: Artifact, data: dict[str, Any] | None) -> None:
         return
     names = {a.id: f"{a.name} · {format_title(a.format)} · {a.sha256[:8]}" for a in others}
     other = st.selectbox("File that should answer the same", list(names), format_func=names.__getitem__)
-    if st.button("Compare the answers", icon=":material/compare_arrows:"):
-        target = next(a for a in others if a.id == other)
-        submit("evaluate", {**subject(target), "against": subject(artifact), "data": data, "page": artifact.id})
+    target = next(a for a in others if a.id == other)
+    args = {**subject(target), "against": subject(artifact), "data": data, "page": artifact.id}
+    st.button(
+        "Compare the answers",
+        icon=":material/compare_arrows:",
+        on_click=progress.begin,
+        args=(lambda: current().queue.submit(visitor(), "evaluate", args),),
+    )
 
 
 def subject(artifact: Artifact) -> dict[str, Any]:
@@ -137,16 +152,6 @@ def subject(artifact: Artifact) -> dict[str, Any]:
     }
 
 
-def submit(verb: str, args: dict[str, Any]) -> None:
-    """Put the work in the queue and remember it in the address."""
-    try:
-        st.query_params["job"] = current().queue.submit(visitor(), verb, args).id
-    except Refused as error:
-        st.error(plain(error.message, 600) + " " + plain(error.next_step, 600))
-        return
-    st.rerun()
-
-
 def outcome(artifact: Artifact, job: Job | None) -> None:
     """Show the job, or its proof, or what will stand here."""
     if job is None:
@@ -156,7 +161,7 @@ def outcome(artifact: Artifact, job: Job | None) -> None:
                 "Portolan converts the file, opens the stored result in a fresh process, gives both files the same "
                 "inputs and compares every answer: random inputs, edge cases, batches of 1 and 3, and your data."
             )
-    elif job.active:
+    elif job.state.active:
         progress.watch(job.id)
     elif job.state is not State.DONE or job.result is None:
         progress.ended_badly(job)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.domain.artifact import Artifact
-from core.domain.errors import NotFound
+from core.domain.errors import NotFound, PortolanError
 from core.domain.job import State
 from core.samples import Sample, samples
 from core.workspace import current, open_sample
@@ -13,7 +13,6 @@ from pages.widgets.chrome import ink
 from pages.widgets.text import plain
 
 ICONS = {"image": "image", "tabular": "table_chart", "text": "notes"}
-"""By the first word of a card's task."""
 
 
 def home() -> None:
@@ -33,6 +32,7 @@ def home() -> None:
     if answer:
         st.query_params["job"] = answer["job"]
         st.rerun()
+    progress.refusal()
     follow()
     st.subheader("Or try a sample")
     with st.grid(4, min_column_width=220):
@@ -51,11 +51,11 @@ def follow() -> None:
     except NotFound:
         del st.query_params["job"]
         return
-    if job.active:
+    if job.state.active:
         progress.watch(job.id)
     elif job.state is State.DONE and job.result:
         del st.query_params["job"]
-        st.query_params["model"] = job.result["artifact"]
+        st.query_params["model"] = job.result["artifact_id"]
         st.rerun()
     else:
         progress.ended_badly(job)
@@ -69,10 +69,18 @@ def card(sample: Sample) -> None:
             f"**:material/{ICONS.get(sample.card['task'].split()[0], 'deployed_code')}: {sample.card['title']}**"
         )
         st.markdown(sample.card["sentence"])
-        st.caption(f"{accuracy['value']:.1%} right: {accuracy['k']:,} of {accuracy['n']:,} {accuracy['on']}")
-        if st.button("Try this sample", key=f"sample-{sample.id}", icon=":material/science:", width="stretch"):
-            st.query_params["job"] = open_sample(current(), visitor(), sample).id
-            st.rerun()
+        st.caption(
+            f"{accuracy['value']:.1%} right ({accuracy['k']:,} of {accuracy['n']:,})",
+            help=f"Measured on {accuracy['on']}",
+        )
+        st.button(
+            "Try this sample",
+            key=f"sample-{sample.id}",
+            icon=":material/science:",
+            width="stretch",
+            on_click=progress.begin,
+            args=(lambda: open_sample(current(), visitor(), sample),),
+        )
 
 
 def library() -> None:
@@ -125,17 +133,26 @@ def detail(artifact_id: str) -> None:
         st.page_link("models.py", label="Back to your models", icon=":material/arrow_back:")
         return
     st.page_link("models.py", label="All models", icon=":material/arrow_back:")
+    progress.refusal()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.title(plain(artifact.name), width="content")
+        with st.container(width="content", gap="xsmall"):
+            st.title(plain(artifact.name))
+            st.badge(summary.format_title(artifact.format), color="gray")
         if st.button("Convert this model", type="primary", icon=":material/swap_horiz:"):
             st.switch_page("convert.py", query_params={"model": artifact.id})
     summary.show(artifact, ink())
     with st.popover("Remove from library", icon=":material/delete:", type="tertiary"):
-        st.markdown("The file and its reports are removed. What was made from it stays.")
-        if st.button("Remove", key="remove"):
-            current().store.remove_artifact(visitor(), artifact.id)
-            st.query_params.clear()
-            st.rerun()
+        st.markdown("The file and its reports are removed for good.")
+        st.button("Remove", key="remove", on_click=remove, args=(artifact.id,))
+
+
+def remove(artifact_id: str) -> None:
+    """Forget a model and go back to the library; say it when others still stand on it."""
+    try:
+        current().store.remove_artifact(visitor(), artifact_id)
+        st.query_params.clear()
+    except PortolanError as error:
+        st.session_state["trouble"] = error.trouble
 
 
 if "model" in st.query_params:

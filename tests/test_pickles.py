@@ -49,7 +49,17 @@ def call(module: str, name: str, *args: str) -> bytes:
 
 def memoised() -> bytes:
     """Build the name from the memo, out of order."""
-    return b"\x80\x04" + short("system") + b"\x94" + short("posix") + b"\x94" + b"00" + b"h\x01h\x00\x93" + short(SHELL) + b"\x85R."
+    return (
+        b"\x80\x04"
+        + short("system")
+        + b"\x94"
+        + short("posix")
+        + b"\x94"
+        + b"00"
+        + b"h\x01h\x00\x93"
+        + short(SHELL)
+        + b"\x85R."
+    )
 
 
 def joblib_array(tail: bytes) -> bytes:
@@ -123,7 +133,9 @@ GADGETS: dict[str, Callable[[], bytes]] = {
     "behind an array": lambda: joblib_array(call("os", "system", SHELL) + b"."),
     "in an array of objects": joblib_objects,
     "behind a frame": joblib_inside_frame,
-    "changes a class": lambda: b"\x80\x04" + stack_global("sklearn.pipeline", "Pipeline") + b"}" + short("fit") + short("x") + b"sb.",
+    "changes a class": lambda: (
+        b"\x80\x04" + stack_global("sklearn.pipeline", "Pipeline") + b"}" + short("fit") + short("x") + b"sb."
+    ),
     "calls a result": lambda: b"\x80\x04" + call("builtins", "list") + b")R.",
     "computed name": lambda: b"\x80\x04" + call("builtins", "str", "os") + short("system") + b"\x93.",
     "persistent": lambda: b"\x80\x04" + short("key") + b"Q" + b".",
@@ -152,13 +164,29 @@ def test_a_gadget_is_refused_by_the_format(kind: str, tmp_path: Path, monkeypatc
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("os.system", "posix.system"), ("memo", "posix.system"), ("protocol 0 INST", "os.system"), ("old name of a module", "subprocess.getoutput")],
+    [
+        ("os.system", "posix.system"),
+        ("memo", "posix.system"),
+        ("protocol 0 INST", "os.system"),
+        ("old name of a module", "subprocess.getoutput"),
+    ],
 )
 def test_the_name_is_told(kind: str, name: str, tmp_path: Path) -> None:
     assert names(GADGETS[kind](), tmp_path / "x")[0] == [name]
 
 
-@pytest.mark.parametrize("tail", [b"", b"\x80", b"\x80\x04", b"\x80\x04.", b"\x80\x04h\x05.", b"\x80\x04}(\x8c\x01au.", b"\x80\x04\x8d" + b"\xff" * 8])
+@pytest.mark.parametrize(
+    "tail",
+    [
+        b"",
+        b"\x80",
+        b"\x80\x04",
+        b"\x80\x04.",
+        b"\x80\x04h\x05.",
+        b"\x80\x04}(\x8c\x01au.",
+        b"\x80\x04\x8d" + b"\xff" * 8,
+    ],
+)
 def test_a_broken_pickle_is_refused(tail: bytes, tmp_path: Path) -> None:
     with pytest.raises(Refused):
         names(tail, tmp_path / "x")

@@ -7,11 +7,8 @@ from core import archives
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import torch_files, torch_weights
 from core.formats.anatomy.findings import gathered, info
-from core.formats.anatomy.tally import Tally
+from core.formats.anatomy.tally import NOT_WEIGHTS, Tally
 from core.pickles import Trace
-
-ZEROS_MEASURED = 1 << 30
-VIEWS = {"float32": "<f4", "float16": "<f2", "float64": "<f8", "int8": "i1", "uint8": "u1"}
 
 
 class TorchCheckpoint(Format):
@@ -58,17 +55,14 @@ def _check(path: Path) -> Iterator[Risk]:
 
 def _measure(path: Path, trace: Trace, tally: Tally) -> None:
     """Count the zeros of the storages of a zip; each storage once."""
-    import numpy as np
-
     if not archives.names(path):
         return
-    kinds = {t.key: t.dtype for _, t in torch_weights.named(trace.result) if t.dtype in VIEWS}
+    kinds = {t.key: t.dtype for _, t in torch_weights.named(trace.result) if t.dtype not in NOT_WEIGHTS}
     with archives.walk(path) as archive:
         top = torch_files.prefix(archive)
         for key, kind in kinds.items():
-            if tally.measured * 4 < ZEROS_MEASURED:
-                data = archive.read(f"{top}/data/{key}", ZEROS_MEASURED)
-                tally.measure(np.frombuffer(data, dtype=VIEWS[kind]))
+            with archive.open(f"{top}/data/{key}") as stream:
+                tally.measure_stream(stream, archive.members[f"{top}/data/{key}"].size, kind)
 
 
 FORMAT = TorchCheckpoint()

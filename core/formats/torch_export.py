@@ -9,10 +9,10 @@ from typing import Any
 from core import archives
 from core.archives import Archive
 from core.domain.errors import Refused
-from core.domain.format import Format, Layer, Risk, Summary
+from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import program, program_view, torch_files
 from core.formats.anatomy.findings import gathered, info, parse_json, warning
-from core.formats.anatomy.tally import MAX_LAYERS, Tally
+from core.formats.anatomy.tally import Tally
 
 MEMBERS = re.compile(
     r"models/model\.json|data/weights/(weight_\d+|model_weights_config\.json)|data/constants/(tensor_\d+|model_constants_config\.json)"
@@ -21,8 +21,6 @@ MEMBERS = re.compile(
 )
 WEIGHT, CONSTANT = re.compile(r"weight_\d{1,9}"), re.compile(r"tensor_\d{1,9}")
 MAX_JSON = 64 << 20
-MAX_MEASURED = 1 << 28
-VIEWS = {"float32": "<f4", "float16": "<f2", "float64": "<f8", "int8": "i1", "uint8": "u1"}
 AGAIN = "Export the model again with torch.export.save."
 OLD = "serialized_exported_program.json"
 
@@ -70,7 +68,10 @@ class TorchExport(Format):
         """Write the program as an ONNX-shaped graph of torch's operators, for drawing."""
         with archives.walk(path) as archive:
             content = _json(archive, f"{torch_files.prefix(archive)}/models/model.json")
-        out.write_bytes(program_view.drawing(content))
+        try:
+            out.write_bytes(program_view.drawing(content))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return False
         return True
 
 
@@ -88,6 +89,9 @@ def _check(path: Path) -> Iterator[Risk]:
         try:
             program.check(content)
             _check_weights(archive, top)
+            program_view.signature(content)
+            program_view.operators(content["graph_module"]["graph"])
+            elsewhere = program_view.devices(content) - {"cpu"}
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise Refused(
                 f"The program is not written as torch writes it ({type(error).__name__}: {str(error)[:60]}).", AGAIN
@@ -95,7 +99,7 @@ def _check(path: Path) -> Iterator[Risk]:
         _check_samples(archive, f"{top}/data/sample_inputs/model.pt")
         if any("/extra/" in name for name in archive.names):
             yield info("The file carries extra texts of its author; they are not read.")
-        if program_view.devices(content) - {"cpu"}:
+        if elsewhere:
             yield warning("The program was exported on an accelerator: its graph may name that device.")
 
 
@@ -119,19 +123,15 @@ def _check_samples(archive: Archive, name: str) -> None:
 
 
 def _tally(archive: Archive, top: str) -> Tally:
-    import numpy as np
-
     tally = Tally()
     for folder, pattern in (("weights", WEIGHT), ("constants", CONSTANT)):
         for name, member, is_parameter, view in program.tensors(_config(archive, top, folder), pattern):
             if not is_parameter:
-                if len(tally.layers) < MAX_LAYERS:
-                    tally.layers.append(Layer(name, view.dtype, view.shape))
+                tally.mention(name, view.dtype, view.shape)
                 continue
             tally.add(name, view.dtype, view.shape)
-            if view.dtype in VIEWS and tally.measured < MAX_MEASURED:
-                data = archive.read(f"{top}/data/{folder}/{member}", 1 << 30)
-                tally.measure(np.frombuffer(data, dtype=VIEWS[view.dtype]))
+            with archive.open(f"{top}/data/{folder}/{member}") as stream:
+                tally.measure_stream(stream, archive.members[f"{top}/data/{folder}/{member}"].size, view.dtype)
     return tally
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from core import archives, pickles
 from core.archives import Archive
@@ -12,7 +13,7 @@ from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import script, torch_files, torch_weights
 from core.formats.anatomy.findings import gathered, info, warning
 from core.formats.anatomy.tally import Tally
-from core.pickles import Global, Trace
+from core.pickles import Built, Global, Trace
 
 MEMBERS = re.compile(
     r"(data|constants|traced_inputs|bytecode|attributes|__torch__)\.pkl|(data|constants|traced_inputs)/\d+|code/.+\.py(\.debug_pkl)?"
@@ -54,8 +55,10 @@ class TorchScript(Format):
             signature = _signature(archive, top, trace)
             version = archive.read(f"{top}/version", 64).decode("ascii", "replace").strip()
         tally = Tally()
-        for name, tensor in torch_weights.named(trace.result):
-            tally.add(name or "weight", tensor.dtype, tensor.shape)
+        for name, tensor, is_parameter in _weights(trace.result, source.parameters):
+            tally.add(name, tensor.dtype, tensor.shape) if is_parameter else tally.mention(
+                name, tensor.dtype, tensor.shape
+            )
         return Summary(
             format=self.id,
             signature=signature,
@@ -113,6 +116,25 @@ def _source(archive: Archive, top: str) -> script.Source:
         if name.startswith(f"{top}/code/") and name.endswith(".py"):
             script.read(archive.read(name, script.MAX_TEXT), name.partition("/")[2], source)
     return source
+
+
+def _weights(model: Any, parameters: dict[str, set[str]]) -> Iterator[tuple[str, torch_weights.Tensor, bool]]:
+    """Yield name and view of each tensor, and whether its module lists it as trained; shared modules once."""
+    seen: set[int] = set()
+    pending: list[tuple[str, Any]] = [("", model)]
+    while pending:
+        path, module = pending.pop()
+        state = module.state if isinstance(module, Built) else None
+        if not isinstance(state, dict) or id(module) in seen:
+            continue
+        seen.add(id(module))
+        for attribute, child in state.items():
+            name = f"{path}.{attribute}" if path else str(attribute)
+            tensor = torch_weights.tensor(child)
+            if tensor is not None:
+                yield name, tensor, attribute in parameters.get(module.path, ())
+            else:
+                pending.append((name, child))
 
 
 def _signature(archive: Archive, top: str, trace: Trace) -> Signature:

@@ -66,6 +66,8 @@ def _check_fields(fields: Any) -> None:
     """Refuse a field of objects: its pickle would lie where bytes are expected."""
     if fields is None:
         return
+    if not isinstance(fields, dict):
+        raise ValueError("an array whose dtype cannot be read")
     for place in fields.values():
         if dtype_code(place[0]).startswith("O"):
             raise ValueError("an array with objects in its fields")

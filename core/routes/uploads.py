@@ -1,7 +1,6 @@
 """Uploads: a raw body streams into the store in constant memory; a stopped or refused one leaves nothing."""
 
 import errno
-import functools
 import os
 from collections.abc import AsyncIterator
 
@@ -42,9 +41,9 @@ async def take_dataset(request: Request) -> Response:
     blob = await take(request)
     if blob is None:
         return Response(status_code=400)
-    facts = {"sha256": blob.sha256, "size": blob.size, "name": name}
-    await run_in_threadpool(functools.partial(workspace.current().store.add_dataset, visitor, **facts))
-    return JSONResponse(facts, 201)
+    add = workspace.current().store.add_dataset
+    await run_in_threadpool(add, visitor, sha256=blob.sha256, size=blob.size, name=name)
+    return JSONResponse({"sha256": blob.sha256, "size": blob.size, "name": name}, 201)
 
 
 async def take(request: Request) -> Blob | None:

@@ -75,14 +75,11 @@ def take_away(result: dict[str, Any]) -> None:
     """Offer the bundle first and the bare file second."""
     bundle, artifact = result["bundle"], result["artifact"]
     proven = result["parity"]["verdict"] == "PASS"
-    with st.container(horizontal=True):
-        label = "Download with evidence" if proven else "Download, not proven"
-        download.link(
-            f"{label} ({megabytes(bundle['size'])})",
-            bundle["sha256"],
-            bundle["name"],
-            "primary" if proven else "secondary",
-        )
+    label, style = ("Download with evidence", "primary") if proven else ("Download, not proven", "secondary")
+    whole, bare = st.columns([3, 2])
+    with whole:
+        download.link(f"{label} ({megabytes(bundle['size'])})", bundle["sha256"], bundle["name"], style)
+    with bare:
         download.link(f"Model only ({megabytes(artifact['size'])})", artifact["sha256"], artifact["name"], "secondary")
 
 
@@ -90,7 +87,7 @@ def figures(result: dict[str, Any]) -> None:
     """Show the figures that decide."""
     parity, size = result["parity"], result["size"]
     flips = parity["top1_flips"]
-    with st.grid(4, min_column_width=150):
+    with st.grid(4, min_column_width=165):
         st.metric(
             "Largest difference",
             number(parity["max_abs"]),
@@ -99,11 +96,11 @@ def figures(result: dict[str, Any]) -> None:
             help="Largest absolute difference over all answers",
         )
         st.metric(
-            "Changed predictions",
+            "Prediction flips",
             f"{flips['k']} of {flips['n']:,}" if flips else "none to count",
             border=True,
             height="stretch",
-            help=f"95 % interval: {flips['interval'][0]:.2%} to {flips['interval'][1]:.2%} (Wilson)" if flips else None,
+            help=flips_help(flips),
         )
         change = size["after"] / size["before"] - 1
         st.metric(
@@ -142,6 +139,14 @@ def quality(before: dict[str, Any] | None, after: dict[str, Any]) -> None:
         border=True,
         height="stretch",
     )
+
+
+def flips_help(flips: dict[str, Any] | None) -> str:
+    """Say what a flip is, and how sure the count is."""
+    if flips is None:
+        return "The model's answers are no classes, so no prediction can change."
+    low, high = flips["interval"]
+    return f"Samples whose predicted class changed. 95 % interval of the share: {low:.2%} to {high:.2%} (Wilson)."
 
 
 def number(value: float | str) -> str:

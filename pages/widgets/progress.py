@@ -1,12 +1,31 @@
 """A job on the page: its bar, its words, Cancel, and what went wrong with the next step."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
-from core.domain.errors import Trouble
+from core.domain.errors import PortolanError, Trouble
 from core.domain.job import Job, State
 from core.workspace import current
 from pages.visitor import visitor
 from pages.widgets.text import plain
+
+
+def begin(work: Callable[[], Job]) -> None:
+    """Submit work from a widget's callback and put the job in the address; a refusal waits for the page to say it.
+
+    Callbacks run before anything can interrupt the script, so a click is never lost.
+    """
+    try:
+        st.query_params["job"] = work().id
+    except PortolanError as error:
+        st.session_state["trouble"] = error.trouble
+
+
+def refusal() -> None:
+    """Say once why the last click began nothing."""
+    if trouble := st.session_state.pop("trouble", None):
+        st.error(f"{plain(trouble.message, 600)} {plain(trouble.next_step, 600)}", icon=":material/block:")
 
 
 def watch(job_id: str) -> None:
@@ -15,7 +34,7 @@ def watch(job_id: str) -> None:
     @st.fragment(run_every=0.5)
     def bar() -> None:
         job = current().queue.job(visitor(), job_id)
-        if not job.active:
+        if not job.state.active:
             st.rerun()
         with st.container(border=True):
             st.markdown(f"**{plain(job.title)}**")
@@ -37,7 +56,7 @@ def cancel(job_id: str) -> None:
 
 def retry(job_id: str) -> None:
     """Put the job in the queue again and follow it."""
-    st.query_params["job"] = current().queue.retry(visitor(), job_id).id
+    begin(lambda: current().queue.retry(visitor(), job_id))
 
 
 def ended_badly(job: Job) -> None:

@@ -31,7 +31,7 @@ def show(artifact: Artifact, ink: str) -> None:
     if not reports:
         st.caption("This file has no summary yet.")
         return
-    report = reports[-1].value
+    report = reports[0].value
     facts = report["summary"]
     figures(artifact, facts)
     risks(facts["risks"])
@@ -54,7 +54,6 @@ def show(artifact: Artifact, ink: str) -> None:
 def figures(artifact: Artifact, facts: dict[str, Any]) -> None:
     """Show the six figures that people look for first."""
     with st.grid(4, min_column_width=170):
-        st.metric("Format", format_title(artifact.format), border=True, height="stretch")
         st.metric("Size", megabytes(artifact.size), border=True, height="stretch", help=f"{artifact.size:,} bytes")
         parameters = facts["parameters"]
         st.metric(
@@ -65,6 +64,10 @@ def figures(artifact: Artifact, facts: dict[str, Any]) -> None:
             help=f"{parameters:,}" if parameters else None,
         )
         st.metric("Precision", facts["precision"] or "not known", border=True, height="stretch")
+        operators = facts["operators"]
+        st.metric(
+            "Operators", count(sum(operators.values())) if operators else "not known", border=True, height="stretch"
+        )
     words = [f"sha256 {artifact.sha256[:16]}…"]
     words += [f"made by {plain(facts['producer'], 80)}"] if facts["producer"] else []
     words += [f"opset {facts['opset']}"] if facts["opset"] else []

@@ -2,68 +2,18 @@
 
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.serving import Server, start
+
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-
-
-@dataclass
-class Server:
-    """One server process on a free port with a home of its own."""
-
-    home: Path
-    port: int
-    process: subprocess.Popen[bytes]
-
-    @property
-    def url(self) -> str:
-        """Where the dashboard is."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def kill(self) -> None:
-        """Kill the server as a power cut would, without a chance to tidy up."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def start(home: Path, *command: str) -> Server:
-    """Start a server and wait until it answers."""
-    port = free_port()
-    environment = {**os.environ, "PORTOLAN_HOME": str(home), "PORTOLAN_PORT": str(port)}
-    log = (home.parent / f"server-{port}.log").open("wb")
-    words = [sys.executable, *(command or ("app.py",))]
-    process = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
-    server = Server(home, port, process)
-    for _ in range(600):
-        try:
-            if httpx.get(server.url + "/healthz").status_code == 200:
-                return server
-        except httpx.TransportError:
-            time.sleep(0.1)
-    server.kill()
-    raise RuntimeError(f"the server did not start, see {log.name}")
 
 
 @pytest.fixture(scope="session")

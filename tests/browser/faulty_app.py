@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from app import app
+from app import main
 from core import convert, workspace
 from tests.faults import Faulty
 
@@ -15,4 +15,4 @@ workspace.VERBS["convert"] = replace(
 )
 
 if __name__ == "__main__":
-    app.run()
+    main()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import ROOT, Server
+from tests.serving import ROOT, Server
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +30,7 @@ def convert(page: Page, target: str) -> None:
     """Go from a model's page to its proof."""
     page.get_by_role("button", name="Convert this model").click()
     expect(page.get_by_role("heading", name="Convert", exact=True)).to_be_visible()
-    page.get_by_test_id("stPills").get_by_text(target, exact=True).click()
+    page.get_by_role("radio", name=target, exact=True).click()
     page.get_by_role("button", name="Convert and prove").click()
 
 
@@ -108,7 +108,7 @@ def test_cancel_stops_the_job_and_it_can_be_run_again(server: Server, visit: Cal
     open_sample(page, "fashion_cnn")
     convert(page, "ONNX")
     page.get_by_role("button", name="Cancel").click(timeout=LONG)
-    expect(page.get_by_text("You cancelled this job.")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("This was cancelled.")).to_be_visible(timeout=LONG)
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
 

@@ -97,7 +97,9 @@ def write_legacy(path: Path) -> None:
 def write_training(path: Path) -> None:
     net = Net()
     optimizer = torch.optim.Adam(net.parameters())
-    torch.save({"model": net.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3, "loss": np.float32(0.5)}, path)
+    torch.save(
+        {"model": net.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3, "loss": np.float32(0.5)}, path
+    )
 
 
 def write_half(path: Path) -> None:
@@ -107,7 +109,7 @@ def write_half(path: Path) -> None:
 def write_safetensors(path: Path) -> None:
     from safetensors.torch import save_file
 
-    save_file({name: value for name, value in Net().state_dict().items()}, path, metadata={"format": "pt"})
+    save_file(dict(Net().state_dict()), path, metadata={"format": "pt"})
 
 
 def pipeline() -> Any:
@@ -128,13 +130,25 @@ def pipeline() -> Any:
 def estimators() -> dict[str, Any]:
     """Fitted models of several kinds."""
     import xgboost
-    from sklearn import calibration, cluster, decomposition, ensemble, gaussian_process, linear_model, naive_bayes
-    from sklearn import model_selection, neighbors, neural_network, preprocessing, svm
+    from sklearn import (
+        calibration,
+        cluster,
+        decomposition,
+        ensemble,
+        gaussian_process,
+        linear_model,
+        model_selection,
+        naive_bayes,
+        neighbors,
+        neural_network,
+        preprocessing,
+        svm,
+    )
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import make_pipeline
 
     models = [
-        linear_model.LinearRegression(), linear_model.SGDClassifier(), linear_model.LogisticRegressionCV(l1_ratios=(0,), use_legacy_attributes=False),
+        linear_model.LinearRegression(), linear_model.SGDClassifier(), linear_model.LogisticRegressionCV(l1_ratios=(0,), use_legacy_attributes=False, scoring="accuracy"),
         ensemble.RandomForestClassifier(3), ensemble.GradientBoostingRegressor(n_estimators=3), ensemble.HistGradientBoostingClassifier(max_iter=3),
         ensemble.AdaBoostClassifier(n_estimators=2), ensemble.IsolationForest(n_estimators=2), ensemble.ExtraTreesRegressor(2),
         ensemble.VotingClassifier([("a", linear_model.LogisticRegression()), ("b", naive_bayes.GaussianNB())]),

@@ -60,4 +60,6 @@ def test_recognising_imports_nothing_heavy() -> None:
     import subprocess
 
     code = "import sys, core.formats; print([m for m in ('torch', 'onnx', 'onnxruntime', 'sklearn', 'numpy') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

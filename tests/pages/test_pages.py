@@ -46,13 +46,13 @@ def bring(home: Workspace, id: str) -> str:
     job = workspace.open_sample(home, VISITOR, found)
     result = home.queue.wait(VISITOR, job.id, 60).result
     assert result
-    return str(result["artifact"])
+    return str(result["artifact_id"])
 
 
 def test_models_page_offers_every_sample_with_its_accuracy(home: Workspace) -> None:
     text = words(opened())
     assert "No models yet" in text
-    assert text.count(" right: ") == 4
+    assert text.count("% right (") == 4
 
 
 def test_convert_page_without_a_model_says_where_to_begin(home: Workspace) -> None:
@@ -61,7 +61,7 @@ def test_convert_page_without_a_model_says_where_to_begin(home: Workspace) -> No
 
 def test_detail_shows_what_is_in_the_model(home: Workspace) -> None:
     app = opened(model=bring(home, "penguins"))
-    assert {metric.label for metric in app.metric} >= {"Format", "Size", "Parameters", "Precision"}
+    assert {metric.label for metric in app.metric} >= {"Size", "Parameters", "Precision", "Operators"}
     assert not app.warning
 
 
@@ -90,5 +90,5 @@ def test_hostile_name_is_inert_text(home: Workspace) -> None:
     job = home.queue.submit(VISITOR, "ingest", {"sha256": blob.sha256, "size": blob.size, "name": name})
     result = home.queue.wait(VISITOR, job.id, 60).result
     assert result
-    text = words(opened(model=str(result["artifact"])))
+    text = words(opened(model=str(result["artifact_id"])))
     assert "](http" not in text.replace("\\", "\0")

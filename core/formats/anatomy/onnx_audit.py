@@ -1,7 +1,7 @@
 """The structure of an ONNX model against fixed bounds: what crashes or hangs native readers is refused before they see it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +64,8 @@ def check(skeleton: Skeleton) -> Iterator[Risk]:
     model = skeleton.model
     if not model.graph.node and not model.graph.output:
         raise Refused("The ONNX graph is empty.", AGAIN)
+    _check_texts((model.producer_name, model.producer_version, *(o.domain for o in model.opset_import)))
+    _check_texts(name for f in model.functions for name in (f.name, f.domain, *f.input, *f.output))
     functions = {(f.domain, f.name, f.overload): f for f in model.functions}
     walk = walked(skeleton)
     _check_inlined(model, functions)
@@ -155,6 +157,8 @@ def _graph(graph: Any, walk: Walk, depth: int, top: Any = None) -> None:
     if depth > MAX_DEPTH:
         raise Refused(f"Graphs lie inside one another more than {MAX_DEPTH} deep.", AGAIN)
     walk.depth = max(walk.depth, depth)
+    _check_texts(value.name for value in (*graph.input, *graph.output, *graph.initializer))
+    _check_texts(dim.dim_param for v in (*graph.input, *graph.output) for dim in v.type.tensor_type.shape.dim)
     if graph is not top:
         walk.tensors += [(tensor, None) for tensor in graph.initializer]
     for sparse in graph.sparse_initializer:
@@ -169,6 +173,7 @@ def _nodes(nodes: Any, walk: Walk, depth: int) -> None:
     if walk.nodes > MAX_NODES:
         raise Refused(f"The model has over {MAX_NODES:,} nodes.", "Simplify it before it is exported.")
     for node in nodes:
+        _check_texts((node.name, node.op_type, node.domain, node.overload, *node.input, *node.output))
         walk.operators[f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type] += 1
         walk.called.add((node.domain, node.op_type, node.overload))
         if node.op_type in OUTSIDE_CODE:
@@ -179,6 +184,12 @@ def _nodes(nodes: Any, walk: Walk, depth: int) -> None:
         walk.tensors += [(tensor, None) for tensor in constants(node)]
         for inner in subgraphs(node):
             _graph(inner, walk, depth + 1)
+
+
+def _check_texts(texts: Iterable[Any]) -> None:
+    """Refuse names that are no text: protobuf hands broken UTF-8 over as bytes."""
+    if not all(isinstance(text, str) for text in texts):
+        raise Refused("A name in the model is no text.", "Download or export the file again.")
 
 
 def _check_inlined(model: Any, functions: dict[Key, Any]) -> None:

@@ -57,9 +57,6 @@ BITS: dict[int, int] = {
     25: 2,
     26: 2,
 }
-VIEWS = {1: "<f4", 2: "u1", 3: "i1", 10: "<f2", 11: "<f8"}
-"""Types whose zeros NumPy can count in place."""
-
 EXTERNAL = 1
 
 

@@ -1,10 +1,9 @@
 """What an ONNX model says of itself: signature, operators, weights, origin; and its graph without weights for the viewer."""
 
-import mmap
+import io
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.format import Summary
@@ -13,7 +12,6 @@ from core.formats.anatomy.onnx_audit import constants, subgraphs, walked
 from core.formats.anatomy.onnx_wire import Payload, Skeleton
 from core.formats.anatomy.tally import Tally
 
-MAX_MEASURED = 1 << 30
 KEPT_ELEMENTS = 64
 
 
@@ -22,9 +20,9 @@ def summary(format: str, path: Path, skeleton: Skeleton) -> Summary:
     model = skeleton.model
     walk = walked(skeleton)
     tally = Tally()
-    with _mapped(path) as data:
+    with path.open("rb") as file:
         for tensor, payload in walk.tensors:
-            _count(tally, tensor, payload, data)
+            _count(tally, tensor, payload, file)
     _count_trees(tally, model.graph)
     return Summary(
         format=format,
@@ -98,25 +96,22 @@ def _strip(tensor: Any) -> None:
     entry.key, entry.value = "location", "weights"
 
 
-@contextmanager
-def _mapped(path: Path) -> Iterator[Any]:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        yield data
-
-
-def _count(tally: Tally, tensor: Any, payload: Payload | None, data: Any) -> None:
-    """Count a tensor, and its zeros where its data is in the file in a type that NumPy knows."""
+def _count(tally: Tally, tensor: Any, payload: Payload | None, file: BinaryIO) -> None:
+    """Count a tensor, and its zeros where its data is in the file; single numbers are constants, no weights."""
     import numpy as np
 
     kind = "string" if tensor.data_type == 8 else dtypes.name(tensor.data_type)
-    tally.add(tensor.name, kind, tuple(tensor.dims))
-    view = dtypes.VIEWS.get(tensor.data_type)
-    if view is None or tensor.data_location == dtypes.EXTERNAL:
+    if not tensor.dims:
+        tally.mention(tensor.name, kind, ())
         return
-    if payload is not None and tally.measured < MAX_MEASURED:
-        tally.measure(np.frombuffer(data[payload.start : payload.start + payload.length], dtype=view))
+    tally.add(tensor.name, kind, tuple(tensor.dims))
+    if tensor.data_location == dtypes.EXTERNAL:
+        return
+    if payload is not None:
+        file.seek(payload.start)
+        tally.measure_stream(file, payload.length, kind)
     elif tensor.raw_data:
-        tally.measure(np.frombuffer(tensor.raw_data, dtype=view))
+        tally.measure_stream(io.BytesIO(tensor.raw_data), len(tensor.raw_data), kind)
     elif tensor.data_type == 1 and len(tensor.float_data):
         tally.measure(np.asarray(tensor.float_data, dtype=np.float32))
 

@@ -20,6 +20,7 @@ MAX_NODES = 100_000
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}")
 WEIGHT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,511}")
+CALL_NAME = re.compile(r"[A-Za-z0-9_.@\-]{0,512}")
 KEY_TEXT = re.compile(r"[A-Za-z0-9_./ \-]{1,200}")
 NAME_KEYS = {"name", "as_name", "buffer_name", "parameter_name", "tensor_constant_name", "user_input_name"}
 FORBIDDEN_KEYS = {
@@ -88,6 +89,7 @@ def check(program: dict[str, Any]) -> None:
             "Export it with plain tuples or dicts.",
         )
     for call in module["module_call_graph"]:
+        _check_name(_text(call["fqn"]), CALL_NAME)
         _check_call(call)
     _check_tree(module)
 
@@ -157,7 +159,7 @@ def _check_table(table: dict[str, Any]) -> list[Any]:
             check_expression(_text(value))
         elif key in ("target", "as_operator"):
             _check_target(_text(value))
-        elif key in NAME_KEYS and value is not None:
+        elif key in NAME_KEYS and value is not None and not (value == "" and _may_be_nameless(table)):
             _check_name(_text(value), IDENTIFIER if key in ("name", "as_name", "user_input_name") else WEIGHT_NAME)
         elif key in ("tensor_values", "sym_int_values", "sym_bool_values", "sym_float_values"):
             for name in value:
@@ -168,6 +170,11 @@ def _check_table(table: dict[str, Any]) -> list[Any]:
         else:
             further.append(value)
     return further
+
+
+def _may_be_nameless(table: dict[str, Any]) -> bool:
+    """Say whether torch leaves this name out itself: of nodes, and of arguments by position."""
+    return "target" in table or ("arg" in table and table.get("kind") == 1)
 
 
 def _check_target(target: str) -> None:

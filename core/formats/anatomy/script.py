@@ -32,6 +32,7 @@ class Source:
     at_load: list[str] = field(default_factory=list)
     loops: bool = False
     packages: set[str] = field(default_factory=set)
+    parameters: dict[str, set[str]] = field(default_factory=dict)
 
 
 def read(text: bytes, name: str, source: Source) -> ast.Module:
@@ -47,6 +48,9 @@ def read(text: bytes, name: str, source: Source) -> ast.Module:
             _operator(node, source)
         elif isinstance(node, ast.FunctionDef) and node.name == "__setstate__":
             source.at_load.append(name)
+        elif isinstance(node, ast.ClassDef):
+            module = name.removeprefix("code/").removesuffix(".py").replace("/", ".")
+            source.parameters[f"{module}.{node.name}"] = set(_parameters(node))
         elif isinstance(node, ast.While):
             source.loops = True
         elif isinstance(node, ast.Import | ast.ImportFrom) and not _is_plain_import(node):
@@ -80,6 +84,19 @@ def forward_outputs(tree: ast.Module, name: str) -> str | None:
 def member_of(module: str) -> str:
     """Return the member that holds the source of a module ``__torch__.a.b``."""
     return "code/" + module.replace(".", "/") + ".py"
+
+
+def _parameters(node: ast.ClassDef) -> Iterator[str]:
+    """Yield the attributes that a class lists as trained; its other tensors are buffers."""
+    for item in node.body:
+        if isinstance(item, ast.Assign) and [t.id for t in item.targets if isinstance(t, ast.Name)] == [
+            "__parameters__"
+        ]:
+            yield from (
+                e.value
+                for e in getattr(item.value, "elts", ())
+                if isinstance(e, ast.Constant) and isinstance(e.value, str)
+            )
 
 
 def _operator(node: ast.Attribute, source: Source) -> None:

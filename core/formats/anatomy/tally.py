@@ -3,11 +3,15 @@
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 from core.domain.format import Layer
 
 MAX_LAYERS = 2_000
+MAX_MEASURED = 1 << 28
+BLOCK = 16 << 20
+VIEWS = {"float32": "<f4", "float16": "<f2", "float64": "<f8", "int8": "i1", "uint8": "u1"}
+"""Types whose zeros NumPy can count."""
 NOT_WEIGHTS = {"int64", "int32", "uint64", "uint32", "int16", "uint16", "bool", "string"}
 """Shapes, indices and masks: kept in the list of layers, not counted as parameters."""
 
@@ -23,9 +27,13 @@ class Tally:
 
     def add(self, name: str, dtype: str, shape: tuple[int, ...]) -> None:
         """Count one tensor."""
+        self.mention(name, dtype, shape)
+        self.count(dtype, math.prod(shape))
+
+    def mention(self, name: str, dtype: str, shape: tuple[int, ...]) -> None:
+        """List a tensor that is no weight, such as a running mean."""
         if len(self.layers) < MAX_LAYERS:
             self.layers.append(Layer(name, dtype, shape))
-        self.count(dtype, math.prod(shape))
 
     def count(self, dtype: str, elements: int) -> None:
         """Count elements that have no name of their own."""
@@ -38,6 +46,19 @@ class Tally:
 
         self.measured += array.size
         self.zeros += int(array.size - np.count_nonzero(array))
+
+    def measure_stream(self, stream: BinaryIO, length: int, dtype: str) -> None:
+        """Count the zeros in the next ``length`` bytes of a stream, block by block, up to a bound for the whole file."""
+        import numpy as np
+
+        if dtype not in VIEWS:
+            return
+        while length > 0 and self.measured < MAX_MEASURED:
+            block = stream.read(min(length, BLOCK))
+            if not block or len(block) % np.dtype(VIEWS[dtype]).itemsize:
+                return
+            self.measure(np.frombuffer(block, dtype=VIEWS[dtype]))
+            length -= len(block)
 
     @property
     def parameters(self) -> int:
