@@ -85,8 +85,12 @@ def run_inspect(args: argparse.Namespace) -> int:
 def run_convert(args: argparse.Namespace) -> int:
     """Convert, prove, and write the artifact unless the proof failed."""
     with bench() as tools:
-        request = {**model_args(tools, args.file), "target": FORMATS[args.to].id, "options": pairs(args.option)}
-        result = convert.run(tools, {**request, "data": data_args(tools, args), "consent": args.consent})
+        request = {
+            **model_args(tools, args.file, args.consent),
+            "target": FORMATS[args.to].id,
+            "options": pairs(args.option),
+        }
+        result = convert.run(tools, {**request, "data": data_args(tools, args)})
         verdict = Verdict(result["parity"]["verdict"])
         if verdict is Verdict.FAIL:
             raise not_equal(result["parity"])
@@ -100,9 +104,9 @@ def run_convert(args: argparse.Namespace) -> int:
 def run_evaluate(args: argparse.Namespace) -> int:
     """Print the quality of a model, and the comparison with its parent."""
     with bench() as tools:
-        against = model_args(tools, args.against) if args.against else None
-        request = {**model_args(tools, args.file), "data": data_args(tools, args), "against": against}
-        result = evaluate.run(tools, {**request, "consent": args.consent})
+        against = model_args(tools, args.against, args.consent) if args.against else None
+        request = {**model_args(tools, args.file, args.consent), "data": data_args(tools, args), "against": against}
+        result = evaluate.run(tools, request)
     show(args, result, lambda: print_evaluation(result))
     return EXITS[Verdict(result["against"]["parity"]["verdict"])] if result["against"] else 0
 
@@ -147,11 +151,18 @@ def inspected(tools: Tools, blob: Blob, name: str) -> dict[str, Any]:
     return ingest.run(tools, {"sha256": blob.sha256, "size": blob.size, "name": name})
 
 
-def model_args(tools: Tools, path: Path) -> dict[str, Any]:
+def model_args(tools: Tools, path: Path, consent: bool) -> dict[str, Any]:
     """Store a model file, audit it, and name it as a verb needs."""
     blob = tools.blobs.put(existing(path))
     format = inspected(tools, blob, path.name)["format"]
-    return {"sha256": blob.sha256, "size": blob.size, "format": format, "name": path.name, "artifact": None}
+    return {
+        "sha256": blob.sha256,
+        "size": blob.size,
+        "format": format,
+        "name": path.name,
+        "artifact": None,
+        "consent": consent,
+    }
 
 
 def data_args(tools: Tools, args: argparse.Namespace) -> dict[str, Any] | None:

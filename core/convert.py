@@ -12,7 +12,7 @@ from core.domain.report import Quality, Verdict
 from core.domain.transform import Converter, option_fields, parse_options
 from core.formats import FORMATS
 from core.tools import Tools
-from core.transform import Applied, Bench, Data, Golden, Model, apply, zipped_size
+from core.transform import Applied, Bench, Data, Golden, Model, apply, check_consent, zipped_size
 
 if TYPE_CHECKING:
     from core.store import Store
@@ -61,15 +61,6 @@ def plan(source: str, target: str, options: dict[str, Any]) -> list[tuple[Conver
             f"This route has no option called {', '.join(sorted(left))}.", f"Options here: {', '.join(known)}."
         )
     return steps
-
-
-def check_consent(source: Model, consent: bool) -> None:
-    """Refuse to load a file that only its owner's word can clear."""
-    if source.format == "pickle" and not consent:
-        raise Refused(
-            "A pickle is a program: loading it runs what its author wrote.",
-            "Tick the consent box (command line: --consent) if you trust where this file comes from; it still runs only in the sandbox.",
-        )
 
 
 def with_data_shapes(steps: list[tuple[Converter, Step]], golden: Golden) -> list[tuple[Converter, Step]]:

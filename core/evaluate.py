@@ -6,7 +6,7 @@ from core.converters import CONVERTERS
 from core.domain.errors import Refused
 from core.domain.transform import Tolerance
 from core.tools import Tools
-from core.transform import Bench, Data, Model, loosest, prove
+from core.transform import Bench, Data, Model, check_consent, loosest, prove
 
 if TYPE_CHECKING:
     from core.store import Store
@@ -27,23 +27,29 @@ def run(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
         raise Refused(
             "There is nothing to measure this model on.", "Add a labelled data set, or a model to compare with."
         )
+    check_consent(model, bool(args.get("consent")))
     bench = Bench(tools)
-    tools.progress(0.1, "Measuring the model on the data")
-    quality = bench.evaluate(model, data).to_json() if data else None
-    against = compare(bench, model, args["against"], data) if args.get("against") else None
+    if args.get("against"):
+        measured = compare(bench, model, args["against"], data)
+    else:
+        tools.progress(0.1, "Measuring the model on the data")
+        measured = {"quality": bench.evaluate(model, data).to_json() if data else None, "against": None}
     cost = {"seconds": bench.cost.seconds, "peak_rss_mb": bench.cost.peak_rss_mb}
-    return {"quality": quality, "against": against, "data": args.get("data"), **cost}
+    return {**measured, "data": args.get("data"), **cost}
 
 
 def compare(bench: Bench, model: Model, other: dict[str, Any], data: Data | None) -> dict[str, Any]:
     """Prove the model against the one that it claims to equal, on the same probes and the same data."""
     source = Model(other["sha256"], other["size"], other["format"])
-    bench.tools.progress(0.4, "Recording the answers of the model to compare with")
+    check_consent(source, bool(other.get("consent")))
+    bench.tools.progress(0.1, "Recording the answers of the model to compare with")
     golden = bench.probe(source, data)
-    bench.tools.progress(0.7, "Comparing in a fresh process")
+    bench.tools.progress(0.5, "Comparing in a fresh process")
     parity = prove(bench, source, model, golden, declared_tolerance(source.format, model.format))
-    quality = bench.evaluate(source, data).to_json() if data else None
-    return {"quality": quality, "parity": parity.to_json(), "golden": golden.sha256}
+    labelled = data if golden.evidence["labelled"] else None
+    bench.tools.progress(0.8, "Measuring both on the data")
+    before, after = (bench.evaluate(one, labelled).to_json() if labelled else None for one in (source, model))
+    return {"quality": after, "against": {"quality": before, "parity": parity.to_json(), "golden": golden.sha256}}
 
 
 def declared_tolerance(source: str, target: str) -> Tolerance:

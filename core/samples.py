@@ -33,7 +33,8 @@ class Sample:
     @property
     def label(self) -> str | None:
         """The label column of the test set; None where the file's own names say it."""
-        return self.card["data"]["label"]
+        label = self.card["data"]["label"]
+        return None if label is None else str(label)
 
 
 def samples() -> list[Sample]:

@@ -206,6 +206,15 @@ def prove(bench: Bench, source: Model, target: Model, golden: Golden, tolerance:
     return Parity(**{**vars(parity), "diverges_at": bench.diverge(source, target, golden)})
 
 
+def check_consent(source: Model, consent: bool) -> None:
+    """Refuse to load a file that only its owner's word can clear."""
+    if source.format == "pickle" and not consent:
+        raise Refused(
+            "A pickle is a program: loading it runs what its author wrote.",
+            "Tick the consent box (command line: --consent) if you trust where this file comes from; it still runs only in the sandbox.",
+        )
+
+
 def loosest(a: Tolerance, b: Tolerance) -> Tolerance:
     """Return the larger bound of each kind."""
     return Tolerance(max(a.absolute, b.absolute), max(a.relative, b.relative), max(a.flips, b.flips))

@@ -93,27 +93,40 @@ def form(artifact: Artifact, answered: bool) -> None:
     )
     chosen = options.form(steps)
     data = testdata.choose(artifact)
-    consent = artifact.format != "pickle" or st.checkbox(
-        "This pickle can run code. I trust where it comes from; load it in the sandbox.", key=f"consent-{artifact.id}"
-    )
+    consented = consent(artifact)
     args = {
         **subject(artifact),
         "target": target,
         "options": chosen,
         "data": data,
-        "consent": artifact.format == "pickle",
     }
     st.button(
         "Convert and prove",
         type="secondary" if answered else "primary",
         icon=":material/verified:",
-        disabled=not consent,
+        disabled=not consented,
         width="stretch",
         on_click=progress.begin,
         args=(lambda: current().queue.submit(visitor(), "convert", args),),
     )
     with st.expander("Prove a file that you converted elsewhere", icon=":material/compare_arrows:"):
         compare(artifact, data)
+
+
+def consent(artifact: Artifact) -> bool:
+    """Ask the owner of a pickle, once per file, whether it may be loaded; other files need no consent."""
+    if artifact.format != "pickle":
+        return True
+    if artifact.consented:
+        st.caption(":material/gavel: You agreed to load this pickle in the sandbox.")
+    else:
+        st.checkbox(
+            "This pickle can run code. I trust where it comes from; load it in the sandbox.",
+            key=f"consent-{artifact.id}",
+            on_change=current().store.consent,
+            args=(visitor(), artifact.id),
+        )
+    return artifact.consented
 
 
 def no_target(artifact: Artifact) -> None:
@@ -149,6 +162,7 @@ def subject(artifact: Artifact) -> dict[str, Any]:
         "size": artifact.size,
         "format": artifact.format,
         "name": artifact.name,
+        "consent": artifact.consented,
     }
 
 

@@ -29,7 +29,9 @@ def portolan(*words: object) -> tuple[int, dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "path", sorted(p for p in SAMPLES.glob("*/model.*")), ids=lambda p: f"{p.parent.name}/{p.name}"
+    "path",
+    sorted(p for p in SAMPLES.glob("*/*.*") if p.suffix in (".onnx", ".pt", ".pt2", ".skops", ".joblib")),
+    ids=lambda p: f"{p.parent.name}/{p.name}",
 )
 def test_no_honest_sample_is_refused(path: Path) -> None:
     code, value = portolan("inspect", path)

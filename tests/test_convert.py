@@ -52,15 +52,18 @@ def test_sample_converts_with_proof_and_quality(
     assert {check["name"] for check in result["parity"]["checks"]} >= {"batch 1", "batch 3", "data"}
     before, after = result["quality"]["before"], result["quality"]["after"]
     assert before["correct"]["k"] == after["correct"]["k"] > 0.85 * before["correct"]["n"]
-    unpacked = tmp_path / "bundle"
+    replay_and_use(tools, result, tmp_path / "bundle")
+
+
+def replay_and_use(tools: Tools, result: dict[str, Any], folder: Path) -> None:
+    """Unpack a bundle, run what is in it, and see that a wrong checksum is noticed."""
     with zipfile.ZipFile(tools.blobs.path(result["bundle"]["sha256"])) as archive:
-        archive.extractall(unpacked)
-    replay = subprocess.run([sys.executable, "verify.py"], cwd=unpacked, capture_output=True, text=True)
-    assert replay.returncode == 0, replay.stdout + replay.stderr
-    used = subprocess.run([sys.executable, "use.py"], cwd=unpacked, capture_output=True, text=True)
-    assert used.returncode == 0, used.stderr
-    spoil(unpacked / "card.json", json.loads((unpacked / "card.json").read_text())["artifact"]["sha256"])
-    assert subprocess.run([sys.executable, "verify.py"], cwd=unpacked, capture_output=True).returncode == 1
+        archive.extractall(folder)
+    for script in ("verify.py", "use.py"):
+        done = subprocess.run([sys.executable, script], cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    spoil(folder / "card.json", json.loads((folder / "card.json").read_text())["artifact"]["sha256"])
+    assert subprocess.run([sys.executable, "verify.py"], cwd=folder, capture_output=True).returncode == 1
 
 
 def spoil(card: Path, sha256: str) -> None:
@@ -82,6 +85,13 @@ def test_pickle_needs_consent_and_goes_by_skops(tools: Tools) -> None:
     result = convert.run(tools, {**args, "target": "onnx", "consent": True})
     assert [step["format"] for step in result["steps"]] == ["skops", "onnx"]
     assert result["parity"]["verdict"] == "PASS"
+
+
+def test_skops_bundle_replays_with_scikit_learn(tools: Tools, tmp_path: Path) -> None:
+    args = bring(tools, SAMPLES / "penguins" / "model.joblib")
+    result = convert.run(tools, {**args, "target": "skops", "consent": True})
+    assert result["parity"]["max_abs"] == 0
+    replay_and_use(tools, result, tmp_path / "bundle")
 
 
 def test_planted_fault_is_caught_named_and_not_packed(tools: Tools) -> None:

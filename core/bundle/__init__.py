@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path, PurePath
 from string import Template
-from typing import Any
+from typing import IO, Any, cast
 
 from core.blobs import Blobs
 from core.converters import CONVERTERS
 from core.formats import FORMATS
+from core.formats.skops import TRUSTED
 
 HERE = Path(__file__).parent
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 RUNTIMES = {"onnx": "onnxruntime", "ort": "onnxruntime", "skops": "sklearn"}
-PACKAGES = {"onnxruntime": ("numpy", "onnxruntime"), "sklearn": ("numpy", "pandas", "scikit-learn", "skops")}
+PACKAGES = {
+    "onnxruntime": ("numpy", "onnxruntime"),
+    "sklearn": ("numpy", "pandas", "scikit-learn", "skops", "xgboost-cpu"),
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ def build(blobs: Blobs, conversion: dict[str, Any]) -> Bundle:
         ),
     }
     with blobs.writer() as writer:
-        with zipfile.ZipFile(writer, "w") as archive:
+        with zipfile.ZipFile(cast(IO[bytes], writer), "w") as archive:
             for name, content in members.items():
                 add(archive, name, content)
         blob = writer.commit()
@@ -87,6 +91,7 @@ def card(conversion: dict[str, Any], member: str) -> dict[str, Any]:
         "data": conversion["data"] and {k: conversion["data"][k] for k in ("sha256", "name")},
         "tolerance": parity["tolerance"],
         "versions": parity["versions"],
+        "trusted": list(TRUSTED) if artifact["format"] == "skops" else None,
         "signature": {k: conversion["summary"][k] for k in ("inputs", "outputs")},
     }
 

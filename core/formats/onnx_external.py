@@ -71,9 +71,11 @@ def _check_place(tensor: Any, sizes: dict[str, int]) -> str:
         raise Refused(f"{where} points to {location[:80]!r}, which is not a plain file name.", AGAIN)
     if location not in sizes:
         raise Refused(f"{where} needs the file {location}, which is not in the zip.", AGAIN)
+    if tensor.data_type not in onnx_dtypes.BITS:
+        raise Refused(f"{where} holds texts, which cannot lie in a data file.", AGAIN)
     needed = onnx_dtypes.expected_bytes(tensor.data_type, onnx_dtypes.elements(tensor.dims))
     offset, length = _count(entries.get("offset", "0"), where), _count(entries.get("length", str(needed)), where)
-    if tensor.data_type == 8 or length != needed or offset + length > sizes[location]:
+    if length != needed or offset + length > sizes[location]:
         raise Refused(f"{where} does not lie inside {location}.", AGAIN)
     return location
 
