@@ -1,6 +1,7 @@
 """The server: the pages and Portolan's own routes on one port. Run it with ``python app.py`` or ``streamlit run app.py``."""
 
 import gc
+import importlib
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -16,6 +17,9 @@ from streamlit.starlette import App
 from core import routes, workspace
 from core.domain.errors import PortolanError
 
+LIGHT = ("altair", "pandas", "pyarrow", "core.charts", "core.bundle", "core.samples", "streamlit.web.bootstrap")
+"""What the first page would otherwise wait for."""
+
 
 def prepare() -> None:
     """Open the workspace, wait for the jail's self-test, and load meanwhile what charts and tables need.
@@ -23,19 +27,19 @@ def prepare() -> None:
     Model libraries never enter this process. Raises PortolanError when the folder cannot be opened.
     """
     opened = workspace.current()
-    import altair  # noqa: F401
-    import pandas  # noqa: F401
-
+    for name in LIGHT:
+        importlib.import_module(name)
     opened.sandbox.isolation  # noqa: B018
+    # What is loaded by now never becomes garbage, so that no later collection needs to walk it.
+    gc.collect()
+    gc.freeze()
 
 
 @asynccontextmanager
 async def lifespan(app: App) -> AsyncIterator[None]:
     """Be ready before the first request, and close the workspace after the last."""
-    await anyio.to_thread.run_sync(prepare)
-    # What is loaded by now never becomes garbage, so that no later collection needs to walk it.
-    gc.collect()
-    gc.freeze()
+    if not gc.get_freeze_count():
+        await anyio.to_thread.run_sync(prepare)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(sweep_hourly)
         try:
@@ -46,7 +50,8 @@ async def lifespan(app: App) -> AsyncIterator[None]:
 
 
 async def sweep_hourly() -> None:
-    """Remove the files that nothing names any more, at the start and every hour."""
+    """Remove the files that nothing names any more, a minute after the start and then every hour."""
+    await anyio.sleep(60)
     while True:
         await anyio.to_thread.run_sync(workspace.current().store.sweep)
         await anyio.sleep(3600)

@@ -11,9 +11,10 @@ AXIS = 56
 
 def before_after(rows: list[dict[str, Any]], unit: str, ink: str) -> alt.LayerChart:
     """Draw one pair of bars a measure; rows are ``{measure, file, value, label}`` with file before or after."""
+    room = 1.25 * max((row["value"] for row in rows), default=1.0)
     base = alt.Chart(alt.Data(values=rows)).encode(
         y=alt.Y("file:N", sort=["before", "after"], title=None, axis=alt.Axis(ticks=False, domain=False)),
-        x=alt.X("value:Q", title=unit, axis=alt.Axis(grid=False, tickCount=4)),
+        x=alt.X("value:Q", title=unit, scale=alt.Scale(domain=[0, room]), axis=alt.Axis(grid=False, tickCount=4)),
         tooltip=[alt.Tooltip("file:N"), alt.Tooltip("label:N", title=unit)],
     )
     bars = base.mark_bar(cornerRadiusEnd=3, height=22).encode(
@@ -65,7 +66,12 @@ def operators(found: dict[str, int], ink: str) -> alt.LayerChart:
     """Draw how often the 25 most frequent operators stand in a graph."""
     top = sorted(found.items(), key=lambda item: -item[1])[:25]
     base = alt.Chart(alt.Data(values=[{"operator": name, "n": n} for name, n in top])).encode(
-        y=alt.Y("operator:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=260)),
+        y=alt.Y(
+            "operator:N",
+            sort=None,
+            title=None,
+            axis=alt.Axis(ticks=False, domain=False, labelLimit=260, labelOverlap=False),
+        ),
         x=alt.X("n:Q", title="nodes", axis=alt.Axis(grid=False, tickMinStep=1)),
         tooltip=["operator:N", "n:Q"],
     )

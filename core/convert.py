@@ -135,9 +135,11 @@ def output_name(name: str, one: Applied) -> str:
 
 
 def record(store: "Store", visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> dict[str, Any]:
-    """Write each step's artifact under its parent, with its summary and the proof."""
+    """Write each step's artifact under its parent, with its summary and the proof; what failed its proof is no artifact."""
     parent = args["artifact"]
     for step in result["steps"]:
+        if Verdict(step["parity"]["verdict"]) is Verdict.FAIL:
+            break
         artifact = store.add_artifact(
             visitor,
             sha256=step["sha256"],
@@ -154,7 +156,8 @@ def record(store: "Store", visitor: str, args: dict[str, Any], result: dict[str,
         store.add_report(visitor, artifact.id, "parity", step["parity"], against=parent, job=job)
         parent = artifact.id
     blobs = [result["golden"]["sha256"], *([result["bundle"]["sha256"]] if result["bundle"] else [])]
-    store.add_report(visitor, parent, "conversion", result, against=args["artifact"], blobs=blobs, job=job)
+    against = args["artifact"] if parent != args["artifact"] else None
+    store.add_report(visitor, parent, "conversion", result, against=against, blobs=blobs, job=job)
     return {"artifact_id": parent}
 
 

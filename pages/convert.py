@@ -17,6 +17,9 @@ from pages.widgets.chrome import ink
 from pages.widgets.summary import format_title, megabytes
 from pages.widgets.text import plain
 
+SHOWN = (State.QUEUED, State.RUNNING, State.DONE, State.INTERRUPTED)
+"""Jobs that a visitor finds again on a model's page without asking for them."""
+
 
 def page() -> None:
     """Tell the story: which model, to what, with which data; then the job; then the proof."""
@@ -67,7 +70,7 @@ def asked_for(artifact: Artifact) -> Job | None:
     except NotFound:
         job = None
     if job is None or not concerns(job, artifact):
-        job = next((one for one in queue.jobs(visitor()) if concerns(one, artifact)), None)
+        job = next((one for one in queue.jobs(visitor()) if concerns(one, artifact) and one.state in SHOWN), None)
     return job
 
 

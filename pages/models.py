@@ -34,6 +34,7 @@ def home() -> None:
         st.rerun()
     progress.refusal()
     follow()
+    progress.unfinished()
     st.subheader("Or try a sample")
     with st.grid(4, min_column_width=220):
         for one in samples():
@@ -118,6 +119,10 @@ def row(placed: tuple[int, Artifact]) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         lead = "↳ " * depth
         st.markdown(f"{lead}**{plain(artifact.name, 60)}**", width="stretch")
+        proof = current().store.reports(visitor(), artifact.id, "parity")
+        if proof:
+            proven = proof[0].value["verdict"] == "PASS"
+            st.badge("proven" if proven else "not proven", color="green" if proven else "orange")
         st.badge(summary.format_title(artifact.format), color="gray")
         st.caption(summary.megabytes(artifact.size), width=90)
         st.page_link("models.py", label="Open", icon=":material/visibility:", query_params={"model": artifact.id})

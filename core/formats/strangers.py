@@ -196,7 +196,7 @@ STRANGERS: tuple[Stranger, ...] = (
     ),
     Stranger(
         "a picture: data, not a model",
-        "Put pictures into folders by class, zip them, and add the zip as a data set.",
+        "Bring the model file; test pictures go in beside it as arrays in an .npz.",
         lambda h, n, f: (h.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")) and not n) or h[8:12] == b"WEBP",
     ),
     Stranger(

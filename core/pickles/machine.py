@@ -6,6 +6,7 @@ passed over as joblib reads them, nested pickles of object arrays included.
 """
 
 import pickletools
+import warnings
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ LITERALS = {
     *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
     *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING"),
 }
+BREAKS = (ValueError, IndexError, KeyError, TypeError, OverflowError, RecursionError, DeprecationWarning)
+"""What a broken pickle makes the walk raise."""
 BYTES = {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
 SILENT = {"PROTO", "FRAME", "STOP"}
 
@@ -63,9 +66,11 @@ def opcodes_start(head: bytes) -> bool:
         return False
     count, name = 0, ""
     try:
-        for opcode, _, _ in pickletools.genops(head):
-            count, name = count + 1, opcode.name
-    except (ValueError, UnicodeDecodeError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            for opcode, _, _ in pickletools.genops(head):
+                count, name = count + 1, opcode.name
+    except ValueError:
         return count > 50
     return name == "STOP" and count > 2
 
@@ -85,21 +90,18 @@ class Machine:
 
     def run(self) -> None:
         """Follow opcodes to STOP."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)
+            self._follow()
+
+    def _follow(self) -> None:
         try:
             for opcode, arg, _ in pickletools.genops(self.stream):  # type: ignore[arg-type]
                 self.found.opcodes += 1
                 if self.found.opcodes > MAX_OPCODES:
                     raise Refused(f"The pickle has over {MAX_OPCODES:,} steps.", SAVE_OTHERWISE)
                 self.step(opcode.name, arg)
-        except (
-            ValueError,
-            IndexError,
-            KeyError,
-            TypeError,
-            UnicodeDecodeError,
-            OverflowError,
-            RecursionError,
-        ) as error:
+        except BREAKS as error:
             raise Refused(
                 f"The pickle is broken or cut off ({str(error)[:80] or type(error).__name__}).", SAVE_OTHERWISE
             ) from None

@@ -106,7 +106,7 @@ def figures(result: dict[str, Any]) -> None:
         st.metric(
             "Size",
             megabytes(size["after"]),
-            f"{change:+.0%}",
+            f"{change:+.0%}" if abs(change) >= 0.005 else None,
             delta_color="inverse",
             delta_description=f"from {megabytes(size['before'])}",
             border=True,

@@ -20,7 +20,8 @@ def form(steps: Sequence[Converter]) -> dict[str, Any]:
 
 def ask(step: Converter, field: OptionField) -> Any:
     """Ask for one option with the widget that suits its type and bounds."""
-    label, key = field.name.replace("_", " ").capitalize(), f"option-{step.id}-{field.name}"
+    name = field.name.replace("_", " ")
+    label, key = name.upper() if len(name) < 3 else name.capitalize(), f"option-{step.id}-{field.name}"
     if field.choices is not None:
         return st.selectbox(
             label, field.choices, index=list(field.choices).index(field.default), help=field.help, key=key

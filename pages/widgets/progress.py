@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.domain.errors import PortolanError, Trouble
+from core.domain.errors import PortolanError, Refused, Trouble
 from core.domain.job import Job, State
 from core.workspace import current
 from pages.visitor import visitor
@@ -44,6 +44,18 @@ def watch(job_id: str) -> None:
     bar()
 
 
+def unfinished() -> None:
+    """Lead back to the jobs that still run, or that the server's end interrupted, wherever they were begun."""
+    here = st.query_params.get("job")
+    for job in current().queue.jobs(visitor()):
+        if job.id == here or not (job.state.active or job.state is State.INTERRUPTED):
+            continue
+        model = job.args.get("page") or job.args.get("artifact")
+        place = ("convert.py", {"model": model, "job": job.id}) if model else ("models.py", {"job": job.id})
+        words = "interrupted" if job.state is State.INTERRUPTED else "at work"
+        st.page_link(place[0], label=f"{plain(job.title)}: {words}", icon=":material/pending:", query_params=place[1])
+
+
 def waiting(job: Job) -> str:
     """Say why nothing moves yet."""
     return "Waiting for a free place in the queue" if job.state is State.QUEUED else "Starting"
@@ -69,4 +81,9 @@ def ended_badly(job: Job) -> None:
         st.markdown(plain(trouble.message, 600))
         if trouble.next_step:
             st.caption(plain(trouble.next_step, 600))
-        st.button("Try again", icon=":material/refresh:", key=f"retry-{job.id}", on_click=retry, args=(job.id,))
+        with st.container(horizontal=True):
+            if trouble.kind != Refused.kind:
+                st.button("Try again", icon=":material/refresh:", key=f"retry-{job.id}", on_click=retry, args=(job.id,))
+            st.button(
+                "Dismiss", type="tertiary", key=f"dismiss-{job.id}", on_click=st.query_params.pop, args=("job", None)
+            )

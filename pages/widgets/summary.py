@@ -71,7 +71,7 @@ def figures(artifact: Artifact, facts: dict[str, Any]) -> None:
     words = [f"sha256 {artifact.sha256[:16]}…"]
     words += [f"made by {plain(facts['producer'], 80)}"] if facts["producer"] else []
     words += [f"opset {facts['opset']}"] if facts["opset"] else []
-    words += [f"{facts['sparsity']:.1%} of the weights are zero"] if facts["sparsity"] is not None else []
+    words += [f"{facts['sparsity']:.1%} of the weights are zero"] if (facts["sparsity"] or 0) >= 0.001 else []
     words += ["needs " + ", ".join(plain(name, 40) for name in facts["dependencies"])] if facts["dependencies"] else []
     st.caption(" · ".join(words))
 

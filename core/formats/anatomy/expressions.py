@@ -6,6 +6,7 @@ every node of the tree must be on a list; strings inside guards may hold no quot
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator
 
 from core.domain.errors import Refused
@@ -133,7 +134,9 @@ def _parts(text: str, allowed: tuple[type[ast.AST], ...]) -> Iterator[ast.AST]:
     if len(text) > MAX_TEXT or not text.isprintable():
         raise _refused(text)
     try:
-        nodes = list(ast.walk(ast.parse(text.strip(), mode="eval")))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            nodes = list(ast.walk(ast.parse(text.strip(), mode="eval")))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise _refused(text) from None
     powers = [node for node in nodes if _is_power(node)]

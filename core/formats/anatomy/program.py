@@ -1,7 +1,7 @@
 """The JSON of an exported torch program against allow-lists: operators, names, expressions, structures, weights.
 
-``torch.export.load`` runs code in four ways that need no pickle in a ``.pt2``: shape expressions, guards, structures that
-import a module, and names that become source of the generated function. All four are checked here, as text.
+A ``.pt2`` runs code in four ways that need no pickle: while it is loaded by shape expressions, by structures that import a
+module, and by names that become source of the generated function; when it is called by guards. All four are checked as text.
 """
 
 import math

@@ -1,7 +1,8 @@
 """What an exported torch program says of itself: signature, operators, and an ONNX-shaped drawing of its graph."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from core.domain.artifact import Dim, Signature, TensorSpec
@@ -15,14 +16,16 @@ PACKAGES = {"torchvision": "torchvision", "quantized_decomposed": "torch.ao"}
 
 
 def signature(program: dict[str, Any]) -> Signature:
-    """Return the user's inputs and outputs; symbols of the program are the names of its free dimensions."""
+    """Return the user's inputs and outputs; a free first dimension is the batch, others keep the program's symbols."""
     module = program["graph_module"]
     graph = module["graph"]
     given = [entry["user_input"]["arg"] for entry in module["signature"]["input_specs"] if "user_input" in entry]
     returned = [entry["user_output"]["arg"] for entry in module["signature"]["output_specs"] if "user_output" in entry]
     inputs = [spec for spec in (_spec(arg, graph) for arg in given) if spec]
     outputs = [spec for spec in (_spec(arg, graph) for arg in returned) if spec]
-    return Signature(tuple(inputs), tuple(_renamed(outputs, _output_names(module))))
+    symbol = inputs[0].shape[0] if inputs and inputs[0].shape else None
+    named = _renamed(outputs, _output_names(module))
+    return Signature(tuple(_batched(inputs, symbol)), tuple(_batched(named, symbol)))
 
 
 def operators(graph: dict[str, Any]) -> dict[str, int]:
@@ -93,6 +96,12 @@ def _output_names(module: dict[str, Any]) -> list[str]:
 def _renamed(specs: list[TensorSpec], names: list[str]) -> Iterator[TensorSpec]:
     for place, spec in enumerate(specs):
         yield TensorSpec(names[place], spec.dtype, spec.shape) if len(names) == len(specs) else spec
+
+
+def _batched(specs: Iterable[TensorSpec], symbol: Dim) -> Iterator[TensorSpec]:
+    for spec in specs:
+        free = isinstance(symbol, str) and spec.shape is not None
+        yield replace(spec, shape=tuple("batch" if d == symbol else d for d in spec.shape or ())) if free else spec
 
 
 def _short(target: str) -> str:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -40,7 +41,9 @@ def read(text: bytes, name: str, source: Source) -> ast.Module:
     if len(text) > MAX_TEXT:
         raise Refused(f"{name} in the file is over 16 MB of source.", AGAIN)
     try:
-        tree = ast.parse(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise Refused(f"{name} in the file is no TorchScript source ({str(error)[:60]}).", AGAIN) from None
     for node in ast.walk(tree):

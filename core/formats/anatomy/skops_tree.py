@@ -117,6 +117,8 @@ def _npy(archive: Archive, name: str) -> tuple[Table, int]:
             raise Refused(f"{name[:60]} has a header of {length:,} bytes.", AGAIN)
         text = (b"" if wide else head[10:]) + stream.read(length - (0 if wide else 2))
     try:
+        if b"\\" in text:
+            raise ValueError("an escape in a header")
         header = ast.literal_eval(text.decode("latin-1").strip())
         shape, descr = header["shape"], header["descr"]
         if not all(type(size) is int and size >= 0 for size in shape):
