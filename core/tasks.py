@@ -48,14 +48,12 @@ def inspect(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 def refusal(risks: tuple[Risk, ...]) -> Trouble | None:
     """Return the audit's reasons to refuse a file as one trouble, or None when there are none."""
-    reasons = [risk.what + (f" ({risk.where})" if risk.where else "") for risk in risks if risk.level == "refuse"]
-    if not reasons:
+    refused = [risk for risk in risks if risk.level == "refuse"][:3]
+    if not refused:
         return None
-    return Trouble(
-        Refused.kind,
-        " ".join(reasons[:3]),
-        "Ask the author for the model in a format without code, or export it again.",
-    )
+    reasons = [risk.what + (f" ({risk.where})" if risk.where else "") for risk in refused]
+    steps = dict.fromkeys(risk.next_step for risk in refused if risk.next_step)
+    return Trouble(Refused.kind, " ".join(reasons), " ".join(steps) or "Export the model again, or ask its author to.")
 
 
 def unsafe_here(format: Format, args: dict[str, Any]) -> Trouble | None:

@@ -10,14 +10,15 @@ from core.domain.shelf import Entry
 
 @dataclass(frozen=True)
 class Risk:
-    """One finding of an audit: ``info``, ``warning``, ``consent`` (the owner must agree first) or ``refuse``; what it is, and where."""
+    """One finding of an audit: ``info``, ``warning``, ``consent`` (the owner must agree first) or ``refuse``; what it is, where, and what to do."""
 
     level: str
     what: str
     where: str = ""
+    next_step: str = ""
 
     def to_json(self) -> dict[str, str]:
-        """Return the three fields as a plain dict."""
+        """Return level, what and where; a file that is refused has no summary to carry its next step."""
         return {"level": self.level, "what": self.what, "where": self.where}
 
     @classmethod

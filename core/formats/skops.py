@@ -117,7 +117,9 @@ def _check(path: Path) -> Iterator[Risk]:
     with archives.walk(path) as archive:
         schema = _schema(archive)
         if not isinstance(schema, dict) or "__loader__" not in schema:
-            yield Risk("refuse", "The schema describes no object. Save the model again with skops.io.dump.")
+            yield Risk(
+                "refuse", "The schema describes no object.", next_step="Save the model again with skops.io.dump."
+            )
             return
         skops_tree.check(archive, schema, trusts)
         if not estimator.signature(skops_tree.tree(archive, schema)).inputs:

@@ -12,4 +12,4 @@ def refused(path: Path) -> str:
         format = recognise(path, path.name)
     except Refused as error:
         return f"{error.message} {error.next_step}"
-    return " ".join(risk.what for risk in format.audit(path) if risk.level == "refuse")
+    return " ".join(f"{risk.what} {risk.next_step}" for risk in format.audit(path) if risk.level == "refuse")

@@ -14,7 +14,7 @@ def gathered(check: Callable[[], Iterable[Risk]]) -> tuple[Risk, ...]:
     try:
         found.extend(check())
     except Refused as error:
-        found.append(refusal(f"{error.message} {error.next_step}".strip()))
+        found.append(Risk("refuse", error.message, next_step=error.next_step))
     except RecursionError:
         found.append(refusal("The file is nested deeper than any model is."))
     except MemoryError:
