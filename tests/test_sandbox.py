@@ -26,8 +26,13 @@ SMALL = Limits(wall_seconds=20, cpu_seconds=10, memory_mb=600, file_mb=32)
 SHORT = Limits(wall_seconds=1, cpu_seconds=10, memory_mb=600, file_mb=32)
 
 
+STRANGERS: set[int] = set()
+"""Processes that other tests had started before these."""
+
+
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    STRANGERS.update(child.pid for child in psutil.Process().children(recursive=True))
     box = Sandbox(tmp_path_factory.mktemp("scratch"), "tests.hostile.attacks")
     yield box
     box.close()
@@ -49,6 +54,8 @@ def our_children() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
+            if child.pid in STRANGERS:
+                continue
             if child.status() == psutil.STATUS_ZOMBIE or "tests.hostile.attacks" in child.cmdline():
                 found.append(child)
     return found
