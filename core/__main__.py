@@ -107,7 +107,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         against = model_args(tools, args.against, args.consent) if args.against else None
         request = {**model_args(tools, args.file, args.consent), "data": data_args(tools, args), "against": against}
         result = evaluate.run(tools, request)
-    show(args, result, lambda: print_evaluation(result))
+    show(args, {**(result["quality"] or {}), **result}, lambda: print_evaluation(result))
     return EXITS[Verdict(result["against"]["parity"]["verdict"])] if result["against"] else 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from core import convert, evaluate, ingest
+from core.blobs import GB, Blobs
 from core.domain.job import Job
 from core.domain.recipe import fingerprint
 from core.engines.local import LocalEngine
@@ -45,10 +46,15 @@ def default_home() -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_data_dir("portolan", appauthor=False))
 
 
+def quota_bytes() -> int | None:
+    """Return how much all files together may take: ``PORTOLAN_QUOTA_GB``, or None for what the disk has."""
+    chosen = os.environ.get("PORTOLAN_QUOTA_GB")
+    return int(float(chosen) * GB) if chosen else None
+
+
 def open_workspace(home: Path) -> Workspace:
     """Open or create the workspace in a folder; jobs that a dead server left running become interrupted."""
-    home.mkdir(parents=True, exist_ok=True)
-    store = Store(home)
+    store = Store(home, Blobs(home / "blobs", quota_bytes=quota_bytes()))
     store.own()
     sandbox = Sandbox(home / "scratch")
     queue = Queue(store, sandbox, LocalEngine(), VERBS, version=program())
