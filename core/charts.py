@@ -9,26 +9,26 @@ AXIS = 56
 """Pixels that the axis at the bottom takes of a chart's height."""
 
 
-def before_after(rows: list[dict[str, Any]], unit: str, ink: str) -> alt.LayerChart:
-    """Draw one pair of bars a measure; rows are ``{measure, file, value, label}`` with file before or after."""
+def before_after(rows: list[dict[str, Any]], ink: str) -> alt.LayerChart:
+    """Draw one pair of bars; rows are ``{file, value, label}`` with file before or after."""
     room = 1.25 * max((row["value"] for row in rows), default=1.0)
     base = alt.Chart(alt.Data(values=rows)).encode(
         y=alt.Y("file:N", sort=["before", "after"], title=None, axis=alt.Axis(ticks=False, domain=False)),
-        x=alt.X("value:Q", title=unit, scale=alt.Scale(domain=[0, room]), axis=alt.Axis(grid=False, tickCount=4)),
-        tooltip=[alt.Tooltip("file:N"), alt.Tooltip("label:N", title=unit)],
+        x=alt.X("value:Q", scale=alt.Scale(domain=[0, room]), axis=None),
+        tooltip=[alt.Tooltip("file:N"), alt.Tooltip("label:N", title="size")],
     )
     bars = base.mark_bar(cornerRadiusEnd=3, height=22).encode(
         color=alt.Color("file:N", scale=alt.Scale(domain=["before", "after"], range=[BEFORE, AFTER]), legend=None)
     )
     words = base.mark_text(align="left", dx=6, color=ink).encode(text="label:N")
-    return alt.layer(bars, words).properties(height=AXIS + 34 * len(rows))
+    return alt.layer(bars, words).properties(height=34 * len(rows))
 
 
 def size_rows(size: dict[str, Any], before: str, after: str) -> list[dict[str, Any]]:
     """Return the rows of a size chart; ``before`` and ``after`` name the keys in the size report, in bytes."""
     return [
-        {"file": "before", "value": size[before] / 1e6, "label": megabytes(size[before])},
-        {"file": "after", "value": size[after] / 1e6, "label": megabytes(size[after])},
+        {"file": "before", "value": size[before], "label": megabytes(size[before])},
+        {"file": "after", "value": size[after], "label": megabytes(size[after])},
     ]
 
 
@@ -36,7 +36,11 @@ def differences(checks: list[dict[str, Any]], tolerance: float, ink: str) -> alt
     """Draw each check's largest absolute difference on a log scale against the declared tolerance."""
     floor = 1e-10
     rows = [
-        {"check": c["name"], "value": max(float(c["max_abs"]), floor), "label": f"{float(c['max_abs']):.1e}"}
+        {
+            "check": c["name"],
+            "value": max(float(c["max_abs"]), floor),
+            "label": f"{float(c['max_abs']):.1e}" if c["max_abs"] else "0",
+        }
         for c in checks
         if float(c["max_abs"]) == float(c["max_abs"])
     ]
@@ -49,7 +53,9 @@ def differences(checks: list[dict[str, Any]], tolerance: float, ink: str) -> alt
         tooltip=[alt.Tooltip("check:N"), alt.Tooltip("label:N", title="largest difference")],
     )
     points = base.mark_point(filled=True, size=90, color=AFTER)
-    words = base.mark_text(align="right", dx=-9, color=ink).encode(text="label:N")
+    left = base.transform_filter(alt.datum.value > floor).mark_text(align="right", dx=-9, color=ink)
+    right = base.transform_filter(alt.datum.value <= floor).mark_text(align="left", dx=9, color=ink)
+    words = alt.layer(left, right).encode(text="label:N")
     limit = alt.Chart(alt.Data(values=[{"x": tolerance}])).mark_rule(strokeDash=[4, 3], color="#dc2626", strokeWidth=2)
     return alt.layer(limit.encode(x=alt.X("x:Q", scale=scale)), points, words).properties(height=AXIS + 34 * len(rows))
 

@@ -122,3 +122,15 @@ def test_hostile_file_is_exit_1_in_words_and_in_time(kind: str, tmp_path: Path) 
     assert "Traceback" not in value["error"]["message"]
     assert time.monotonic() - begin < 10
     assert not (tmp_path / "canary").exists()
+
+
+def test_too_little_to_compare_is_exit_3_with_what_is_missing(tmp_path: Path) -> None:
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 1, 900, 900])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 1, 1, 1])
+    graph = helper.make_graph([helper.make_node("GlobalAveragePool", ["x"], ["y"])], "g", [x], [y])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    (tmp_path / "large.onnx").write_bytes(model.SerializeToString())
+    code, value = portolan("convert", tmp_path / "large.onnx", "--to", "onnx", "-o", tmp_path / "out.onnx")
+    assert code == 3, value
+    assert value["parity"]["verdict"] == "NOT PROVEN"
+    assert "more would settle it" in value["parity"]["reason"]

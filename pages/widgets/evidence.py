@@ -97,7 +97,7 @@ def figures(result: dict[str, Any]) -> None:
         )
         st.metric(
             "Prediction flips",
-            f"{flips['k']} of {flips['n']:,}" if flips else "none to count",
+            f"{flips['k']} of {flips['n']:,}" if flips else "none",
             border=True,
             height="stretch",
             help=flips_help(flips),
@@ -150,19 +150,19 @@ def flips_help(flips: dict[str, Any] | None) -> str:
 
 
 def number(value: float | str) -> str:
-    """Write a small difference; exact equality is a word."""
-    return "0 (identical)" if float(value) == 0 else f"{float(value):.1e}"
+    """Write a small difference; exact equality is a bare zero."""
+    return "0" if float(value) == 0 else f"{float(value):.1e}"
 
 
 def sizes(size: dict[str, Any], ink: str) -> None:
     """Chart the file before and after, as it runs and zipped."""
     st.markdown("**Size as it runs**")
     st.altair_chart(
-        before_after(size_rows(size, "before", "after"), "MB", ink), alt="Bar chart of file sizes before and after"
+        before_after(size_rows(size, "before", "after"), ink), alt="Bar chart of file sizes before and after"
     )
     st.markdown("**Size zipped**")
     zipped = size_rows(size, "zipped_before", "zipped_after")
-    st.altair_chart(before_after(zipped, "MB", ink), alt="Bar chart of zipped sizes before and after")
+    st.altair_chart(before_after(zipped, ink), alt="Bar chart of zipped sizes before and after")
 
 
 def gaps(parity: dict[str, Any], ink: str) -> None:

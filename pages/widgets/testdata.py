@@ -9,18 +9,20 @@ from core.workspace import current
 from pages.visitor import visitor
 from pages.widgets import upload
 
+NOTHING = ""
+
 
 def choose(artifact: Artifact) -> dict[str, Any] | None:
     """Choose a data set of the visitor, or bring one; returns what a verb needs, or None."""
     found = current().store.datasets(visitor())
     by_hash = {one.sha256: one for one in found}
     fitting = [one.sha256 for one in found if one.sample is not None and one.sample == root_sample(artifact)]
-    choices: list[str | None] = [*by_hash, None]
+    choices = [*by_hash, NOTHING]
     picked = st.selectbox(
         "Test data",
         choices,
         index=choices.index(fitting[0]) if fitting else len(choices) - 1,
-        format_func=lambda sha256: "None: random and edge inputs only" if sha256 is None else label(by_hash[sha256]),
+        format_func=lambda sha256: "None: random and edge inputs only" if not sha256 else label(by_hash[sha256]),
         help="The model is also compared, and its accuracy measured, on your own labelled samples.",
         key=f"data-{artifact.id}-{len(found)}",
     )
@@ -33,7 +35,7 @@ def choose(artifact: Artifact) -> dict[str, Any] | None:
         )
         if answer:
             st.rerun()
-    if picked is None:
+    if not picked:
         return None
     one = by_hash[picked]
     return {"sha256": one.sha256, "name": one.name, "label": one.label}
