@@ -37,9 +37,9 @@ def server(serve: Callable[..., Server]) -> Server:
     return serve()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium."""
+    """A headless Chromium; it ends with these tests, because Playwright keeps an event loop running in this thread."""
     names = (os.environ.get("PORTOLAN_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
     path = next(found for name in names if name and (found := shutil.which(name)))
     with sync_playwright() as playwright:
