@@ -35,6 +35,9 @@ lint: .venv/ready-dev
 
 check: lint test
 
+bench: .venv/ready
+	$(BIN)/python -m benchmarks.dispatch
+
 samples: .venv/ready
 	$(BIN)/python -m sample_models.build
 
