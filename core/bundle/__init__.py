@@ -13,15 +13,10 @@ from core.blobs import Blobs
 from core.converters import CONVERTERS
 from core.formats import FORMATS
 from core.formats.skops import TRUSTED
+from core.runtimes import RUNTIMES, runtime_for
 
 HERE = Path(__file__).parent
 EPOCH = (1980, 1, 1, 0, 0, 0)
-
-RUNTIMES = {"onnx": "onnxruntime", "ort": "onnxruntime", "skops": "sklearn"}
-PACKAGES = {
-    "onnxruntime": ("numpy", "onnxruntime"),
-    "sklearn": ("numpy", "pandas", "scikit-learn", "skops", "xgboost-cpu"),
-}
 
 
 @dataclass(frozen=True)
@@ -36,16 +31,16 @@ class Bundle:
 def build(blobs: Blobs, conversion: dict[str, Any]) -> Bundle:
     """Write the zip of a conversion's result to the store; equal facts give equal bytes."""
     artifact = conversion["artifact"]
-    runtime = RUNTIMES[artifact["format"]]
+    runtime = runtime_for(artifact["format"])
     member = "model" + FORMATS[artifact["format"]].suffixes[0]
-    replay = (HERE / f"verify_{runtime}.txt").read_text()
+    replay = (HERE / f"verify_{runtime.id}.txt").read_text()
     members: dict[str, str | Path] = {
         member: blobs.path(artifact["sha256"]),
         "golden.npz": blobs.path(conversion["golden"]["sha256"]),
         "card.json": json.dumps(card(conversion, member), indent=2, sort_keys=True) + "\n",
         "verify.py": (HERE / "verify.txt").read_text().replace("# {open_model}\n", replay),
         "use.py": usage(conversion),
-        "requirements.txt": "".join(f"{name}=={version(name)}\n" for name in PACKAGES[runtime]),
+        "requirements.txt": "".join(f"{name}=={version(name)}\n" for name in runtime.packages),
         "README.txt": Template((HERE / "readme.txt").read_text()).substitute(
             title=FORMATS[artifact["format"]].title, member=member, verdict=conversion["parity"]["verdict"]
         ),
@@ -100,10 +95,9 @@ def usage(conversion: dict[str, Any]) -> str:
     """Return a few lines of Python that run the artifact on an input of the right shape."""
     format = conversion["artifact"]["format"]
     member = "model" + FORMATS[format].suffixes[0]
-    if RUNTIMES[format] == "sklearn":
-        return Template((HERE / "use_sklearn.txt").read_text()).substitute(member=member)
     inputs = ",\n".join(f"    {spec['name']!r}: {example(spec)}" for spec in conversion["summary"]["inputs"])
-    return Template((HERE / "use_onnxruntime.txt").read_text()).substitute(member=member, inputs=inputs)
+    template = Template((HERE / f"use_{runtime_for(format).id}.txt").read_text())
+    return template.substitute(member=member, inputs=inputs)
 
 
 def example(spec: dict[str, Any]) -> str:
@@ -119,5 +113,9 @@ def safe_stem(name: str) -> str:
 
 
 def targets() -> tuple[str, ...]:
-    """Return the formats that a converter writes and a bundle can carry."""
-    return tuple(dict.fromkeys(converter.target for converter in CONVERTERS if converter.target in RUNTIMES))
+    """Return the formats that a converter writes and a bundle can carry: those whose runtime has a replay here."""
+    return tuple(dict.fromkeys(converter.target for converter in CONVERTERS if _has_replay(converter.target)))
+
+
+def _has_replay(format: str) -> bool:
+    return any(format in one.formats and (HERE / f"verify_{one.id}.txt").exists() for one in RUNTIMES)

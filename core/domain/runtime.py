@@ -34,8 +34,8 @@ class Runtime(Entry):
     """Opens files of the formats that it lists."""
 
     formats: ClassVar[tuple[str, ...]]
-    package: ClassVar[str]
-    """The distribution whose version the evidence names."""
+    packages: ClassVar[tuple[str, ...]]
+    """The distributions that a person installs to run such a file; a bundle pins them."""
 
     kind: ClassVar[str]
     """The warm child that has the engine loaded: light, torch or sklearn."""

@@ -30,7 +30,7 @@ class OnnxRuntime(Runtime):
     title = "ONNX Runtime"
     sentence = "Runs ONNX and ORT files on the CPU."
     formats = ("onnx", "onnx_external", "ort")
-    package = "onnxruntime"
+    packages = ("numpy", "onnxruntime")
     kind = "light"
 
     def open(self, path: Path, format: str) -> Session:

@@ -15,7 +15,7 @@ class SklearnRuntime(Runtime):
     title = "scikit-learn"
     sentence = "Runs fitted estimators and pipelines from skops files, and from pickles that their owner trusts."
     formats = ("skops", "pickle")
-    package = "scikit-learn"
+    packages = ("numpy", "pandas", "scikit-learn", "skops", "xgboost-cpu")
     kind = "sklearn"
 
     def open(self, path: Path, format: str) -> Session:

@@ -33,7 +33,7 @@ class TorchRuntime(Runtime):
     title = "PyTorch"
     sentence = "Runs exported programs (.pt2) and TorchScript on the CPU."
     formats = ("torch_export", "torchscript")
-    package = "torch"
+    packages = ("numpy", "torch")
     kind = "torch"
 
     def open(self, path: Path, format: str) -> Session:
