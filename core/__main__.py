@@ -11,13 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core import convert, evaluate, ingest
+from core import convert, environments, evaluate, ingest, portability
 from core.blobs import Blob, Blobs
 from core.converters import CONVERTERS
 from core.domain.errors import Crashed, PortolanError, Refused
+from core.domain.portability import Attempt, Standing
 from core.domain.report import Verdict
 from core.domain.shelf import Shelf
 from core.formats import FORMATS
+from core.groups import GROUPS
 from core.runtimes import RUNTIMES
 from core.sandbox import Sandbox
 from core.tools import Tools
@@ -50,14 +52,20 @@ def parser() -> argparse.ArgumentParser:
     turn.add_argument("--to", required=True, metavar="FORMAT")
     turn.add_argument("--option", action="append", default=[], metavar="K=V")
     turn.add_argument("-o", "--out", type=Path, required=True)
+    turn.add_argument("--code", type=Path, help="Python file that defines the network of a file of weights")
     turn.add_argument("--bundle", type=Path, help="also write the zip with the evidence")
+    matrix = command(commands, "matrix", run_matrix, "try every target for a model and prove each result")
+    matrix.add_argument("file", type=Path)
+    matrix.add_argument("--option", action="append", default=[], metavar="K=V")
     measure = command(commands, "evaluate", run_evaluate, "measure a model on labelled data")
     measure.add_argument("file", type=Path)
     measure.add_argument("--against", type=Path, metavar="PARENT")
-    for sub in (turn, measure):
+    for sub in (turn, matrix, measure):
         sub.add_argument("--data", type=Path, required=sub is measure)
         sub.add_argument("--label", help="name of the label column")
-        sub.add_argument("--consent", action="store_true", help="load a pickle, in the sandbox")
+        sub.add_argument("--consent", action="store_true", help="load a pickle, or run a Python file, in the sandbox")
+    add = command(commands, "install", run_install, "install a group of optional libraries; without a name, list them")
+    add.add_argument("group", nargs="?", metavar="GROUP")
     for name in SHELVES:
         listing = command(commands, name, run_listing, f"list the {name}")
         listing.set_defaults(shelf=name)
@@ -89,16 +97,30 @@ def run_convert(args: argparse.Namespace) -> int:
             **model_args(tools, args.file, args.consent),
             "target": FORMATS[args.to].id,
             "options": pairs(args.option),
+            "code": code_args(tools, args.code),
         }
         result = convert.run(tools, {**request, "data": data_args(tools, args)})
         verdict = Verdict(result["parity"]["verdict"])
         if verdict is Verdict.FAIL:
-            raise not_equal(result["parity"])
+            raise not_equal(result)
         save(tools, result["artifact"]["sha256"], args.out)
         if args.bundle:
             save(tools, result["bundle"]["sha256"], args.bundle)
     show(args, result, lambda: print_conversion(result, args.out))
     return EXITS[verdict]
+
+
+def run_matrix(args: argparse.Namespace) -> int:
+    """Print what became of every target; 0 when one at least is proven, 3 when files were written and none is, else 1."""
+    with bench() as tools:
+        request = {**model_args(tools, args.file, args.consent), "options": pairs(args.option)}
+        result = portability.run(tools, {**request, "data": data_args(tools, args)})
+    attempts = [Attempt.from_json(value) for value in result["attempts"]]
+    show(args, result, lambda: print_matrix(attempts))
+    standings = {attempt.standing for attempt in attempts}
+    if Standing.PROVEN in standings:
+        return 0
+    return 3 if any(standing.usable for standing in standings) else 1
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
@@ -109,6 +131,19 @@ def run_evaluate(args: argparse.Namespace) -> int:
         result = evaluate.run(tools, request)
     show(args, {**(result["quality"] or {}), **result}, lambda: print_evaluation(result))
     return EXITS[Verdict(result["against"]["parity"]["verdict"])] if result["against"] else 0
+
+
+def run_install(args: argparse.Namespace) -> int:
+    """Install a group, or print the groups with what each needs."""
+    if args.group:
+        environments.make(environments.named(args.group, GROUPS), tell, threading.Event())
+    rows = [group.to_json() for group in GROUPS.values() if args.group in (None, group.id)]
+    show(
+        args,
+        {"groups": rows},
+        lambda: [print(f"{r['id']:<14} {r['megabytes']:>6,} MB  {r['reason'] or 'installed'}") for r in rows],
+    )
+    return 0
 
 
 def run_listing(args: argparse.Namespace) -> int:
@@ -172,6 +207,11 @@ def data_args(tools: Tools, args: argparse.Namespace) -> dict[str, Any] | None:
     return {"sha256": tools.blobs.put(existing(args.data)).sha256, "name": args.data.name, "label": args.label}
 
 
+def code_args(tools: Tools, path: Path | None) -> dict[str, Any] | None:
+    """Store the Python file, if one is given, and name it as a verb needs."""
+    return None if path is None else {"sha256": tools.blobs.put(existing(path)).sha256, "name": path.name}
+
+
 def pairs(options: list[str]) -> dict[str, str]:
     """Split ``K=V`` words. Raises Refused for a word without an equals sign."""
     found = {}
@@ -190,11 +230,12 @@ def save(tools: Tools, sha256: str, out: Path) -> None:
     part.replace(out)
 
 
-def not_equal(parity: dict[str, Any]) -> Refused:
-    """Put a failed proof in one sentence."""
+def not_equal(result: dict[str, Any]) -> Refused:
+    """Put a failed proof in one sentence, with the step that is guilty and the operator where the two part."""
+    parity = result["parity"]
     where = f" They part at {parity['diverges_at']}." if parity["diverges_at"] else ""
     return Refused(
-        f"FAIL: the converted model does not give the same answers ({parity['reason']}).{where}",
+        f"FAIL: the converted model does not give the same answers ({parity['reason']}). {result['guilty']}{where}",
         "The file was not written. Try another target or other options.",
     )
 
@@ -234,6 +275,8 @@ def print_summary(title: str, summary: dict[str, Any]) -> None:
 def print_conversion(result: dict[str, Any], out: Path) -> None:
     """Print the verdict with its evidence."""
     parity, size = result["parity"], result["size"]
+    for step in result["steps"]:
+        print(f"{step['parity']['verdict']}: {step['converter']}")
     print(f"{parity['verdict']}: {out}, {size['before']:,} -> {size['after']:,} bytes")
     for check in parity["checks"]:
         print(
@@ -241,6 +284,13 @@ def print_conversion(result: dict[str, Any], out: Path) -> None:
         )
     if parity["reason"]:
         print(parity["reason"])
+
+
+def print_matrix(attempts: list[Attempt]) -> None:
+    """Print one line a target."""
+    for one in attempts:
+        figures = f"{one.samples:,} samples, largest difference {one.max_abs:.2g}. " if one.max_abs is not None else ""
+        print(f"{one.standing:<26} {one.title:<32} {figures}{one.reason} {one.next_step}".rstrip())
 
 
 def print_evaluation(result: dict[str, Any]) -> None:

@@ -11,7 +11,9 @@ MAX_THRESHOLDS = 64
 
 
 def width(model: Any) -> int | None:
-    """Return the number of input columns, or None when the estimator does not know."""
+    """Return the number of input columns, or None when the estimator does not know; sentences are one column."""
+    if sentences(model):
+        return 1
     try:
         found = getattr(model, "n_features_in_", None)
     except (AttributeError, TypeError):
@@ -21,11 +23,25 @@ def width(model: Any) -> int | None:
 
 def text_columns(model: Any) -> dict[int, tuple[str, ...]]:
     """Return the positions of the text columns with the categories that the encoders learned."""
+    if told := sentences(model):
+        return {0: told}
     found: dict[int, tuple[str, ...]] = {}
     for column, step in _columns(model):
         for place, values in _categories(step, len(column)).items():
             found[column[place]] = values
     return found
+
+
+def sentences(model: Any) -> tuple[str, ...]:
+    """Return sentences of the words that a text vectorizer at the front learned; nothing for other models."""
+    first = model
+    while hasattr(first, "steps"):
+        first = first.steps[0][1]
+    words = sorted(getattr(first, "vocabulary_", ()))[:MAX_CATEGORIES]
+    lines = [words[start : start + 5] for start in range(0, len(words), 5)] + [words[start::7] for start in range(7)]
+    return tuple(
+        dict.fromkeys((" ".join(line) + end).capitalize() for line in lines if line for end in (".", ", and others!"))
+    )
 
 
 def statistics(model: Any, count: int) -> tuple[list[float], list[float]]:
@@ -140,9 +156,15 @@ def _splits(model: Any) -> Iterator[tuple[int, float]]:
             if row.Feature != "Leaf" and isinstance(row.Split, float):
                 yield names.index(row.Feature) if names else int(row.Feature.removeprefix("f")), row.Split
         return
-    trees = np.ravel(model.estimators_) if hasattr(model, "estimators_") else [model]
+    trees = _members(model.estimators_) if hasattr(model, "estimators_") else [model]
     for tree in trees:
         inner = getattr(tree, "tree_", None)
         if inner is not None:
             split = inner.feature >= 0
             yield from zip(inner.feature[split].tolist(), inner.threshold[split].tolist(), strict=True)
+
+
+def _members(estimators: Any) -> list[Any]:
+    """Return the estimators of an ensemble in one row, whatever they iterate over themselves."""
+    rows = estimators.ravel().tolist() if isinstance(estimators, np.ndarray) else estimators
+    return [member for row in rows for member in (row if isinstance(row, list | np.ndarray) else [row])]

@@ -5,14 +5,27 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from core import bundle
-from core.converters import route
+from core.converters import CONVERTERS, route
 from core.domain.errors import Refused
 from core.domain.recipe import Recipe, Step
 from core.domain.report import Quality, Verdict
-from core.domain.transform import Converter, option_fields, parse_options
+from core.domain.transform import CODE, Converter, option_fields, parse_options
 from core.formats import FORMATS
+from core.runtimes import cannot_run
 from core.tools import Tools
-from core.transform import Applied, Bench, Data, Golden, Model, apply, check_consent, zipped_size
+from core.transform import (
+    Along,
+    Applied,
+    Bench,
+    Data,
+    Golden,
+    Model,
+    apply,
+    check_code,
+    check_consent,
+    guilty,
+    zipped_size,
+)
 
 if TYPE_CHECKING:
     from core.store import Store
@@ -21,7 +34,8 @@ if TYPE_CHECKING:
 def run(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
     """Convert the blob ``args["sha256"]`` of ``args["format"]`` to ``args["target"]``.
 
-    ``args["options"]`` go to the step that declares them; ``args["data"]`` is ``{sha256, name, label}`` or None.
+    ``args["options"]`` go to the step that declares them; ``args["data"]`` is ``{sha256, name, label}`` or None;
+    ``args["code"]`` is ``{sha256, name}`` of a Python file that defines the network of a file of weights, or None.
     Returns the shape of DESIGN section 6 with the blobs' hashes. Raises Refused when there is no route, or the
     file needs the owner's consent.
     """
@@ -35,15 +49,28 @@ def on(bench: Bench, args: dict[str, Any]) -> dict[str, Any]:
     data = Data(**args["data"]) if args.get("data") else None
     steps = plan(source.format, args["target"], args.get("options", {}))
     check_consent(source, bool(args.get("consent")))
+    check_code(args.get("code"), bool(args.get("consent")))
+    bench.along[source.sha256] = along(steps[0][1].options, args.get("code"))
     tools.progress(0.05, "Recording the answers of the source")
     golden = bench.probe(source, data, str(steps[0][1].options.get("shapes", "")))
     applied = apply(bench, source, with_data_shapes(steps, golden), golden)
-    tools.progress(0.85, "Measuring sizes and quality")
+    tools.progress(0.85, "Measuring sizes and quality, packing the artifact with its evidence")
+    return finish(bench, args, source, data, golden, applied)
+
+
+def along(options: dict[str, Any], code: dict[str, Any] | None) -> Along:
+    """Return what the source is opened with: the first step's options, and the owner's Python file if there is one."""
+    return Along(dict(options), {CODE: str(code["sha256"])} if code else {})
+
+
+def finish(
+    bench: Bench, args: dict[str, Any], source: Model, data: Data | None, golden: Golden, applied: list[Applied]
+) -> dict[str, Any]:
+    """Measure what the steps made, and pack it unless it failed its proof."""
     quality = measure(bench, source, applied[-1].model, data, golden)
-    result = describe(tools, args, source, applied, golden, quality, bench)
+    result = describe(bench.tools, args, source, applied, golden, quality, bench)
     if applied[-1].parity.verdict is not Verdict.FAIL:
-        tools.progress(0.95, "Packing the artifact with its evidence")
-        result["bundle"] = vars(bundle.build(tools.blobs, result))
+        result["bundle"] = vars(bundle.build(bench.tools.blobs, result))
     return result
 
 
@@ -75,8 +102,8 @@ def with_data_shapes(steps: list[tuple[Converter, Step]], golden: Golden) -> lis
 def measure(
     bench: Bench, source: Model, target: Model, data: Data | None, golden: Golden
 ) -> dict[str, dict[str, Any]] | None:
-    """Measure both files on the user's labelled data, or return None when there are no labels."""
-    if data is None or not golden.evidence.get("labelled"):
+    """Measure both files on the user's labelled data, or return None without labels, or where the target cannot run here."""
+    if data is None or not golden.evidence.get("labelled") or cannot_run(target.format):
         return None
     before: Quality = bench.evaluate(source, data)
     after: Quality = bench.evaluate(target, data)
@@ -105,11 +132,14 @@ def describe(
         "steps": [step_json(args["name"], one) for one in applied],
         "recipe": Recipe(tuple(one.step for one in applied)).to_json(),
         "parity": last.parity.to_json(),
+        "guilty": guilty(
+            applied, [FORMATS[source.format].title, *(FORMATS[one.model.format].title for one in applied)]
+        ),
         "quality": quality,
         "size": {**sizes, **zipped},
         "seconds": bench.cost.seconds,
         "peak_rss_mb": bench.cost.peak_rss_mb,
-        "golden": {"sha256": golden.sha256, **golden.evidence},
+        "golden": {"sha256": golden.sha256, "recorded": golden.recorded, **golden.evidence},
         "data": args.get("data"),
         "summary": last.summary,
         "bundle": None,
@@ -117,13 +147,15 @@ def describe(
 
 
 def step_json(name: str, one: Applied) -> dict[str, Any]:
-    """Return one step with what came out of it and its verdict."""
+    """Return one step with the converter that ran, what came out of it, and its verdict."""
     return {
         **one.step.to_json(),
         **vars(one.model),
         "name": output_name(name, one),
         "title": FORMATS[one.model.format].title,
+        "converter": CONVERTERS[one.step.transform].title,
         "parity": one.parity.to_json(),
+        "alone": one.alone.to_json() if one.alone else None,
         "summary": one.summary,
         "graph": one.graph,
     }
@@ -155,7 +187,11 @@ def record(store: "Store", visitor: str, args: dict[str, Any], result: dict[str,
         )
         store.add_report(visitor, artifact.id, "parity", step["parity"], against=parent, job=job)
         parent = artifact.id
-    blobs = [result["golden"]["sha256"], *([result["bundle"]["sha256"]] if result["bundle"] else [])]
+    blobs = [
+        result["golden"]["sha256"],
+        result["golden"]["recorded"],
+        *([result["bundle"]["sha256"]] if result["bundle"] else []),
+    ]
     against = args["artifact"] if parent != args["artifact"] else None
     store.add_report(visitor, parent, "conversion", result, against=against, blobs=blobs, job=job)
     return {"artifact_id": parent}

@@ -10,19 +10,27 @@ from core import columns
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.runtime import Domain
+from core.formats.skops import trusts
 from core.onnx_files import first_line
+from core.pickles import Global
 
 
 def load_skops(path: Path, trusted: tuple[str, ...]) -> Any:
-    """Load a skops file that holds nothing but types of skops' own list and of ``trusted``. Raises Refused."""
+    """Load a skops file that holds nothing but types of skops' own list, of ``trusted``, and of the audit's rules. Raises Refused."""
     import skops.io
 
     try:
-        return skops.io.load(path, trusted=list(trusted))
+        named = [name for name in skops.io.get_untrusted_types(file=path) if trusts(Global(*_parted(name)))]
+        return skops.io.load(path, trusted=[*trusted, *named])
     except Exception as error:
         raise Refused(
             f"skops does not load this file: {first_line(error)}", "Save it again with skops.io.dump."
         ) from None
+
+
+def _parted(name: str) -> tuple[str, str]:
+    module, _, last = name.rpartition(".")
+    return module, last
 
 
 def load_pickle(path: Path) -> Any:
@@ -87,6 +95,8 @@ def domains(model: Any) -> dict[str, Domain]:
 
 def frame(model: Any, arrays: dict[str, Any]) -> Any:
     """Build what ``predict`` is called with: numbers in float64 as a DataFrame or a table holds them."""
+    if columns.sentences(model):
+        return arrays["X"].reshape(-1).astype(object)
     specs, filled = inputs(model), bool(columns.text_imputers(model))
     if specs[0].name == "X" and len(specs) == 1:
         table = _cells(arrays["X"], filled)
@@ -106,15 +116,17 @@ def answers(model: Any, table: Any) -> dict[str, Any]:
             "label": _column(model.predict(table)).astype(np.int64),
             "scores": _column(model.decision_function(table)),
         }
-    if hasattr(model, "predict") and hasattr(model, "cluster_centers_"):
-        return {
-            "label": model.predict(table).astype(np.int64),
-            "scores": np.asarray(model.transform(table), np.float32),
-        }
+    if hasattr(model, "predict") and hasattr(_last(model), "cluster_centers_"):
+        label = {"label": model.predict(table).astype(np.int64)}
+        return (
+            {**label, "scores": np.asarray(model.transform(table), np.float32)}
+            if hasattr(model, "transform")
+            else label
+        )
     call = model.predict if hasattr(model, "predict") else model.transform
     value = call(table)
     value = value.toarray() if hasattr(value, "toarray") else np.asarray(value)
-    return {"variable": value.reshape(len(value), -1).astype(np.float32)}
+    return {"variable": value.reshape(len(table), -1).astype(np.float32)}
 
 
 def outputs(model: Any) -> tuple[TensorSpec, ...]:
@@ -130,11 +142,16 @@ def outputs(model: Any) -> tuple[TensorSpec, ...]:
         return label, TensorSpec(name, "float32", ("batch", len(model.classes_)))
     if is_outlier_detector(model):
         return TensorSpec("label", "int64", ("batch", 1)), TensorSpec("scores", "float32", ("batch", 1))
-    if hasattr(model, "predict") and hasattr(model, "cluster_centers_"):
-        return TensorSpec("label", "int64", ("batch",)), TensorSpec(
-            "scores", "float32", ("batch", len(model.cluster_centers_))
-        )
+    if hasattr(model, "predict") and hasattr(_last(model), "cluster_centers_"):
+        label = TensorSpec("label", "int64", ("batch",))
+        scores = TensorSpec("scores", "float32", ("batch", len(_last(model).cluster_centers_)))
+        return (label, scores) if hasattr(model, "transform") else (label,)
     return (TensorSpec("variable", "float32", ("batch", None)),)
+
+
+def _last(model: Any) -> Any:
+    """Return the step that answers."""
+    return getattr(model, "_final_estimator", model)
 
 
 def _cells(array: Any, filled: bool) -> Any:

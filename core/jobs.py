@@ -15,7 +15,7 @@ from core.engines import Engine, Work
 from core.ledger import EVENTS, INTERRUPTED, Ledger
 from core.sandbox import Sandbox
 from core.store import Store
-from core.tools import Tools
+from core.tools import Memory, Tools
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,8 @@ class Queue:
 
     def _drive(self, job: Job, cancel: threading.Event) -> None:
         journal = Journal(self._ledger, job.id)
-        tools = Tools(self._store.blobs, self._sandbox, journal, cancel)
+        memory = JobMemory(self._ledger, self._verbs, job, self._key)
+        tools = Tools(self._store.blobs, self._sandbox, journal, cancel, memory)
         try:
             verb = self._verb(job.verb)
             result = self._engine.perform(job.spec, tools, verb.run)
@@ -168,6 +169,32 @@ class Queue:
     def _notify(self) -> None:
         with self._changed:
             self._changed.notify_all()
+
+
+class JobMemory(Memory):
+    """What one job asks of the store and writes there before its end."""
+
+    def __init__(
+        self, ledger: Ledger, verbs: Mapping[str, Verb], job: Job, key: Callable[[str, dict[str, Any]], str]
+    ) -> None:
+        self._ledger, self._verbs, self._job, self._key = ledger, verbs, job, key
+
+    def known(self, verb: str, args: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the result of the same visitor's equal work."""
+        found = self._ledger.known(self._job.visitor, self._key(verb, args))
+        return None if found is None else found.result
+
+    def answer(self, verb: str, args: dict[str, Any], result: dict[str, Any]) -> None:
+        """Write the rows of the result and a finished job together, or neither."""
+        store, visitor, done = self._ledger.store, self._job.visitor, self._verbs[verb]
+        with store.transaction():
+            added = done.record(store, visitor, args, result, self._job.id)
+            whole = {**result, **added}
+            self._ledger.answered(visitor, verb, done.title(args), args, self._key(verb, args), whole)
+
+    def keep(self, result: dict[str, Any]) -> None:
+        """Write the result so far beside the job."""
+        self._ledger.keep(self._job.id, result)
 
 
 class Journal:

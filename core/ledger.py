@@ -49,10 +49,37 @@ class Ledger:
             return next((_job(row) for row in db.query(sql, [visitor, key])), None)
 
     def _mention(self, id: str, value: Any) -> None:
-        """Write down the blobs that a job's arguments or result name."""
+        """Write down the blobs that a job's arguments or result name, each once."""
         with self.store.transaction() as db:
-            named = self.store.named(value)
-            db["mention"].insert_all({"sha256": sha256, "report": None, "job": id} for sha256 in named)
+            held = {row["sha256"] for row in db.query("SELECT sha256 FROM mention WHERE job = ?", [id])}
+            new = [sha256 for sha256 in self.store.named(value) if sha256 not in held]
+            db["mention"].insert_all({"sha256": sha256, "report": None, "job": id} for sha256 in new)
+
+    def known(self, visitor: str, key: str) -> Job | None:
+        """Return the visitor's job of this key that is done, or None."""
+        same = self._same(visitor, key)
+        return same if same is not None and same.state is State.DONE else None
+
+    def answered(
+        self, visitor: str, verb: str, title: str, args: dict[str, Any], key: str, result: dict[str, Any]
+    ) -> Job:
+        """Write down a job that another one did on its way: it is done, and had no attempt of its own."""
+        with self.store.transaction() as db:
+            job = self.add(visitor, verb, title, args, key)
+            if job.state is not State.QUEUED:
+                return job
+            now = time.time()
+            done = {"state": State.DONE.value, "attempt": 0, "started": now, "finished": now}
+            db["job"].update(job.id, {**done, "result": json.dumps(result, ensure_ascii=False)})
+            self._mention(job.id, result)
+            return self.job(visitor, job.id)
+
+    def keep(self, id: str, result: dict[str, Any]) -> None:
+        """Write down the result so far of a running job."""
+        with self.store.transaction() as db:
+            sql = "UPDATE job SET result = ? WHERE id = ? AND state = 'running'"
+            if db.execute(sql, [json.dumps(result, ensure_ascii=False), id]).rowcount:
+                self._mention(id, result)
 
     def job(self, visitor: str, id: str) -> Job:
         """Return one job. Raises NotFound."""
@@ -100,7 +127,7 @@ class Ledger:
     def settle(
         self, id: str, state: State, *, result: dict[str, Any] | None = None, trouble: Trouble | None = None
     ) -> None:
-        """End a running job; one that has ended already keeps its end."""
+        """End a running job; one that has ended already keeps its end, and one without a result what it kept so far."""
         values = [
             state.value,
             None if result is None else json.dumps(result, ensure_ascii=False),
@@ -108,7 +135,7 @@ class Ledger:
             time.time(),
             id,
         ]
-        sql = "UPDATE job SET state = ?, result = ?, trouble = ?, finished = ? WHERE id = ? AND state = 'running'"
+        sql = "UPDATE job SET state = ?, result = ifnull(?, result), trouble = ?, finished = ? WHERE id = ? AND state = 'running'"
         with self.store.transaction() as db:
             if db.execute(sql, values).rowcount and result is not None:
                 self._mention(id, result)

@@ -12,6 +12,7 @@ from core import jail
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Format, Risk
 from core.domain.runtime import Session
+from core.domain.transform import CODE
 
 if TYPE_CHECKING:
     from core.proof.datasets import Dataset
@@ -65,11 +66,15 @@ def unsafe_here(format: Format, args: dict[str, Any]) -> Trouble | None:
 
 
 def must_be_safe(format: str, args: dict[str, Any]) -> None:
-    """Raise Refused where ``unsafe_here`` has a reason."""
+    """Raise Refused where ``unsafe_here`` has a reason, or the owner's code cannot be locked in."""
     from core.formats import FORMATS
 
     if trouble := unsafe_here(FORMATS[format], args):
         raise Refused(trouble.message, trouble.next_step)
+    if (IN / CODE).exists() and not args["isolation_full"]:
+        raise Refused(
+            "A Python file is a program, and this machine cannot lock it in.", "Run Portolan on Linux 6.12 or newer."
+        )
 
 
 def convert(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -86,7 +91,7 @@ def convert(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def probe(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Run the source on seeded inputs and on ``data`` if given, and keep inputs and answers in ``out/golden.npz``.
+    """Run the source on seeded inputs and on ``data`` if given, and keep inputs and answers in ``out/golden.npz`` and ``out/golden.bin``.
 
     ``shapes`` in the answer is what the inputs turned out to be, in the words that converters take.
     """
@@ -115,10 +120,13 @@ def compare(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def diverge(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Name the first operator where two ONNX files part."""
+    """Name the first operator where two files part, by the values between operators that both name."""
     from core.proof import divergence
 
-    return {"operator": divergence.first(IN / args["source"], IN / args["target"], IN / args["golden"])}
+    for format in args["formats"]:
+        must_be_safe(format, args)
+    source, target = (IN / key for key in args["files"])
+    return {"operator": divergence.first(source, target, IN / args["golden"], *args["formats"])}
 
 
 def evaluate(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -140,7 +148,7 @@ def open_session(args: dict[str, Any]) -> Session:
     runtime = RUNTIMES[args["runtime"]]
     if args["format"] not in runtime.formats:
         raise Refused(f"{runtime.title} does not run {args['format']}.", f"It runs {', '.join(runtime.formats)}.")
-    return runtime.open(IN / args["file"], args["format"])
+    return runtime.open_with(IN / args["file"], args["format"], args.get("given") or {})
 
 
 def open_dataset(args: dict[str, Any], session: Session) -> "Dataset | None":

@@ -1,18 +1,37 @@
-"""What a verb works with: blobs to read and write, a sandbox to open models in, a way to tell progress, a way to stop."""
+"""What a verb works with: blobs to read and write, a sandbox to open models in, ways to tell progress, to stop, to remember."""
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from core.blobs import Blobs
 from core.sandbox import Sandbox
 
 
+class Memory:
+    """What a long verb asks and writes down before its end; this one forgets, which is right where there is no store.
+
+    Arguments and results are plain JSON that names files by SHA-256, so that an engine can carry them between machines.
+    """
+
+    def known(self, verb: str, args: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the result of equal work that is done already, or None."""
+        return None
+
+    def answer(self, verb: str, args: dict[str, Any], result: dict[str, Any]) -> None:
+        """Write down the result of work that another job may ask for, with its rows, as if it had been its own job."""
+
+    def keep(self, result: dict[str, Any]) -> None:
+        """Write down the result so far; it stays when the job is cancelled, interrupted or fails."""
+
+
 @dataclass(frozen=True)
 class Tools:
-    """The four things that a verb is given; ``progress`` takes a fraction (or None) and a sentence."""
+    """The five things that a verb is given; ``progress`` takes a fraction (or None) and a sentence."""
 
     blobs: Blobs
     sandbox: Sandbox
     progress: Callable[[float | None, str], None]
     cancel: threading.Event
+    memory: Memory = field(default_factory=Memory)

@@ -5,8 +5,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from core import archives
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
+from core.formats.anatomy import script_signature, torch_files
 
 EXAMPLE = "Give shapes without the batch, such as 1x28x28 or int64:48, one per input with ';' between them; or add a data set."
 ITEM = re.compile(r"(?:(float32|float64|float16|int64|int32|bool):)?((?:\d{1,6}(?:x\d{1,6}){0,7})?)")
@@ -28,6 +30,16 @@ def load(path: Path) -> Any:
         raise Refused(
             f"torch cannot load this TorchScript file: {str(error).splitlines()[0][:300]}", "Save it again."
         ) from None
+
+
+def kept_inputs(path: Path) -> tuple[TensorSpec, ...]:
+    """Return the inputs that Portolan wrote beside a script, or none."""
+    try:
+        with archives.walk(path) as archive:
+            found = script_signature.read(archive, torch_files.prefix(archive))
+    except Refused:
+        return ()
+    return found.inputs if found else ()
 
 
 def input_names(module: Any) -> tuple[str, ...]:

@@ -1,21 +1,25 @@
 """Apply a recipe and prove each step against the answers of the source."""
 
 import zlib
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from core.domain.errors import Refused, from_json
+from core.domain.errors import Cancelled, PortolanError, Refused, Unavailable, from_json
 from core.domain.limits import READING, WORKING
 from core.domain.recipe import Step
 from core.domain.report import Parity, Quality, Verdict
-from core.domain.transform import Converter, Tolerance
+from core.domain.transform import RECORDED, Converter, Tolerance
 from core.formats import FORMATS
-from core.runtimes import runtime_for
+from core.proof.traces import TRACES
+from core.runtimes import cannot_run, child_kind, runtime_for
 from core.tools import Tools
 
 SEED = 20261121
 CHUNK = 1024 * 1024
+Tell = Callable[[float, str], None]
+"""Takes how far one step is, from 0 to 1, and what it does now."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Golden:
 
     sha256: str
     evidence: dict[str, Any]
+    recorded: str
+    """The blob with the same answers for a browser and Node."""
 
 
 @dataclass
@@ -60,13 +66,27 @@ class Cost:
 
 @dataclass(frozen=True)
 class Applied:
-    """One step that ran: what came out, what it says about itself, and whether it answers like the source."""
+    """One step that ran: what came out, what it says about itself, and whether it answers like the source.
+
+    ``tolerance`` is the loosest declared so far; ``alone`` is the comparison with the step before, made only where a
+    later step fails.
+    """
 
     step: Step
     model: Model
     summary: dict[str, Any]
     graph: str | None
     parity: Parity
+    tolerance: Tolerance
+    alone: Parity | None = None
+
+
+@dataclass(frozen=True)
+class Along:
+    """What a model is opened with beside its bytes: options such as its architecture, and files of the owner's by key."""
+
+    given: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -75,12 +95,25 @@ class Bench:
 
     tools: Tools
     cost: Cost = field(default_factory=Cost)
+    measured: dict[tuple[Model, Data], Quality] = field(default_factory=dict)
+    along: dict[str, Along] = field(default_factory=dict)
+    """By the SHA-256 of the model."""
 
-    def convert(self, source: Model, converter: Converter, options: dict[str, Any]) -> Model:
-        """Write the model in the converter's target format and keep the bytes."""
+    def convert(
+        self, source: Model, converter: Converter, options: dict[str, Any], golden: Golden | None = None
+    ) -> Model:
+        """Write the model in the converter's target format and keep the bytes; ``golden`` goes to a converter that packs it.
+
+        Raises Unavailable where the converter is not installed.
+        """
+        if reason := converter.unavailable():
+            raise Unavailable(reason, "Install it, start Portolan again, and repeat the conversion.")
         key = file_key(source.format)
         request = {"file": key, "format": source.format, "converter": converter.id, "options": options}
-        with self._run("convert", request, {key: source.sha256}, runtime_for(source.format).kind) as done:
+        answers = {RECORDED: golden.recorded} if golden and converter.packs_answers else {}
+        answers |= self._along(source).files
+        kind = converter.kind or child_kind(source.format)
+        with self._run("convert", request, {key: source.sha256, **answers}, kind) as done:
             blob = self.tools.blobs.put(done.folder / "artifact")
         return Model(blob.sha256, blob.size, converter.target)
 
@@ -106,13 +139,18 @@ class Bench:
             "runtime": runtime.id,
             "seed": SEED,
             "shapes": shapes,
+            "given": self._along(source).given,
             **data_args(data),
         }
-        with self._run("probe", request, {key: source.sha256, **data_files(data)}, runtime.kind) as done:
-            return Golden(self.tools.blobs.put(done.folder / "golden.npz").sha256, done.value)
+        files = {key: source.sha256, **data_files(data), **self._along(source).files}
+        with self._run("probe", request, files, runtime.kind) as done:
+            answers, plain = (self.tools.blobs.put(done.folder / f"golden.{suffix}") for suffix in ("npz", "bin"))
+            return Golden(answers.sha256, done.value, plain.sha256)
 
     def compare(self, target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
-        """Replay the probes on the stored bytes of the target in a fresh process."""
+        """Replay the probes on the stored bytes of the target in a fresh process; NOT PROVEN where nothing here can run it."""
+        if reason := cannot_run(target.format):
+            return unproven(f"Written here, cannot run on this machine: {reason}", tolerance)
         key, runtime = file_key(target.format), runtime_for(target.format)
         request = {
             "file": key,
@@ -129,21 +167,41 @@ class Bench:
             return Parity.from_json(done.value)
 
     def diverge(self, source: Model, target: Model, golden: Golden) -> str | None:
-        """Name the first operator where two ONNX files part; None where intermediate values cannot be had."""
-        if (source.format, target.format) != ("onnx", "onnx"):
+        """Name the first operator where two files part; None where intermediate values cannot be had of both."""
+        if not traced(source.format, target.format):
             return None
-        request = {"source": "source.onnx", "target": "target.onnx", "golden": "golden.npz"}
-        files = {"source.onnx": source.sha256, "target.onnx": target.sha256, "golden.npz": golden.sha256}
-        with self._run("diverge", request, files, "light") as done:
-            operator = done.value["operator"]
-            return None if operator is None else str(operator)
+        keys = ["source" + file_key(source.format), "target" + file_key(target.format)]
+        request = {
+            "files": keys,
+            "formats": [source.format, target.format],
+            "golden": "golden.npz",
+        }
+        files = {**dict(zip(keys, (source.sha256, target.sha256), strict=True)), "golden.npz": golden.sha256}
+        try:
+            with self._run("diverge", request, files, child_kind(source.format)) as done:
+                operator = done.value["operator"]
+        except Cancelled:
+            raise
+        except PortolanError:
+            return None
+        return None if operator is None else str(operator)
 
     def evaluate(self, model: Model, data: Data) -> Quality:
-        """Measure the model on labelled data."""
+        """Measure the model on labelled data, once for each model and data set."""
+        if (model, data) not in self.measured:
+            self.measured[model, data] = self._evaluate(model, data)
+        return self.measured[model, data]
+
+    def _evaluate(self, model: Model, data: Data) -> Quality:
         key, runtime = file_key(model.format), runtime_for(model.format)
-        request = {"file": key, "format": model.format, "runtime": runtime.id, **data_args(data)}
-        with self._run("evaluate", request, {key: model.sha256, **data_files(data)}, runtime.kind) as done:
+        along = self._along(model)
+        request = {"file": key, "format": model.format, "runtime": runtime.id, "given": along.given, **data_args(data)}
+        files = {key: model.sha256, **data_files(data), **along.files}
+        with self._run("evaluate", request, files, runtime.kind) as done:
             return Quality.from_json(done.value)
+
+    def _along(self, model: Model) -> Along:
+        return self.along.get(model.sha256, Along())
 
     def _run(self, task: str, request: dict[str, Any], blobs: dict[str, str], kind: str, reading: bool = False) -> Any:
         return _Counted(
@@ -176,26 +234,79 @@ class _Counted:
 
 
 def apply(bench: Bench, source: Model, steps: list[tuple[Converter, Step]], golden: Golden) -> list[Applied]:
-    """Run the steps in order and prove each result against the source; stop after the first that fails.
-
-    A step inherits the loosest tolerance declared so far, because the answers that it is compared with are the
-    first source's.
-    """
+    """Run the steps in order and prove each result against the source; stop after the first that fails."""
     applied: list[Applied] = []
-    model, tolerance = source, Tolerance(0.0, 0.0)
-    for number, (converter, step) in enumerate(steps, start=1):
-        place = f"(step {number} of {len(steps)})" if len(steps) > 1 else ""
-        bench.tools.progress(0.2 + 0.6 * (number - 1) / len(steps), f"Converting: {converter.title} {place}".strip())
-        result = bench.convert(model, converter, step.options)
-        tolerance = loosest(tolerance, converter.tolerance)
-        bench.tools.progress(0.2 + 0.6 * (number - 0.5) / len(steps), f"Comparing in a fresh process {place}".strip())
-        summary, graph = bench.audit(result, "artifact" + converter.suffix)
-        parity = prove(bench, model, result, golden, tolerance)
-        applied.append(Applied(step, result, summary, graph, parity))
-        if parity.verdict is Verdict.FAIL:
+    for number, (converter, step) in enumerate(steps):
+        place = f" (step {number + 1} of {len(steps)})" if len(steps) > 1 else ""
+
+        def tell(share: float, text: str, number: int = number, place: str = place) -> None:
+            bench.tools.progress(0.2 + 0.6 * (number + share) / len(steps), text + place)
+
+        applied.append(advance(bench, source, applied, converter, step, golden, tell))
+        if applied[-1].parity.verdict is Verdict.FAIL:
             break
-        model = result
     return applied
+
+
+def advance(
+    bench: Bench,
+    source: Model,
+    before: Sequence[Applied],
+    converter: Converter,
+    step: Step,
+    golden: Golden,
+    tell: Tell,
+) -> Applied:
+    """Take one step behind those before it, and prove its result against the source.
+
+    It inherits the loosest tolerance declared so far, because the answers that it is compared with are the first
+    source's. A step that fails behind another is also compared with that other alone.
+    """
+    model = before[-1].model if before else source
+    tolerance = loosest(before[-1].tolerance, converter.tolerance) if before else converter.tolerance
+    tell(0.0, f"Converting: {converter.title}")
+    result = bench.convert(model, converter, step.options, golden)
+    tell(0.5, "Comparing in a fresh process")
+    summary, graph = bench.audit(result, "artifact" + converter.suffix)
+    parity = prove(bench, model, result, golden, tolerance)
+    applied = Applied(step, result, summary, graph, parity, tolerance)
+    if parity.verdict is not Verdict.FAIL or not before:
+        return applied
+    return replace(applied, alone=compared_alone(bench, model, result, converter.tolerance))
+
+
+def compared_alone(bench: Bench, before: Model, after: Model, tolerance: Tolerance) -> Parity | None:
+    """Compare a step's result with the step before it; None where that cannot be asked."""
+    try:
+        return bench.compare(after, bench.probe(before, None), tolerance)
+    except Cancelled:
+        raise
+    except PortolanError:
+        return None
+
+
+def guilty(applied: Sequence[Applied], titles: Sequence[str]) -> str | None:
+    """Name in words the first step that fails; ``titles`` are the formats on the way, the source's first. None when none does."""
+    number = next((n for n, one in enumerate(applied) if one.parity.verdict is Verdict.FAIL), None)
+    if number is None:
+        return None
+    one, pair = applied[number], f"{titles[number]} to {titles[number + 1]}"
+    words = f"Step {number + 1}, {pair} ({one.step.transform}), is the first that fails."
+    if one.alone is None:
+        return words
+    if one.alone.verdict is Verdict.FAIL:
+        return (
+            f"{words} It also differs from the step before it alone, by {one.alone.max_abs:.2g}: this step is to blame."
+        )
+    return (
+        f"{words} Compared with the step before it alone, it differs by {one.alone.max_abs:.2g} only: "
+        "small differences of several steps add up."
+    )
+
+
+def unproven(reason: str, tolerance: Tolerance) -> Parity:
+    """Return the verdict for a file that nothing here can be asked about."""
+    return Parity(Verdict.NOT_PROVEN, (), tolerance.absolute, tolerance.relative, SEED, reason=reason)
 
 
 def prove(bench: Bench, source: Model, target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
@@ -203,7 +314,7 @@ def prove(bench: Bench, source: Model, target: Model, golden: Golden, tolerance:
     parity = bench.compare(target, golden, tolerance)
     if parity.verdict is not Verdict.FAIL:
         return parity
-    return Parity(**{**vars(parity), "diverges_at": bench.diverge(source, target, golden)})
+    return replace(parity, diverges_at=bench.diverge(source, target, golden))
 
 
 def check_consent(source: Model, consent: bool) -> None:
@@ -215,9 +326,23 @@ def check_consent(source: Model, consent: bool) -> None:
         )
 
 
+def check_code(code: dict[str, Any] | None, consent: bool) -> None:
+    """Refuse to run a Python file without its owner's word."""
+    if code and not consent:
+        raise Refused(
+            "A Python file is a program: making the network runs what its author wrote.",
+            "Tick the consent box (command line: --consent) if you trust where this file comes from; it still runs only in the sandbox.",
+        )
+
+
 def loosest(a: Tolerance, b: Tolerance) -> Tolerance:
     """Return the larger bound of each kind."""
     return Tolerance(max(a.absolute, b.absolute), max(a.relative, b.relative), max(a.flips, b.flips))
+
+
+def traced(source: str, target: str) -> bool:
+    """Say whether values between operators can be had of both formats; a file in torch's format can only be the source."""
+    return source in TRACES and target in TRACES and target != "torch_export"
 
 
 def file_key(format: str) -> str:

@@ -20,9 +20,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from core import jail, tasks
+from core import groups, jail, tasks
 from core.domain.errors import Crashed, OverLimit, PortolanError, Unavailable
 from core.domain.limits import Limits
+from core.jail import programs
 
 Task = Callable[[dict[str, Any], tasks.Progress], dict[str, Any]]
 
@@ -45,20 +46,31 @@ _SHELVES = (
     "core.proof.quality",
 )
 _LIGHT = ("numpy", "onnx", "onnx.checker", "onnxruntime", *_SHELVES)
+_TORCH = ("torch", "torch.export", "torch.onnx", "onnxscript", *_LIGHT)
 PRELOAD: Mapping[str, tuple[str, ...]] = {
     "bare": (),
     "light": _LIGHT,
-    "torch": ("torch", "torch.export", "torch.onnx", "onnxscript", *_LIGHT),
+    "torch": _TORCH,
     "sklearn": ("sklearn.pipeline", "sklearn.ensemble", "skops.io", "skl2onnx", "onnxmltools", *_LIGHT),
+    "ncnn": _TORCH,
+    "executorch": _TORCH,
+    "litert": _TORCH,
 }
-"""What each kind imports before the jail is locked; all else still can be imported later, only slower."""
+"""What each kind imports before the jail is locked; all else still can be imported later, only slower.
+
+A kind that is named after a group has the group's interpreter and its program.
+"""
 
 PR_SET_PDEATHSIG = 1
 NO_MEMORY = ("bad_alloc", "allocate memory", "out of memory")
 PROGRESS_SECONDS = 0.05
 
 
-def main(task_table: Mapping[str, Task] = TASKS, preload: Mapping[str, tuple[str, ...]] = PRELOAD) -> NoReturn:
+def main(
+    task_table: Mapping[str, Task] = TASKS,
+    preload: Mapping[str, tuple[str, ...]] = PRELOAD,
+    program_for: Callable[[str], Path | None] = groups.program_for,
+) -> NoReturn:
     """Serve one request and leave the process; never returns."""
     kind, parent = sys.argv[1], int(sys.argv[2])
     _die_with(parent)
@@ -76,13 +88,17 @@ def main(task_table: Mapping[str, Task] = TASKS, preload: Mapping[str, tuple[str
     _emit(events, {"event": "ready"})
     line = sys.stdin.buffer.readline()
     if line:
-        _end(events, _serve(json.loads(line), task_table, events))
+        _end(events, _serve(json.loads(line), task_table, events, program_for(kind)))
     os._exit(0)
 
 
-def _serve(request: dict[str, Any], task_table: Mapping[str, Task], events: BinaryIO) -> dict[str, Any]:
+def _serve(
+    request: dict[str, Any], task_table: Mapping[str, Task], events: BinaryIO, program: Path | None
+) -> dict[str, Any]:
     limits = Limits.from_json(request["limits"])
     try:
+        if program:
+            programs.start(program, Path.cwd(), limits)
         jail.lock(Path.cwd(), limits)
         threading.Thread(target=_watch_parent, daemon=True).start()
         args = {**request["args"], "isolation_full": request["isolation_full"]}

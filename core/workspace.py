@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import platformdirs
-
-from core import convert, evaluate, ingest
+from core import convert, evaluate, ingest, install, portability
 from core.blobs import GB, Blobs
 from core.domain.job import Job
 from core.domain.recipe import fingerprint
 from core.engines.local import LocalEngine
+from core.home import default_home
 from core.jobs import Queue, Verb
 from core.samples import Sample
 from core.sandbox import Sandbox
@@ -20,7 +19,13 @@ from core.store import Store
 
 VERBS = {
     name: Verb(name, module.run, module.record, module.title)
-    for name, module in (("ingest", ingest), ("convert", convert), ("evaluate", evaluate))
+    for name, module in (
+        ("ingest", ingest),
+        ("convert", convert),
+        ("evaluate", evaluate),
+        ("portability", portability),
+        ("install", install),
+    )
 }
 
 
@@ -38,12 +43,6 @@ class Workspace:
         self.queue.close()
         self.sandbox.close()
         self.store.close()
-
-
-def default_home() -> Path:
-    """Return ``PORTOLAN_HOME``, or the platform's folder for user data."""
-    chosen = os.environ.get("PORTOLAN_HOME")
-    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("portolan", appauthor=False))
 
 
 def quota_bytes() -> int | None:
@@ -64,7 +63,8 @@ def open_workspace(home: Path) -> Workspace:
 def program() -> str:
     """Return a fingerprint of this program, so that an answer of an older one is not taken for equal work."""
     root = Path(__file__).parent
-    parts = [*sorted(root.rglob("*.py")), *sorted(root.rglob("*.txt")), root.parent / "requirements.txt"]
+    shipped = sorted(path for path in (root / "web").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    parts = [*sorted(root.rglob("*.py")), *sorted(root.rglob("*.txt")), *shipped, root.parent / "requirements.txt"]
     return fingerprint([sha256(path.read_bytes()).hexdigest() for path in parts])
 
 

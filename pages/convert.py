@@ -5,14 +5,14 @@ from typing import Any
 import streamlit as st
 
 from core.bundle import targets
-from core.converters import CONVERTERS, NO_ROUTE, route
+from core.converters import CONVERTERS, NO_ROUTE, route, unavailable
 from core.converters import targets as reachable
 from core.domain.artifact import Artifact
 from core.domain.errors import NotFound
 from core.domain.job import Job, State
 from core.workspace import current
 from pages.visitor import visitor
-from pages.widgets import evidence, options, progress, testdata
+from pages.widgets import architecture, evidence, install, matrix, options, progress, testdata
 from pages.widgets.chrome import ink
 from pages.widgets.summary import format_title, megabytes
 from pages.widgets.text import plain
@@ -31,11 +31,15 @@ def page() -> None:
         return
     artifact = choose(found)
     job = asked_for(artifact)
+    top = st.container()
     plan, result = st.columns([1, 2], gap="large")
     with plan:
-        form(artifact, job is not None and job.state is State.DONE)
+        asked = form(artifact, job)
     with result:
         outcome(artifact, job)
+    if asked is not None:
+        with top:
+            matrix.section(artifact, asked, ready=agreed(artifact, asked))
 
 
 def empty() -> None:
@@ -70,66 +74,99 @@ def asked_for(artifact: Artifact) -> Job | None:
     except NotFound:
         job = None
     if job is None or not concerns(job, artifact):
-        job = next((one for one in queue.jobs(visitor()) if concerns(one, artifact) and one.state in SHOWN), None)
+        begun = (one for one in queue.jobs(visitor()) if one.attempt and one.state in SHOWN)
+        job = next((one for one in begun if concerns(one, artifact)), None)
     return job
 
 
 def concerns(job: Job, artifact: Artifact) -> bool:
-    """Say whether a job was begun on this model's page."""
-    return artifact.id == (job.args.get("page") or job.args.get("artifact"))
+    """Say whether a job is a conversion or a comparison that was begun on this model's page."""
+    return job.verb in ("convert", "evaluate") and artifact.id == (job.args.get("page") or job.args.get("artifact"))
 
 
-def form(artifact: Artifact, answered: bool) -> None:
-    """Ask for the target, its options and a data set, and submit; once there is an answer, that is what the page is for."""
-    choices = [format for format in targets() if format in reachable(artifact.format)]
+def form(artifact: Artifact, job: Job | None) -> dict[str, Any] | None:
+    """Ask for the target, its options and a data set, and submit; once there is an answer, that is what the page is for.
+
+    Begins with the target of the job that is shown. Returns the model, the data and the options that were chosen, or
+    None where there is no target.
+    """
+    answered = job is not None and job.state is State.DONE
+    ways = {format: route(artifact.format, format) for format in targets() if format in reachable(artifact.format)}
+    missing = {format: reason for format, steps in ways.items() if (reason := unavailable(steps))}
+    choices = [format for format in ways if format not in missing]
     if not choices:
         no_target(artifact)
-        return
-    target = st.pills(
-        "Target", choices, default=choices[0], required=True, format_func=format_title, key=f"to-{artifact.id}"
-    )
-    steps = route(artifact.format, target)
+        not_installed(artifact, missing)
+        return None
+    key = f"to-{artifact.id}"
+    if st.session_state.get(key) not in choices:
+        shown = job.args.get("target") if job is not None else None
+        st.session_state[key] = shown if shown in choices else choices[0]
+    target = st.pills("Target", choices, required=True, format_func=format_title, key=key, wrap=True)
+    steps = ways[target]
     st.caption(
         " → ".join([format_title(artifact.format), *(format_title(step.target) for step in steps)])
         + ". "
         + steps[-1].sentence
     )
-    chosen = options.form(steps)
+    not_installed(artifact, missing)
+    chosen = options.form(steps, opened=artifact.format in architecture.WEIGHTS)
     data = testdata.choose(artifact)
-    consented = consent(artifact)
-    args = {
-        **subject(artifact),
-        "target": target,
-        "options": chosen,
-        "data": data,
-    }
+    consent(artifact)
+    asked = {**subject(artifact), **architecture.choose(artifact), "data": data, "options": chosen}
+    args = {**asked, "target": target}
     st.button(
         "Convert and prove",
         type="secondary" if answered else "primary",
         icon=":material/verified:",
-        disabled=not consented,
+        disabled=not agreed(artifact, asked),
         width="stretch",
         on_click=progress.begin,
         args=(lambda: current().queue.submit(visitor(), "convert", args),),
     )
     with st.expander("Prove a file that you converted elsewhere", icon=":material/compare_arrows:"):
         compare(artifact, data)
+    return asked
 
 
-def consent(artifact: Artifact) -> bool:
+def not_installed(artifact: Artifact, missing: dict[str, str]) -> None:
+    """Show the targets that an optional group would bring, greyed out, each with the reason and the command."""
+    if not missing:
+        return
+    st.pills(
+        "Not installed here",
+        list(missing),
+        format_func=format_title,
+        disabled=True,
+        key=f"missing-{artifact.id}",
+        wrap=True,
+    )
+    with st.popover("How to install them", icon=":material/extension:", type="tertiary"):
+        for reason in dict.fromkeys(missing.values()):
+            st.caption(plain(reason, 300))
+        steps = [step for format in missing for step in route(artifact.format, format)]
+        install.offer([step.group.id for step in steps if step.group is not None])
+
+
+def agreed(artifact: Artifact, asked: dict[str, Any]) -> bool:
+    """Say whether the owner let run what has to: a pickle, or a Python file beside the weights."""
+    return bool(asked["consent"]) or (artifact.format != "pickle" and not asked.get("code"))
+
+
+def consent(artifact: Artifact) -> None:
     """Ask the owner of a pickle, once per file, whether it may be loaded; other files need no consent."""
     if artifact.format != "pickle":
-        return True
+        return
     if artifact.consented:
         st.caption(":material/gavel: You agreed to load this pickle in the sandbox.")
     else:
+        st.caption(":material/gavel: A pickle is a program: loading it runs what its author wrote.")
         st.checkbox(
-            "This pickle can run code. I trust where it comes from; load it in the sandbox.",
+            "I trust it; load it in the sandbox.",
             key=f"consent-{artifact.id}",
             on_change=current().store.consent,
             args=(visitor(), artifact.id),
         )
-    return artifact.consented
 
 
 def no_target(artifact: Artifact) -> None:

@@ -7,15 +7,17 @@ import onnx
 from onnx import numpy_helper
 
 from core.domain.transform import Converter
-from core.transform import Bench, Model
+from core.transform import Bench, Golden, Model
 
 
 class Faulty(Bench):
     """Converts as always, then changes one weight of the result before it is stored."""
 
-    def convert(self, source: Model, converter: Converter, options: dict[str, Any]) -> Model:
+    def convert(
+        self, source: Model, converter: Converter, options: dict[str, Any], golden: Golden | None = None
+    ) -> Model:
         """Return the converted model with its largest weight tensor changed in one place."""
-        honest = super().convert(source, converter, options)
+        honest = super().convert(source, converter, options, golden)
         path = Path(self.tools.blobs.path(honest.sha256)).parent / "planted"
         path.write_bytes(spoilt(self.tools.blobs.path(honest.sha256).read_bytes()))
         blob = self.tools.blobs.put(path)

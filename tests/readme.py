@@ -1,12 +1,15 @@
 """Write the README's tables from the shelves: ``python -m tests.readme``."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 from core.converters import CONVERTERS
 from core.formats import FORMATS
 
 README = Path(__file__).parent.parent / "README.md"
+PAIRS = README.parent / "docs" / "pairs.json"
 
 
 def formats() -> str:
@@ -21,12 +24,37 @@ def formats() -> str:
 
 
 def converters() -> str:
-    """Return the table of conversions."""
-    rows = ["| from | to | tolerance (absolute, relative) | how |", "|---|---|---|---|"]
+    """Return the table of conversions with what ``benchmarks.pairs`` found."""
+    measured = json.loads(PAIRS.read_text())["pairs"]
+    rows = [
+        "| from | to | converter | verdict on our samples | largest difference | tolerance (absolute, relative) |",
+        "|---|---|---|---|---|---|",
+    ]
     for one in CONVERTERS:
         bounds = f"{one.tolerance.absolute:g}, {one.tolerance.relative:g}"
-        rows.append(f"| {FORMATS[one.source].title} | {FORMATS[one.target].title} | {bounds} | {one.sentence} |")
+        ends = f"{FORMATS[one.source].title} | {FORMATS[one.target].title}"
+        found = list(measured.get(one.id, {}).values())
+        rows.append(f"| {ends} | `{one.id}` | {verdicts(found)} | {largest(found)} | {bounds} |")
     return "\n".join(rows)
+
+
+def verdicts(found: list[dict[str, Any]]) -> str:
+    """Count the verdicts, the good ones first."""
+    words = {
+        "PASS": "PASS",
+        "WRITTEN": "written, cannot run here",
+        "NOT PROVEN": "NOT PROVEN",
+        "REFUSED": "refused with the reason",
+        "FAIL": "FAIL",
+    }
+    counts = {word: sum(row["verdict"] == key for row in found) for key, word in words.items()}
+    return ", ".join(f"{word} {k} of {len(found)}" for word, k in counts.items() if k) or "not measured"
+
+
+def largest(found: list[dict[str, Any]]) -> str:
+    """Return the largest difference over what passed."""
+    passed = [float(row["max_abs"]) for row in found if row["verdict"] == "PASS"]
+    return f"{max(passed):.1e}" if passed else ""
 
 
 def rendered(text: str) -> str:

@@ -1,6 +1,7 @@
 """Conversions of the shipped samples, with their proof and their bundle."""
 
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -37,7 +38,10 @@ CASES = [
     ("fashion_cnn", "model.onnx", "ort"),
     ("penguins", "model.skops", "onnx"),
     ("segment", "model.skops", "onnx"),
+    ("penguins", "model.skops", "pmml"),
+    ("penguins", "model.skops", "python_source"),
     ("spam_transformer", "model.pt2", "onnx"),
+    ("spam_transformer", "model.onnx", "openvino"),
 ]
 
 
@@ -118,3 +122,13 @@ def test_equal_work_gives_an_equal_bundle(tools: Tools) -> None:
     args = bring(tools, SAMPLES / "penguins" / "model.skops")
     first, second = (convert.run(tools, {**args, "target": "onnx"}) for _ in range(2))
     assert first["artifact"] == second["artifact"]
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler on this machine")
+def test_c_source_is_not_proven_here_and_replays_on_a_machine_with_a_compiler(tools: Tools, tmp_path: Path) -> None:
+    args = bring(tools, SAMPLES / "penguins" / "model.skops")
+    result = convert.run(tools, {**args, "target": "c_source"})
+    assert [step["format"] for step in result["steps"]] == ["pmml", "c_source"]
+    assert result["parity"]["verdict"] == "NOT PROVEN"
+    assert "compiler" in result["parity"]["reason"]
+    replay_and_use(tools, result, tmp_path / "bundle")

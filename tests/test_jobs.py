@@ -70,12 +70,22 @@ def chatter(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def wander(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
+    """Keep what was found so far, answer other work on the way, and hold."""
+    found = tools.memory.known("write", {"text": "on the way"})
+    result = write(tools, {"text": "on the way"}) if found is None else found
+    tools.memory.answer("write", {"text": "on the way"}, result)
+    tools.memory.keep({"so far": 1, "knew": found is not None, "sha256": result["sha256"]})
+    return {**hold(tools, args), "knew": found is not None}
+
+
 def titled(args: dict[str, Any]) -> str:
     return f"Work on {args.get('text', 'something')}"
 
 
 WORKS: dict[str, Callable[[Tools, dict[str, Any]], dict[str, Any]]] = {
     "hold": hold,
+    "wander": wander,
     "refuse": refuse,
     "crash": crash,
     "chatter": chatter,
@@ -355,3 +365,29 @@ def test_a_claim_succeeds_once(store: Store) -> None:
 def test_what_is_sent_to_a_cluster_is_json(store: Store) -> None:
     job = Ledger(store).add("ann", "write", "Write", {"sha256": "0" * 64}, "key")
     assert Spec.from_json(job.spec.to_json()) == job.spec
+
+
+def test_what_was_found_so_far_outlives_a_cancel_and_answers_other_work(queue: Queue, store: Store) -> None:
+    gate.clear()
+    walk = queue.submit("ann", "wander", {})
+    deadline = time.monotonic() + 10
+    while queue.job("ann", walk.id).result is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert queue.job("ann", walk.id).state is State.RUNNING
+    queue.cancel("ann", walk.id)
+    ended = queue.wait("ann", walk.id, 10)
+    assert ended.state is State.CANCELLED
+    assert ended.result is not None
+    assert (ended.result["so far"], ended.result["knew"]) == (1, False)
+    answer = queue.submit("ann", "write", {"text": "on the way"})
+    assert (answer.state, answer.attempt) == (State.DONE, 0)
+    assert answer.result is not None
+    assert store.artifact("ann", answer.result["artifact"]).name == "on the way"
+    assert store.blobs.verify(answer.result["sha256"])
+    other = queue.submit("bob", "write", {"text": "on the way"})
+    assert other.id != answer.id
+    gate.set()
+    queue.retry("ann", walk.id)
+    done = queue.wait("ann", walk.id, 10)
+    assert done.state is State.DONE
+    assert done.result == {"attempt": "done", "knew": True}

@@ -4,16 +4,18 @@ import json
 import re
 import zipfile
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
 from string import Template
 from typing import IO, Any, cast
 
 from core.blobs import Blobs
+from core.bundle import javascript, scorer
 from core.converters import CONVERTERS
+from core.domain.runtime import Runtime
 from core.formats import FORMATS
 from core.formats.skops import TRUSTED
-from core.runtimes import RUNTIMES, runtime_for
+from core.runtimes import cannot_run, on_shelf
 
 HERE = Path(__file__).parent
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -31,26 +33,57 @@ class Bundle:
 def build(blobs: Blobs, conversion: dict[str, Any]) -> Bundle:
     """Write the zip of a conversion's result to the store; equal facts give equal bytes."""
     artifact = conversion["artifact"]
-    runtime = runtime_for(artifact["format"])
+    runtime = on_shelf(artifact["format"])
     member = "model" + FORMATS[artifact["format"]].suffixes[0]
-    replay = (HERE / f"verify_{runtime.id}.txt").read_text()
     members: dict[str, str | Path] = {
         member: blobs.path(artifact["sha256"]),
         "golden.npz": blobs.path(conversion["golden"]["sha256"]),
         "card.json": json.dumps(card(conversion, member), indent=2, sort_keys=True) + "\n",
-        "verify.py": (HERE / "verify.txt").read_text().replace("# {open_model}\n", replay),
+        "verify.py": verification(runtime),
         "use.py": usage(conversion),
-        "requirements.txt": "".join(f"{name}=={version(name)}\n" for name in runtime.packages),
+        "requirements.txt": "".join(f"{pinned(name)}\n" for name in runtime.packages) if runtime else "",
         "README.txt": Template((HERE / "readme.txt").read_text()).substitute(
-            title=FORMATS[artifact["format"]].title, member=member, verdict=conversion["parity"]["verdict"]
+            title=FORMATS[artifact["format"]].title,
+            member=member,
+            verdict=conversion["parity"]["verdict"],
+            check=checked(artifact["format"]),
         ),
     }
+    members |= javascript.members(artifact["format"], member, conversion["summary"]["inputs"])
+    members |= scorer.members(artifact["format"])
+    members = {name: content for name, content in members.items() if content}
     with blobs.writer() as writer:
         with zipfile.ZipFile(cast(IO[bytes], writer), "w") as archive:
             for name, content in members.items():
                 add(archive, name, content)
         blob = writer.commit()
     return Bundle(blob.sha256, blob.size, safe_stem(artifact["name"]) + "-portolan.zip")
+
+
+def verification(runtime: Runtime | None) -> str:
+    """Return the script that replays the proof with a runtime, or that checks the bytes alone where none is known."""
+    replay = HERE / f"verify_{runtime.id}.txt" if runtime else HERE / "checksums.txt"
+    if runtime is None or not replay.exists():
+        return (HERE / "checksums.txt").read_text()
+    return (HERE / "verify.txt").read_text().replace("# {open_model}\n", replay.read_text())
+
+
+def checked(format: str) -> str:
+    """Say what the script of a bundle can check about a file of this format."""
+    runtime = on_shelf(format)
+    if runtime is None or not (HERE / f"verify_{runtime.id}.txt").exists():
+        return "compares checksums; no runtime is known here, so the answers are for you to check"
+    if cannot_run(format):
+        return "replays the recorded inputs (golden.npz) where the file can run, which was not here"
+    return "replays the recorded inputs (golden.npz) and compares the answers"
+
+
+def pinned(package: str) -> str:
+    """Return a requirement at the version that ran here, or the bare name of what is not installed here."""
+    try:
+        return f"{package}=={version(package)}"
+    except PackageNotFoundError:
+        return package
 
 
 def add(archive: zipfile.ZipFile, name: str, content: str | Path) -> None:
@@ -92,12 +125,16 @@ def card(conversion: dict[str, Any], member: str) -> dict[str, Any]:
 
 
 def usage(conversion: dict[str, Any]) -> str:
-    """Return a few lines of Python that run the artifact on an input of the right shape."""
+    """Return a few lines of Python that run the artifact on an input of the right shape; empty where no runtime is known."""
     format = conversion["artifact"]["format"]
+    runtime = on_shelf(format)
+    names = [f"use_{name}.txt" for name in (format, runtime.id if runtime else "")]
+    template = next((HERE / name for name in names if (HERE / name).exists()), None)
+    if template is None:
+        return ""
     member = "model" + FORMATS[format].suffixes[0]
     inputs = ",\n".join(f"    {spec['name']!r}: {example(spec)}" for spec in conversion["summary"]["inputs"])
-    template = Template((HERE / f"use_{runtime_for(format).id}.txt").read_text())
-    return template.substitute(member=member, inputs=inputs)
+    return Template(template.read_text()).substitute(member=member, inputs=inputs)
 
 
 def example(spec: dict[str, Any]) -> str:
@@ -113,9 +150,5 @@ def safe_stem(name: str) -> str:
 
 
 def targets() -> tuple[str, ...]:
-    """Return the formats that a converter writes and a bundle can carry: those whose runtime has a replay here."""
-    return tuple(dict.fromkeys(converter.target for converter in CONVERTERS if _has_replay(converter.target)))
-
-
-def _has_replay(format: str) -> bool:
-    return any(format in one.formats and (HERE / f"verify_{one.id}.txt").exists() for one in RUNTIMES)
+    """Return the formats that a converter writes, in the order of the table; a bundle can carry each of them."""
+    return tuple(dict.fromkeys(converter.target for converter in CONVERTERS))

@@ -8,6 +8,7 @@ from typing import Any
 from core import onnx_files
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
+from core.domain.unsupported import Unsupported, told
 
 KEEP = 0
 
@@ -70,28 +71,48 @@ def _by_onnx(model: Any, opset: int) -> Any:
 
 
 def _by_onnxscript(model: Any, opset: int) -> Any:
-    from onnxscript import version_converter
+    from onnxscript import ir, version_converter
 
-    return version_converter.convert_version(_same(model, opset), opset)
+    graph = ir.from_proto(model)
+    version_converter.convert_version(graph, opset)
+    return ir.to_proto(graph)
 
 
 def _attempt(way: Callable[[Any, int], Any], model: Any, opset: int, ir: int, out: Path) -> bool:
-    """Write one way's result and say whether it holds: the opset asked for, valid, loadable, the batch as free as before."""
+    """Write one way's result and say whether it holds: the opset asked for, valid, loadable, the same inputs and outputs, as free as before."""
     try:
         result = way(model, opset)
-        if onnx_files.opset(result) != opset:
+        if onnx_files.opset(result) != opset or not _same_ends(model, result):
             return False
     except Exception:
         return False
     result.ir_version = _ir(result, ir)
-    if onnx_files.free_batch(model) and not onnx_files.free_batch(result):
-        return False
     try:
         onnx_files.write(result, out)
         onnx_files.loads(out)
     except Refused:
         return False
     return True
+
+
+def _same_ends(before: Any, after: Any) -> bool:
+    """Say whether inputs and outputs kept their names, types and ranks, and inputs their free dimensions; some operators lost a batch axis with a version."""
+    if _inputs(before.graph) != _inputs(after.graph):
+        return False
+    pairs = [(_end(a), _end(b)) for a, b in zip(before.graph.output, after.graph.output, strict=True)]
+    return all(a[:2] == b[:2] and (a[2] is None or b[2] is None or len(a[2]) == len(b[2])) for a, b in pairs)
+
+
+def _inputs(graph: Any) -> list[tuple[str, int, list[bool] | None]]:
+    held = {tensor.name for tensor in graph.initializer}
+    return [_end(value) for value in graph.input if value.name not in held]
+
+
+def _end(value: Any) -> tuple[str, int, list[bool] | None]:
+    """Return name, element type, and which dimensions are free; None where the shape is unknown."""
+    kind = value.type.tensor_type
+    free = [not dim.HasField("dim_value") for dim in kind.shape.dim] if kind.HasField("shape") else None
+    return value.name, kind.elem_type, free
 
 
 def _ir(model: Any, wanted: int) -> int:
@@ -106,19 +127,17 @@ def _ir(model: Any, wanted: int) -> int:
 
 
 def _in_the_way(model: Any, before: int, wanted: int) -> str:
-    """Name the operators whose definition changed between the two opsets."""
+    """Name the operators whose definition changed between the two opsets, and where they stand in the graph."""
     import onnx
 
-    names = sorted({node.op_type for node in model.graph.node if node.domain in ("", "ai.onnx")})
-    changed = []
-    for name in names:
-        versions = [_since(onnx, name, at) for at in (before, wanted)]
-        if versions[0] != versions[1]:
-            changed.append(f"{name} ({versions[0]} to {versions[1]})" if versions[1] else f"{name} (not in {wanted})")
+    found = []
+    for place, node in enumerate(model.graph.node, 1):
+        old, new = (_since(onnx, node.op_type, at) for at in (before, wanted))
+        if node.domain in ("", "ai.onnx") and old != new:
+            change = f"{node.op_type} {old} to {new}" if new else f"{node.op_type}, not in {wanted}"
+            found.append(Unsupported(change, node.name, place))
     return (
-        f"the definitions of these operators differ: {', '.join(changed[:8])}"
-        if changed
-        else "no converter carries the graph over"
+        f"the definitions of these operators differ: {told(found)}" if found else "no converter carries the graph over"
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import columns, estimators, exact_scaling, onnx_files
+from core import columns, estimators, exact_scaling, onnx_files, sklearn_onnx
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
@@ -19,6 +19,9 @@ class EstimatorOptions:
     """The operator set of the numeric operators; trees and encoders are written in ai.onnx.ml 3."""
 
     opset: int = field(default=20, metadata={"help": "ONNX operator set to write; 15 to 22.", "low": 15, "high": 22})
+
+
+NEXT = "Replace that step, and fit again."
 
 
 class SkopsToOnnx(Converter):
@@ -38,28 +41,43 @@ class SkopsToOnnx(Converter):
         estimators.check_fitted(model)
         _register()
         exact_scaling.register()
+        sklearn_onnx.register()
+        answers = estimators.outputs(model)
+        inputs = _types(model)
+        plainer = sklearn_onnx.simplified(model)
         try:
             with warnings.catch_warnings():
                 for category in (FutureWarning, DeprecationWarning):
                     warnings.filterwarnings("ignore", category=category)
                 converted = skl2onnx.to_onnx(
-                    _adapted(model),
-                    initial_types=_types(model),
-                    options=_flat(model),
+                    _adapted(plainer),
+                    initial_types=inputs,
+                    options=_flat(plainer),
                     target_opset={"": options.opset, "ai.onnx.ml": 3},
                     name="model",
                 )
         except Exception as error:
-            cause = f"{type(error).__name__}: {onnx_files.first_line(error)}"
-            raise Refused(
-                f"skl2onnx refuses {type(model).__name__}: {cause}", "Replace the step that it names, and fit again."
-            ) from None
-        _tell_width(converted, estimators.outputs(model))
+            raise _refusal(model, error) from None
+        if len(converted.graph.output) < len(answers):
+            raise Refused(f"The ONNX form of {type(model).__name__} tells less than the model itself.", NEXT)
+        del converted.graph.output[len(answers) :]
+        _tell_width(converted, answers)
         onnx_files.name_batch(converted)
         if not onnx_files.free_batch(converted):
             raise Refused("The converter fixed the number of rows.", "Report this pipeline to us.")
         onnx_files.write(converted, out)
         onnx_files.loads(out)
+
+
+def _refusal(model: Any, error: Exception) -> Refused:
+    """Name every estimator that has no ONNX form, else what the converter said."""
+    unknown = sklearn_onnx.unknown(model)
+    if unknown:
+        return Refused(f"{', '.join(unknown)}: there is no ONNX form of this here.", NEXT)
+    cause = onnx_files.first_line(error)
+    return Refused(
+        f"{type(model).__name__} cannot become ONNX: {cause}", "Change the setting that it names, and fit again."
+    )
 
 
 def _types(model: Any) -> list[tuple[str, Any]]:
@@ -69,16 +87,25 @@ def _types(model: Any) -> list[tuple[str, Any]]:
     return [(spec.name, kinds[spec.dtype]([None, (spec.shape or (1, 1))[1]])) for spec in estimators.inputs(model)]
 
 
-def _flat(model: Any) -> dict[int, dict[str, bool]]:
+def _flat(model: Any) -> dict[int, dict[str, Any]]:
     """Ask for probabilities as a tensor and not as a list of maps, and for raw scores where there are no probabilities."""
     from sklearn.base import is_classifier
 
-    if not is_classifier(model):
-        return {}
+    return _spoken(model) | (_told(model) if is_classifier(model) else {})
+
+
+def _spoken(model: Any) -> dict[int, dict[str, Any]]:
+    """Ask text vectorizers for the plain locale, which every machine has."""
+    steps = [step for _, step in getattr(model, "steps", [("", model)])]
+    return {id(step): {"locale": "C"} for step in steps if sklearn_onnx.takes(step, "locale")}
+
+
+def _told(model: Any) -> dict[int, dict[str, Any]]:
     if hasattr(model, "predict_proba"):
         return {id(model): {"zipmap": False}}
     final = getattr(model, "_final_estimator", model)
-    return {id(final): {"raw_scores": True}} if hasattr(final, "decision_function") else {}
+    scores = hasattr(final, "decision_function") and sklearn_onnx.takes(final, "raw_scores")
+    return {id(final): {"raw_scores": True}} if scores else {}
 
 
 def _tell_width(model: Any, outputs: tuple[TensorSpec, ...]) -> None:

@@ -1,16 +1,13 @@
 """Exported program (.pt2) to ONNX by torch's own exporter, which needs no class of the model."""
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import onnx_files
+from core import exported_programs, onnx_files, program_operators
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
+from core.domain.unsupported import told
 
 NEWEST = 22
 """From 23 on the exporter of torch 2.13 writes operators of that set and declares an older one."""
@@ -40,15 +37,15 @@ class TorchExportToOnnx(Converter):
         """Export, check and load. Raises Refused when the exporter knows an operator not, or fixes a free batch."""
         import torch
 
-        program = _load(source)
+        program = exported_programs.load(source)
         free = _free_batch(program)
         try:
-            with quiet():
+            with exported_programs.quiet():
                 exported = torch.onnx.export(
                     program, dynamo=True, opset_version=min(options.opset, NEWEST), verbose=False
                 )
         except Exception as error:
-            raise Refused(f"The exporter refuses this program: {_cause(error)}", "Try another opset.") from None
+            raise _refusal(program, options.opset, error) from None
         if exported is None:
             raise Refused("The exporter wrote nothing.", "Try another opset.")
         model = _raised(exported.model_proto, options.opset)
@@ -63,32 +60,15 @@ class TorchExportToOnnx(Converter):
         onnx_files.loads(out)
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the exporter's own deprecation notes and progress to itself."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=FutureWarning)
-            warnings.filterwarnings("ignore", category=DeprecationWarning)
-            warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.onnx|onnxscript|onnx_ir")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-def _load(source: Path) -> Any:
-    import torch
-
-    try:
-        with quiet():
-            return torch.export.load(str(source))
-    except Exception as error:
-        raise Refused(f"torch cannot load this exported program: {_cause(error)}", "Save it again.") from None
+def _refusal(program: Any, opset: int, error: Exception) -> Refused:
+    """Say all operators that the exporter does not know, and where they are, or else its reason."""
+    found = program_operators.unsupported(program, min(opset, NEWEST))
+    if not found:
+        return Refused(f"The exporter refuses this program: {_cause(error)}", "Try another opset.")
+    return Refused(
+        f"The exporter has no ONNX form for {told(found)}.",
+        "Write these layers with other operators of torch, or move them out of the model, and export it again.",
+    )
 
 
 def _raised(model: Any, opset: int) -> Any:

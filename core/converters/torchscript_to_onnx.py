@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import onnx_files, torchscripts
+from core import onnx_files, program_operators, torchscripts
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
+from core.domain.unsupported import told
 
 BATCH = 2
 """An example with one row could be taken for a constant."""
@@ -91,6 +92,12 @@ def _export(module: Any, examples: tuple[Any, ...], names: tuple[str, ...], out:
                 dynamic_axes=free,
             )
     except Exception as error:
+        unknown = isinstance(error, torch.onnx.errors.UnsupportedOperatorError)
+        if found := program_operators.unsupported_script(module, opset) if unknown else []:
+            raise Refused(
+                f"The exporter has no ONNX form at opset {opset} for {told(found)}.",
+                "Try a higher opset, write these layers with other operators of torch, or export the model with torch.export (.pt2).",
+            ) from None
         raise Refused(
             f"The exporter refuses this script: {onnx_files.first_line(error)}",
             "Check the shapes, try a higher opset, or export the model with torch.export (.pt2).",

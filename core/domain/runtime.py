@@ -10,12 +10,13 @@ from core.domain.shelf import Entry
 
 @dataclass(frozen=True)
 class Domain:
-    """The values that one input takes: ``normal`` around mean with a spread, ``ids`` from 0 below a bound, or a ``choice`` of categories."""
+    """The values that one input takes: ``normal`` around mean with a spread, ``ids`` from low below a bound, or a ``choice`` of categories."""
 
     kind: str = "normal"
     mean: float | tuple[float, ...] = 0.0
     spread: float | tuple[float, ...] = 1.0
     bound: int = 0
+    low: int = 0
     values: tuple[Any, ...] = ()
 
 
@@ -24,6 +25,8 @@ class Session:
 
     signature: Signature
     domains: dict[str, Domain]
+    secondhand: str = ""
+    """Why the answers are another engine's reading of the file and not its own, so that they prove nothing; empty when they are its own."""
 
     def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Map input names to NumPy arrays, and return output names with NumPy arrays, in order."""
@@ -37,12 +40,19 @@ class Runtime(Entry):
     packages: ClassVar[tuple[str, ...]]
     """The distributions that a person installs to run such a file; a bundle pins them."""
 
+    secondhand: ClassVar[str] = ""
+    """The same of all files that the engine opens: it stands in for one that is missing here."""
+
     kind: ClassVar[str]
     """The warm child that has the engine loaded: light, torch or sklearn."""
 
     def open(self, path: Path, format: str) -> Session:
         """Load the file for running on the CPU. Raises Refused with the reason."""
         raise NotImplementedError
+
+    def open_with(self, path: Path, format: str, given: dict[str, Any]) -> Session:
+        """Load a file that needs more than its bytes, such as the name of an architecture; most need nothing."""
+        return self.open(path, format)
 
     def to_json(self) -> dict[str, Any]:
         """Return the table row with the formats that the engine runs."""

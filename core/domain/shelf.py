@@ -1,9 +1,20 @@
 """An ordered, typed table of the entries of one kind; the file's name is the entry's id everywhere."""
 
 from collections.abc import Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from core.domain.errors import Refused
+
+
+class Need(Protocol):
+    """Optional libraries that an entry can need."""
+
+    @property
+    def id(self) -> str:
+        """Their name."""
+
+    def unavailable(self) -> str | None:
+        """Return why they cannot be used here and how to install them, or None when they can."""
 
 
 class Entry:
@@ -11,6 +22,8 @@ class Entry:
 
     title: str
     sentence: str
+    group: ClassVar[Need | None] = None
+    """The optional libraries without which the entry cannot run."""
 
     @property
     def id(self) -> str:
@@ -19,7 +32,7 @@ class Entry:
 
     def unavailable(self) -> str | None:
         """Return why the entry cannot run on this machine, or None when it can."""
-        return None
+        return self.group.unavailable() if self.group else None
 
     def to_json(self) -> dict[str, Any]:
         """Return what the command line and the page list about the entry."""
@@ -30,6 +43,7 @@ class Entry:
             "sentence": self.sentence,
             "available": reason is None,
             "reason": reason,
+            "group": self.group.id if self.group else None,
         }
 
 

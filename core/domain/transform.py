@@ -81,6 +81,13 @@ def parse_options(options: type, given: dict[str, Any]) -> Any:
     return options(**{name: declared[name].parse(value) for name, value in given.items()})
 
 
+RECORDED = "recorded.bin"
+"""Where a converter that packs them finds the answers of the first source: beside its own source."""
+
+CODE = "code.py"
+"""Where a child finds the owner's Python file that defines the network of a file of weights: beside it."""
+
+
 class Converter(Entry):
     """Writes a model in another format; runs in the sandboxed worker."""
 
@@ -89,6 +96,11 @@ class Converter(Entry):
     suffix: ClassVar[str]
     tolerance: ClassVar[Tolerance]
     Options: ClassVar[type] = NoOptions
+    kind: ClassVar[str | None] = None
+    """The warm child that the conversion runs in, where it is not the one that runs the source."""
+
+    packs_answers: ClassVar[bool] = False
+    """The result carries recorded answers of the source for a test of its own."""
 
     def convert(self, source: Path, out: Path, options: Any) -> None:
         """Read ``source`` and write ``out``. Raises Refused with the reason and the next step."""

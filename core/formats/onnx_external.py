@@ -11,6 +11,7 @@ from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import onnx_audit, onnx_dtypes, onnx_summary, onnx_wire
 from core.formats.anatomy.findings import gathered, warning
+from core.web.package import MANIFEST
 
 KEYS = {"location", "offset", "length", "checksum"}
 AGAIN = "Save the model again with all its weights in one data file beside it, and zip both."
@@ -26,7 +27,7 @@ class OnnxExternal(Format):
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether the zip holds an ONNX file with something beside it."""
         kept = [n for n in names if not archives.JUNK.fullmatch(n)]
-        return len(kept) > 1 and any(n.lower().endswith(".onnx") for n in kept)
+        return MANIFEST not in kept and len(kept) > 1 and any(n.lower().endswith(".onnx") for n in kept)
 
     def audit(self, path: Path) -> tuple[Risk, ...]:
         """Check the zip, the graph, and that every weight lies inside a data file of the zip."""

@@ -39,7 +39,7 @@ TRUSTED: tuple[str, ...] = (
     "sklearn.impute._iterative.IterativeImputer",
     *(f"sklearn.linear_model._ridge.{n}" for n in ("_RidgeGCV", "_IdentityRegressor", "_IdentityClassifier")),
     *(f"sklearn.metrics._dist_metrics.{n}Distance{w}" for n in _DISTANCES.split() for w in ("", "64", "32")),
-    *(f"sklearn.metrics._scorer.{n}" for n in ("_PassthroughScorer", "_Scorer", "_MultimetricScorer")),
+    *(f"sklearn.metrics._scorer.{n}" for n in ("_PassthroughScorer", "_Scorer", "_MultimetricScorer", "_CurveScorer")),
     *(f"sklearn.metrics._classification.{n}" for n in _CLASSIFICATION.split()),
     *(f"sklearn.metrics._regression.{n}" for n in _REGRESSION.split()),
     *("sklearn.metrics._ranking.roc_auc_score", "sklearn.metrics._ranking.average_precision_score"),
@@ -48,6 +48,11 @@ TRUSTED: tuple[str, ...] = (
         f"sklearn.model_selection._search_successive_halving.{n}"
         for n in ("HalvingGridSearchCV", "HalvingRandomSearchCV")
     ),
+    *(
+        f"sklearn.feature_selection._univariate_selection.{n}"
+        for n in ("f_classif", "f_regression", "f_oneway", "chi2", "r_regression")
+    ),
+    *(f"sklearn.feature_selection._mutual_info.{n}" for n in ("mutual_info_classif", "mutual_info_regression")),
     "sklearn.multiclass._ConstantPredictor",
     *(
         f"sklearn.neighbors._{k}_tree.{n}"

@@ -103,23 +103,13 @@ STRANGERS: tuple[Stranger, ...] = (
         starts(b"GGUF", b"lmgg", b"tjgg"),
     ),
     Stranger(
-        "a TensorFlow Lite (LiteRT) model",
-        LATER + "For now, convert it with tf2onnx and open the ONNX file.",
-        lambda h, n, f: h[4:8] == b"TFL3",
-    ),
-    Stranger(
-        "a Keras model or another HDF5 file",
-        LATER + "In Keras, call model.export('model.onnx', format='onnx') and open that.",
-        starts(b"\x89HDF\r\n\x1a\n"),
-    ),
-    Stranger(
-        "a Keras model (.keras)",
-        LATER + "In Keras, call model.export('model.onnx', format='onnx') and open that.",
+        "a Keras model inside a folder, or without its configuration",
+        "Save it with model.save('model.keras'), and open that file as it is.",
         packs(r"(.*/)?model\.weights\.h5"),
     ),
     Stranger(
-        "a TensorFlow SavedModel",
-        LATER + "For now, convert it with tf2onnx and open the ONNX file.",
+        "a part of a TensorFlow SavedModel, or one in a deeper folder",
+        "Zip the folder that holds saved_model.pb and variables, and open the zip.",
         lambda h, n, f: _is_saved_model(h, n, f) or packs(r"(.*/)?saved_model\.pb(txt)?")(h, n, f),
     ),
     Stranger(
@@ -130,17 +120,14 @@ STRANGERS: tuple[Stranger, ...] = (
         ),
     ),
     Stranger(
-        "a Core ML model",
-        LATER + "Convert the original model to ONNX; Core ML files have no way back.",
+        "a Core ML model of the old kind, or half of a package",
+        "Zip the whole .mlpackage; an .mlmodel has no way back: convert the original model.",
         lambda h, n, f: _is_coreml(h, n, f) or packs(r".*\.mlpackage/.*|(.*/)?com\.apple\.CoreML/.*")(h, n, f),
     ),
     Stranger(
-        "an OpenVINO model",
-        LATER + ONNX_NEXT,
-        lambda h, n, f: holds(rb"<net\s[^>]*(version|name)=")(h, n, f) or packs(r"(.*/)?openvino_model\.xml")(h, n, f),
-    ),
-    Stranger(
-        "a PMML model", LATER + "Save the scikit-learn model with skops, or convert it to ONNX.", holds(rb"<PMML[\s>]")
+        "the graph of an OpenVINO model (.xml) without its weights (.bin)",
+        "Zip the .xml and the .bin together, and open the zip.",
+        holds(rb"<net\s[^>]*(version|name)="),
     ),
     Stranger(
         "a PaddlePaddle model",
@@ -151,29 +138,20 @@ STRANGERS: tuple[Stranger, ...] = (
         ),
     ),
     Stranger(
-        "an XGBoost model",
-        LATER + "Load it in XGBClassifier or XGBRegressor, save that with skops.io.dump, and open it.",
-        lambda h, n, f: (
-            holds(rb'^\s*\{"learner"|^\{L.{8}learner|^\{i.learner|^binf')(h, n, f)
-            or (f.lower().endswith(".ubj") and h[:1] == b"{")
-        ),
-    ),
-    Stranger(
-        "a LightGBM model",
-        LATER + "Save the LGBMClassifier or LGBMRegressor with skops.io.dump, and open it.",
-        holds(rb"^tree\r?\nversion="),
-    ),
-    Stranger(
-        "a CatBoost model",
-        LATER + "In CatBoost, call save_model('model.onnx', format='onnx') and open that.",
-        lambda h, n, f: h[:4] == b"CBM1",
+        "an XGBoost model in the old binary form",
+        "Load it in the XGBoost that wrote it, and save it as .json or .ubj.",
+        lambda h, n, f: h[:4] in (b"binf", b"bs64"),
     ),
     Stranger(
         "a TensorFlow checkpoint or frozen graph",
-        LATER + "For now, convert it with tf2onnx and open the ONNX file.",
+        "Save the whole model with tf.saved_model.save, zip its folder, and open the zip.",
         lambda h, n, f: f.lower().endswith((".pb", ".index", ".data-00000-of-00001", ".meta")),
     ),
-    Stranger("an ncnn model", LATER + ONNX_NEXT, starts(b"7767517\n")),
+    Stranger(
+        "half of an ncnn model (.param) without its weights (.bin)",
+        "Zip the .param and the .bin together, and open the zip.",
+        starts(b"7767517\n"),
+    ),
     Stranger(
         "an MNN or TensorRT file, which is bound to one engine",
         ONNX_NEXT,
@@ -255,6 +233,11 @@ STRANGERS: tuple[Stranger, ...] = (
     Stranger("an XML file of an unknown kind", ONNX_NEXT, holds(rb"^\s*(\xef\xbb\xbf)?<\?xml")),
     Stranger(
         "a table in text (CSV): data, not a model", "Choose a model first, and add this table as its data set.", _is_csv
+    ),
+    Stranger(
+        "weights alone (.bin), without the graph that they belong to",
+        "For OpenVINO, zip the .xml and the .bin together, and open the zip; for another format, bring its main file.",
+        lambda h, n, f: f.lower().endswith(".bin") and not n,
     ),
     Stranger("a plain text file", "Open the model file itself.", _is_text),
     Stranger("nothing but zero bytes, as a broken download leaves them", "Download the file again.", _is_zeros),

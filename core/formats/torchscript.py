@@ -10,7 +10,7 @@ from core.archives import Archive
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
-from core.formats.anatomy import script, torch_files, torch_weights
+from core.formats.anatomy import script, script_signature, torch_files, torch_weights
 from core.formats.anatomy.findings import gathered, info, warning
 from core.formats.anatomy.tally import Tally
 from core.pickles import Built, Global, Trace
@@ -52,8 +52,8 @@ class TorchScript(Format):
             top = torch_files.prefix(archive)
             trace = torch_files.trace_member(archive, f"{top}/data.pkl")
             source = _source(archive, top)
-            signature = _signature(archive, top, trace)
-            version = archive.read(f"{top}/version", 64).decode("ascii", "replace").strip()
+            signature = script_signature.read(archive, top) or _signature(archive, top, trace)
+            version = _version(archive, top)
         tally = Tally()
         for name, tensor, is_parameter in _weights(trace.result, source.parameters):
             tally.add(name, tensor.dtype, tensor.shape) if is_parameter else tally.mention(
@@ -84,7 +84,9 @@ def _check(path: Path) -> Iterator[Risk]:
             if f"{top}/{part}.pkl" in archive.members:
                 _check_pickle(archive, top, part)
         source = _source(archive, top)
-    yield info("TorchScript keeps no input shapes: a conversion needs them, or an example from a data set.")
+        told = script_signature.read(archive, top)
+    if told is None:
+        yield info("TorchScript keeps no input shapes: a conversion needs them, or an example from a data set.")
     if source.at_load:
         yield warning(
             "Code of the model runs while it is loaded (__setstate__); here it runs in the sandbox.", source.at_load[0]
@@ -149,6 +151,12 @@ def _signature(archive: Archive, top: str, trace: Trace) -> Signature:
     inputs = tuple(TensorSpec(name, _kind(kind), None) for name, kind in script.forward_inputs(tree, callee.name) or ())
     result = script.forward_outputs(tree, callee.name)
     return Signature(inputs, (TensorSpec("output", _kind(result), None),) if result else ())
+
+
+def _version(archive: Archive, top: str) -> str:
+    """Read the archive's version, which torch keeps in one of two places."""
+    places = [name for name in (f"{top}/version", f"{top}/.data/version") if name in archive.members]
+    return archive.read(places[0], 64).decode("ascii", "replace").strip() if places else ""
 
 
 def _kind(annotation: str) -> str:

@@ -1,7 +1,8 @@
 """What a child locks itself into before it opens a model: rlimits, no capabilities, Landlock, seccomp, and a self-test.
 
 The child calls ``lock`` on itself after its imports and before its first look at the file; there is no way back.
-Outside Linux only the limits hold, ``self_test`` says so, and code-bearing formats are refused.
+Outside Linux only the limits hold, ``self_test`` says so, and code-bearing formats are refused. ``core.jail.programs``
+lets a child have one program of ours run behind the same walls.
 """
 
 import contextlib
@@ -27,8 +28,8 @@ PR_SET_NO_NEW_PRIVS = 38
 PTRACE_SEIZE = 0x4206
 LANDLOCK_ABSENT = (errno.ENOSYS, errno.EOPNOTSUPP)
 
-WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE, MAKE_DIR, MAKE_REG, REFER, TRUNCATE = (
-    1 << bit for bit in (1, 2, 3, 4, 5, 7, 8, 13, 14)
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE, MAKE_DIR, MAKE_REG, REFER, TRUNCATE = (
+    1 << bit for bit in (0, 1, 2, 3, 4, 5, 7, 8, 13, 14)
 )
 FILE_RIGHTS = WRITE_FILE | READ_FILE | TRUNCATE
 READ = READ_FILE | READ_DIR
@@ -41,6 +42,9 @@ SYSTEM = (
     "/proc/self/maps", "/proc/self/stat", "/proc/self/status", "/proc/sys/vm/overcommit_memory",
     "/sys/devices/system/cpu", "/sys/devices/system/node", "/dev/urandom",
 )  # fmt: skip
+
+LOADERS = tuple(Path(name) for name in ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"))
+"""What the kernel starts first for a program that uses shared libraries."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,18 @@ def lock(scratch: Path, limits: Limits) -> None:
     Must run on a process with one thread: Landlock holds only the thread that asks for it and those that it starts.
     Raises OSError where the kernel has a wall but does not put it up.
     """
+    _enclose(scratch, limits, ())
+    if sys.platform == "linux":
+        filter_calls(syscalls.compiled(os.getpid()))
+
+
+def lock_starter(scratch: Path, limits: Limits, program: Path) -> None:
+    """Lock as ``lock`` does, but leave open to fork and to start ``program`` and the loader that it names, and no other file."""
+    _enclose(scratch, limits, (program, *LOADERS))
+    filter_calls(syscalls.compiled_starter())
+
+
+def _enclose(scratch: Path, limits: Limits, programs: tuple[Path, ...]) -> None:
     _limit(limits)
     if sys.platform != "linux":
         return
@@ -81,8 +97,7 @@ def lock(scratch: Path, limits: Limits) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     _drop_capabilities(libc)
     _call(libc.prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    _landlock(libc, scratch)
-    _seccomp(libc)
+    _landlock(libc, [*_doors(scratch), *((path, EXECUTE | READ_FILE) for path in programs)])
 
 
 def _limit(limits: Limits) -> None:
@@ -113,7 +128,7 @@ def _drop_capabilities(libc: ctypes.CDLL) -> None:
     _call(libc.syscall, CAPSET, header, nothing)
 
 
-def _landlock(libc: ctypes.CDLL, scratch: Path) -> None:
+def _landlock(libc: ctypes.CDLL, doors: list[tuple[Path, int]]) -> None:
     try:
         abi = _call(libc.syscall, LANDLOCK_CREATE, None, 0, 1)
     except OSError as absent:
@@ -124,7 +139,7 @@ def _landlock(libc: ctypes.CDLL, scratch: Path) -> None:
     wanted = (ctypes.c_uint64 * 3)(handled, 0b11 if abi >= 4 else 0, 0b11 if abi >= 6 else 0)
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     ruleset = _call(libc.syscall, LANDLOCK_CREATE, wanted, size, 0)
-    for path, rights in _doors(scratch):
+    for path, rights in doors:
         if path.exists():
             _allow(libc, ruleset, path, rights & handled)
     _call(libc.syscall, LANDLOCK_RESTRICT, ruleset, 0)
@@ -151,16 +166,16 @@ class _Door(ctypes.Structure):
 def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
     parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
-        door = _Door(rights if path.is_dir() else rights & FILE_RIGHTS, parent)
+        door = _Door(rights if path.is_dir() else rights & (FILE_RIGHTS | EXECUTE), parent)
         _call(libc.syscall, LANDLOCK_ADD, ruleset, 1, ctypes.byref(door), 0)
     finally:
         os.close(parent)
 
 
-def _seccomp(libc: ctypes.CDLL) -> None:
-    filter = syscalls.compiled(os.getpid())
+def filter_calls(filter: ctypes.Structure | None) -> None:
+    """Put a seccomp filter on this process, on top of those that it has; nothing for None."""
     if filter is not None:
-        _call(libc.syscall, SECCOMP, 1, 1, ctypes.byref(filter))
+        _call(ctypes.CDLL(None, use_errno=True).syscall, SECCOMP, 1, 1, ctypes.byref(filter))
 
 
 def self_test(canary: Path, home: Path, memory_mb: int) -> dict[str, bool]:

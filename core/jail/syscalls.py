@@ -57,6 +57,8 @@ IGNORED: dict[str, tuple[int | None, int | None]] = {
 
 CLONE, CLONE3, MMAP, PRCTL, PRLIMIT = (56, 220), (435, 435), (9, 222), (157, 167), (302, 261)
 KILL, TGKILL = (62, 129), (234, 131)
+EXECVE = REFUSED["execve"]
+STARTS = ("execve", "fork", "vfork")
 CLONE_THREAD = 0x10000
 SHARED_ANONYMOUS = 0x21
 PR_SET_PDEATHSIG = 1
@@ -88,21 +90,49 @@ def allowed_if(test: Instruction) -> tuple[Instruction, ...]:
 
 def program(audit: int, column: int, pid: int) -> list[Instruction]:
     """Write the filter for one architecture and one process; a signal may go only to the process itself."""
-    filter = [(LOAD, 0, 0, ARCHITECTURE), (EQUAL, 1, 0, audit), KILL_PROCESS, (LOAD, 0, 0, NUMBER)]
-    filter += [(GREATER, 0, 1, HIGHEST), answer(errno.ENOSYS)]
-    for numbers in REFUSED.values():
-        filter += when(numbers[column], answer(errno.EPERM))
-    for numbers in IGNORED.values():
-        filter += when(numbers[column], answer(0))
-    filter += when(CLONE3[column], answer(errno.ENOSYS))
+    return _closed(audit, column, pid, (answer(errno.EPERM),))
+
+
+def starter(audit: int, column: int) -> list[Instruction]:
+    """Write the filter of a process that may fork, start programs, and signal; it must not read what a model wrote."""
+    return [*_head(audit), *_tables(column, frozenset(STARTS)), *_arguments(column), ALLOW]
+
+
+def started(audit: int, column: int, pid: int, path: int) -> list[Instruction]:
+    """Write the filter that comes on top in a fork: closed, but for the one execve whose path lies at the address ``path``."""
+    low, high = path & 0xFFFFFFFF, path >> 32
+    refuse = answer(errno.EPERM)
+    there = (argument(0), (EQUAL, 1, 0, low), refuse, argument(0, 1), *allowed_if((EQUAL, 0, 1, high)))
+    return _closed(audit, column, pid, there)
+
+
+def _closed(audit: int, column: int, pid: int, execve: tuple[Instruction, ...]) -> list[Instruction]:
+    filter = [*_head(audit), *when(EXECVE[column], *execve), *_tables(column, frozenset())]
     filter += when(CLONE[column], argument(0), *allowed_if((ANY_BIT, 0, 1, CLONE_THREAD)))
     for numbers in (KILL, TGKILL):
         filter += when(numbers[column], argument(0), *allowed_if((EQUAL, 0, 1, pid)))
     filter += when(PRCTL[column], argument(0), (EQUAL, 0, 1, PR_SET_PDEATHSIG), answer(errno.EPERM), ALLOW)
+    return [*filter, *_arguments(column), ALLOW]
+
+
+def _head(audit: int) -> list[Instruction]:
+    machine = [(LOAD, 0, 0, ARCHITECTURE), (EQUAL, 1, 0, audit), KILL_PROCESS, (LOAD, 0, 0, NUMBER)]
+    return [*machine, (GREATER, 0, 1, HIGHEST), answer(errno.ENOSYS)]
+
+
+def _tables(column: int, without: frozenset[str]) -> list[Instruction]:
+    filter: list[Instruction] = []
+    for name, numbers in REFUSED.items():
+        filter += [] if name in without else when(numbers[column], answer(errno.EPERM))
+    for numbers in IGNORED.values():
+        filter += when(numbers[column], answer(0))
+    return [*filter, *when(CLONE3[column], answer(errno.ENOSYS))]
+
+
+def _arguments(column: int) -> list[Instruction]:
     reading_only = (argument(2), (EQUAL, 1, 0, 0), answer(errno.EPERM), argument(2, 1), *allowed_if((EQUAL, 0, 1, 0)))
-    filter += when(PRLIMIT[column], *reading_only)
     shared = (argument(3), (AND, 0, 0, SHARED_ANONYMOUS), (EQUAL, 0, 1, SHARED_ANONYMOUS), answer(errno.EPERM), ALLOW)
-    return [*filter, *when(MMAP[column], *shared), ALLOW]
+    return [*when(PRLIMIT[column], *reading_only), *when(MMAP[column], *shared)]
 
 
 class _Instruction(ctypes.Structure):
@@ -117,6 +147,18 @@ def compiled(pid: int) -> ctypes.Structure | None:
     """Return this machine's filter as the kernel takes it (``struct sock_fprog``), or None for an unknown machine."""
     known = ARCHITECTURES.get(platform.machine())
     return None if known is None else _pack(program(*known, pid))
+
+
+def compiled_starter() -> ctypes.Structure | None:
+    """Return the filter of a process that starts programs; None for an unknown machine."""
+    known = ARCHITECTURES.get(platform.machine())
+    return None if known is None else _pack(starter(*known))
+
+
+def compiled_started(pid: int, path: int) -> ctypes.Structure | None:
+    """Return the filter of a process that is about to become the program whose path lies at an address."""
+    known = ARCHITECTURES.get(platform.machine())
+    return None if known is None else _pack(started(*known, pid, path))
 
 
 def _pack(instructions: Iterable[Instruction]) -> _Program:

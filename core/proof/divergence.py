@@ -1,14 +1,14 @@
-"""Names the first operator where two ONNX graphs part, by comparing the values between operators that both name."""
+"""Names the first operator where two files part, by comparing the values between operators that both name."""
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core import onnx_files
 from core.proof import golden
 from core.proof.golden import Golden
+from core.proof.traces import Trace, open_trace
 
 ROWS = 3
 NOISE = 1e-4
@@ -16,68 +16,48 @@ NOISE = 1e-4
 MAX_VALUES = 5_000
 
 
-def first(source: Path, target: Path, path: Path) -> str | None:
-    """Return the first operator of the target, in its order, whose answer differs from the source's.
+def first(
+    source: Path, target: Path, path: Path, source_format: str = "onnx", target_format: str = "onnx"
+) -> str | None:
+    """Return the first operator, in the source's order, whose answer in the target differs from the source's.
 
-    Runs both graphs unoptimised on the recorded case on which they differ most. None when they name nothing in
+    Runs both on the recorded case on which the target is furthest from the source. None when they name nothing in
     common, or part nowhere.
     """
-    before, after = onnx_files.load(source), onnx_files.load(target)
+    before, after = open_trace(source, source_format), open_trace(target, target_format)
     recorded = golden.read(path)
-    shared = [name for name in _values(after) if name in set(_values(before))][:MAX_VALUES]
+    held = set(after.names)
+    shared = [name for name in before.names if name in held][:MAX_VALUES]
     numbers = [n for n, case in enumerate(recorded.cases) if case.stored and case.counted]
     if not shared or not numbers:
         return None
-    sessions = [_exposed(model, shared) for model in (before, after)]
-    worst = max(numbers, key=lambda n: _distance(sessions, recorded, n))
-    left, right = (_run(session, shared, _inputs(recorded, worst)) for session in sessions)
-    producers = {output: node for node in after.graph.node for output in node.output}
+    inputs = _inputs(recorded, max(numbers, key=lambda n: _distance(after, recorded, n)))
+    left, right = before.values(shared, inputs), after.values(shared, inputs)
     for name in shared:
-        if (gap := _parts(left[name], right[name])) is not None:
-            node = producers[name]
-            return f"{node.op_type} {node.name or 'without a name'!r} (output {name!r}): {gap}"
+        if name in left and name in right and (gap := _parts(left[name], right[name])) is not None:
+            return _told(before.where(name), after.where(name), gap)
     return None
 
 
-def _values(model: Any) -> list[str]:
-    return [name for node in model.graph.node for name in node.output if name]
+def _told(before: str, after: str, gap: str) -> str:
+    origin = "" if before == after else f", in the source {before}"
+    return f"{after}{origin}: {gap}"
 
 
-def _exposed(model: Any, names: list[str]) -> Any:
-    """Open a model with the named values as outputs, each operator as it stands in the file."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnx
-    import onnxruntime
-
-    known = {output.name for output in model.graph.output}
-    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 4
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-
-
-def _inputs(recorded: Golden, number: int) -> dict[str, Any]:
+def _inputs(recorded: Golden, number: int) -> Mapping[str, Any]:
     rows = ROWS if recorded.free_batch else None
-    values = {name: array[:rows] for name, array in recorded.case_inputs(number).items()}
-    return {name: value.astype(object) if value.dtype.kind == "U" else value for name, value in values.items()}
+    return {name: array[:rows] if array.ndim else array for name, array in recorded.case_inputs(number).items()}
 
 
-def _run(session: Any, names: list[str], inputs: dict[str, Any]) -> dict[str, Any]:
-    feed = {value.name: array for value, array in zip(session.get_inputs(), inputs.values(), strict=True)}
-    feed |= {value.name: inputs[value.name] for value in session.get_inputs() if value.name in inputs}
-    return dict(zip(names, session.run(names, feed), strict=True))
-
-
-def _distance(sessions: list[Any], recorded: Golden, number: int) -> float:
-    """Return the largest difference of the graphs' last shared answer on one case; infinite when a graph refuses it."""
-    ends = [output.name for output in sessions[0].get_outputs()]
-    shared = [name for name in ends if name in {output.name for output in sessions[1].get_outputs()}]
+def _distance(after: Trace, recorded: Golden, number: int) -> float:
+    """Return the largest difference between the target's answers and the recorded ones on one case; -1 when it refuses."""
+    rows = ROWS if recorded.free_batch else None
     try:
-        left, right = (_run(session, shared, _inputs(recorded, number)) for session in sessions)
+        got = after.outputs(_inputs(recorded, number))
     except Exception:
         return -1.0
-    return max((_gap(left[name], right[name]) for name in shared), default=0.0)
+    expected = [array[:rows] if array.ndim else array for array in recorded.case_outputs(number)]
+    return max((_gap(a, b) for a, b in zip(expected, got, strict=False)), default=0.0)
 
 
 def _gap(a: Any, b: Any) -> float:
@@ -91,8 +71,9 @@ def _parts(a: Any, b: Any) -> str | None:
     """Return how two values differ beyond rounding, or None when they do not."""
     if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray):
         return None
-    if a.shape != b.shape or a.dtype.kind != b.dtype.kind:
+    if a.squeeze().shape != b.squeeze().shape or (a.dtype.kind == "f") != (b.dtype.kind == "f"):
         return f"{b.dtype} {b.shape} where the source has {a.dtype} {a.shape}"
+    a, b = a.squeeze(), b.squeeze()
     if a.dtype.kind != "f":
         wrong = int((a != b).sum())
         return f"{wrong} of {a.size} values differ" if wrong else None

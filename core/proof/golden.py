@@ -26,13 +26,14 @@ class Case:
 
 @dataclass(frozen=True)
 class Golden:
-    """Everything recorded of one source: names in order, cases in order, and the arrays of each stored case."""
+    """Everything recorded of one source: names in order, cases in order, the arrays of each stored case, and why the answers are not its own."""
 
     seed: int
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     cases: tuple[Case, ...]
     free_batch: bool = True
+    secondhand: str = ""
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     arrays: dict[str, Any] = field(default_factory=dict, repr=False)

@@ -25,10 +25,13 @@ from core.proof.probes import versions
 NEEDED = 30
 """With no failure in n samples, the share of failing inputs is below 3/n with 95 % confidence (rule of three)."""
 
+EXAMPLES = (2, 5, 8, 16)
+"""Batch sizes that people give an exporter as its example, besides those that every proof asks."""
+
 
 @dataclass
 class Tally:
-    """What was found so far under one case name."""
+    """What was found so far under one case name; ``answered`` are the batch sizes that came back in the source's shape, ``refused`` those that did not."""
 
     samples: int = 0
     max_abs: float = 0.0
@@ -42,6 +45,8 @@ class Tally:
     counted: bool = True
     reason: str = ""
     faults: list[str] = field(default_factory=list)
+    answered: set[int] = field(default_factory=set)
+    refused: set[int] = field(default_factory=set)
 
 
 def compare(session: Session, path: Path, tolerance: Tolerance, seed: int) -> Parity:
@@ -54,7 +59,8 @@ def compare(session: Session, path: Path, tolerance: Tolerance, seed: int) -> Pa
             _replay(session, recorded, number, tally, tolerance)
     counted = [_check(name, tally, tolerance) for name, tally in tallies.items() if tally.counted]
     aside = [_aside(name, tally) for name, tally in tallies.items() if not tally.counted]
-    missing = _missing(recorded, counted)
+    missing = recorded.secondhand or _missing(recorded, counted)
+    baked = _baked(session, recorded, [tally for tally in tallies.values() if tally.counted])
     verdict = Verdict.worst([check.verdict for check in counted])
     if verdict is Verdict.PASS and missing:
         verdict = Verdict.NOT_PROVEN
@@ -66,7 +72,7 @@ def compare(session: Session, path: Path, tolerance: Tolerance, seed: int) -> Pa
         seed=seed,
         versions=recorded.versions | versions(),
         machine=machine(),
-        reason=" ".join([_reason(counted, verdict, missing), *recorded.notes, *aside]),
+        reason=" ".join([*([baked] if baked else []), _reason(counted, verdict, missing), *recorded.notes, *aside]),
     )
 
 
@@ -86,11 +92,18 @@ def prediction(outputs: list[Any]) -> tuple[Any, Any] | None:
     A label output (whole numbers, text or truth) decides; else the largest of the last dimension of the first
     output of numbers that has at least two there.
     """
-    scores = next((out for out in outputs if out.dtype.kind == "f" and out.ndim >= 2 and out.shape[-1] >= 2), None)
-    label = next((out for out in outputs if out.dtype.kind in "iubU" and out.ndim <= 2), None)
-    if label is not None:
-        return label.reshape(len(label), -1), scores if scores is not None and scores.ndim == 2 else None
+    found = (out for out in outputs if out.dtype.kind == "f" and out.ndim >= 2 and out.shape[-1] >= 2 and out.size)
+    scores, place = next(found, None), _label(outputs)
+    if place is not None:
+        rows = outputs[place].reshape(len(outputs[place]), -1)
+        return rows, scores if scores is not None and scores.ndim == 2 and len(scores) == len(rows) else None
     return None if scores is None else (scores.argmax(axis=-1).reshape(len(scores), -1), scores)
+
+
+def _label(outputs: list[Any]) -> int | None:
+    """Return which output is the predicted class, or None when none is."""
+    kinds = [out.dtype.kind in "iubU" and out.ndim in (1, 2) and out.size > 0 for out in outputs]
+    return kinds.index(True) if True in kinds else None
 
 
 def _replay(session: Session, recorded: Golden, number: int, tally: Tally, tolerance: Tolerance) -> None:
@@ -101,22 +114,68 @@ def _replay(session: Session, recorded: Golden, number: int, tally: Tally, toler
         got = list(session.run(_feed(session, recorded.case_inputs(number))).values())
     except Exception as error:
         first = (str(error).splitlines() or [""])[0][:200]
-        tally.faults.append(f"the result refuses this input ({case.what}): {type(error).__name__}: {first}")
+        what = case.what or f"{case.samples} samples"
+        tally.faults.append(f"the result refuses this input ({what}): {type(error).__name__}: {first}")
+        tally.refused.add(case.samples)
         return
     if len(got) != len(expected):
         tally.faults.append(f"{len(got)} outputs where the source has {len(expected)}")
         return
     faults = [fault for a, b, n in zip(expected, got, recorded.outputs, strict=True) if (fault := _mismatch(n, a, b))]
     tally.faults.extend(faults)
+    same = all(a.shape == b.shape for a, b in zip(expected, got, strict=True))
+    (tally.answered if same else tally.refused).add(case.samples)
     if not faults:
         for a, b in zip(expected, got, strict=True):
             _differences(a, b, tally, tolerance)
+        tally.faults.extend(_unequal(expected, got, recorded.outputs))
         _flips(expected, got, tally, tolerance)
 
 
+def _baked(session: Session, recorded: Golden, tallies: list[Tally]) -> str:
+    """Say that a converter fixed the batch that the source leaves free, where batches of some sizes come back and others do not."""
+    answered, refused = (set().union(*(getattr(t, name) for t in tallies)) for name in ("answered", "refused"))
+    if not recorded.free_batch or not refused or answered & refused or len(answered) > 1:
+        return ""
+    firsts = [spec.shape[0] for spec in session.signature.inputs if spec.shape]
+    fixed = answered or {dim for dim in firsts if isinstance(dim, int)} or _accepted(session, recorded)
+    if not fixed:
+        return ""
+    words = " or ".join(str(n) for n in sorted(fixed))
+    return (
+        f"The converter fixed the batch size: the source takes any number of samples, and the result takes {words} "
+        f"and not {_listed(refused - fixed)}. "
+        "Look for a reshape with a written-out batch in the model, and write -1 there."
+    )
+
+
+def _accepted(session: Session, recorded: Golden) -> set[int]:
+    """Return the first of a few batch sizes, cut from recorded samples, that a target takes which refused all others."""
+    widest = max((n for n, case in enumerate(recorded.cases) if case.stored), key=lambda n: recorded.cases[n].samples)
+    inputs = recorded.case_inputs(widest)
+    for size in EXAMPLES:
+        try:
+            got = session.run(_feed(session, {name: array[:size] for name, array in inputs.items()}))
+        except Exception:  # noqa: S112 -- a refusal is an answer here
+            continue
+        if all(array.ndim and len(array) == size for array in got.values()):
+            return {size}
+    return set()
+
+
+def _listed(numbers: set[int]) -> str:
+    return ", ".join(str(n) for n in sorted(numbers))
+
+
 def _feed(session: Session, inputs: dict[str, Any]) -> dict[str, Any]:
-    """Match recorded inputs to the target's by name, else by position; narrow where the target is narrower."""
+    """Match recorded inputs to the target's by name, else by position; narrow where the target is narrower.
+
+    A target that takes named columns gets those of the source's one table.
+    """
     specs = session.signature.inputs
+    table = next(iter(inputs.values()), None)
+    if len(inputs) == 1 and table is not None and table.ndim == 2 and len(specs) == table.shape[1] > 1:
+        inputs = {spec.name: table[:, place : place + 1] for place, spec in enumerate(specs)}
     pairs = (
         [(s, inputs[s.name]) for s in specs]
         if {s.name for s in specs} == set(inputs)
@@ -134,7 +193,9 @@ def _mismatch(name: str, a: Any, b: Any) -> str:
         return f"output {name!r} has the shape {b.shape} where the source has {a.shape}"
     if a.dtype.kind != b.dtype.kind and not (a.dtype.kind in "iu" and b.dtype.kind in "iu"):
         return f"output {name!r} is {b.dtype} where the source gives {a.dtype}"
-    if a.dtype.kind == "f":
+    if a.dtype.kind not in "fcbiuU":
+        return f"output {name!r} is {a.dtype}, which cannot be compared here"
+    if a.dtype.kind in "fc":
         same = (np.isfinite(a) & np.isfinite(b)) | (np.isnan(a) & np.isnan(b)) | ((a == b) & ~np.isfinite(a))
         return (
             ""
@@ -145,16 +206,29 @@ def _mismatch(name: str, a: Any, b: Any) -> str:
 
 
 def _differences(a: Any, b: Any, tally: Tally, tolerance: Tolerance) -> None:
-    if a.dtype.kind != "f" or not a.size:
+    if a.dtype.kind not in "fc" or not a.size:
         return
-    finite = np.isfinite(a)
-    a, b = a[finite].astype(np.float64), b[finite].astype(np.float64)
+    finite, wide = np.isfinite(a), np.complex128 if a.dtype.kind == "c" else np.float64
+    a, b = a[finite].astype(wide), b[finite].astype(wide)
     gap, size = np.abs(a - b), np.abs(a)
     tally.max_abs = max(tally.max_abs, float(gap.max(initial=0.0)))
     tally.max_rel = max(tally.max_rel, float((gap / np.maximum(size, max(tolerance.absolute, 1e-12))).max(initial=0.0)))
-    tally.signal += float((a * a).sum())
+    tally.signal += float((size * size).sum())
     tally.noise += float((gap * gap).sum())
     tally.beyond += int((gap > tolerance.absolute + tolerance.relative * size).sum())
+
+
+def _unequal(expected: list[Any], got: list[Any], names: tuple[str, ...]) -> list[str]:
+    """Return what differs in outputs of whole numbers, truth or text; the predicted class is judged by its flips."""
+    label = _label(expected)
+    wrong = {
+        names[n]: int((a != b).sum())
+        for n, (a, b) in enumerate(zip(expected, got, strict=True))
+        if n != label and a.dtype.kind in "iubU"
+    }
+    return [
+        f"output {name!r} differs in {count} of its whole numbers or texts" for name, count in wrong.items() if count
+    ]
 
 
 def _flips(expected: list[Any], got: list[Any], tally: Tally, tolerance: Tolerance) -> None:

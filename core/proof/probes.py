@@ -14,8 +14,9 @@ from core.domain.runtime import Session
 from core.proof import golden
 from core.proof.datasets import Dataset
 from core.proof.golden import Case, Golden
-from core.proof.samples import EDGES, MISSING, SIZES, Sampler
+from core.proof.samples import EDGES, HALVES, MISSING, SIZES, Sampler
 from core.torchscripts import parse_shapes
+from core.web import recorded as plain
 
 RANDOM = 32
 DATA_ROWS = 1000
@@ -24,16 +25,25 @@ ROOM = {"random": 12_000_000, "data": 40_000_000}
 """Bytes of input that each kind may take in the golden file."""
 NEAR_COLUMNS = 8
 PACKAGES = {
+    "ncnn": "ncnn",
+    "executorch": "executorch",
+    "lxml": "lxml",
     "numpy": "numpy",
     "onnxruntime": "onnxruntime",
     "torch": "torch",
+    "keras": "keras",
+    "tensorflow": "tensorflow-cpu",
     "sklearn": "scikit-learn",
     "xgboost": "xgboost-cpu",
+    "lightgbm": "lightgbm",
+    "catboost": "catboost",
+    "openvino": "openvino",
+    "ai_edge_litert": "ai-edge-litert",
 }
 
 
 def record(session: Session, seed: int, dataset: Dataset | None, out: Path, shapes: str = "") -> list[str]:
-    """Run the source on seeded inputs and the data, write the golden file, and return the names of the cases that count.
+    """Run the source on seeded inputs and the data, write the golden file with a ``.bin`` for JavaScript beside it, and return the names of the cases that count.
 
     ``shapes`` (``1x28x28;int64:48``) says what a TorchScript file does not. Raises Refused when a shape stays unknown,
     or the source answers nothing at all.
@@ -41,24 +51,41 @@ def record(session: Session, seed: int, dataset: Dataset | None, out: Path, shap
     complete(session, dataset, shapes)
     sampler = Sampler(session, seed)
     recorded = [_ask(session, case, inputs) for case, inputs in _cases(sampler, dataset)]
+    recorded += [
+        _ask(session, case, inputs) for case, inputs in _again([case for case, _, _ in recorded], sampler, dataset)
+    ]
     names = tuple(next((answer for _, _, answer in recorded if answer), {}))
     if not any(case.counted for case, _, _ in recorded):
         reasons = "; ".join(dict.fromkeys(case.reason for case, _, _ in recorded))
         raise Refused(
             f"The model gives no finite answer on any input: {reasons[:300]}", "Add a data set that it answers."
         )
+    if not names:
+        raise Refused("The model gives no tensor as its answer.", "Let it return plain tensors, and export it again.")
     found = Golden(
         seed=seed,
         inputs=tuple(spec.name for spec in session.signature.inputs),
         outputs=names,
         cases=tuple(case for case, _, _ in recorded),
         free_batch=sampler.fixed_batch is None,
+        secondhand=session.secondhand,
         notes=_notes(sampler, dataset),
         versions=versions(),
         arrays=_arrays(recorded),
     )
     golden.write(found, out)
+    out.with_suffix(".bin").write_bytes(packed(found))
     return list(dict.fromkeys(case.name for case in found.cases if case.counted))
+
+
+def packed(found: Golden) -> bytes:
+    """Return the cases that count in the form that a browser and Node read."""
+    cases = (
+        plain.Replayed(case.name, case.what, case.samples, list(found.case_inputs(n).values()), found.case_outputs(n))
+        for n, case in enumerate(found.cases)
+        if case.stored and case.counted
+    )
+    return plain.pack(found.inputs, found.outputs, cases)
 
 
 def complete(session: Session, dataset: Dataset | None, shapes: str = "") -> None:
@@ -88,13 +115,14 @@ def _like(spec: TensorSpec, array: Any) -> TensorSpec:
 
 
 def _cases(sampler: Sampler, dataset: Dataset | None) -> Iterator[tuple[Case, dict[str, Any]]]:
-    """Yield every case to ask the source, from ordinary to odd."""
+    """Yield every case to ask the source, from ordinary to odd; trees split at halves, which ``_near`` tells apart."""
     batch = sampler.fixed_batch
     yield from _random(sampler, batch)
     for n in (1, 3) if batch is None else ():
         yield Case(f"batch {n}", "", n), sampler.random(n, draw=100 + n)
     for what in EDGES:
-        inputs = sampler.edge(what, batch or 4)
+        on_threshold = what == HALVES and hasattr(sampler.session, "thresholds")
+        inputs = None if on_threshold else sampler.edge(what, batch or 4)
         if inputs is not None:
             yield Case("edge", what, batch or 4), inputs
     yield from _missing(sampler, batch)
@@ -103,12 +131,20 @@ def _cases(sampler: Sampler, dataset: Dataset | None) -> Iterator[tuple[Case, di
 
 
 def _random(sampler: Sampler, batch: int | None) -> Iterator[tuple[Case, dict[str, Any]]]:
-    wanted = max(4, min(RANDOM, ROOM["random"] // max(1, sampler.sample_bytes)))
+    wanted = max(8, min(RANDOM, ROOM["random"] // max(1, sampler.sample_bytes)))
     size = batch or wanted
     for draw in range(-(-wanted // size)):
         yield Case("random", f"draw {draw + 1}", size), sampler.random(size, draw)
     if sampler.free_dims:
         yield Case("random", f"free sizes at {SIZES[1]}", batch or 3), sampler.random(batch or 3, 50, SIZES[1])
+
+
+def _again(asked: list[Case], sampler: Sampler, dataset: Dataset | None) -> Iterator[tuple[Case, dict[str, Any]]]:
+    """Yield the first rows of the data as single and triple batch where the source refused drawn ones: it may take positive numbers or known categories alone."""
+    answered = {case.name for case in asked if case.counted}
+    for n in (1, 3) if dataset is not None and sampler.fixed_batch is None else ():
+        if f"batch {n}" not in answered and dataset is not None and dataset.n >= n:
+            yield Case(f"batch {n}", "from the data", n), dataset.rows(0, n)
 
 
 def _missing(sampler: Sampler, batch: int | None) -> Iterator[tuple[Case, dict[str, Any]]]:

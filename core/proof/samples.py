@@ -11,7 +11,9 @@ from core.domain.runtime import Domain, Session
 
 SIZES = (8, 13)
 """The two sizes that a free dimension behind the batch takes."""
-EDGES = ("zeros", "ones", "negative", "large", "tiny", "first ids", "last ids", "unknown category")
+HALVES = "halves"
+"""Whole and half numbers: where a rounding may go either way, and two engines part."""
+EDGES = ("zeros", "ones", HALVES, "negative", "large", "tiny", "first ids", "last ids", "unknown category")
 MISSING = "missing numbers"
 LARGE = 10.0
 """Spreads away from the mean: far outside, and still within what float32 adds up exactly enough."""
@@ -88,7 +90,7 @@ class Sampler:
 
 def _ordinary(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
     if domain.kind == "ids":
-        return rng.integers(0, domain.bound, shape)
+        return rng.integers(domain.low, domain.bound, shape)
     if domain.kind == "choice":
         return np.array(domain.values)[rng.integers(0, len(domain.values), shape)]
     return rng.standard_normal(shape) * np.asarray(domain.spread) + np.asarray(domain.mean)
@@ -97,7 +99,7 @@ def _ordinary(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) 
 def _pushed(what: str, value: Any, domain: Domain, batch: int) -> Any:
     """Return the input pushed to the edge, or None when it has none of this name."""
     if domain.kind == "ids":
-        edges = {"first ids": 0, "last ids": domain.bound - 1}
+        edges = {"first ids": domain.low, "last ids": domain.bound - 1}
         return np.full_like(value, edges[what]) if what in edges else None
     if domain.kind == "choice":
         return np.full(value.shape, "no such category") if what == "unknown category" else None
@@ -109,6 +111,8 @@ def _pushed(what: str, value: Any, domain: Domain, batch: int) -> Any:
     fills = {"zeros": 0.0, "ones": 1.0, "tiny": TINY}
     if what in fills:
         return np.full_like(value, fills[what])
+    if what == HALVES:
+        return np.round(2 * value) / 2
     return {"negative": -np.abs(value), "large": (value - centre) * LARGE + centre + 0 * spread}.get(what)
 
 

@@ -28,8 +28,8 @@ class OnnxRuntime(Runtime):
     """Runs on one thread and the CPU provider only, so that equal inputs give equal bits."""
 
     title = "ONNX Runtime"
-    sentence = "Runs ONNX and ORT files on the CPU."
-    formats = ("onnx", "onnx_external", "ort")
+    sentence = "Runs ONNX and ORT files on the CPU, and the model inside a web package."
+    formats = ("onnx", "onnx_external", "ort", "web_package")
     packages = ("numpy", "onnxruntime")
     kind = "light"
 
@@ -37,7 +37,7 @@ class OnnxRuntime(Runtime):
         """Load the file. Raises Refused with the engine's first line when it cannot."""
         if format == "ort":
             return OrtSession(_load(path, half=False, ort=True), {})
-        if format == "onnx_external":
+        if format in ("onnx_external", "web_package"):
             path = unpacked(path)
         model = load(path)
         return OrtSession(_load(path, half=has_half(model), ort=False), id_bounds(model))

@@ -1,10 +1,11 @@
 """PyTorch on the CPU: the reference for exported programs and TorchScript."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core import torchscripts
+from core import torch_answers, torchscripts
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.runtime import Domain, Runtime, Session
@@ -41,9 +42,9 @@ class TorchRuntime(Runtime):
         import torch
 
         torch.set_num_threads(1)
-        return (
-            ProgramSession(load_program(path)) if format == "torch_export" else ScriptSession(torchscripts.load(path))
-        )
+        if format == "torch_export":
+            return ProgramSession(load_program(path))
+        return ScriptSession(torchscripts.load(path), torchscripts.kept_inputs(path))
 
 
 class ProgramSession(Session):
@@ -81,26 +82,30 @@ class ProgramSession(Session):
         ]
         args, kwargs = _pytree.tree_unflatten(flat, self._spec)
         with torch.no_grad():
-            return _named(self._call(*args, **kwargs), [spec.name for spec in self.signature.outputs])
+            return torch_answers.named(self._call(*args, **kwargs), [spec.name for spec in self.signature.outputs])
 
 
 class ScriptSession(Session):
-    """A TorchScript module; shapes are what the network itself betrays, else unknown."""
+    """A TorchScript module; shapes are what lies beside it (``kept``) or what the network itself betrays, else unknown."""
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: Any, kept: tuple[TensorSpec, ...]) -> None:
         self._module = module
         names = torchscripts.input_names(module)
         bound = torchscripts.id_bound(module)
         unknown = tuple(TensorSpec(name, "float32" if bound is None else "int64", None) for name in names)
-        self.signature = Signature(torchscripts.guess(module, names) or unknown, ())
-        self.domains = {spec.name: _domain(spec, bound) for spec in unknown}
+        told = tuple(replace(spec, name=name) for spec, name in zip(kept, names, strict=False))
+        told = told if len(told) == len(names) == len(kept) else ()
+        self.signature = Signature(told or torchscripts.guess(module, names) or unknown, ())
+        self.domains = {spec.name: _domain(spec, bound) for spec in told or unknown}
 
     def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Call ``forward`` with the inputs in the order of its arguments."""
         import torch
 
         with torch.no_grad():
-            return _named(self._module(*(torch.from_numpy(inputs[spec.name]) for spec in self.signature.inputs)), [])
+            return torch_answers.named(
+                self._module(*(torch.from_numpy(inputs[spec.name]) for spec in self.signature.inputs)), []
+            )
 
 
 def load_program(path: Path) -> Any:
@@ -149,21 +154,6 @@ def _id_bounds(program: Any) -> dict[str, int]:
             rows = int(table.shape[0])
             bounds[source.name] = min(bounds.get(source.name, rows), rows)
     return bounds
-
-
-def _named(answer: Any, names: list[str]) -> dict[str, Any]:
-    import torch
-    from torch.utils import _pytree
-
-    tensors = [leaf for leaf in _pytree.tree_leaves(answer) if isinstance(leaf, torch.Tensor)]
-    names = names if len(names) == len(tensors) else [f"output_{i}" for i in range(len(tensors))]
-    return {name: _array(tensor) for name, tensor in zip(names, tensors, strict=True)}
-
-
-def _array(tensor: Any) -> Any:
-    import torch
-
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().cpu().numpy()
 
 
 RUNTIME = TorchRuntime()

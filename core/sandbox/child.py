@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from core import groups
 from core.domain.errors import Crashed
 from core.domain.limits import MB
 
@@ -50,7 +51,7 @@ class Child:
         self.folder, self.log, self.peak_mb, self.quiet = folder, b"", 0.0, False
         self._line, self._received = bytearray(), 0
         self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-m", module, kind, str(os.getpid())],
+            [str(groups.python_for(kind)), "-P", "-m", module, kind, str(os.getpid())],
             cwd=folder,
             env=environment(folder),
             stdin=subprocess.PIPE,
@@ -113,6 +114,8 @@ class Child:
             status = Path(f"/proc/{self.pid}/status").read_text()
             found = dict(line.split(":", 1) for line in status.splitlines())
             now, peak = (int(found.get(name, "0").split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+            if below := sum(map(resident_mb, programs(self.pid))):
+                now, peak = now + below, max(peak, now + below)
         else:
             one = psutil.Process(self.pid)
             now = peak = sum(p.memory_info().rss for p in (one, *one.children(recursive=True))) / MB
@@ -130,6 +133,26 @@ class Child:
             with contextlib.suppress(OSError):
                 if pipe:
                     pipe.close()
+
+
+def programs(pid: int) -> list[int]:
+    """Return the programs that a child's helper process runs; the helper itself is a fork that shares the child's memory."""
+    return [program for helper in _children(pid) for program in _children(helper)]
+
+
+def resident_mb(pid: int) -> float:
+    """Return the memory that a process holds now, in MB; 0 when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MB
+    except (OSError, IndexError):
+        return 0.0
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def _event(line: bytes) -> dict[str, Any]:

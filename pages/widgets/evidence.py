@@ -7,14 +7,14 @@ import streamlit as st
 from core.bundle import usage
 from core.charts import before_after, differences, megabytes, size_rows
 from core.domain.report import Verdict
-from pages.widgets import download
+from pages.widgets import browser_run, download
 from pages.widgets.summary import format_title
 from pages.widgets.text import plain
 
 
 def conversion(result: dict[str, Any], ink: str) -> None:
     """Show a finished conversion."""
-    verdict(result["parity"])
+    verdict(result["parity"], result.get("guilty"))
     if Verdict(result["parity"]["verdict"]) is not Verdict.FAIL:
         take_away(result)
     figures(result)
@@ -23,12 +23,12 @@ def conversion(result: dict[str, Any], ink: str) -> None:
         sizes(result["size"], ink)
     with right.container(border=True, height="stretch"):
         gaps(result["parity"], ink)
-    if len(result["steps"]) > 1:
-        route(result["steps"])
+    route(result)
     checks(result["parity"])
-    if result["bundle"]:
+    browser_run.section(result)
+    if result["bundle"] and (lines := usage(result)):
         with st.expander("Run it", icon=":material/code:", expanded=True):
-            st.code(usage(result), language="python")
+            st.code(lines, language="python")
 
 
 def comparison(result: dict[str, Any], ink: str) -> None:
@@ -45,8 +45,8 @@ def comparison(result: dict[str, Any], ink: str) -> None:
     checks(against["parity"])
 
 
-def verdict(parity: dict[str, Any]) -> None:
-    """Say PASS, FAIL or NOT PROVEN in words and colour, with the reason."""
+def verdict(parity: dict[str, Any], guilty: str | None = None) -> None:
+    """Say PASS, FAIL or NOT PROVEN in words and colour, with the reason, the guilty step and the place where they part."""
     words = {
         "PASS": (st.success, ":material/verified:", "**PASS. Both files give the same answers.**"),
         "FAIL": (
@@ -57,13 +57,17 @@ def verdict(parity: dict[str, Any]) -> None:
         "NOT PROVEN": (
             st.warning,
             ":material/help:",
-            "**NOT PROVEN. Nothing speaks against it, but there was too little to compare.**",
+            "**NOT PROVEN. Nothing speaks against it, but there was too little to compare.**"
+            if parity["checks"]
+            else "**NOT PROVEN. The file was written, and nothing here can run it.**",
         ),
     }
     box, icon, heading = words[parity["verdict"]]
     lines = [heading]
     if parity["reason"]:
         lines.append(plain(parity["reason"], 600))
+    if guilty:
+        lines.append(plain(guilty, 500))
     if parity["diverges_at"]:
         lines.append(f"The first operator where they part: {plain(parity['diverges_at'], 300)}")
     if parity["verdict"] == "FAIL":
@@ -87,17 +91,18 @@ def figures(result: dict[str, Any]) -> None:
     """Show the figures that decide."""
     parity, size = result["parity"], result["size"]
     flips = parity["top1_flips"]
-    with st.grid(4, min_column_width=165):
+    with st.grid(2, min_column_width=165):
         st.metric(
             "Largest difference",
-            number(parity["max_abs"]),
+            number(parity["max_abs"]) if parity["checks"] else "not run",
             border=True,
             height="stretch",
             help="Largest absolute difference over all answers",
         )
         st.metric(
             "Prediction flips",
-            f"{flips['k']} of {flips['n']:,}" if flips else "none",
+            f"{flips['k']:,}" if flips else "none",
+            delta_description=f"of {flips['n']:,} samples" if flips else None,
             border=True,
             height="stretch",
             help=flips_help(flips),
@@ -117,7 +122,10 @@ def figures(result: dict[str, Any]) -> None:
         else:
             noise = parity["sqnr_db"]
             st.metric(
-                "Signal to noise", "identical" if noise is None else f"{noise:.0f} dB", border=True, height="stretch"
+                "Signal to noise",
+                f"{noise:.0f} dB" if noise is not None else "identical" if parity["checks"] else "not run",
+                border=True,
+                height="stretch",
             )
 
 
@@ -176,14 +184,19 @@ def gaps(parity: dict[str, Any], ink: str) -> None:
     )
 
 
-def route(steps: list[dict[str, Any]]) -> None:
-    """Show each step of a longer route with its own verdict."""
+def route(result: dict[str, Any]) -> None:
+    """Show each step with the converter that ran and its own verdict against the source."""
     st.markdown("**Steps**")
-    for step in steps:
-        colour = {"PASS": "green", "FAIL": "red"}.get(step["parity"]["verdict"], "orange")
-        st.markdown(
-            f":{colour}-badge[{step['parity']['verdict']}] {format_title(step['format'])}, {megabytes(step['size'])}"
-        )
+    before = result["source"]["format"]
+    for place, step in enumerate(result["steps"], 1):
+        proof = step["parity"]
+        colour = {"PASS": "green", "FAIL": "red"}.get(proof["verdict"], "orange")
+        words = [f"by {plain(step['converter'])}"] if "converter" in step else []
+        words += [f"largest difference {number(proof['max_abs'])}"] if proof["checks"] else []
+        words += [megabytes(step["size"])]
+        pair = f"{place}. {format_title(before)} → {format_title(step['format'])}"
+        st.markdown(f":{colour}-badge[{proof['verdict']}] **{plain(pair)}** {', '.join(words)}")
+        before = step["format"]
 
 
 def checks(parity: dict[str, Any]) -> None:

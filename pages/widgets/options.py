@@ -8,12 +8,12 @@ import streamlit as st
 from core.domain.transform import Converter, OptionField, option_fields
 
 
-def form(steps: Sequence[Converter]) -> dict[str, Any]:
-    """Ask for the options of each step and return those that differ from their default."""
+def form(steps: Sequence[Converter], opened: bool) -> dict[str, Any]:
+    """Ask for the options of each step, opened where some are needed, and return those that differ from their default."""
     declared = [(step, field) for step in steps for field in option_fields(step.Options)]
     if not declared:
         return {}
-    with st.expander("Options", icon=":material/tune:"):
+    with st.expander("Options", opened, icon=":material/tune:"):
         given = {field.name: (ask(step, field), field.default) for step, field in declared}
     return {name: value for name, (value, default) in given.items() if value != default}
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from playwright.sync_api import Page, expect
 
 from tests.serving import ROOT, Server
@@ -157,3 +158,81 @@ def test_clean_python_is_not_ours(clean_python: Path) -> None:
     found = subprocess.run([clean_python, "-c", "import torch"], capture_output=True)
     assert found.returncode != 0
     assert str(clean_python) != sys.executable
+
+
+def taken(page: Page, target: str, folder: Path) -> Path:
+    """Press a target's tile, download its bundle with the evidence, and return the unpacked folder."""
+    tile = page.locator(f".st-key-matrix-{target} button").first
+    assert tile.is_enabled(), page.locator(".st-key-matrix").inner_text()
+    tile.click()
+    expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
+    expect(page.get_by_role("link", name=re.compile("Download with evidence"))).to_have_count(1, timeout=LONG)
+    page.wait_for_function("() => location.search.includes('job=')")
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name=re.compile("Download with evidence")).click()
+    waiting.value.save_as(folder / f"{target}.zip")
+    with zipfile.ZipFile(folder / f"{target}.zip") as archive:
+        archive.extractall(folder / target)
+    return folder / target
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_every_target_is_tried_and_two_are_taken_away(
+    server: Server, visit: Callable[[str], Page], tmp_path: Path
+) -> None:
+    page = visit(server.url)
+    open_sample(page, "fashion_cnn")
+    page.get_by_role("button", name="Convert this model").click()
+    page.get_by_role("button", name="Try every target").click()
+    expect(page.get_by_role("button", name="Stop trying")).to_be_visible(timeout=LONG)
+    expect(page.locator(".st-key-matrix-onnx button").first).to_be_enabled(timeout=LONG)
+    page.reload()
+    expect(page.locator(".st-key-matrix-onnx button").first).to_be_enabled(timeout=LONG)
+    expect(page.get_by_role("button", name="Stop trying")).to_have_count(0, timeout=900_000)
+    page.get_by_text("Figures and reasons").click()
+    standings = page.locator("table").first.locator("tbody tr")
+    assert standings.count() >= 3
+    text = " ".join(standings.all_inner_texts())
+    assert "proven here" in text
+    assert "waiting" not in text
+    assert "trying" not in text
+    assert "differs" not in text, page.locator(".st-key-matrix").inner_text()
+    for target in ("onnx", "openvino"):
+        folder = taken(page, target, tmp_path)
+        assert json.loads((folder / "card.json").read_text())["artifact"]["format"] == target
+        replay = subprocess.run([sys.executable, "verify.py"], cwd=folder, capture_output=True, text=True)
+        assert replay.returncode == 0, replay.stdout + replay.stderr
+
+
+NET = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.head = nn.Linear(6, 16), nn.Linear(16, 3)
+
+    def forward(self, x):
+        return self.head(self.hidden(x).relu())
+"""
+
+
+def test_weights_and_their_python_file_are_converted_once_the_owner_agrees(
+    server: Server, visit: Callable[[str], Page], tmp_path: Path
+) -> None:
+    (tmp_path / "net.py").write_text(NET)
+    names = (("hidden.weight", (16, 6)), ("hidden.bias", (16,)), ("head.weight", (3, 16)), ("head.bias", (3,)))
+    torch.save({name: torch.ones(shape) for name, shape in names}, tmp_path / "weights.pt")
+    page = visit(server.url)
+    page.locator("input[type=file]").first.set_input_files(tmp_path / "weights.pt")
+    page.get_by_role("button", name="Convert this model").click(timeout=LONG)
+    page.get_by_role("textbox", name="Shapes").fill("6", timeout=LONG)
+    page.keyboard.press("Enter")
+    page.locator("input[type=file]").first.set_input_files(tmp_path / "net.py")
+    expect(page.get_by_text("net.py is a program")).to_be_visible(timeout=LONG)
+    expect(page.get_by_role("button", name="Convert and prove")).to_be_disabled()
+    expect(page.get_by_role("button", name="Try every target")).to_be_disabled()
+    page.get_by_text("I trust it; run it in the sandbox.").click()
+    page.get_by_role("button", name="Convert and prove").click()
+    expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)

@@ -9,6 +9,7 @@ import joblib
 import numpy as np
 import onnx
 import pandas as pd
+import safetensors.torch
 import skops.io
 import torch
 from sklearn.compose import ColumnTransformer
@@ -22,7 +23,7 @@ from xgboost import XGBClassifier
 
 from core.converters import CONVERTERS
 from core.domain.report import Parity
-from core.domain.transform import parse_options
+from core.domain.transform import CODE, parse_options
 from core.proof import parity, probes
 from core.proof.datasets import Dataset
 from core.runtimes import runtime_for
@@ -77,6 +78,25 @@ def save_script(name: str, path: Path) -> Path:
         warnings.simplefilter("ignore")
         torch.jit.trace(module, example, check_trace=False).save(str(path))
     return path
+
+
+NETWORK = """
+from torch import nn
+
+def build():
+    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+"""
+
+
+def save_weights(folder: Path) -> None:
+    """Write the weights of a network as a checkpoint and as safetensors, and the Python file that defines it beside them."""
+    torch.manual_seed(0)
+    space: dict[str, Any] = {}
+    exec(NETWORK, space)
+    state = space["build"]().state_dict()
+    torch.save(state, folder / "weights.pt")
+    safetensors.torch.save_file(state, folder / "weights.safetensors")
+    (folder / CODE).write_text(NETWORK)
 
 
 def _built(name: str) -> tuple[nn.Module, str, Tensor]:
@@ -154,7 +174,13 @@ class Way:
         """Return the recorded answers of the source."""
         source = CONVERTERS[self.converter].source
         shapes = self.options.get("shapes", "")
-        probes.record(runtime_for(source).open(self.source, source), 7, self.data, folder / "golden.npz", shapes)
+        probes.record(
+            runtime_for(source).open_with(self.source, source, self.options),
+            7,
+            self.data,
+            folder / "golden.npz",
+            shapes,
+        )
         return folder / "golden.npz"
 
     def prove(self, folder: Path) -> Parity:

@@ -1,11 +1,13 @@
 """The shelf of converters: every entry gives the same answers as its source on the reference runtimes."""
 
 import os
+import warnings
 import zipfile
 from pathlib import Path
 
 import onnx
 import pytest
+import torch
 
 from core import onnx_files
 from core.converters import CONVERTERS, route, targets
@@ -13,9 +15,10 @@ from core.domain.errors import Refused
 from core.domain.report import Verdict
 from core.domain.transform import option_fields, parse_options
 from core.proof.datasets import read_dataset
-from core.runtimes import RUNTIMES, runtime_for
+from core.runtimes import RUNTIMES, cannot_run, runtime_for
 from tests.converters import small
 from tests.converters.small import Way
+from tests.formats import made_keras, made_litert, made_trees
 
 FOLDER = Path(__file__).parent.parent.parent / "core"
 
@@ -28,9 +31,23 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         small.save_program(name, folder / f"{name}.pt2")
         small.save_script(name, folder / f"{name}.pt")
         Way(folder / f"{name}.pt2", "torch_export_to_onnx", {}).convert(folder).rename(folder / f"{name}.onnx")
+    small.save_weights(folder)
     for name in small.pipelines():
         small.save_estimator(name, folder / f"{name}.skops")
     small.save_estimator("text columns", folder / "text columns.joblib")
+    for name, write in made_trees.MODELS.items():
+        write(folder / name)
+    for name, step in (("text columns.skops", "skops_to_pmml"), ("zeros.txt", "lightgbm_to_pmml")):
+        Way(folder / name, step, {}).convert(folder).rename((folder / name).with_suffix(".pmml"))
+    for name in ("cnn", "words", "series", "two sides"):
+        made_keras.save(name, folder / f"{name}.keras")
+    made_keras.save("cnn", folder / "cnn.h5")
+    made_keras.old("words", folder / "old words.h5")
+    made_keras.old("series", folder / "old series.h5")
+    for path in (FOLDER.parent / "tests" / "formats" / "data").glob("saved_model_*.zip"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "dense.tflite").write_bytes(made_litert.dense())
+    (folder / "quantized.tflite").write_bytes(made_litert.quantized())
     external = onnx.load(folder / "pictures.onnx")
     onnx.save(external, folder / "part.onnx", save_as_external_data=True, location="part.data", size_threshold=1024)
     with zipfile.ZipFile(folder / "external.zip", "w") as archive:
@@ -49,12 +66,54 @@ WAYS = [
     ("boosted trees.skops", "skops_to_onnx", {}),
     ("boosted trees behind columns.skops", "skops_to_onnx", {"opset": 17}),
     ("text columns.joblib", "pickle_to_skops", {}),
+    ("boosted.json", "xgboost_to_onnx", {}),
+    ("categories.ubj", "xgboost_to_onnx", {"opset": 15}),
+    ("dart.ubj", "xgboost_to_onnx", {}),
+    ("boosted.txt", "lightgbm_to_onnx", {}),
+    ("boosted.txt", "lightgbm_to_onnx", {"precision": "float32"}),
+    ("categories.txt", "lightgbm_to_onnx", {}),
+    ("zeros.txt", "lightgbm_to_onnx", {}),
+    ("boosted.cbm", "catboost_to_onnx", {}),
+    ("lossguide.cbm", "catboost_to_onnx", {}),
+    ("text columns.skops", "skops_to_pmml", {}),
+    ("forest behind a scaler.skops", "skops_to_pmml", {}),
+    ("boosted trees behind columns.skops", "skops_to_pmml", {}),
+    ("categories.ubj", "xgboost_to_pmml", {}),
+    ("categories.txt", "lightgbm_to_pmml", {}),
+    ("zeros.txt", "lightgbm_to_pmml", {}),
+    ("lossguide.cbm", "catboost_to_pmml", {}),
+    ("text columns.pmml", "pmml_to_python_source", {}),
+    ("zeros.pmml", "pmml_to_python_source", {}),
     ("pictures.onnx", "onnx_to_onnx", {"opset": 17}),
     ("words.onnx", "onnx_to_onnx", {"opset": 21, "ir": 13}),
     ("words.onnx", "onnx_to_onnx", {"opset": 26}),
     ("words.onnx", "onnx_to_ort", {}),
     ("pictures.onnx", "onnx_to_ort", {"level": "extended"}),
+    ("words.onnx", "onnx_to_web_package", {"title": "Words"}),
     ("external.zip", "onnx_external_to_onnx", {}),
+    ("pictures.onnx", "onnx_to_openvino", {}),
+    ("words.onnx", "onnx_to_openvino", {}),
+    ("weights.pt", "torch_checkpoint_to_torch_export", {"shapes": "6"}),
+    ("weights.safetensors", "safetensors_to_torch_export", {"shapes": "6"}),
+    ("pictures.onnx", "onnx_to_torch_export", {}),
+    ("words.onnx", "onnx_to_torch_export", {"shapes": "int64:12"}),
+    ("pictures.onnx", "onnx_to_torchscript", {}),
+    ("words.onnx", "onnx_to_torchscript", {}),
+    ("pictures.pt", "torchscript_to_openvino", {}),
+    ("words.pt", "torchscript_to_openvino", {"shapes": "int64:12"}),
+    ("cnn.keras", "keras_to_onnx", {}),
+    ("words.keras", "keras_to_onnx", {"opset": 18}),
+    ("series.keras", "keras_to_onnx", {}),
+    ("two sides.keras", "keras_to_onnx", {}),
+    ("cnn.h5", "keras_h5_to_onnx", {}),
+    ("old words.h5", "keras_h5_to_onnx", {}),
+    ("words.keras", "keras_to_torch_export", {}),
+    ("two sides.keras", "keras_to_torch_export", {}),
+    ("old series.h5", "keras_h5_to_torch_export", {}),
+    ("saved_model_softmax.zip", "saved_model_to_openvino", {}),
+    ("saved_model_keras2.zip", "saved_model_to_openvino", {}),
+    ("dense.tflite", "litert_to_openvino", {}),
+    ("quantized.tflite", "litert_to_openvino", {}),
 ]
 
 
@@ -64,7 +123,9 @@ def test_output_equals_its_source(
 ) -> None:
     way = Way(models / file, converter, options)
     parity = way.prove(tmp_path)
-    assert parity.verdict is Verdict.PASS, parity.reason
+    secondhand = runtime_for(CONVERTERS[converter].source).secondhand
+    assert parity.verdict is (Verdict.NOT_PROVEN if secondhand else Verdict.PASS), parity.reason
+    assert all(check.verdict is Verdict.PASS for check in parity.checks)
     assert {"random", "batch 1", "batch 3", "edge"} <= {check.name for check in parity.checks}
     if CONVERTERS[converter].target == "onnx":
         model = onnx.load(tmp_path / "out.onnx")
@@ -76,7 +137,8 @@ def test_output_equals_its_source(
 
 
 def test_every_converter_has_a_way() -> None:
-    assert {way[1] for way in WAYS} == {converter.id for converter in CONVERTERS}
+    here = {c.id for c in CONVERTERS if c.group is None and c.unavailable() is None and cannot_run(c.target) is None}
+    assert here <= {way[1] for way in WAYS} <= {converter.id for converter in CONVERTERS}
 
 
 @pytest.mark.parametrize(("shelf", "folder"), [(CONVERTERS, "converters"), (RUNTIMES, "runtimes")])
@@ -99,10 +161,11 @@ def test_declarations_hold(converter: object) -> None:
 def test_routes_are_the_shortest() -> None:
     assert [c.id for c in route("pickle", "ort")] == ["pickle_to_skops", "skops_to_onnx", "onnx_to_ort"]
     assert [c.id for c in route("onnx", "onnx")] == ["onnx_to_onnx"]
-    assert targets("torch_export") == ("onnx", "ort")
+    assert targets("torch_export")[0] == "onnx"
+    assert {"ort", "ncnn", "litert", "executorch", "coreml"} <= set(targets("torch_export"))
 
 
-@pytest.mark.parametrize(("source", "target"), [("safetensors", "onnx"), ("onnx", "skops"), ("ort", "onnx")])
+@pytest.mark.parametrize(("source", "target"), [("safetensors", "skops"), ("onnx", "skops"), ("ort", "onnx")])
 def test_no_route_is_said_in_words(source: str, target: str) -> None:
     with pytest.raises(Refused) as caught:
         route(source, target)
@@ -146,6 +209,67 @@ def test_refusals_name_the_cause(
     assert word in caught.value.message
     assert caught.value.next_step
     assert "Traceback" not in caught.value.message
+
+
+class Odd(torch.nn.Module):
+    """Four operators without an ONNX form, one of them twice, behind a layer that has one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.line = torch.nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map [batch, 4] to [batch, 4]."""
+        x = self.line(x)
+        y = torch.special.bessel_j0(x) + torch.special.bessel_j1(x) + torch.igamma(x.abs() + 1, x.abs() + 1)
+        return torch.special.bessel_j0(y) + torch.linalg.matrix_exp(y[:, None, :] * y[:, :, None]).sum(1)
+
+
+@pytest.mark.parametrize("converter", ["torch_export_to_onnx", "torchscript_to_onnx"])
+def test_a_refusal_names_all_operators_at_once_with_their_places(converter: str, tmp_path: Path) -> None:
+    module, example = Odd().eval(), torch.zeros(2, 4)
+    if converter == "torchscript_to_onnx":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.jit.trace(module, example).save(str(tmp_path / "odd"))
+    else:
+        free = {"x": {0: torch.export.Dim("batch")}}
+        torch.export.save(torch.export.export(module, (example,), dynamic_shapes=free), tmp_path / "odd.pt2")
+        (tmp_path / "odd.pt2").rename(tmp_path / "odd")
+    with pytest.raises(Refused) as caught:
+        Way(tmp_path / "odd", converter, {"shapes": "4"} if "script" in converter else {}).convert(tmp_path)
+    for operator in ("bessel_j0", "bessel_j1", "igamma", "linalg_matrix_exp"):
+        assert operator in caught.value.message
+    assert "linear" not in caught.value.message
+    assert caught.value.message.count(", node ") == 5
+    assert "Write these layers" in caught.value.next_step or "write these layers" in caught.value.next_step
+
+
+def test_an_opset_that_cannot_be_reached_names_the_nodes(models: Path, tmp_path: Path) -> None:
+    with pytest.raises(Refused) as caught:
+        Way(models / "words.onnx", "onnx_to_onnx", {"opset": 7}).convert(tmp_path)
+    assert "LayerNormalization, not in 7 ('node_layer_norm', node " in caught.value.message
+    assert "Gelu, not in 7" in caught.value.message
+
+
+def test_an_operator_that_lost_its_batch_axis_is_refused(tmp_path: Path) -> None:
+    model = onnx.parser.parse_model("""
+        <ir_version: 3, opset_import: ["" : 8]>
+        summed (float[1, 2] first, float[1, 3, 2] x) => (float[1, 2] y, float[1, 3, 2] z)
+        { y, z = Scan ("", first, x) <num_scan_inputs = 1, body = step (float[2] a, float[2] b) => (float[2] c, float[2] d)
+            { c = Add(a, b)  d = Identity(c) }> }
+    """)
+    onnx.save(model, tmp_path / "scan.onnx")
+    with pytest.raises(Refused, match="Scan 8 to"):
+        Way(tmp_path / "scan.onnx", "onnx_to_onnx", {}).convert(tmp_path)
+
+
+def test_both_ways_to_another_opset_work(models: Path) -> None:
+    from core.converters import onnx_to_onnx
+
+    model = onnx.load(models / "words.onnx")
+    for way in (onnx_to_onnx._by_onnx, onnx_to_onnx._by_onnxscript):
+        assert onnx_files.opset(way(model, 22)) == 22
 
 
 def test_what_is_no_estimator_is_refused(tmp_path: Path) -> None:

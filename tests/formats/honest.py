@@ -11,6 +11,8 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.formats import made_litert, made_phones, made_trees
+
 ROWS = np.random.default_rng(0).normal(size=(60, 4))
 CLASSES = (ROWS[:, 0] > 0).astype(np.int64)
 
@@ -62,6 +64,31 @@ def write_ort(path: Path) -> None:
     options.optimized_model_filepath = str(path)
     options.add_session_config_entry("session.save_model_format", "ORT")
     onnxruntime.InferenceSession(linear_onnx().SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def write_openvino(path: Path) -> None:
+    from core import ir_files
+
+    onnx.save(linear_onnx(), path.with_suffix(".source"))
+    ir_files.write(ir_files.engine().Core().read_model(path.with_suffix(".source")), path)
+
+
+def write_keras(path: Path) -> None:
+    from tests.formats import made_keras
+
+    made_keras.save("cnn", path)
+
+
+def write_saved_model(path: Path) -> None:
+    path.write_bytes((Path(__file__).parent / "data" / path.name).read_bytes())
+
+
+def write_litert(path: Path) -> None:
+    path.write_bytes(made_litert.dense())
+
+
+def write_quantized_litert(path: Path) -> None:
+    path.write_bytes(made_litert.quantized())
 
 
 def write_export(path: Path) -> None:
@@ -196,11 +223,51 @@ def write_xz_joblib(path: Path) -> None:
     joblib.dump(pipeline(), path, compress=("xz", 3))
 
 
+def write_web_package(path: Path) -> None:
+    from core.converters import onnx_to_web_package as entry
+
+    onnx.save(linear_onnx(), path.with_suffix(".source"))
+    entry.CONVERTER.convert(path.with_suffix(".source"), path, entry.PageOptions())
+
+
+def write_pmml(path: Path) -> None:
+    from core.converters.skops_to_pmml import inputs
+    from core.fitted import models
+    from core.scoring import pmml_write
+
+    model = pipeline()
+    path.write_bytes(pmml_write.write(models.form(model, inputs(model)), "tests"))
+
+
+def write_scoring_source(path: Path) -> None:
+    from core.scoring import c_source, pmml_read, python_source
+
+    write_pmml(path.with_suffix(".source"))
+    form = pmml_read.read(path.with_suffix(".source"))
+    path.write_text(c_source.write(form) if path.suffix == ".c" else python_source.write(form))
+
+
 HONEST: dict[str, tuple[str, Callable[[Path], None]]] = {
     "linear.onnx": ("onnx", write_onnx),
     "external.zip": ("onnx_external", write_onnx_external),
     "external-folder.zip": ("onnx_external", lambda path: write_onnx_external(path, "model/")),
     "linear.ort": ("ort", write_ort),
+    "linear-web.zip": ("web_package", write_web_package),
+    "linear-openvino.zip": ("openvino", write_openvino),
+    "cnn.keras": ("keras", write_keras),
+    "cnn.h5": ("keras_h5", write_keras),
+    "saved_model_softmax.zip": ("saved_model", write_saved_model),
+    "saved_model_keras2.zip": ("saved_model", write_saved_model),
+    "boosted.json": ("xgboost", made_trees.xgboost),
+    "boosted.ubj": ("xgboost", made_trees.xgboost),
+    "boosted.txt": ("lightgbm", made_trees.lightgbm),
+    "boosted.cbm": ("catboost", made_trees.catboost),
+    "dense.tflite": ("litert", write_litert),
+    "quantized.tflite": ("litert", write_quantized_litert),
+    "line-ncnn.zip": ("ncnn", made_phones.ncnn),
+    "line-ncnn-folder.zip": ("ncnn", lambda path: made_phones.ncnn(path, folder="model/")),
+    "line-coreml.zip": ("coreml", made_phones.coreml),
+    "relu.pte": ("executorch", made_phones.executorch),
     "net.pt2": ("torch_export", write_export),
     "script.pt": ("torchscript", write_script),
     "traced.pt": ("torchscript", write_traced),
@@ -210,6 +277,9 @@ HONEST: dict[str, tuple[str, Callable[[Path], None]]] = {
     "half.pt": ("torch_checkpoint", write_half),
     "weights.safetensors": ("safetensors", write_safetensors),
     "penguins.skops": ("skops", write_skops),
+    "penguins.pmml": ("pmml", write_pmml),
+    "penguins.py": ("python_source", write_scoring_source),
+    "penguins.c": ("c_source", write_scoring_source),
     "penguins.pkl": ("pickle", write_pickle),
     "penguins-old.pkl": ("pickle", write_old_pickle),
     "penguins.joblib": ("pickle", write_joblib),

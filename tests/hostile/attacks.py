@@ -18,6 +18,7 @@ from typing import Any
 
 from core import tasks, worker
 from core.domain.errors import Refused
+from core.jail import programs
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -106,6 +107,14 @@ def honest(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
 def environment(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
     """Tell all that the process knows of its surroundings."""
     return {"environ": dict(os.environ), "path": sys.path, "modules": sorted(sys.modules), "pid": os.getpid()}
+
+
+def late_import(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Import a module behind the walls, and tell where it and NumPy lie."""
+    import numpy
+
+    module = importlib.import_module(args["module"])
+    return {"module": module.__file__, "numpy": numpy.__file__, "prefix": sys.prefix}
 
 
 def hang(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
@@ -256,11 +265,17 @@ def run_sklearn(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any
     return {"sum": float(HistGradientBoostingClassifier(max_iter=5).fit(x, x[:, 0] > 0.5).predict(x).sum())}
 
 
+def program(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+    """Have the helper run this child's program, a Python, with arguments, and return exit codes and words."""
+    ended = [programs.run(arguments) for arguments in args["runs"]]
+    return {"codes": [one.code for one in ended], "said": [one.said for one in ended]}
+
+
 ATTACKS: dict[str, worker.Task] = {
     task.__name__: task
     for task in (
-        syscalls, act, change_attributes, honest, environment, hang, noisy_crash, refuse, map_files, spin, eat, eat_native, fill, big_file, nest, crash,
-        leave, noise, say, chatter, run_onnx, run_torch, run_sklearn, tasks.self_test,
+        syscalls, act, change_attributes, honest, environment, late_import, hang, noisy_crash, refuse, map_files, spin, eat, eat_native, fill, big_file, nest, crash,
+        leave, noise, say, chatter, run_onnx, run_torch, run_sklearn, program, tasks.self_test,
     )
 }  # fmt: skip
 
@@ -269,10 +284,12 @@ PRELOAD = {
     "light": ("numpy", "onnx", "onnxruntime"),
     "torch": ("torch",),
     "sklearn": ("sklearn.ensemble", "skops.io"),
+    "helped": (),
+    "small": ("numpy",),
     "threaded": ("tests.hostile.threaded",),
     "missing": ("a_library_that_is_not_there",),
     "broken": ("tests.hostile.broken",),
 }
 
 if __name__ == "__main__":
-    worker.main(ATTACKS, PRELOAD)
+    worker.main(ATTACKS, PRELOAD, {"helped": Path(sys.executable).resolve()}.get)

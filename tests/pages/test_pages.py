@@ -7,6 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import workspace
+from core.domain.portability import Attempt, Standing
+from core.ledger import Ledger
 from core.samples import sample
 from core.workspace import Workspace
 
@@ -68,6 +70,43 @@ def test_detail_shows_what_is_in_the_model(home: Workspace) -> None:
 def test_convert_page_offers_the_targets_of_the_format(home: Workspace) -> None:
     app = opened("convert.py", model=bring(home, "penguins"))
     assert any(button.label == "Convert and prove" for button in app.button)
+
+
+def test_convert_page_offers_to_try_every_target(home: Workspace) -> None:
+    app = opened("convert.py", model=bring(home, "penguins"))
+    assert "Where can it go?" in words(app)
+    assert any(button.label == "Try every target" for button in app.button)
+
+
+def test_convert_page_offers_to_install_what_needs_an_environment_of_its_own(home: Workspace) -> None:
+    app = opened("convert.py", model=bring(home, "fashion_cnn"))
+    assert "LiteRT Torch is not installed" in words(app)
+    assert [button.label for button in app.button if "LiteRT" in button.label] == ["Install LiteRT Torch (918 MB)"]
+
+
+def test_tiles_of_a_walk_lead_to_its_conversions(home: Workspace) -> None:
+    artifact = home.store.artifact(VISITOR, bring(home, "penguins"))
+    rows = [
+        Attempt("onnx", "ONNX", Standing.PROVEN, samples=40, max_abs=1e-6, size=900),
+        Attempt("ort", "ORT format", Standing.DIFFERS, reason="Step 2, ONNX to ORT, is the first that fails."),
+        Attempt("litert", "LiteRT", Standing.MISSING, reason="Install it: pip install -r requirements-x.txt"),
+        Attempt("pickle", "Pickle", Standing.NO_ROUTE, reason="No converter leads there."),
+    ]
+    result = {"attempts": [row.to_json() for row in rows], "proven": 1, "of": 4, "seconds": 1.0, "data": None}
+    args = {"artifact": artifact.id, "data": None}
+    ledger = Ledger(home.store)
+    ledger.answered(VISITOR, "portability", "Try every target", args, "key", result)
+    app = opened("convert.py", model=artifact.id)
+    tiles = {button.key: button for button in app.button if str(button.key).startswith("matrix-")}
+    assert not tiles["matrix-onnx"].disabled
+    assert tiles["matrix-ort"].disabled
+    assert tiles["matrix-litert"].disabled
+    assert "matrix-pickle" not in tiles
+    text = words(app)
+    assert "1 of 3 targets proven" in text
+    assert "is the first that fails" in text
+    assert "requirements" in text
+    assert "No converter leads there: Pickle." in text
 
 
 def test_foreign_model_is_not_found(home: Workspace) -> None:

@@ -39,6 +39,50 @@ def judged(tmp_path: Path, source: Any, target: Any, tolerance: Tolerance = EQUA
     return parity.compare(Formula(target, **options), tmp_path / "g.npz", tolerance, 3)
 
 
+class Pair(Formula):
+    """A session with a class, and whole numbers beside it."""
+
+    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Return the sign of the first number, and what the function makes of all."""
+        return {"label": (inputs["x"][:, 0] > 0).astype(np.int64), "more": self._call(inputs["x"])}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (lambda x: (x > 0).astype(np.int32), lambda x: (x >= -0.1).astype(np.int32)),
+        (lambda x: x[:, :, None] > 0, lambda x: x[:, :, None] > -0.1),
+        (lambda x: np.where(x > 0, "a", "b"), lambda x: np.where(x > -0.1, "a", "b")),
+        (lambda x: x + 1j, lambda x: x + 1.01j),
+    ],
+)
+def test_what_is_no_real_number_is_compared_too(tmp_path: Path, right: Any, wrong: Any) -> None:
+    probes.record(Pair(right), 3, None, tmp_path / "g.npz")
+    assert parity.compare(Pair(right), tmp_path / "g.npz", EQUAL, 3).verdict is Verdict.PASS
+    assert parity.compare(Pair(wrong), tmp_path / "g.npz", EQUAL, 3).verdict is Verdict.FAIL
+
+
+def test_a_rounding_that_goes_the_other_way_at_halves_is_found(tmp_path: Path) -> None:
+    assert judged(tmp_path, np.rint, np.rint).verdict is Verdict.PASS
+    assert judged(tmp_path, np.rint, lambda x: np.floor(x + np.float32(0.5))).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("inputs", ["float x", ""])
+def test_a_source_without_a_batch_is_compared(tmp_path: Path, inputs: str) -> None:
+    """One number as the only input, and no input at all."""
+    text = f"""<ir_version: 8, opset_import: ["" : 17]> small ({inputs}) => (float y)
+        {{ w = Constant<value = float {{2.0}}>()  y = {"Mul(x, w)" if inputs else "Identity(w)"} }}"""
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "m.onnx")
+    probes.record(runtime_for("onnx").open(tmp_path / "m.onnx", "onnx"), 3, None, tmp_path / "g.npz")
+    session = runtime_for("onnx").open(tmp_path / "m.onnx", "onnx")
+    assert parity.compare(session, tmp_path / "g.npz", EQUAL, 3).verdict is not Verdict.FAIL
+
+
+def test_single_numbers_are_compared(tmp_path: Path) -> None:
+    assert judged(tmp_path, lambda x: np.array(x.shape[0]), lambda x: np.array(x.shape[0])).verdict is Verdict.PASS
+    assert judged(tmp_path, lambda x: np.array(x.shape[0]), lambda x: np.array(1)).verdict is Verdict.FAIL
+
+
 def test_equal_answers_pass_with_their_evidence(tmp_path: Path) -> None:
     found = judged(tmp_path, np.sin, np.sin)
     assert found.verdict is Verdict.PASS
@@ -95,6 +139,16 @@ def _only(n: int) -> Any:
     return call
 
 
+def test_answers_at_second_hand_prove_nothing_but_still_can_fail(tmp_path: Path) -> None:
+    source = Formula(np.sin)
+    source.secondhand = "Nobody here can run the source."
+    probes.record(source, 3, None, tmp_path / "g.npz")
+    found = [parity.compare(Formula(call), tmp_path / "g.npz", EQUAL, 3) for call in (np.sin, np.cos)]
+    assert [one.verdict for one in found] == [Verdict.NOT_PROVEN, Verdict.FAIL]
+    assert found[0].reason.startswith("Nobody here can run the source.")
+    assert all(check.verdict is Verdict.PASS for check in found[0].checks)
+
+
 def test_where_the_source_refuses_or_overflows_nothing_counts(tmp_path: Path) -> None:
     with np.errstate(all="ignore"):
         probes.record(Formula(lambda x: np.log(x)), 3, None, tmp_path / "g.npz")
@@ -138,3 +192,26 @@ def test_quality_counts_classes_and_measures_numbers() -> None:
     assert fixed.correct.k == 3
     with pytest.raises(Refused, match="no labels"):
         quality.evaluate(Formula(lambda x: x), Dataset({"x": x}, None, 4))
+
+
+@pytest.mark.parametrize("where", ["inside", "input"])
+def test_a_batch_that_the_converter_fixed_is_said_in_words(tmp_path: Path, where: str) -> None:
+    source, baked = reshaping(-1, "batch"), reshaping(2, "batch" if where == "inside" else 2)
+    for name, model in (("a", source), ("b", baked)):
+        onnx.save(model, tmp_path / f"{name}.onnx")
+    probes.record(runtime_for("onnx").open(tmp_path / "a.onnx", "onnx"), 3, None, tmp_path / "g.npz")
+    found = parity.compare(runtime_for("onnx").open(tmp_path / "b.onnx", "onnx"), tmp_path / "g.npz", EQUAL, 3)
+    assert found.verdict is Verdict.FAIL
+    assert found.reason.startswith("The converter fixed the batch size")
+    honest = parity.compare(runtime_for("onnx").open(tmp_path / "a.onnx", "onnx"), tmp_path / "g.npz", EQUAL, 3)
+    assert honest.verdict is Verdict.PASS
+    assert "fixed" not in honest.reason
+
+
+def reshaping(first: int, batch: int | str) -> onnx.ModelProto:
+    """A graph that reshapes [batch, 6] to [first, 2, 3], as exporters do that ran once on an example."""
+    shape = onnx.numpy_helper.from_array(np.array([first, 2, 3]), "shape")
+    x = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [batch, 6])
+    y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [batch, 2, 3])
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Reshape", ["x", "shape"], ["y"])], "g", [x], [y], [shape])
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)

@@ -142,7 +142,7 @@ def _children(item: Any) -> list[tuple[Any, Any]]:
 def _inputs(model: Thing) -> tuple[TensorSpec, ...]:
     columns = model.get("feature_names_in_") or _first(model).get("feature_names_in_")
     if _first(model).name in VECTORIZERS:
-        return (TensorSpec("X", "str", ("batch",)),)
+        return (TensorSpec("X", "str", ("batch", 1)),)
     count = _width(model)
     texts = _text_columns(_first(model), columns.items if isinstance(columns, Table) else None)
     if isinstance(columns, Table) and columns.items and _first(model).get("transformers_"):

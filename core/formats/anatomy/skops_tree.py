@@ -20,6 +20,7 @@ MAX_DEPTH = 200
 MAX_NODES = 2_000_000
 MAX_NPY_HEADER = 10_000
 AGAIN = "Save the model again with skops.io.dump."
+WITHOUT = "Fit without functions of your own; histogram trees on categories: put an OrdinalEncoder before them. Then save it again."
 
 LOADERS = {
     *(
@@ -45,7 +46,9 @@ def check(archive: Archive, schema: Any, trusts: Callable[[Global], bool]) -> No
     for node in _nodes(schema):
         loader, module, name = node.get("__loader__"), node.get("__module__"), node.get("__class__")
         if loader not in LOADERS or type(module) is not str or type(name) is not str:
-            raise Refused(f"The file wants {str(loader)[:60]!r}, which can do more than hold a model's values.", AGAIN)
+            raise Refused(
+                f"The file wants {str(loader)[:60]!r}, which can do more than hold a model's values.", WITHOUT
+            )
         if not trusts(Global(module, name)):
             off[f"{module}.{name}"[:120]] = None
         if "file" in node:

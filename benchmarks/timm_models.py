@@ -1,0 +1,197 @@
+"""One architecture of each timm family, exported and led to every target with the real proof: k of n, seconds, memory.
+
+Weights are random, so nothing here says anything about accuracy; constants that timm starts at zero or one (norms,
+layer scales, running statistics) are shaken, so that every layer shows in the answer. Needs timm beside the
+requirements; run by ``python -m benchmarks.timm_models FOLDER TARGET [TARGET ...]``, one JSON line a model on stdout.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from core import portability
+from core.__main__ import bench, model_args
+from core.domain.errors import PortolanError
+from core.tools import Tools
+from core.transform import Bench, Model
+
+NAMES = [
+    "beit_base_patch16_224",
+    "botnet26t_256",
+    "mobileone_s0",
+    "cait_xxs24_224",
+    "coat_lite_tiny",
+    "convit_tiny",
+    "convmixer_768_32",
+    "convnext_atto",
+    "crossvit_tiny_240",
+    "csatv2",
+    "cs3darknet_focus_s",
+    "davit_tiny",
+    "deit_tiny_patch16_224",
+    "densenet121",
+    "dla46_c",
+    "dpn48b",
+    "edgenext_xx_small",
+    "efficientformer_l1",
+    "efficientformerv2_s0",
+    "efficientnet_b0",
+    "efficientvim_m1",
+    "efficientvit_b0",
+    "efficientvit_m0",
+    "eva02_tiny_patch14_224",
+    "fasternet_t0",
+    "fastvit_t8",
+    "focalnet_tiny_srf",
+    "gcvit_xxtiny",
+    "ghostnet_050",
+    "hardcorenas_a",
+    "hgnetv2_b0",
+    "hiera_tiny_224",
+    "hrnet_w18_small",
+    "inception_next_atto",
+    "inception_v3",
+    "levit_128s",
+    "mambaout_femto",
+    "maxvit_tiny_tf_224",
+    "poolformer_s12",
+    "mixer_s32_224",
+    "mobilenetv3_small_050",
+    "mobilevit_xxs",
+    "mvitv2_tiny",
+    "nest_tiny",
+    "nextvit_small",
+    "nf_resnet26",
+    "pit_ti_224",
+    "pvt_v2_b0",
+    "rdnet_tiny",
+    "regnetx_002",
+    "repghostnet_050",
+    "repvit_m0_9",
+    "res2net50_26w_4s",
+    "resnest14d",
+    "resnet18",
+    "resnetv2_18",
+    "rexnet_100",
+    "selecsls42",
+    "legacy_seresnet18",
+    "shvit_s1",
+    "skresnet18",
+    "starnet_s050",
+    "swiftformer_xs",
+    "swin_tiny_patch4_window7_224",
+    "swinv2_tiny_window8_256",
+    "tiny_vit_5m_224",
+    "tnt_s_patch16_224",
+    "twins_svt_small",
+    "vgg11",
+    "visformer_tiny",
+    "test_vit",
+    "test_vit_relpos",
+    "ese_vovnet19b_slim",
+    "legacy_xception",
+    "xcit_nano_12_p16_224",
+]
+
+
+def export(name: str, out: Path) -> None:
+    """Build an architecture, shake its constants and write it as ``.pt2`` with a free batch; runs in a process of its own."""
+    import torch
+
+    define_vision_operators()
+    import timm
+
+    torch.manual_seed(0)
+    model = timm.create_model(name, pretrained=False).eval()
+    size = model.pretrained_cfg.get("input_size", (3, 224, 224))
+    shake(model, torch.randn(4, *size))
+    example = torch.randn(2, *size)
+    with torch.no_grad():
+        first, second = model(example)
+    if not float((first - second).abs().max()) > 1e-4:
+        raise SystemExit("degenerate: two inputs get the same answer")
+    program = torch.export.export(model, (example,), dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=64)},))
+    torch.export.save(program, out)
+
+
+def define_vision_operators() -> None:
+    """Declare the two operators without which torchvision's Python part cannot be imported beside a CPU build of torch."""
+    import torch
+
+    library = torch.library.Library("torchvision", "DEF")
+    for operator in ("nms", "qnms"):
+        library.define(operator + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    globals()["_library"] = library
+
+
+def shake(model: Any, example: Any) -> None:
+    """Give every vector of constants a spread, and batch norms the statistics of real activations, as training would."""
+    import torch
+
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.numel() > 1 and float(parameter.std()) < 1e-4:
+                parameter.copy_(parameter.abs().clamp(min=0.5) + 0.1 * torch.randn_like(parameter))
+        norms = [one for one in model.modules() if isinstance(one, torch.nn.modules.batchnorm._BatchNorm)]
+        for norm in norms:
+            norm.train()
+            norm.momentum = None
+        model(example)
+        for norm in norms:
+            norm.eval()
+            norm.momentum = 0.1
+
+
+def exported(name: str, folder: Path) -> dict[str, Any]:
+    """Export in a child process and say how it went, in seconds and MB."""
+    started = time.monotonic()
+    command = [sys.executable, "-m", "benchmarks.timm_models", "--export", name, str(folder / f"{name}.pt2")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    reason = (done.stderr.strip().splitlines() or [""])[-1][:200] if done.returncode else None
+    return {"seconds": round(time.monotonic() - started, 1), "refused": reason}
+
+
+def tried(tools: Tools, source: dict[str, Any], targets: list[str]) -> dict[str, Any]:
+    """Lead one model to each target, sharing the steps that the ways have in common, and return where each stands."""
+    model = Model(source["sha256"], source["size"], source["format"])
+    wanted = [portability.planned(model.format, target) for target in targets]
+    search = portability.Search(Bench(tools), {**source, "options": {}, "data": None}, model, wanted)
+    search.prepare()
+    rows = {}
+    for place, target in enumerate(targets):
+        before = time.monotonic()
+        try:
+            search.visit(place)
+            found = search.attempts[place].to_json()
+        except PortolanError as error:
+            found = {"standing": error.kind, "reason": error.message, "max_abs": None}
+        row = {key: found.get(key) for key in ("standing", "max_abs", "reason", "samples", "size")}
+        peak = {"peak_rss_mb": round(search.bench.cost.peak_rss_mb)}
+        rows[target] = {**row, "seconds": round(time.monotonic() - before, 1), **peak}
+    return rows
+
+
+def main(folder: Path, targets: list[str]) -> None:
+    """Print one JSON line for each architecture; a line says what was exported and how each target went."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in NAMES:
+        file = folder / f"{name}.pt2"
+        row: dict[str, Any] = {"name": name, "export": exported(name, folder)}
+        if file.exists():
+            with bench() as tools:
+                source = model_args(tools, file, consent=False)
+                row |= {"mb": round(source["size"] / 1e6, 1), "to": tried(tools, source, targets)}
+            file.unlink()
+        row["own_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(json.dumps(row), flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--export":
+        export(sys.argv[2], Path(sys.argv[3]))
+    else:
+        main(Path(sys.argv[1]), sys.argv[2:])

@@ -1,0 +1,37 @@
+"""A network with weights as an exported program with a free batch."""
+
+from pathlib import Path
+
+from core import exported_programs
+from core.architectures import Built
+from core.domain.errors import Refused
+from core.onnx_files import first_line
+
+BATCH = 2
+"""An example with one row could be taken for a constant."""
+
+
+def to_program(built: Built, out: Path) -> None:
+    """Export and save. Raises Refused without shapes, or with what the exporter cannot follow."""
+    import torch
+
+    unknown = [spec.name for spec in built.inputs if spec.shape is None]
+    if unknown:
+        raise Refused(
+            f"The weights do not say the shapes of {', '.join(unknown)}.",
+            "Give shapes without the batch, such as shapes=3x224x224 or int64:48, or add a data set.",
+        )
+    inputs = exported_programs.examples(built.inputs, exported_programs.sized(built.inputs, BATCH))
+    free = tuple({0: torch.export.Dim.AUTO} for _ in inputs)
+    try:
+        with exported_programs.quiet(), torch.no_grad():
+            torch.backends.mha.set_fastpath_enabled(False)
+            program = torch.export.export(built.module, inputs, dynamic_shapes=free)
+    except Exception as error:
+        raise Refused(
+            f"torch cannot export this network: {first_line(error)}",
+            "Check the shapes; a forward that branches on its data must be rewritten.",
+        ) from None
+    if not exported_programs.free_batch(exported_programs.inputs(program)):
+        raise Refused("The network works for one batch size alone.", "Write its forward for any number of samples.")
+    exported_programs.write(program, out)

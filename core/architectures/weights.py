@@ -1,0 +1,119 @@
+"""Weights by name out of checkpoints and safetensors files, and whether they fit a network."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.domain.errors import Refused
+
+TABLES = ("state_dict", "model_state_dict", "model", "net", "weights", "params")
+"""Names under which training programs keep the weights, in the order in which they are preferred."""
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
+"""What wrappers put before each name."""
+DEEPEST = 4
+COUNTERS = "num_batches_tracked"
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """The names that a network lacks in the file, those that it does not know, and those of another shape."""
+
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    reshaped: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """How many names do not fit."""
+        return len(self.missing) + len(self.unexpected) + len(self.reshaped)
+
+
+def read(path: Path, format: str) -> dict[str, Any]:
+    """Return the tensors by name, from the largest table of them in the file. Raises Refused where there is none."""
+    try:
+        if format == "safetensors":
+            from safetensors.torch import load_file
+
+            value: Any = load_file(path)
+        else:
+            import torch
+
+            value = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise Refused(f"The weights cannot be read: {cause}", "Save the state_dict of the model again.") from None
+    tables = list(_tables("", value, 0))
+    if not tables:
+        raise Refused("The file holds no table of weights by name.", "Save the state_dict of the model.")
+    return max(tables, key=lambda table: (len(table[1]), -_rank(table[0])))[1]
+
+
+def fill(module: Any, state: dict[str, Any], architecture: str) -> None:
+    """Put the weights into a network. Raises Refused with the first names of each kind that does not fit."""
+    import torch
+
+    tried = [(table, _misfit(module, table)) for table in _readings(state)]
+    table, misfit = min(reversed(tried), key=lambda one: one[1].count)
+    if misfit.count:
+        raise Refused(
+            f"The weights do not fit {architecture}: {_told(misfit)}.",
+            "Name another architecture, or the arguments that it was made with.",
+        )
+    with torch.no_grad():
+        module.load_state_dict(table, strict=False)
+
+
+def _tables(name: str, value: Any, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    import torch
+
+    if not isinstance(value, dict) or depth > DEEPEST:
+        return
+    tensors = {key: part for key, part in value.items() if isinstance(key, str) and isinstance(part, torch.Tensor)}
+    if tensors:
+        yield name, tensors
+    for key, part in value.items():
+        yield from _tables(str(key), part, depth + 1)
+
+
+def _rank(name: str) -> int:
+    return TABLES.index(name) if name in TABLES else len(TABLES)
+
+
+def _readings(state: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the table as it is, and without what wrappers put before its names."""
+    yield state
+    for _ in range(DEEPEST):
+        prefix = next((p for p in PREFIXES if state and all(name.startswith(p) for name in state)), None)
+        if prefix is None:
+            return
+        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+        yield state
+
+
+def _misfit(module: Any, state: dict[str, Any]) -> Misfit:
+    own = module.state_dict()
+    shapes = [(n, tuple(state[n].shape), tuple(own[n].shape)) for n in own if n in state]
+    return Misfit(
+        tuple(name for name in own if name not in state and not name.endswith(COUNTERS)),
+        tuple(name for name in state if name not in own and not name.endswith(COUNTERS)),
+        tuple(f"{n} ({_dims(a)} in the file, {_dims(b)} in the network)" for n, a, b in shapes if a != b),
+    )
+
+
+def _dims(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "one number"
+
+
+def _told(misfit: Misfit) -> str:
+    kinds = (
+        ("missing in the file", misfit.missing),
+        ("unknown to the network", misfit.unexpected),
+        ("of another shape", misfit.reshaped),
+    )
+    return "; ".join(
+        f"{len(names)} {what}: {', '.join(names[:SHOWN])}{' ...' if len(names) > SHOWN else ''}"
+        for what, names in kinds
+        if names
+    )

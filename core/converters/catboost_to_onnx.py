@@ -1,0 +1,35 @@
+"""CatBoost to ONNX, straight from the file: the library is needed for the proof alone."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core import forest_onnx, onnx_files
+from core.domain.transform import Converter, Tolerance
+from core.formats.forests import catboost
+
+
+@dataclass(frozen=True)
+class CatboostOptions:
+    """The operator set of the numeric operators; trees are written in ai.onnx.ml 3."""
+
+    opset: int = field(default=20, metadata={"help": "ONNX operator set to write; 15 to 22.", "low": 15, "high": 22})
+
+
+class CatboostToOnnx(Converter):
+    """Takes one table ``X`` of numbers in float32, in which CatBoost itself compares; labels keep their names."""
+
+    title = "CatBoost to ONNX"
+    sentence = (
+        "Writes trees, missing numbers, class names and the loss's link as ONNX; columns of categories are refused."
+    )
+    source, target, suffix = "catboost", "onnx", ".onnx"
+    tolerance = Tolerance(absolute=1e-5, relative=1e-5)
+    Options = CatboostOptions
+
+    def convert(self, source: Path, out: Path, options: CatboostOptions) -> None:
+        """Convert, check and load. Raises Refused for columns of categories or text, or a loss whose link is not known."""
+        onnx_files.write(forest_onnx.model(catboost.forest(source), options.opset, "float32"), out)
+        onnx_files.loads(out)
+
+
+CONVERTER = CatboostToOnnx()

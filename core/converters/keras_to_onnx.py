@@ -1,0 +1,24 @@
+"""Keras (.keras) to ONNX by torch's exporter, without TensorFlow."""
+
+from pathlib import Path
+
+from core import keras_files
+from core.domain.transform import Converter, Tolerance
+from core.keras_files import export
+
+
+class KerasToOnnx(Converter):
+    """Keeps the batch free and the names of inputs and last layers."""
+
+    title = "Keras to ONNX"
+    sentence = "Writes a Keras model as one ONNX file; the batch stays free, and no TensorFlow is needed."
+    source, target, suffix = "keras", "onnx", ".onnx"
+    tolerance = Tolerance(absolute=1e-4, relative=1e-4)
+    Options = export.KerasOnnxOptions
+
+    def convert(self, source: Path, out: Path, options: export.KerasOnnxOptions) -> None:
+        """Rebuild, export, check and load. Raises Refused with the cause."""
+        export.to_onnx(keras_files.load(source, self.source), out, options.opset)
+
+
+CONVERTER = KerasToOnnx()

@@ -1,0 +1,40 @@
+"""LightGBM to ONNX, straight from the file: the library is not needed."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core import forest_onnx, onnx_files
+from core.domain.transform import Converter, Tolerance
+from core.formats.forests import lightgbm
+
+
+@dataclass(frozen=True)
+class LightgbmOptions:
+    """The operator set, and the type in which thresholds are compared."""
+
+    opset: int = field(default=20, metadata={"help": "ONNX operator set to write; 15 to 22.", "low": 15, "high": 22})
+    precision: str = field(
+        default="float64",
+        metadata={
+            "help": "float64 compares as LightGBM does; float32 takes half the room, and samples within rounding of a threshold may change sides.",
+            "choices": ("float64", "float32"),
+        },
+    )
+
+
+class LightgbmToOnnx(Converter):
+    """Takes one table ``X``; sums of leaves come out as float32, whatever the thresholds are."""
+
+    title = "LightGBM to ONNX"
+    sentence = "Writes trees, categories, missing numbers and the objective's link as ONNX, with float64 thresholds."
+    source, target, suffix = "lightgbm", "onnx", ".onnx"
+    tolerance = Tolerance(absolute=1e-5, relative=1e-5)
+    Options = LightgbmOptions
+
+    def convert(self, source: Path, out: Path, options: LightgbmOptions) -> None:
+        """Convert, check and load. Raises Refused for an objective whose link is not known."""
+        onnx_files.write(forest_onnx.model(lightgbm.forest(source), options.opset, options.precision), out)
+        onnx_files.loads(out)
+
+
+CONVERTER = LightgbmToOnnx()

@@ -1,0 +1,32 @@
+"""LiteRT to OpenVINO IR by the engine's own reader, without TensorFlow."""
+
+from pathlib import Path
+
+from core import ir_files
+from core.domain.errors import Refused
+from core.domain.transform import Converter, NoOptions, Tolerance
+from core.formats.anatomy import tflite
+
+
+class LiteRtToOpenVino(Converter):
+    """Reads the flatbuffer with the engine's front end, and keeps the names of its tensors."""
+
+    title = "LiteRT to OpenVINO"
+    sentence = "Writes a .tflite file as OpenVINO IR; 8-bit models keep their scales and may round by one step."
+    source, target, suffix = "litert", "openvino", ".zip"
+    tolerance = Tolerance(absolute=1e-4, relative=1e-4)
+
+    def convert(self, source: Path, out: Path, options: NoOptions) -> None:
+        """Read, write and compile. Raises Refused with all operators that have no rule."""
+        inputs, outputs = tflite.signature(tflite.read(source).graphs[0])
+        try:
+            model = ir_files.engine().Core().read_model(source)
+        except Exception as error:
+            step = "Replace them in the source of the model, and convert it again."
+            raise ir_files.refusal(error, ", ".join, step) from None
+        if (len(model.inputs), len(model.outputs)) != (len(inputs), len(outputs)):
+            raise Refused("OpenVINO drops an input or output of this model.", "Remove what is unused, and try again.")
+        ir_files.write(model, out, [spec.name for spec in inputs], [spec.name for spec in outputs])
+
+
+CONVERTER = LiteRtToOpenVino()

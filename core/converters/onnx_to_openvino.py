@@ -1,0 +1,69 @@
+"""ONNX to OpenVINO IR, for Intel processors, graphics and accelerators."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core import ir_files, onnx_files
+from core.domain.errors import Refused
+from core.domain.transform import Converter, NoOptions, Tolerance
+from core.domain.unsupported import Unsupported, told
+
+INSTEAD = "Replace them by other operators of ONNX, try another opset, or choose another target."
+
+
+class OnnxToOpenVino(Converter):
+    """Reads ONNX with the engine's own front end, and keeps names and free dimensions."""
+
+    title = "ONNX to OpenVINO"
+    sentence = "Writes an ONNX file as OpenVINO IR: the .xml and the .bin in one zip, weights in full precision."
+    source, target, suffix = "onnx", "openvino", ".zip"
+    tolerance = Tolerance(absolute=1e-4, relative=1e-4)
+
+    def convert(self, source: Path, out: Path, options: NoOptions) -> None:
+        """Read, write and compile. Raises Refused with all operators that have no rule, and where they are."""
+        try:
+            model = ir_files.engine().Core().read_model(source)
+        except Exception as error:
+            raise ir_files.refusal(error, lambda names: _places(names, source), INSTEAD) from None
+        graph = onnx_files.load(source)
+        held = {tensor.name for tensor in graph.graph.initializer}
+        names = [value.name for value in graph.graph.input if value.name not in held]
+        _check_inputs(model, names)
+        ir_files.write(model, out, _order(model, names), [value.name for value in graph.graph.output])
+
+
+def _order(model: Any, names: list[str]) -> list[str]:
+    """Return the ONNX names in the order of the model's inputs."""
+    return [min(port.get_names() & set(names), default=names[place]) for place, port in enumerate(model.inputs)]
+
+
+def _check_inputs(model: Any, names: list[str]) -> None:
+    """Refuse a result that lost an input, because its callers would still give it."""
+    if len(model.inputs) != len(names):
+        kept = {name for port in model.inputs for name in port.get_names()}
+        lost = ", ".join(name for name in names if name not in kept) or "one"
+        raise Refused(f"OpenVINO drops the input {lost}.", "Remove the unused input from the ONNX model.")
+
+
+def _places(names: tuple[str, ...], source: Path) -> str:
+    """Name operators with the nodes that use them; what stands only in a function has no place of its own."""
+    calls = list(enumerate(_nodes(onnx_files.load(source).graph), 1))
+    found = [Unsupported(_called(node), node.name, place) for place, node in calls if _called(node) in names]
+    unseen = [name for name in names if name not in {one.operator for one in found}]
+    return "; ".join(part for part in (told(found), ", ".join(unseen)) if part)
+
+
+def _called(node: Any) -> str:
+    return str(node.op_type) if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+                yield from _nodes(inner)
+
+
+CONVERTER = OnnxToOpenVino()

@@ -1,0 +1,41 @@
+"""ONNX to a torch exported program: a network that torch can run and train again, without onnx at run time."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core import onnx_files
+from core.domain.transform import Converter, Tolerance
+
+
+@dataclass(frozen=True)
+class TorchOptions:
+    """An example's sizes where the file leaves more than the batch free."""
+
+    shapes: str = field(
+        default="",
+        metadata={
+            "help": "Sizes of an example without the batch, such as 3x224x224, one per input with ';' between them; "
+            "what the file leaves free stays free."
+        },
+    )
+
+
+class OnnxToTorchExport(Converter):
+    """Builds each operator from torch's own; weights become parameters, and free sizes stay free."""
+
+    title = "ONNX to torch exported program"
+    sentence = "Rebuilds an ONNX model in torch (.pt2) with trainable weights; the batch stays free."
+    source, target, suffix = "onnx", "torch_export", ".pt2"
+    tolerance = Tolerance(absolute=1e-4, relative=1e-4)
+    kind = "torch"
+    Options = TorchOptions
+
+    def convert(self, source: Path, out: Path, options: TorchOptions) -> None:
+        """Rebuild, export and save. Raises Refused with all operators that torch has not, or the node that stands in the way."""
+        from core.onnx_torch import build
+        from core.onnx_torch.export import to_program
+
+        to_program(build(onnx_files.load(source)), options.shapes, out)
+
+
+CONVERTER = OnnxToTorchExport()

@@ -1,0 +1,22 @@
+"""TensorFlow SavedModel to OpenVINO IR by the engine's own reader, without TensorFlow."""
+
+from pathlib import Path
+
+from core import ir_files, saved_models
+from core.domain.transform import Converter, NoOptions, Tolerance
+
+
+class SavedModelToOpenVino(Converter):
+    """Keeps the names of the serving signature and its free dimensions."""
+
+    title = "SavedModel to OpenVINO"
+    sentence = "Writes what a TensorFlow SavedModel serves as OpenVINO IR; proven only where TensorFlow is installed."
+    source, target, suffix = "saved_model", "openvino", ".zip"
+    tolerance = Tolerance(absolute=1e-4, relative=1e-4)
+
+    def convert(self, source: Path, out: Path, options: NoOptions) -> None:
+        """Read, write and compile. Raises Refused with all operators that have no rule."""
+        ir_files.write(saved_models.read(source)[0], out)
+
+
+CONVERTER = SavedModelToOpenVino()

@@ -1,0 +1,44 @@
+"""Exported program (.pt2) to LiteRT by LiteRT Torch, without TensorFlow."""
+
+from pathlib import Path
+
+from core import exported_programs, onnx_files
+from core.domain.errors import Refused
+from core.domain.transform import Converter, NoOptions, Tolerance
+from core.groups import GROUPS
+
+
+class TorchExportToLiteRt(Converter):
+    """Fixes the batch at one, because LiteRT Torch has no free sizes; weights and layout stay as torch has them."""
+
+    title = "Exported program to LiteRT"
+    sentence = (
+        "Writes a torch exported program as .tflite for phones; it takes one sample at a time, in 32-bit floats and "
+        "in torch's own layout (channels first)."
+    )
+    source, target, suffix = "torch_export", "litert", ".tflite"
+    tolerance = Tolerance(absolute=1e-4, relative=1e-4)
+    group = GROUPS["litert"]
+    kind = "litert"
+
+    def convert(self, source: Path, out: Path, options: NoOptions) -> None:
+        """Export one sample. Raises Refused for a free size behind the batch, or with what LiteRT Torch cannot lower."""
+        program = exported_programs.load(source)
+        specs = exported_programs.inputs(program)
+        exported_programs.fixed_behind(specs, "LiteRT")
+        examples = exported_programs.examples(specs, exported_programs.sized(specs, 1))
+        with exported_programs.quiet():
+            import litert_torch
+
+            try:
+                written = litert_torch.convert(program.module(), examples)
+                written.export(str(out.with_suffix(".tflite")))
+            except Exception as error:
+                raise Refused(
+                    f"LiteRT Torch cannot convert this program: {onnx_files.first_line(error)}",
+                    "Write the named part with other operators of torch, or go by way of ONNX and OpenVINO.",
+                ) from None
+        out.with_suffix(".tflite").replace(out)
+
+
+CONVERTER = TorchExportToLiteRt()

@@ -1,0 +1,74 @@
+"""Exported program (.pt2) to ncnn by pnnx: traced to TorchScript, or by way of ONNX where the trace keeps operators apart."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from core import exported_programs, ncnn_files, onnx_files
+from core.domain.artifact import TensorSpec
+from core.domain.errors import Refused
+from core.domain.transform import Converter, NoOptions, Tolerance
+from core.groups import GROUPS
+
+OPSET = 18
+
+
+class TorchExportToNcnn(Converter):
+    """Takes the first of two ways that gives a whole model: recurrent layers need ONNX, attention needs the trace."""
+
+    title = "Exported program to ncnn"
+    sentence = "Writes a torch exported program for ncnn, on phones and small boards; one sample at a time."
+    source, target, suffix = "torch_export", "ncnn", ".zip"
+    tolerance = Tolerance(absolute=5e-4, relative=5e-4)
+    group = GROUPS["ncnn"]
+    kind = "ncnn"
+
+    def convert(self, source: Path, out: Path, options: NoOptions) -> None:
+        """Trace one sample and run pnnx. Raises Refused with all operators that ncnn has not."""
+        program = exported_programs.load(source)
+        specs = exported_programs.inputs(program)
+        folder = ncnn_files.work_folder()
+        first: Refused | None = None
+        for write in (_traced, _exported):
+            model = write(program, specs, folder)
+            rows = ncnn_files.convert(model, specs)
+            if not isinstance(rows, Refused):
+                return ncnn_files.pack(model, rows, specs, out)
+            first = first or rows
+        raise first or Refused("pnnx wrote nothing.", "Choose another target.")
+
+
+def _traced(program: Any, specs: list[TensorSpec], folder: Path) -> Path:
+    import torch
+
+    examples = exported_programs.examples(specs, ncnn_files.one_sample(specs))
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            script: Any = torch.jit.trace(program.module(), examples, check_trace=False)  # type: ignore[no-untyped-call]
+            script.save(str(folder / "traced.pt"))
+    except Exception as error:
+        raise Refused(
+            f"The program does not take one sample: {onnx_files.first_line(error)}",
+            "Export it again with a free batch (torch.export.Dim).",
+        ) from None
+    return folder / "traced.pt"
+
+
+def _exported(program: Any, specs: list[TensorSpec], folder: Path) -> Path:
+    import torch
+
+    try:
+        with exported_programs.quiet():
+            exported = torch.onnx.export(program, dynamo=True, opset_version=OPSET, verbose=False)
+    except Exception as error:
+        raise Refused(
+            f"The exporter to ONNX refuses this program: {onnx_files.first_line(error)}", "Choose another target."
+        ) from None
+    if exported is None:
+        raise Refused("The exporter to ONNX wrote nothing.", "Choose another target.")
+    onnx_files.write(exported.model_proto, folder / "exported.onnx")
+    return folder / "exported.onnx"
+
+
+CONVERTER = TorchExportToNcnn()

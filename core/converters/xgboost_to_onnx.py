@@ -1,0 +1,33 @@
+"""XGBoost to ONNX, straight from the file: the library is not needed."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core import forest_onnx, onnx_files
+from core.domain.transform import Converter, Tolerance
+from core.formats.forests import xgboost
+
+
+@dataclass(frozen=True)
+class XgboostOptions:
+    """The operator set of the numeric operators; trees are written in ai.onnx.ml 3."""
+
+    opset: int = field(default=20, metadata={"help": "ONNX operator set to write; 15 to 22.", "low": 15, "high": 22})
+
+
+class XgboostToOnnx(Converter):
+    """Takes one table ``X`` in float32, in which XGBoost itself compares: samples on a threshold go the same way."""
+
+    title = "XGBoost to ONNX"
+    sentence = "Writes trees, categories, missing numbers and the objective's link as ONNX; dart boosters too."
+    source, target, suffix = "xgboost", "onnx", ".onnx"
+    tolerance = Tolerance(absolute=1e-5, relative=1e-5)
+    Options = XgboostOptions
+
+    def convert(self, source: Path, out: Path, options: XgboostOptions) -> None:
+        """Convert, check and load. Raises Refused for an objective whose link is not known, or a booster without trees."""
+        onnx_files.write(forest_onnx.model(xgboost.forest(source), options.opset, "float32"), out)
+        onnx_files.loads(out)
+
+
+CONVERTER = XgboostToOnnx()

@@ -1,0 +1,104 @@
+"""What a torch exported program (.pt2) says of its inputs, for converters that need an example or a shape."""
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from core.domain.artifact import Dim, TensorSpec
+from core.domain.errors import Refused
+from core.onnx_files import first_line
+
+NOTES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn")
+"""What the exporter notes on each node of where it comes from."""
+LOGGERS = ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")
+
+
+def load(path: Path) -> Any:
+    """Load an exported program. Raises Refused with the cause."""
+    import torch
+
+    try:
+        with quiet():
+            return torch.export.load(str(path))
+    except Exception as error:
+        raise Refused(
+            f"torch cannot load this exported program: {first_line(error)}", "Save it again with torch.export.save."
+        ) from None
+
+
+def inputs(program: Any) -> list[TensorSpec]:
+    """Return the tensor inputs in order; free dimensions carry their symbols. Raises Refused for an input that is no tensor."""
+    import torch
+
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes}
+    specs = []
+    for name in program.graph_signature.user_inputs:
+        value = values.get(name)
+        if not isinstance(value, torch.Tensor):
+            raise Refused(f"The input {name!r} is no tensor.", "Export the model with plain tensors.")
+        dims: tuple[Dim, ...] = tuple(dim if isinstance(dim, int) else str(dim) for dim in value.shape)
+        specs.append(TensorSpec(name, str(value.dtype).removeprefix("torch."), dims))
+    return specs
+
+
+def free_batch(specs: Sequence[TensorSpec]) -> bool:
+    """Say whether the first dimension of every input is free."""
+    return bool(specs) and all(not spec.shape or not isinstance(spec.shape[0], int) for spec in specs)
+
+
+def fixed_behind(specs: Sequence[TensorSpec], target: str) -> None:
+    """Refuse free sizes behind the batch for a target that has none."""
+    for spec in specs:
+        if any(not isinstance(dim, int) for dim in (spec.shape or ())[1:]):
+            raise Refused(
+                f"{target} wants fixed sizes; the input {spec.name!r} has the free shape {list(spec.shape or ())}.",
+                "Export the model with fixed sizes behind the batch.",
+            )
+
+
+def sized(specs: Sequence[TensorSpec], batch: int) -> list[tuple[int, ...]]:
+    """Return the shape of each input with every free first dimension at ``batch``."""
+    return [tuple(dim if isinstance(dim, int) else batch for dim in spec.shape or ()) for spec in specs]
+
+
+def examples(specs: Sequence[TensorSpec], shapes: Sequence[tuple[int, ...]]) -> tuple[Any, ...]:
+    """Return one seeded tensor per input: ordinary numbers, and zeros for whole numbers and truth."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    kinds = [getattr(torch, spec.dtype) for spec in specs]
+    return tuple(
+        torch.randn(shape, generator=generator).to(kind) if kind.is_floating_point else torch.zeros(shape, dtype=kind)
+        for kind, shape in zip(kinds, shapes, strict=True)
+    )
+
+
+def write(program: Any, out: Path) -> None:
+    """Save a program without the notes that name files of this machine."""
+    import torch
+
+    for part in program.graph_module.modules():
+        for node in getattr(getattr(part, "graph", None), "nodes", ()):
+            for note in NOTES:
+                node.meta.pop(note, None)
+    with quiet(), out.open("wb") as file:
+        torch.export.save(program, file)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the notes of exporters on their own future to themselves."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

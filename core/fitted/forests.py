@@ -1,0 +1,125 @@
+"""Boosted trees of XGBoost, LightGBM and CatBoost read into the form, from the one noun that their files are read into."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from core.domain.errors import Refused
+from core.fitted.columns import Columns, needs
+from core.fitted.trees import linked
+from core.formats.forests import LEAF, Forest, Tree, lightgbm, xgboost
+from core.scoring.builder import Builder, Grower
+from core.scoring.form import AT_MOST, BELOW, Apply, Const, Expression, Form, Input, Label, Numbers, Ref, check, needed
+
+ZERO = 1e-35
+"""LightGBM's ``kZeroThreshold``: what is closer to zero is zero."""
+NO_LINK = "Train with one of the library's own objectives, or convert the scores yourself."
+
+
+def form(forest: Forest) -> Form:
+    """Return the form of a file of boosted trees, with its own names for the columns where it has them. Raises Refused."""
+    named = len(set(forest.names)) == forest.features and "" not in forest.names
+    names = forest.names if named else tuple(f"x{place + 1}" for place in range(forest.features))
+    inputs = tuple(Input(name, "float" if forest.dtype == "float32" else "double") for name in names)
+    build = Builder(inputs)
+    found = numbers(forest, list(names), build)
+    if not forest.classes:
+        return needed(check(Form(inputs, tuple(build.steps), (Numbers("variable", found),))))
+    label: Any = forest.labels or range(forest.classes)
+    of = linked(list(found), "softmax", build) if forest.link == "each_sigmoid" else found
+    categories = tuple(label) if all(isinstance(one, int) for one in label) else tuple(map(str, label))
+    return needed(
+        check(Form(inputs, tuple(build.steps), (Label("label", of, categories), Numbers("probabilities", found))))
+    )
+
+
+def numbers(forest: Forest, columns: Columns, build: Builder) -> tuple[str, ...]:
+    """Return the names of a forest's numbers: a share per class, or the predicted values. Raises Refused."""
+    if forest.link == "unknown":
+        raise Refused(f"The objective {forest.objective!r} has no known form.", NO_LINK)
+    used = [_column(forest, place, name, build) for place, name in enumerate(columns)]
+    growers = [Grower() for _ in range(forest.targets)]
+    for grower, base in zip(growers, forest.base, strict=True):
+        grower.roots.append(grower.leaf((float(base) * forest.average,)))
+    fields = dict[str, int]()
+    for tree in forest.trees:
+        _plant(tree, forest, used, fields, growers[tree.target], build)
+    asked = tuple(fields) or tuple(used[:1])
+    raw = [
+        n for grower in growers for n in build.add(grower.forest(build.names("raw", 1), asked, float(forest.average)))
+    ]
+    return _answered(forest, raw, build)
+
+
+def xgboost_estimator(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+    """Read XGBoost's estimator of scikit-learn's kind; after early stopping up to its best round."""
+    needs(model.missing is None or model.missing != model.missing, f"XGBoost with missing={model.missing}")
+    document = json.loads(bytes(model.get_booster().save_raw("json")))
+    document["learner"].setdefault("attributes", {}).setdefault("scikit_learn", "{}")
+    return numbers(xgboost.forest_of(document), columns, build)
+
+
+def lightgbm_estimator(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+    """Read LightGBM's estimator of scikit-learn's kind."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.txt"
+        model.booster_.save_model(path)
+        return numbers(lightgbm.forest(path), columns, build)
+
+
+def _column(forest: Forest, place: int, name: str, build: Builder) -> str:
+    """Return the column as the trees see it: in float32, or with its zeros missing."""
+    if forest.dtype == "float32":
+        return build.float32(name)
+    if place not in forest.zero_missing:
+        return name
+    far = Apply("greaterThan", (Apply("abs", (Ref(name),)), Const(ZERO)))
+    return build.field("nonzero", name, Apply("if", (far, Ref(name))))
+
+
+def _plant(tree: Tree, forest: Forest, used: list[str], fields: dict[str, int], grower: Grower, build: Builder) -> None:
+    start = len(grower.feature)
+    grower.roots.append(start)
+    for place, left in enumerate(tree.left):
+        if left == LEAF:
+            grower.leaf((float(tree.value[place]),))
+            continue
+        sides = start + int(left), start + int(tree.right[place])
+        gap = sides[0] if tree.missing_left[place] else sides[1]
+        name = used[int(tree.feature[place])]
+        if place in tree.categories:
+            name = _member(name, tree.categories[place], forest, build)
+        feature = fields.setdefault(name, len(fields))
+        if place in tree.categories:
+            grower.split(feature, AT_MOST, 0.5, *sides, gap)
+        else:
+            grower.split(feature, AT_MOST if forest.equal_left else BELOW, tree.threshold[place], *sides, gap)
+
+
+def _member(name: str, categories: tuple[int, ...], forest: Forest, build: Builder) -> str:
+    """Return a field that is 1 where the column holds one of the categories, which go right."""
+    whole: Expression = Apply("floor", (Ref(name),))
+    if forest.truncates:
+        minus = Apply("-", (Const(0.0), Apply("floor", (Apply("-", (Const(0.0), Ref(name))),))))
+        whole = Apply("if", (Apply("lessThan", (Ref(name), Const(0.0))), minus, whole))
+    code = build.field("category", name, whole)
+    inside: Expression = (
+        Apply("isIn", (Ref(code), *(Const(float(c)) for c in categories))) if categories else Const(0.0)
+    )
+    return build.field("among", name, Apply("if", (inside, Const(1.0), Const(0.0))))
+
+
+def _answered(forest: Forest, raw: list[str], build: Builder) -> tuple[str, ...]:
+    if forest.link in ("sigmoid", "softmax"):
+        kind = "softmax" if forest.classes else "logit"
+        return linked(raw, kind, build, forest.scale if forest.link == "sigmoid" else 1.0)
+    if forest.link == "each_sigmoid":
+        return linked(raw, "logit", build, forest.scale)
+    if forest.link == "exp":
+        return linked(raw, "exp", build)
+    if forest.link == "log1p_exp":
+        return tuple(build.field("answer", name, Apply("ln1p", (Apply("exp", (Ref(name),)),))) for name in raw)
+    if forest.link == "signed_square":
+        return tuple(build.field("answer", n, Apply("*", (Ref(n), Apply("abs", (Ref(n),))))) for n in raw)
+    return tuple(raw)

@@ -1,0 +1,77 @@
+"""What a Keras file says of itself once it is checked: layers, weights, and a drawing of how the layers hang together."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core.domain.format import Summary
+from core.formats.anatomy import drawing, hdf5, keras_config
+from core.formats.anatomy.drawing import Drawn
+from core.formats.anatomy.tally import MAX_MEASURED, Tally
+
+MAX_DRAWN = 5_000
+OPTIMIZER = ("optimizer/", "optimizer_weights/")
+
+
+def summary(format: str, config: dict[str, Any], version: str, file: Any) -> Summary:
+    """Describe a model by its configuration and its opened weights."""
+    tally = _tally(file)
+    producer = f"Keras {version}".strip()
+    return Summary(
+        format=format,
+        signature=keras_config.signature(config),
+        parameters=tally.parameters,
+        operators=keras_config.operators(config),
+        precision=tally.precision,
+        sparsity=tally.sparsity,
+        producer=producer,
+        dependencies=(producer,),
+        layers=tuple(tally.layers),
+    )
+
+
+def draw(config: dict[str, Any], out: Path) -> bool:
+    """Write the layers and their connections, and say whether there were any."""
+    sides = keras_config.signature(config)
+    nodes = list(_nodes(config))[:MAX_DRAWN]
+    if not nodes:
+        return False
+    out.write_bytes(drawing.onnx("keras", nodes, sides.inputs, sides.outputs, ()))
+    return True
+
+
+def _tally(file: Any) -> Tally:
+    tally = Tally()
+    for weight in hdf5.check(file):
+        if weight.path.startswith(OPTIMIZER):
+            continue
+        tally.add(weight.path, weight.dtype, weight.shape)
+        data = file[weight.path]
+        if data.dtype.kind == "f" and tally.measured + data.size <= MAX_MEASURED:
+            tally.measure(data[()])
+    return tally
+
+
+def _nodes(config: dict[str, Any]) -> Iterator[Drawn]:
+    before: tuple[str, ...] = ()
+    inner = config["config"]
+    entries = inner.get("layers", ()) if isinstance(inner, dict) else inner
+    for entry in entries if isinstance(entries, list) else ():
+        kind, settings = entry.get("class_name"), entry.get("config")
+        name = entry.get("name") or (settings.get("name") if isinstance(settings, dict) else None)
+        if not isinstance(kind, str) or not isinstance(name, str):
+            continue
+        takes = tuple(dict.fromkeys(_sources(entry["inbound_nodes"]))) if "inbound_nodes" in entry else before
+        if kind != "InputLayer":
+            yield Drawn(kind[:80], name[:200], takes, (name[:200],))
+        before = (name[:200],)
+
+
+def _sources(value: Any) -> Iterator[str]:
+    """Yield the names of the layers that a layer's calls take from."""
+    if isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str) and isinstance(value[1], int):
+        yield value[0][:200]
+        yield from _sources(value[3:])
+    elif isinstance(value, list | dict):
+        for item in value if isinstance(value, list) else value.values():
+            yield from _sources(item)

@@ -1,0 +1,71 @@
+"""Keras models in one HDF5 file (``.h5``), as Keras 2 saved them and Keras 3 still can."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core.domain.errors import Refused
+from core.domain.format import Format, Risk, Summary
+from core.formats.anatomy import hdf5, keras_config, keras_view
+from core.formats.anatomy.findings import gathered
+
+CONFIG, WEIGHTS = "model_config", "model_weights"
+WHOLE = "Save the whole model with model.save('model.keras'), not its weights alone."
+
+
+class KerasH5(Format):
+    """Takes a whole model of Keras' own layers; weights alone and other HDF5 data are told what they are."""
+
+    title = "Keras HDF5 (.h5)"
+    sentence = "A whole Keras model in the older one-file form of Keras 2: configuration and weights, no Python code."
+    suffixes = (".h5",)
+
+    def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
+        """Say whether the file starts as HDF5 does."""
+        return head.startswith(hdf5.MAGIC)
+
+    def audit(self, path: Path) -> tuple[Risk, ...]:
+        """Check the tree of the file, and every class that the configuration names."""
+        return gathered(lambda: _check(path))
+
+    def inspect(self, path: Path) -> Summary:
+        """Read layers and signature from the configuration, and count the weights."""
+        with hdf5.opened(path) as file:
+            return keras_view.summary(self.id, config_of(file), version_of(file), file)
+
+    def graph(self, path: Path, out: Path) -> bool:
+        """Write the layers as an ONNX-shaped graph, for drawing."""
+        with hdf5.opened(path) as file:
+            return keras_view.draw(config_of(file), out)
+
+
+def config_of(file: Any) -> dict[str, Any]:
+    """Return the configuration of the model. Raises Refused when the file holds weights alone, or is no model."""
+    text = hdf5.text(file, CONFIG)
+    if text is None:
+        raise Refused(*_without_config(file))
+    if WEIGHTS not in file:
+        raise Refused("The file holds a configuration without weights.", WHOLE)
+    return keras_config.parse(text)
+
+
+def version_of(file: Any) -> str:
+    """Return the version of Keras that wrote the file, or nothing where it does not say."""
+    return (hdf5.text(file, "keras_version") or "")[:40]
+
+
+def _check(path: Path) -> Iterator[Risk]:
+    with hdf5.opened(path) as file:
+        hdf5.check(file)
+        keras_config.check(config_of(file))
+    yield from ()
+
+
+def _without_config(file: Any) -> tuple[str, str]:
+    """Return what a file without a configuration is, and what to do."""
+    if "layer_names" in file.attrs or "layers" in file or "_layer_checkpoint_dependencies" in file:
+        return "The file holds the weights of a Keras model without its layers.", WHOLE
+    return "The file is HDF5 data, and no Keras model.", "Open the model file itself."
+
+
+FORMAT = KerasH5()

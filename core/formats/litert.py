@@ -1,0 +1,128 @@
+"""LiteRT (TensorFlow Lite): one flatbuffer with graph and weights, for phones and microcontrollers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.domain.artifact import Signature, TensorSpec
+from core.domain.errors import Refused
+from core.domain.format import Format, Risk, Summary
+from core.formats.anatomy import drawing, tflite
+from core.formats.anatomy.drawing import Drawn
+from core.formats.anatomy.findings import gathered, info
+from core.formats.anatomy.tally import Tally
+from core.formats.anatomy.tflite import Graph, Model
+
+MAX_BYTES = 2 << 30
+FLEX = "Flex"
+"""Operators of TensorFlow itself carry this before their name."""
+
+
+class LiteRt(Format):
+    """A flatbuffer of standard operators; one that needs code beside it is refused by name."""
+
+    title = "LiteRT (.tflite)"
+    sentence = "Models for phones and small devices, once called TensorFlow Lite: float, 8-bit, sparse or stateful."
+    suffixes = (".tflite",)
+
+    def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
+        """Say whether the flatbuffer carries the identifier of LiteRT."""
+        return head[4:8] == b"TFL3"
+
+    def audit(self, path: Path) -> tuple[Risk, ...]:
+        """Read all tables within bounds, check tensors against buffers, and refuse operators that need other code."""
+        return gathered(lambda: _check(path))
+
+    def inspect(self, path: Path) -> Summary:
+        """Read signature, operators and weights from the tables."""
+        model = tflite.read(path)
+        tally = _tally(path, model)
+        inputs, outputs = tflite.signature(model.graphs[0])
+        tensors = [tensor for graph in model.graphs for tensor in graph.tensors]
+        return Summary(
+            format=self.id,
+            signature=Signature(inputs, outputs),
+            parameters=tally.parameters,
+            operators=dict(tflite.used(model).most_common()),
+            precision=tally.precision,
+            sparsity=tally.sparsity,
+            producer=model.description or None,
+            dependencies=("ai-edge-litert",),
+            layers=tuple(tally.layers),
+            notes={
+                "schema": model.version,
+                "subgraphs": len(model.graphs),
+                "signatures": list(model.signatures),
+                "metadata": list(model.metadata),
+                "quantized_tensors": sum(tensor.quantized for tensor in tensors),
+                "sparse_tensors": sum(tensor.sparse for tensor in tensors),
+                "variables": sum(tensor.variable for tensor in tensors),
+            },
+        )
+
+    def graph(self, path: Path, out: Path) -> bool:
+        """Write the first graph without its weights."""
+        out.write_bytes(_drawing(tflite.read(path).graphs[0]))
+        return True
+
+
+def _check(path: Path) -> Iterator[Risk]:
+    if path.stat().st_size > MAX_BYTES:
+        raise Refused("The file is over 2 GB, more than a flatbuffer can be.", "Use ONNX with external data.")
+    model = tflite.read(path)
+    if model.custom:
+        _refuse_custom(model.custom)
+    tensors = [tensor for graph in model.graphs for tensor in graph.tensors]
+    if any(tensor.variable for tensor in tensors) or "READ_VARIABLE" in tflite.used(model):
+        yield info("The model keeps a state from call to call; every proof starts from a fresh one.")
+    if any(tensor.sparse for tensor in tensors):
+        yield info("The model stores weights as sparse tensors.")
+
+
+def _refuse_custom(names: tuple[str, ...]) -> None:
+    """Refuse operators whose code is not in LiteRT, telling TensorFlow's own from the rest."""
+    flex = [name.removeprefix(FLEX) for name in names if name.startswith(FLEX)]
+    others = [name for name in names if not name.startswith(FLEX)]
+    if flex:
+        raise Refused(
+            f"The model needs these operators of TensorFlow itself: {', '.join(flex[:20])}."
+            + (f" It also needs custom operators: {', '.join(others[:20])}." if others else ""),
+            "Convert it again with TFLITE_BUILTINS alone, or replace these operators in the source.",
+        )
+    raise Refused(
+        f"The model needs custom operators, whose code is not part of it: {', '.join(others[:20])}.",
+        "Convert it again from its source with built-in operators alone.",
+    )
+
+
+def _tally(path: Path, model: Model) -> Tally:
+    """Count the weights; single numbers are constants, no weights."""
+    tally = Tally()
+    with path.open("rb") as file:
+        for tensor in tflite.weights(model):
+            shape = tuple(dim for dim in tensor.spec.shape or () if isinstance(dim, int))
+            if not shape:
+                tally.mention(tensor.spec.name, tensor.spec.dtype, ())
+                continue
+            tally.add(tensor.spec.name, tensor.spec.dtype, shape)
+            if not tensor.sparse:
+                file.seek(tensor.start)
+                tally.measure_stream(file, tensor.length, tensor.spec.dtype)
+    return tally
+
+
+def _drawing(graph: Graph) -> bytes:
+    names = [f"{place}:{tensor.spec.name}" for place, tensor in enumerate(graph.tensors)]
+    nodes = [
+        Drawn(o.type, "", tuple(names[t] if t >= 0 else "" for t in o.takes), tuple(names[t] for t in o.gives))
+        for o in graph.operators
+    ]
+
+    def specs(places: tuple[int, ...]) -> list[TensorSpec]:
+        found = [graph.tensors[place].spec for place in places]
+        return [TensorSpec(names[place], s.dtype, s.shape) for place, s in zip(places, found, strict=True)]
+
+    weights = tuple(place for place, tensor in enumerate(graph.tensors) if tensor.length)
+    return drawing.onnx("litert", nodes, specs(graph.inputs), specs(graph.outputs), specs(weights))
+
+
+FORMAT = LiteRt()

@@ -1,0 +1,121 @@
+"""OpenVINO IR: the graph as .xml and the weights as .bin, both in one zip."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core import archives
+from core.archives import Archive
+from core.domain.artifact import Signature, TensorSpec
+from core.domain.format import Format, Risk, Summary
+from core.formats.anatomy import drawing, ir
+from core.formats.anatomy.drawing import Drawn
+from core.formats.anatomy.findings import gathered, info
+from core.formats.anatomy.tally import Tally
+
+VALUES = ("Const", "Parameter", "Result")
+STATE = ("ReadValue", "Assign")
+
+
+class OpenVino(Format):
+    """A zip of one graph of OpenVINO's own operators and one file of weights; declarative, so that it needs no consent."""
+
+    title = "OpenVINO IR (zip)"
+    sentence = "OpenVINO's own format for Intel processors, graphics and accelerators: .xml and .bin in one zip."
+    suffixes = (".zip",)
+
+    def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
+        """Say whether the zip holds an .xml and a .bin, and no ONNX file that they could belong to."""
+        kinds = {n.lower().rpartition(".")[2] for n in names if not archives.JUNK.fullmatch(n)}
+        return {"xml", "bin"} <= kinds and not kinds & {"onnx", "py", "pkl"}
+
+    def audit(self, path: Path) -> tuple[Risk, ...]:
+        """Check the zip, the XML, the operators' sets, the edges, and that every weight lies inside the .bin."""
+        return gathered(lambda: _check(path))
+
+    def inspect(self, path: Path) -> Summary:
+        """Read signature, operators and weights from the XML, and count the zeros in the .bin."""
+        with archives.walk(path) as archive:
+            root, found = _graphs(archive)
+            tally = _tally(archive, found)
+        layers = [layer for body in found for layer in body.layers.values()]
+        sets = [int(layer.version.removeprefix("opset")) for layer in layers]
+        version = next((str(item.get("value"))[:60] for item in root.iter("info", "Runtime_version")), None)
+        return Summary(
+            format=self.id,
+            signature=Signature(ir.inputs(found[0]), ir.outputs(found[0])),
+            parameters=tally.parameters,
+            operators=dict(Counter(layer.type for layer in layers if layer.type not in VALUES).most_common()),
+            precision=tally.precision,
+            sparsity=tally.sparsity,
+            producer=f"OpenVINO {version}" if version else "OpenVINO",
+            opset=max(sets, default=None),
+            dependencies=("openvino",),
+            layers=tuple(tally.layers),
+            notes={"ir_version": int(root.get("version")), "name": str(root.get("name", ""))[:120]},
+        )
+
+    def graph(self, path: Path, out: Path) -> bool:
+        """Write the graph without its weights."""
+        with archives.walk(path) as archive:
+            _, found = _graphs(archive)
+        out.write_bytes(_drawing(found[0]))
+        return True
+
+
+def _check(path: Path) -> Iterator[Risk]:
+    with archives.walk(path) as archive:
+        _, found = _graphs(archive)
+        ir.check(found, archive.members[ir.halves(archive.names)[1]].size)
+    types = Counter(layer.type for body in found for layer in body.layers.values())
+    if any(types[name] for name in STATE):
+        yield info("The model keeps a state from call to call; every proof starts from a fresh one.")
+
+
+def _graphs(archive: Archive) -> tuple[Any, list[ir.Body]]:
+    root = ir.parse(archive.read(ir.halves(archive.names)[0], ir.MAX_XML))
+    return root, list(ir.bodies(root))
+
+
+def _tally(archive: Archive, found: list[ir.Body]) -> Tally:
+    """Count the weights in the order of their bytes, each place once; single numbers are constants, no weights."""
+    tally, end = Tally(), 0
+    with archive.open(ir.halves(archive.names)[1]) as stream:
+        for weight in sorted(ir.constants(found), key=lambda w: (w.offset, w.name)):
+            if not weight.shape:
+                tally.mention(weight.name, weight.dtype, ())
+            elif weight.offset >= end:
+                tally.add(weight.name, weight.dtype, weight.shape)
+                stream.seek(weight.offset)
+                tally.measure_stream(stream, weight.size, weight.dtype)
+                end = weight.offset + weight.size
+    return tally
+
+
+def _drawing(body: ir.Body) -> bytes:
+    names = {(layer.id, port): f"{layer.id}:{port}" for layer in body.layers.values() for port in layer.ports}
+    names |= {
+        (i.id, port): i.name for i in body.layers.values() if i.type in ("Parameter", "Const") for port in i.ports
+    }
+    takes: dict[str, list[str]] = {}
+    for source, port, target, _ in body.edges:
+        takes.setdefault(target, []).append(names[source, port])
+    nodes = [
+        Drawn(i.type, i.name, tuple(takes.get(i.id, ())), tuple(names[i.id, port] for port in i.ports))
+        for i in body.layers.values()
+        if i.type not in VALUES
+    ]
+    ends = [takes[i.id][0] for i in body.layers.values() if i.type == "Result" and i.id in takes]
+    inputs = [_renamed(i) for i in body.layers.values() if i.type == "Parameter"]
+    weights = [_renamed(i) for i in body.layers.values() if i.type == "Const"]
+    results = [TensorSpec(end, spec.dtype, spec.shape) for end, spec in zip(ends, ir.outputs(body), strict=True)]
+    return drawing.onnx("openvino", nodes, inputs, results, weights)
+
+
+def _renamed(layer: ir.Layer) -> TensorSpec:
+    spec = next(iter(layer.ports.values()), TensorSpec(layer.name, "unknown", ()))
+    return TensorSpec(layer.name, spec.dtype, spec.shape)
+
+
+FORMAT = OpenVino()

@@ -1,0 +1,58 @@
+"""Python source of a statistical model, as Portolan writes it: recognised by its first line, and kept to a small part of the language."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core.domain.errors import Refused
+from core.domain.format import Format, Risk, Summary
+from core.formats.anatomy import python_subset, scoring_facts
+from core.formats.anatomy.findings import gathered, info
+from core.scoring.source import SIGNATURE, unsigned
+
+START = b'"""'
+MAX_BYTES = 64 << 20
+
+
+class PythonSource(Format):
+    """One module without imports but ``math``; running it is running code, so it is jailed always."""
+
+    title = "Python source"
+    sentence = "One dependency-free Python file with a function predict(row): numbers in, answers out."
+    suffixes = (".py",)
+    code_bearing = True
+
+    def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
+        """Say whether the first line is Portolan's."""
+        return head.startswith(START + SIGNATURE.encode())
+
+    def audit(self, path: Path) -> tuple[Risk, ...]:
+        """Check the text against its own checksum, and its syntax tree against the list of what scoring needs."""
+        return gathered(lambda: _check(path))
+
+    def inspect(self, path: Path) -> Summary:
+        """Tell inputs and answers from the text, with nothing run."""
+        text = read(path)
+        return scoring_facts.summary(self.id, facts(text), text.count("\n"), "Python 3")
+
+
+def read(path: Path) -> str:
+    """Return the module's text. Raises Refused when it is not as it was written."""
+    if path.stat().st_size > MAX_BYTES:
+        raise Refused(f"The file is larger than {MAX_BYTES >> 20} MB.", "Convert a smaller model.")
+    data = path.read_bytes()
+    unsigned(data, START)
+    return data.decode("ascii")
+
+
+def facts(text: str) -> dict[str, Any]:
+    """Return the description of inputs and answers. Raises Refused when there is none."""
+    return scoring_facts.checked(python_subset.literal(python_subset.parse(text), "SIGNATURE"))
+
+
+def _check(path: Path) -> Iterator[Risk]:
+    facts(read(path))
+    yield info("The code holds arithmetic on its own tables, and imports nothing but math.")
+
+
+FORMAT = PythonSource()

@@ -1,0 +1,166 @@
+"""A Keras model as torch's exporter takes it, with its batch and other open dimensions free."""
+
+import functools
+import keyword
+import re
+from dataclasses import dataclass, field
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import Any
+
+from core import exported_programs, onnx_files
+from core.domain.errors import Refused
+from core.keras_files.session import output_names, stateless_call
+
+BATCH, LENGTH = 2, 8
+"""Sizes of the example that the exporter runs; it could take a one for a constant."""
+COMMON_IR = 10
+NEWEST = 22
+OPEN = "Give the model a fixed length (keras.Input with a number in place of None), and save it again."
+
+
+@dataclass(frozen=True)
+class KerasOnnxOptions:
+    """The operator set to ask for."""
+
+    opset: int = field(
+        default=20, metadata={"help": "ONNX operator set to write; 18 to 22.", "low": 18, "high": NEWEST}
+    )
+
+
+def program(model: Any) -> Any:
+    """Export a model as a torch program whose inputs keep their names. Raises Refused with the cause."""
+    import torch
+
+    examples = tuple(_example(tensor) for tensor in model.inputs)
+    free = tuple(_free(tensor) for tensor in model.inputs)
+    try:
+        with torch.no_grad(), exported_programs.quiet():
+            return torch.export.export(_module(model), examples, dynamic_shapes=free)
+    except Exception as error:
+        raise _refusal(model, error) from None
+
+
+def to_onnx(model: Any, out: Path, opset: int) -> None:
+    """Write a model as one ONNX file that is checked and loads. Raises Refused with the cause."""
+    import torch
+
+    exported = program(model)
+    try:
+        with exported_programs.quiet():
+            written = torch.onnx.export(
+                exported,
+                dynamo=True,
+                opset_version=opset,
+                verbose=False,
+                input_names=[tensor.name for tensor in model.inputs],
+                output_names=output_names(model),
+            )
+    except Exception as error:
+        raise Refused(
+            f"The exporter refuses this model: {onnx_files.first_line(error)}", "Try another opset."
+        ) from None
+    if written is None:
+        raise Refused("The exporter wrote nothing.", "Try another opset.")
+    found = written.model_proto
+    found.ir_version = max(COMMON_IR, onnx_files.lowest_ir(found))
+    onnx_files.name_batch(found)
+    onnx_files.write(found, out)
+    onnx_files.loads(out)
+
+
+def to_program(model: Any, out: Path) -> None:
+    """Save a model as an exported program (.pt2) without a trace of this machine."""
+    exported_programs.write(program(model), out)
+
+
+def _refusal(model: Any, error: Exception) -> Refused:
+    """Say what the exporter cannot keep free, or else its own first line."""
+    cause, opened = onnx_files.first_line(error), [t.name for t in model.inputs if None in t.shape[1:]]
+    step = OPEN if opened else "Export the model as ONNX in Keras with TensorFlow behind it."
+    fixed = re.match(r"Constraints violated \((.*?)\)!", cause)
+    if not fixed:
+        return Refused(f"The exporter refuses this model: {cause}", step)
+    kinds = sorted({type(layer).__name__ for layer in model._flatten_layers() if _looks_at_sizes(layer)})
+    guess = f" The layers that may do so here: {', '.join(kinds)}." if kinds else ""
+    return Refused(f"A layer takes a size for a constant that the model leaves free ({fixed[1][:120]}).{guess}", step)
+
+
+def _looks_at_sizes(layer: Any) -> bool:
+    """Say whether a layer steps through time, or hides steps by a mask."""
+    return (
+        hasattr(layer, "return_sequences")
+        or bool(getattr(layer, "mask_zero", False))
+        or type(layer).__name__ in ("Masking", "TimeDistributed")
+    )
+
+
+def _module(model: Any) -> Any:
+    """Wrap a model in a torch module that holds its weights and whose arguments are called like the model's inputs."""
+    import torch
+
+    places = _places(model.variables)
+    trained = [places[id(variable)] for variable in model.trainable_variables]
+    fixed = [places[id(variable)] for variable in model.non_trainable_variables]
+
+    class Wrapped(torch.nn.Module):
+        def forward(self, *tensors: Any) -> tuple[Any, ...]:
+            first, second = ([functools.reduce(getattr, place, self) for place in group] for group in (trained, fixed))
+            return stateless_call(model, first, second, list(tensors))
+
+    taken = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("self", *_arguments(model))]
+    Wrapped.forward.__signature__ = Signature(taken)  # type: ignore[attr-defined]
+    module = Wrapped()
+    for variable in model.variables:
+        _hang(module, places[id(variable)], variable.value.detach().clone(), variable.trainable)
+    return module.eval()
+
+
+def _places(variables: list[Any]) -> dict[int, tuple[str, ...]]:
+    """Return where each weight hangs: ``dense/kernel`` at ``dense.kernel``, with a number where two would hang at one place."""
+    import torch
+
+    found: dict[int, tuple[str, ...]] = {}
+    for number, variable in enumerate(variables):
+        parts = [re.sub(r"\W", "_", part) or "_" for part in variable.path.split("/")]
+        parts = [f"{part}_" if hasattr(torch.nn.Module, part) or part == "training" else part for part in parts]
+        place = tuple(parts)
+        clash = any(place[: len(other)] == other or other[: len(place)] == place for other in found.values())
+        found[id(variable)] = (*parts[:-1], f"{parts[-1]}_{number}") if clash else place
+    return found
+
+
+def _hang(module: Any, place: tuple[str, ...], tensor: Any, learns: Any) -> None:
+    """Put a weight at its place, as a parameter where it learns."""
+    import torch
+
+    *folders, name = place
+    for folder in folders:
+        if folder not in module._modules:
+            module.add_module(folder, torch.nn.Module())
+        module = module._modules[folder]
+    if learns and tensor.is_floating_point():
+        module.register_parameter(name, torch.nn.Parameter(tensor))
+    else:
+        module.register_buffer(name, tensor)
+
+
+def _arguments(model: Any) -> list[str]:
+    """Return the inputs' names where Python takes them as arguments, else names by place."""
+    names = [tensor.name for tensor in model.inputs]
+    plain = all(name.isidentifier() and not keyword.iskeyword(name) and name != "self" for name in names)
+    return names if plain and len(set(names)) == len(names) else [f"input_{place}" for place in range(len(names))]
+
+
+def _example(tensor: Any) -> Any:
+    import torch
+
+    sizes = [dim if isinstance(dim, int) else (LENGTH if place else BATCH) for place, dim in enumerate(tensor.shape)]
+    return torch.zeros(sizes, dtype=getattr(torch, str(tensor.dtype)))
+
+
+def _free(tensor: Any) -> dict[int, Any]:
+    import torch
+
+    dims = {place: torch.export.Dim.DYNAMIC for place, dim in enumerate(tensor.shape) if dim is None and place}
+    return dims if tensor.shape and isinstance(tensor.shape[0], int) else {0: torch.export.Dim("batch"), **dims}

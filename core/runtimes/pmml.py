@@ -1,0 +1,26 @@
+"""Portolan's own scorer of PMML: the file is read into the common form, and the form is evaluated in NumPy."""
+
+from pathlib import Path
+
+from core import scoring_session
+from core.domain.runtime import Runtime, Session
+from core.scoring import pmml_read
+
+
+class PmmlRuntime(Runtime):
+    """Scores in float64, with float32 where the file says so, and treats missing values as PMML does."""
+
+    title = "Portolan's PMML scorer"
+    sentence = (
+        "Runs PMML 4.x without Java: regression, trees, clusters, naive Bayes, networks and their transformations."
+    )
+    formats = ("pmml",)
+    packages = ("numpy", "lxml")
+    kind = "light"
+
+    def open(self, path: Path, format: str) -> Session:
+        """Read the file. Raises Refused for what has no reading here."""
+        return scoring_session.of_form(pmml_read.read(path))
+
+
+RUNTIME = PmmlRuntime()

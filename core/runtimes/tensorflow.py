@@ -1,0 +1,73 @@
+"""TensorFlow on the CPU, an optional group: the reference for SavedModels."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import saved_models
+from core.domain.artifact import Signature
+from core.domain.errors import Refused
+from core.domain.runtime import Domain, Runtime, Session
+from core.groups import GROUPS
+from core.runtimes.openvino import IrSession
+
+UNKNOWN_INTEGER = Domain("ids", bound=2)
+
+
+class TensorFlow(Runtime):
+    """Runs the serving signature on one thread, without oneDNN's reordered sums."""
+
+    title = "TensorFlow"
+    sentence = "Runs TensorFlow SavedModels on the CPU."
+    formats = ("saved_model",)
+    packages = ("numpy", "tensorflow-cpu")
+    kind = "light"
+
+    def unavailable(self) -> str | None:
+        """Return the command that installs TensorFlow, or None where it is."""
+        return GROUPS["tensorflow"].unavailable()
+
+    def open(self, path: Path, format: str) -> Session:
+        """Load the model with TensorFlow. Raises Refused with the cause when it cannot."""
+        os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": ""}
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        with tempfile.TemporaryDirectory(prefix="saved-", dir="tmp" if Path("tmp").is_dir() else None) as folder:
+            key, signature = saved_models.unpacked(path, Path(folder))
+            try:
+                return ServingSession(tf.saved_model.load(folder), key, signature, _domains(path, signature))
+            except Exception as error:
+                cause = (str(error).splitlines() or [type(error).__name__])[0][:300]
+                raise Refused(f"TensorFlow cannot load this SavedModel: {cause}", "Save the model again.") from None
+
+
+class ServingSession(Session):
+    """A serving signature, called with its tensors by name."""
+
+    def __init__(self, model: Any, key: str, signature: Signature, domains: dict[str, Domain]) -> None:
+        self._model, self._call = model, model.signatures[key]
+        self.signature, self.domains = signature, domains
+
+    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Call the signature and return its outputs in the order of the file."""
+        import tensorflow as tf
+
+        answer = self._call(**{spec.name: tf.constant(inputs[spec.name]) for spec in self.signature.inputs})
+        return {spec.name: np.asarray(answer[spec.name]) for spec in self.signature.outputs}
+
+
+def _domains(path: Path, signature: Signature) -> dict[str, Domain]:
+    """Return the kinds of value that the inputs take; how long the tables of ids are is seen in OpenVINO's reading."""
+    try:
+        return IrSession(saved_models.read(path)[0]).domains
+    except Refused:
+        floats = {spec.name: "float" in spec.dtype for spec in signature.inputs}
+        return {name: Domain() if is_float else UNKNOWN_INTEGER for name, is_float in floats.items()}
+
+
+RUNTIME = TensorFlow()

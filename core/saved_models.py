@@ -1,0 +1,47 @@
+"""A SavedModel as OpenVINO reads it: the one reader here that needs no TensorFlow."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from core import archives, ir_files
+from core.domain.artifact import Signature
+from core.domain.errors import Refused
+from core.formats import saved_model
+
+CHANGE = "Take these operators out of the model, or export it as ONNX where TensorFlow is."
+
+
+def unpacked(path: Path, folder: Path) -> tuple[str, Signature]:
+    """Write graph and variables into a folder of ours, and return the serving signature with its key."""
+    with archives.walk(path) as archive:
+        graph = saved_model.read(archive)
+        saved_model.unpack(archive, folder)
+    key = graph.serving or ""
+    return key, graph.signatures[key]
+
+
+def read(path: Path) -> tuple[Any, Signature]:
+    """Return the engine's model with its ports named as the signature names them, and the signature.
+
+    Raises Refused with all operators that the engine has no rule for, or when it drops an input.
+    """
+    with tempfile.TemporaryDirectory(prefix="saved-", dir="tmp" if Path("tmp").is_dir() else None) as folder:
+        _, signature = unpacked(path, Path(folder))
+        try:
+            model = ir_files.engine().Core().read_model(folder)
+        except Exception as error:
+            names = ", ".join(ir_files.missing(error))
+            reason = f"has no rule for these operators: {names}" if names else f"refuses: {ir_files.cause(error)}"
+            raise Refused(f"OpenVINO {reason}.", CHANGE) from None
+    for ports, specs in ((model.inputs, signature.inputs), (model.outputs, signature.outputs)):
+        _name(ports, {spec.name for spec in specs})
+    return model, signature
+
+
+def _name(ports: list[Any], served: set[str]) -> None:
+    """Leave each port the one name that the signature gives it. Raises Refused where the two do not fit."""
+    if len(ports) != len(served) or any(len(port.get_names() & served) != 1 for port in ports):
+        raise Refused("OpenVINO's reading has other inputs or outputs than the model serves.", CHANGE)
+    for port in ports:
+        port.get_tensor().set_names(port.get_names() & served)

@@ -1,0 +1,49 @@
+"""Clusters by their nearest centre, with distances as they are."""
+
+from typing import Any
+
+from core.sklearn_onnx.graph import INT64, Graph
+
+
+def register() -> None:
+    """Teach the clusterings that have centres."""
+    from skl2onnx import update_registered_converter
+    from sklearn.cluster import AffinityPropagation, KMeans, MeanShift, MiniBatchKMeans
+
+    for kind in (KMeans, MiniBatchKMeans):
+        update_registered_converter(kind, f"Portolan{kind.__name__}", _shapes, _convert)
+    for single in (AffinityPropagation, MeanShift):
+        update_registered_converter(single, f"Portolan{single.__name__}", _label_shape, _convert, parser=_label_parser)
+
+
+def _convert(scope: Any, operator: Any, container: Any) -> None:
+    graph = Graph(scope, operator, container)
+    squares = graph.squared_distances(graph.table(), graph.model.cluster_centers_)
+    graph.give(graph.node("ArgMin", squares, axis=1, keepdims=0), 0, INT64)
+    if hasattr(graph.model, "transform"):
+        graph.give(graph.node("Sqrt", squares), 1)
+
+
+def _shapes(operator: Any) -> None:
+    from skl2onnx.common.data_types import FloatTensorType
+
+    _label_shape(operator)
+    rows = operator.inputs[0].get_first_dimension()
+    count = len(operator.raw_operator.cluster_centers_)
+    operator.outputs[1].type = FloatTensorType([rows, count])
+
+
+def _label_shape(operator: Any) -> None:
+    from skl2onnx.common.data_types import Int64TensorType
+
+    operator.outputs[0].type = Int64TensorType([operator.inputs[0].get_first_dimension()])
+
+
+def _label_parser(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+    from skl2onnx._supported_operators import _get_sklearn_operator_name
+    from skl2onnx.common.data_types import Int64TensorType
+
+    made = scope.declare_local_operator(_get_sklearn_operator_name(type(model)), model)
+    made.inputs = inputs
+    made.outputs.append(scope.declare_local_variable("label", Int64TensorType()))
+    return made.outputs

@@ -1,0 +1,82 @@
+"""Classifiers with one score per class from means and spreads, and those that answer the same to everything."""
+
+import numpy as np
+
+from core.sklearn_onnx.graph import INT64, Graph, teach
+
+
+def register() -> None:
+    """Teach quadratic discriminants, nearest centroids and the dummies."""
+    from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+    from sklearn.neighbors import NearestCentroid
+
+    teach(QuadraticDiscriminantAnalysis, _quadratic)
+    teach(NearestCentroid, _centroids)
+    teach(DummyClassifier, _same_class)
+    teach(DummyRegressor, _same_number, lambda model: int(np.size(model.constant_)))
+
+
+def _quadratic(graph: Graph) -> None:
+    """Gaussian classes (Hastie et al., The Elements of Statistical Learning, 4.3)."""
+    model, table = graph.model, graph.table()
+    parts = zip(model.means_, model.rotations_, model.scalings_, model.priors_, strict=True)
+    scores = [
+        graph.op(
+            "Mul",
+            graph.op("Add", _norm(graph, table, mean, turn * scale**-0.5), np.log(scale).sum() - 2 * np.log(prior)),
+            -0.5,
+        )
+        for mean, turn, scale, prior in parts
+    ]
+    graph.classes(graph.node("Softmax", graph.node("Concat", *scores, axis=1), axis=1))
+
+
+def _norm(graph: Graph, table: str, mean: np.ndarray, matrix: np.ndarray) -> str:
+    turned = graph.op("MatMul", graph.op("Sub", table, mean), matrix)
+    return graph.sum(graph.node("Mul", turned, turned))
+
+
+def _centroids(graph: Graph) -> None:
+    """Nearest centroid by the spread within classes; with equal priors, scikit-learn 1.9 chooses the class without the spread. Raises NotImplementedError for another distance."""
+    model = graph.model
+    if model.metric != "euclidean":
+        raise NotImplementedError(f"the distance {model.metric!r} has no ONNX form here; euclidean has")
+    spread = np.where(model.within_class_std_dev_ != 0, model.within_class_std_dev_, 1.0)
+    table, priors = graph.table(), model.class_prior_
+    squares = graph.squared_distances(graph.op("Div", table, spread), model.centroids_ / spread)
+    scores = graph.node("Sub", graph.constant([2 * np.log(priors)]), squares)
+    if np.isclose(priors, 1 / len(priors)).all():
+        plain = graph.squared_distances(table, model.centroids_)
+        graph.label(graph.node("ArgMin", plain, axis=1, keepdims=0))
+    else:
+        graph.label(graph.node("ArgMax", scores, axis=1, keepdims=0))
+    graph.give(graph.node("Softmax", scores, axis=1), 1)
+
+
+def _same_class(graph: Graph) -> None:
+    """Answer the prior or one class. Raises NotImplementedError where the answer is drawn at random."""
+    model = graph.model
+    if model.strategy in ("stratified", "uniform"):
+        raise NotImplementedError(f"strategy={model.strategy!r} answers at random")
+    probabilities = model.predict_proba(np.zeros((1, 1)))
+    chosen = int(np.flatnonzero(model.classes_ == model.predict(np.zeros((1, 1)))[0])[0])
+    nothing = graph.op("Mul", _zeros(graph), 0.0)
+    graph.label(
+        graph.op(
+            "Add",
+            graph.node("Reshape", graph.cast(nothing, INT64), graph.constant([-1], INT64)),
+            graph.constant(chosen, INT64),
+        )
+    )
+    graph.give(graph.op("Add", nothing, probabilities), 1)
+
+
+def _same_number(graph: Graph) -> None:
+    graph.give(graph.op("Add", _zeros(graph), graph.model.constant_.reshape(1, -1)))
+
+
+def _zeros(graph: Graph) -> str:
+    """Return one zero per sample [batch, 1], whatever the sample holds."""
+    ones = graph.cast(graph.node("IsNaN", graph.gather(graph.table(), [0])), 11)
+    return graph.op("Mul", ones, 0.0)

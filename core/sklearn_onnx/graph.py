@@ -1,0 +1,137 @@
+"""A small writer of ONNX operators in float64 for the converters of this package."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+OPSET = 13
+FLOAT, INT64, BOOL, DOUBLE = 1, 7, 9, 11
+"""ONNX's numbers of element types."""
+
+
+class Graph:
+    """The operators of one estimator; names of values go in and come out."""
+
+    def __init__(self, scope: Any, operator: Any, container: Any) -> None:
+        self._scope, self._operator, self._container = scope, operator, container
+        self.model = operator.raw_operator
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The values that come in, each with its type."""
+        return list(self._operator.inputs)
+
+    def node(self, kind: str, *names: str, out: str = "", version: int = OPSET, **attributes: Any) -> str:
+        """Add an operator and return its answer's name."""
+        made = out or str(self._scope.get_unique_variable_name(kind.lower()))
+        name = self._scope.get_unique_operator_name(kind)
+        self._container.add_node(kind, list(names), made, op_version=version, name=name, **attributes)
+        return made
+
+    def constant(self, values: Any, kind: int = DOUBLE) -> str:
+        """Add a constant: float64 unless told otherwise."""
+        array: Any = np.asarray(values, {DOUBLE: np.float64, FLOAT: np.float32, INT64: np.int64, BOOL: np.bool_}[kind])
+        name = str(self._scope.get_unique_variable_name("learned"))
+        self._container.add_initializer(name, kind, list(array.shape), array.ravel().tolist())
+        return name
+
+    def joined(self) -> str:
+        """Return the inputs side by side as they are."""
+        names = [value.full_name for value in self._operator.inputs]
+        return names[0] if len(names) == 1 else self.node("Concat", *names, axis=1)
+
+    def table(self) -> str:
+        """Return the inputs side by side in float64 [batch, columns]."""
+        return self.cast(self.joined(), DOUBLE)
+
+    def cast(self, name: str, kind: int) -> str:
+        """Change the element type."""
+        return self.node("Cast", name, to=kind)
+
+    def op(self, kind: str, name: str, *operands: Any) -> str:
+        """Apply an operator to a value and constants."""
+        return self.node(
+            kind, name, *(operand if isinstance(operand, str) else self.constant(operand) for operand in operands)
+        )
+
+    def sum(self, name: str, axis: int = 1, keepdims: int = 1) -> str:
+        """Add up along an axis."""
+        return self.node("ReduceSum", name, self.constant([axis], INT64), keepdims=keepdims)
+
+    def gather(self, name: str, places: Any, axis: int = 1) -> str:
+        """Choose columns by place."""
+        return self.node("Gather", name, self.constant(places, INT64), axis=axis)
+
+    def squared_distances(self, name: str, centres: Any) -> str:
+        """Return squared Euclidean distances [batch, centres] from the differences themselves."""
+        apart = self.op("Sub", self.node("Unsqueeze", name, self.constant([1], INT64)), np.asarray(centres)[None])
+        return self.sum(self.node("Mul", apart, apart), axis=2, keepdims=0)
+
+    def give(self, name: str, place: int = 0, kind: int = FLOAT) -> None:
+        """Hand a value on as an output."""
+        self.node("Cast", name, out=self._operator.outputs[place].full_name, to=kind)
+
+    def label(self, places: str) -> None:
+        """Hand on the class at each place [batch] as the first output."""
+        classes = np.asarray(self.model.classes_)
+        out = self._operator.outputs[0].full_name
+        if classes.dtype.kind in "OUS":
+            name = str(self._scope.get_unique_variable_name("classes"))
+            self._container.add_initializer(name, 8, [len(classes)], [str(c).encode() for c in classes])
+            self.node("Gather", name, places, out=out, axis=0)
+        else:
+            self.node("Gather", self.constant(classes.astype(np.int64), INT64), places, out=out, axis=0)
+
+    def classes(self, scores: str) -> None:
+        """Hand on the class with the largest score, and the scores."""
+        self.label(self.node("ArgMax", scores, axis=1, keepdims=0))
+        self.give(scores, 1)
+
+    def inner(self, model: Any, outputs: int) -> list[str]:
+        """Convert an estimator within this one, on the same inputs, and return its outputs' names."""
+        from skl2onnx._supported_operators import _get_sklearn_operator_name  # the converters of ensembles use it too
+        from skl2onnx.common.data_types import FloatTensorType, Int64TensorType
+
+        part = self._scope.declare_local_operator(_get_sklearn_operator_name(type(model)), model)
+        part.inputs = list(self._operator.inputs)
+        kinds = [Int64TensorType(), FloatTensorType()] if outputs == 2 else [FloatTensorType()]
+        for kind in kinds:
+            part.outputs.append(self._scope.declare_local_variable("inner", kind))
+        return [value.full_name for value in part.outputs]
+
+
+Writer = Callable[[Graph], None]
+
+
+def teach(kind: type, write: Writer, width: Callable[[Any], int] | None = None) -> None:
+    """Register a converter: of a classifier, of a regressor, or of a transformer with its number of columns."""
+    from skl2onnx import update_registered_converter
+    from skl2onnx.common.shape_calculator import (
+        calculate_linear_classifier_output_shapes,
+        calculate_linear_regressor_output_shapes,
+    )
+    from sklearn.base import ClassifierMixin, RegressorMixin
+
+    options = None
+    shapes: Any = _columns(width)
+    if width is None and issubclass(kind, ClassifierMixin):
+        shapes = calculate_linear_classifier_output_shapes
+        options = {"zipmap": [True, False, "columns"], "nocl": [True, False], "raw_scores": [True, False]}
+    elif width is None and issubclass(kind, RegressorMixin):
+        shapes = calculate_linear_regressor_output_shapes
+
+    def convert(scope: Any, operator: Any, container: Any) -> None:
+        write(Graph(scope, operator, container))
+
+    update_registered_converter(kind, f"Portolan{kind.__name__}", shapes, convert, options=options)
+
+
+def _columns(width: Callable[[Any], int] | None) -> Any:
+    def shapes(operator: Any) -> None:
+        from skl2onnx.common.data_types import FloatTensorType
+
+        rows = operator.inputs[0].get_first_dimension()
+        operator.outputs[0].type = FloatTensorType([rows, width(operator.raw_operator) if width else 1])
+
+    return shapes

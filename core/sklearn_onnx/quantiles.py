@@ -1,0 +1,85 @@
+"""Transforms by steps and by interpolation between learned quantiles: compared in float64 with the numbers that were learned."""
+
+from typing import Any
+
+import numpy as np
+
+from core.sklearn_onnx.graph import DOUBLE, INT64, Graph, teach
+
+
+def register() -> None:
+    """Teach quantiles and bins."""
+    from sklearn.preprocessing import KBinsDiscretizer, QuantileTransformer
+
+    teach(QuantileTransformer, _quantiles, lambda model: int(model.n_features_in_))
+    teach(KBinsDiscretizer, _bins, _bins_width)
+
+
+def _bins_width(model: Any) -> int:
+    return int(model.n_features_in_) if model.encode == "ordinal" else int(sum(model.n_bins_))
+
+
+def _bins(graph: Graph) -> None:
+    """Count the inner edges at or below each number, as ``searchsorted`` does from the right."""
+    model, table = graph.model, graph.table()
+    places = [_bin(graph, table, column, edges[1:-1]) for column, edges in enumerate(model.bin_edges_)]
+    if model.encode == "ordinal":
+        return graph.give(graph.node("Concat", *places, axis=1))
+    flags = [
+        graph.node("Equal", place, graph.constant([list(range(int(count)))]))
+        for place, count in zip(places, model.n_bins_, strict=True)
+    ]
+    return graph.give(graph.node("Concat", *(graph.cast(flag, DOUBLE) for flag in flags), axis=1))
+
+
+def _bin(graph: Graph, table: str, column: int, edges: Any) -> str:
+    values = graph.gather(table, [column])
+    if not len(edges):
+        return graph.op("Mul", values, 0.0)
+    return graph.sum(graph.cast(graph.node("GreaterOrEqual", values, graph.constant([edges])), DOUBLE))
+
+
+def _quantiles(graph: Graph) -> None:
+    """Interpolate upwards and downwards and take the mean, so that equal quantiles give the middle of their step.
+
+    Raises NotImplementedError for normal output: ONNX has no inverse of the normal distribution.
+    """
+    model, table = graph.model, graph.table()
+    if model.output_distribution != "uniform":
+        raise NotImplementedError("output_distribution='normal' has no ONNX form; uniform has")
+    columns = [_column(graph, table, place) for place in range(model.n_features_in_)]
+    graph.give(graph.node("Concat", *columns, axis=1))
+
+
+def _column(graph: Graph, table: str, place: int) -> str:
+    model = graph.model
+    values = graph.gather(table, [place])
+    learned = model.quantiles_[:, place]
+    up = _interpolated(graph, values, learned, model.references_)
+    down = _interpolated(graph, graph.node("Neg", values), -learned[::-1], -model.references_[::-1])
+    middle = graph.op("Mul", graph.node("Sub", up, down), 0.5)
+    top = graph.node("Equal", values, graph.constant(learned[-1]))
+    bottom = graph.node("Equal", values, graph.constant(learned[0]))
+    high = graph.node("Where", top, graph.constant(1.0), middle)
+    low = graph.node("Where", bottom, graph.constant(0.0), high)
+    return graph.node("Where", graph.node("IsNaN", values), values, low)
+
+
+def _interpolated(graph: Graph, values: str, xs: Any, ys: Any) -> str:
+    """Return ``numpy.interp`` of a column [batch, 1]."""
+    above = graph.cast(graph.node("GreaterOrEqual", values, graph.constant([xs])), INT64)
+    count = graph.sum(above)
+    last = graph.constant(len(xs) - 2, INT64)
+    start = graph.node(
+        "Min", graph.node("Max", graph.node("Sub", count, graph.constant(1, INT64)), graph.constant(0, INT64)), last
+    )
+    widths = np.diff(xs)
+    slopes = np.where(widths > 0, np.diff(ys) / np.where(widths > 0, widths, 1), 0.0)
+    left, base, slope = (
+        graph.node("Gather", graph.constant(part), start, axis=0) for part in (xs[:-1], ys[:-1], slopes)
+    )
+    line = graph.node("Add", base, graph.node("Mul", slope, graph.node("Sub", values, left)))
+    full = graph.node("GreaterOrEqual", count, graph.constant(len(xs), INT64))
+    empty = graph.node("Equal", count, graph.constant(0, INT64))
+    inside = graph.node("Where", full, graph.constant(ys[-1]), line)
+    return graph.node("Where", empty, graph.constant(ys[0]), inside)

@@ -1,0 +1,47 @@
+"""The network that a file of weights belongs to: a Python file, run in the sandbox once its owner agrees."""
+
+from typing import Any
+
+import streamlit as st
+
+from core.domain.artifact import Artifact
+from core.domain.errors import PortolanError
+from core.workspace import current
+from pages.widgets.text import plain
+
+WEIGHTS = ("torch_checkpoint", "safetensors")
+"""Formats that hold weights alone."""
+MAX_MB = 1
+
+
+def choose(artifact: Artifact) -> dict[str, Any]:
+    """Ask for the Python file and the owner's word; return ``{code, consent}`` as a verb needs them, or nothing."""
+    if artifact.format not in WEIGHTS:
+        return {}
+    given = st.file_uploader(
+        "Python file that defines the network",
+        type=["py"],
+        max_upload_size=MAX_MB,
+        help="A class of torch.nn.Module, or a function build(). Not needed where the options name a timm architecture.",
+        key=f"code-{artifact.id}",
+    )
+    if given is None:
+        return {}
+    code = {"sha256": stored(given.getvalue()), "name": given.name}
+    st.caption(f":material/gavel: {plain(given.name)} is a program: making the network runs what its author wrote.")
+    agreed = st.checkbox(
+        "I trust it; run it in the sandbox.",
+        key=f"run-{artifact.id}-{code['sha256'][:12]}",
+    )
+    return {"code": code, "consent": agreed}
+
+
+def stored(data: bytes) -> str:
+    """Put the file where a child can be given it, and return its hash; say so where there is no room, and stop the page."""
+    try:
+        with current().store.blobs.writer() as writer:
+            writer.write(data)
+            return writer.commit().sha256
+    except PortolanError as error:
+        st.error(f"{error.message} {error.next_step}")
+        st.stop()

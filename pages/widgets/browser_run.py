@@ -1,0 +1,137 @@
+"""Run it in this browser: the converted file answers the recorded inputs on the visitor's own device, and is timed there."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core import web
+from core.domain.browser_run import BrowserRun
+from core.domain.errors import NotFound, Refused
+from core.domain.report import Verdict
+from core.routes import browser, links
+from core.workspace import current
+from pages.visitor import visitor
+from pages.widgets.text import plain
+
+_HERE = Path(__file__)
+_COMPONENT = st.components.v2.component(
+    "portolan_browser_run", **{part: _HERE.with_suffix(f".{part}").read_text("utf-8") for part in ("html", "css", "js")}
+)
+REPORT = "browser"
+
+
+def section(result: dict[str, Any]) -> None:
+    """Draw the section for a finished conversion whose artifact a browser can load; for others draw nothing."""
+    artifact, answers = result["artifact"], result["golden"].get("recorded")
+    if artifact["format"] not in web.FORMATS:
+        return
+    with st.container(border=True):
+        st.markdown("**Run it in this browser**")
+        st.caption(
+            f"The file runs on your own device in WebAssembly (onnxruntime-web {web.VERSION}, one thread), answers the "
+            "recorded inputs, and is timed. Only the figures come back here."
+        )
+        run = last(result, answers)
+        label = "Run it again" if run else "Run in this browser"
+        sent = _COMPONENT(
+            data={"label": label, **order(artifact, answers, result["parity"]["tolerance"])},
+            key=f"browser-{artifact['sha256'][:16]}",
+            on_done_change=lambda: None,
+        ).done
+        if sent:
+            keep(result, dict(sent))
+        elif run:
+            show(run)
+
+
+def order(artifact: dict[str, Any], answers: str | None, tolerance: dict[str, float]) -> dict[str, Any]:
+    """Return what the component needs: links that are good for an hour, and why it cannot start if it cannot."""
+    if answers is None:
+        return {"blocked": "This conversion is older than the recorded answers for browsers: convert the model again."}
+    if artifact["size"] > web.MAX_MODEL_BYTES:
+        size, most = (f"{size / 1e6:,.0f} MB" for size in (artifact["size"], web.MAX_MODEL_BYTES))
+        return {
+            "blocked": f"The file has {size}; a browser tab takes {most}. Make it smaller on the Compress page first."
+        }
+    return {
+        "folder": browser.folder(),
+        "model": links.file_link(artifact["sha256"], artifact["name"]),
+        "recorded": links.file_link(answers, "recorded.bin"),
+        "tolerance": tolerance,
+        "answers": answers,
+        "blocked": "",
+    }
+
+
+def keep(result: dict[str, Any], sent: dict[str, Any]) -> None:
+    """Write what the browser sent beside the artifact, as a report of its own kind, and draw the page with it."""
+    try:
+        run = BrowserRun.from_json(sent)
+        current().store.add_report(visitor(), result["artifact_id"], REPORT, run.to_json())
+    except Refused as error:
+        st.error(f"{plain(error.message)} {plain(error.next_step)}", icon=":material/block:")
+    except NotFound:
+        show(run)
+        st.caption("The model is no longer in your library, so this result is shown once and not kept.")
+    else:
+        st.rerun()
+
+
+def last(result: dict[str, Any], answers: str | None) -> BrowserRun | None:
+    """Return the newest run of this artifact on these recorded answers, if there is one."""
+    try:
+        found = current().store.reports(visitor(), result["artifact_id"], REPORT)
+    except NotFound:
+        return None
+    return next((BrowserRun.from_json(one.value) for one in found if one.value.get("answers") == answers), None)
+
+
+def show(run: BrowserRun) -> None:
+    """Show verdict, differences and percentiles, and on what they were measured."""
+    verdict(run)
+    flips, latency = run.flips, run.latency
+    with st.grid(2, min_column_width=200):
+        gap = "0" if run.max_abs == 0 else f"{run.max_abs:.1e}"
+        st.metric("Largest difference", gap, border=True, help="Largest absolute difference over all answers")
+        changed = f"{flips.k} of {flips.n:,}" if flips else "none"
+        st.metric("Prediction flips", changed, border=True, help="Samples whose predicted class changed")
+    with st.grid(3, min_column_width=165):
+        for name, value, words in percentiles(run):
+            st.metric(f"{name} latency", milliseconds(value), border=True, help=words)
+    coarse = latency.p50 < 10 * latency.tick
+    clock = f" This browser's clock moves in steps of {latency.tick:.2g} ms." if coarse else ""
+    st.caption(
+        f"{latency.runs} runs after {latency.warm} to warm up, batch {latency.batch}, one thread of {run.cores} cores.{clock}"
+    )
+    st.caption(f"onnxruntime-web {plain(run.runtime)} · {plain(run.agent, 300)}")
+
+
+def verdict(run: BrowserRun) -> None:
+    """Say in words and colour whether the answers agree on this device."""
+    share = (
+        "" if run.cases == run.recorded else f" {run.cases} of {run.recorded} recorded cases were small enough to send."
+    )
+    if run.verdict is Verdict.PASS:
+        st.success(
+            f"**PASS in this browser.** The answers on {run.samples:,} recorded samples lie within the declared tolerance.{share}",
+            icon=":material/verified:",
+        )
+    elif run.verdict is Verdict.FAIL:
+        st.error(f"**FAIL in this browser.** {plain(run.reason, 400)}{share}", icon=":material/dangerous:")
+    else:
+        st.warning(f"**NOT PROVEN in this browser.** {plain(run.reason, 400)}{share}", icon=":material/help:")
+
+
+def percentiles(run: BrowserRun) -> tuple[tuple[str, float, str], ...]:
+    """Return the three percentiles with what each says."""
+    return (
+        ("p50", run.latency.p50, "Half of the runs were faster"),
+        ("p90", run.latency.p90, "Nine of ten runs were faster"),
+        ("p99", run.latency.p99, "99 of 100 runs were faster"),
+    )
+
+
+def milliseconds(value: float) -> str:
+    """Write a duration with three digits that count."""
+    return f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"

@@ -1,0 +1,52 @@
+"""Offer to install a group of optional libraries: one click, with its size, and the job while it runs."""
+
+import streamlit as st
+
+from core.domain.errors import PortolanError
+from core.domain.job import Job, State
+from core.groups import GROUPS, Private
+from core.workspace import current
+from pages.visitor import visitor
+from pages.widgets import progress
+from pages.widgets.text import plain
+
+
+def offer(ids: list[str]) -> None:
+    """Show a button for each group that Portolan can install by itself; the others say their command in their reason."""
+    for id in dict.fromkeys(ids):
+        group = GROUPS.get(id)
+        if isinstance(group, Private) and not group.installed():
+            one(group)
+
+
+def one(group: Private) -> None:
+    """Show the bar while the group is installed, else the button, and what went wrong the last time."""
+    last = last_job(group)
+    if last is not None and last.state.active:
+        progress.watch(last.id)
+        return
+    if last is not None and last.state is State.FAILED and last.trouble:
+        st.caption(f"{plain(last.trouble.message, 400)} {plain(last.trouble.next_step, 200)}")
+    st.button(
+        f"Install {group.title} ({group.megabytes:,} MB)",
+        icon=":material/download:",
+        key=f"install-{group.id}",
+        help="Made once for everybody on this machine, in an environment of its own.",
+        on_click=begin,
+        args=(group, last),
+    )
+
+
+def last_job(group: Private) -> Job | None:
+    """Return the visitor's latest installation of a group."""
+    jobs = current().queue.jobs(visitor())
+    return next((job for job in jobs if job.verb == "install" and job.args.get("group") == group.id), None)
+
+
+def begin(group: Private, last: Job | None) -> None:
+    """Submit the job; the one before is named, so that it is not taken for an answer to this one."""
+    args = {"group": group.id, "after": last.id if last else None}
+    try:
+        current().queue.submit(visitor(), "install", args)
+    except PortolanError as error:
+        st.session_state["trouble"] = error.trouble

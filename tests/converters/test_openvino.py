@@ -1,0 +1,110 @@
+"""Ways to OpenVINO: all missing operators at once, the batch stays free, equal bytes each time, and a state is no memory."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from core.converters import route
+from core.domain.errors import Refused
+from core.domain.report import Verdict
+from core.runtimes import runtime_for
+from tests.converters import small
+from tests.converters.small import Way
+from tests.formats.verdict import refused
+
+
+def save(text: str, path: Path) -> Path:
+    """Write an ONNX file from its text."""
+    onnx.save(onnx.parser.parse_model(text), path)
+    return path
+
+
+def test_all_missing_operators_are_named_with_their_places(tmp_path: Path) -> None:
+    source = save(
+        """<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1, "mine" : 1]>
+        bad (float[N, 4] x) => (float[N, 4] y)
+        { [v] v = com.microsoft.Nothing(x)  [w] w = mine.Own(v)  u = mine.Own(w)  y = Add(u, w) }""",
+        tmp_path / "m.onnx",
+    )
+    with pytest.raises(Refused) as caught:
+        Way(source, "onnx_to_openvino", {}).convert(tmp_path)
+    assert "com.microsoft.Nothing ('v', node 1)" in caught.value.message
+    assert "mine.Own ('w', node 2; 'without a name', node 3)" in caught.value.message
+    assert caught.value.next_step
+
+
+def test_free_sizes_stay_free_and_bytes_stay_equal(tmp_path: Path) -> None:
+    source = save(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        free (float[N, 3, L] x) => (float[N, L, 3] y)
+        <float[3] w = {1, 2, 3}>
+        { t = Transpose<perm = [0, 2, 1]>(x)  y = Mul(t, w) }""",
+        tmp_path / "m.onnx",
+    )
+    way = Way(source, "onnx_to_openvino", {})
+    first = way.convert(tmp_path).read_bytes()
+    assert way.convert(tmp_path).read_bytes() == first
+    assert not refused(tmp_path / "out.zip")
+    session = runtime_for("openvino").open(tmp_path / "out.zip", "openvino")
+    assert [spec.shape for spec in session.signature.inputs] == [("batch", 3, None)]
+    assert session.run({"x": np.ones((5, 3, 2), np.float32)})["y"].shape == (5, 2, 3)
+    assert way.prove(tmp_path).verdict is Verdict.PASS
+
+
+def test_integers_and_truth_come_out_as_they_are(tmp_path: Path) -> None:
+    source = save(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        kinds (float[N, 3] x) => (int64[N] best, bool[N, 3] positive)
+        <float zero = {0}>
+        { best = ArgMax<axis = 1, keepdims = 0>(x)  positive = Greater(x, zero) }""",
+        tmp_path / "m.onnx",
+    )
+    way = Way(source, "onnx_to_openvino", {})
+    assert way.prove(tmp_path).verdict is Verdict.PASS
+    session = runtime_for("openvino").open(tmp_path / "out.zip", "openvino")
+    assert [(spec.name, spec.dtype) for spec in session.signature.outputs] == [("best", "int64"), ("positive", "bool")]
+
+
+def test_ids_are_followed_to_their_table(tmp_path: Path) -> None:
+    source = save(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        words (int32[N, 4] ids, float[N, 2] mask) => (float[N, 4, 2] y, float[N, 2] m)
+        <float[5, 2] table = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}>
+        { wide = Cast<to = 7>(ids)  y = Gather(table, wide)  m = Abs(mask) }""",
+        tmp_path / "m.onnx",
+    )
+    Way(source, "onnx_to_openvino", {}).convert(tmp_path)
+    session = runtime_for("openvino").open(tmp_path / "out.zip", "openvino")
+    assert session.domains["ids"].bound == 5
+    assert session.domains["mask"].kind == "normal"
+
+
+def test_the_way_from_a_script_is_direct() -> None:
+    assert [step.id for step in route("torchscript", "openvino")] == ["torchscript_to_openvino"]
+    assert [step.id for step in route("torch_export", "openvino")] == ["torch_export_to_onnx", "onnx_to_openvino"]
+
+
+LISTEN = """
+import sys
+from pathlib import Path
+seen = []
+acts = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "os.fork")
+sys.addaudithook(lambda event, arguments: seen.append(event) if event.startswith(acts) else None)
+from core.converters import torchscript_to_openvino as way
+from core.runtimes import runtime_for
+way.CONVERTER.convert(Path(sys.argv[1]), Path(sys.argv[2]), way.ShapeOptions("int64:12"))
+runtime_for("openvino").open(Path(sys.argv[2]), "openvino")
+print(seen)
+"""
+
+
+def test_conversion_opens_no_connection_and_forks_nothing(tmp_path: Path) -> None:
+    """Without a jail around it: OpenVINO's telemetry would fork a child that reports."""
+    small.save_script("words", tmp_path / "words.pt")
+    arguments = [str(tmp_path / "words.pt"), str(tmp_path / "out.zip")]
+    done = subprocess.run([sys.executable, "-c", LISTEN, *arguments], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,132 @@
+"""ONNX files of every age through the converters to torch and the real proof, or a refusal that names the place."""
+
+import warnings
+import zipfile
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.converters import CONVERTERS
+from core.domain.errors import Refused
+from core.domain.report import Parity, Verdict
+from core.formats import recognise
+from core.runtimes import runtime_for
+from tests.converters import small
+from tests.converters.small import Way
+from tests.onnx_torch import graphs
+
+PROGRAM, SCRIPT = "onnx_to_torch_export", "onnx_to_torchscript"
+
+
+class Series(nn.Module):
+    """Two LSTM layers, the second in both directions, and a linear layer on the last step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.LSTM(5, 8, batch_first=True), nn.LSTM(8, 6, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(12, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [batch, 7, 5] to [batch, 2]."""
+        return self.head(self.second(self.first(x)[0])[0][:, -1])
+
+
+def written(text: str, folder: Path) -> Path:
+    """Write a graph given as text."""
+    onnx.save(onnx.parser.parse_model(text), folder / "model.onnx")
+    return folder / "model.onnx"
+
+
+def legacy(module: nn.Module, example: Tensor, opset: int, path: Path) -> Path:
+    """Write a module by the exporter of old, which knows old operator sets."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        free = {"x": {0: "batch"}, "y": {0: "batch"}}
+        names = {"input_names": ["x"], "output_names": ["y"], "dynamic_axes": free}
+        torch.onnx.export(module.eval(), (example,), str(path), dynamo=False, opset_version=opset, **names)
+    return path
+
+
+def proven(source: Path, converter: str, folder: Path) -> Parity:
+    """Convert and compare; the file must pass its own audit, and name no file of this machine."""
+    parity = Way(source, converter, {}).prove(folder)
+    out = folder / ("out" + CONVERTERS[converter].suffix)
+    format = recognise(out, out.name)
+    assert format.id == CONVERTERS[converter].target
+    assert not [risk for risk in format.audit(out) if risk.level in ("refuse", "consent")]
+    with zipfile.ZipFile(out) as archive:
+        assert not any(str(Path(__file__).parents[2]).encode() in archive.read(name) for name in archive.namelist())
+    return parity
+
+
+def passes(parity: Parity) -> None:
+    """Demand a PASS over one, three and many samples, close to rounding."""
+    assert parity.verdict is Verdict.PASS, parity.reason
+    assert {"random", "batch 1", "batch 3", "edge"} <= {check.name for check in parity.checks}
+    assert parity.max_abs is not None
+    assert parity.max_abs < 1e-4
+
+
+@pytest.mark.parametrize("converter", [PROGRAM, SCRIPT])
+@pytest.mark.parametrize("name", ["SHAPES", "CONSTANTS", "OLD", "LOOP", "FREE_LENGTH", "FUNCTION", "NEW"])
+def test_graphs_pass(name: str, converter: str, tmp_path: Path) -> None:
+    passes(proven(written(getattr(graphs, name), tmp_path), converter, tmp_path))
+
+
+@pytest.mark.parametrize(("opset", "converter"), [(11, PROGRAM), (17, SCRIPT)])
+def test_series_passes(opset: int, converter: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    source = legacy(Series(), torch.zeros(2, 7, 5), opset, tmp_path / "series.onnx")
+    passes(proven(source, converter, tmp_path))
+
+
+@pytest.mark.parametrize("opset", [9, 11])
+def test_pictures_of_old_operator_sets_pass(opset: int, tmp_path: Path) -> None:
+    module, _, example = small.EXAMPLES["pictures"]
+    torch.manual_seed(0)
+    passes(proven(legacy(module(), example, opset, tmp_path / "model.onnx"), PROGRAM, tmp_path))
+
+
+@pytest.mark.slow
+def test_a_branch_on_data_stays_a_branch(tmp_path: Path) -> None:
+    source = written(graphs.BRANCH, tmp_path)
+    passes(proven(source, PROGRAM, tmp_path))
+    with pytest.raises(Refused, match=r"If 'y'.*branch"):
+        Way(source, SCRIPT, {}).convert(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("BAKED", ["Reshape 'y'", "[2, 2, 2]"]),
+        ("STRANGE", ["RandomNormalLike", "2 x", "first 'a'", "Normalizer of ai.onnx.ml", "first 'z'"]),
+        ("SIZE_OF_DATA", ["Tile 'y'", "computed from the data"]),
+    ],
+)
+def test_refusals_name_every_operator_and_its_place(name: str, words: list[str], tmp_path: Path) -> None:
+    with pytest.raises(Refused) as caught:
+        Way(written(getattr(graphs, name), tmp_path), PROGRAM, {}).convert(tmp_path)
+    assert all(word in caught.value.message for word in words), caught.value.message
+    assert caught.value.next_step
+
+
+def test_a_script_keeps_its_inputs_beside_it(tmp_path: Path) -> None:
+    out = Way(written(graphs.NEW, tmp_path), SCRIPT, {}).convert(tmp_path)
+    (spec,) = runtime_for("torchscript").open(out, "torchscript").signature.inputs
+    assert (spec.name, spec.dtype, spec.shape) == ("ids", "int64", ("batch", 5))
+    assert recognise(out, "m.pt").inspect(out).signature.inputs == (spec,)
+
+
+@pytest.mark.parametrize(
+    "lie", [b"[]", b'{"inputs": [{"name": "x", "dtype": "os.system", "shape": [1]}], "outputs": []}']
+)
+def test_a_signature_that_is_none_is_not_believed(lie: bytes, tmp_path: Path) -> None:
+    out = Way(written(graphs.CONSTANTS, tmp_path), SCRIPT, {}).convert(tmp_path)
+    with zipfile.ZipFile(out) as given, zipfile.ZipFile(tmp_path / "lie.pt", "w") as changed:
+        for name in given.namelist():
+            changed.writestr(name, lie if name.endswith("portolan_signature.json") else given.read(name))
+    session = runtime_for("torchscript").open(tmp_path / "lie.pt", "torchscript")
+    assert session.signature.inputs[0].dtype == "float32"

@@ -1,0 +1,54 @@
+"""Estimators that skl2onnx does not write, or writes with other answers, go the whole way to a PASS; the rest is refused by name."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import estimators, fitted
+from core.converters import CONVERTERS
+from core.domain.errors import Refused
+
+PROVEN = [
+    "AdditiveChi2Sampler", "DummyClassifier", "FactorAnalysis", "FixedThresholdClassifier", "KernelRidge", "LabelSpreading", "MeanShift",
+    "NearestCentroid", "PLSRegression", "QuadraticDiscriminantAnalysis", "RFECV", "SelectKBest", "SparsePCA", "SparseRandomProjection",
+    "VotingRegressor", "clusters, unscaled", "logarithms", "one-hot, rare together", "power, box-cox", "quantiles, uniform",
+    "target encoder", "text imputer", "voting, hard", "voting, soft, weighted", "word pairs", "words",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROVEN)
+def test_an_estimator_is_converted_and_proven(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = estimators.ours(fitted.case(name))
+    assert found["result"] == "PASS", found
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("NMF", "NMF"),
+        ("RegressorChain", "RegressorChain"),
+        ("quantiles, normal", "normal"),
+        ("HashingVectorizer", "columns"),
+    ],
+)
+def test_what_has_no_form_is_refused_by_name(
+    name: str, word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = estimators.ours(fitted.case(name))
+    assert found["result"] == "refused"
+    assert word in found["reason"]
+    assert found["next"].endswith(".")
+
+
+def test_every_step_without_a_form_is_named_at_once(tmp_path: Path) -> None:
+    import skops.io
+    from sklearn.decomposition import NMF, LatentDirichletAllocation
+    from sklearn.pipeline import make_pipeline
+
+    samples = fitted.case("TfidfTransformer").samples
+    skops.io.dump(make_pipeline(NMF(3, max_iter=2000), LatentDirichletAllocation(2)).fit(samples), tmp_path / "m.skops")
+    converter = CONVERTERS["skops_to_onnx"]
+    with pytest.raises(Refused, match="NMF, LatentDirichletAllocation"):
+        converter.convert(tmp_path / "m.skops", tmp_path / "m.onnx", converter.Options())

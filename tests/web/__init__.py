@@ -1,0 +1,1 @@
+"""The runtime for browsers and Node, and what we put around it."""
