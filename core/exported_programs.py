@@ -22,11 +22,30 @@ def load(path: Path) -> Any:
 
     try:
         with quiet():
-            return torch.export.load(str(path))
+            program = torch.export.load(str(path))
     except Exception as error:
         raise Refused(
             f"torch cannot load this exported program: {first_line(error)}", "Save it again with torch.export.save."
         ) from None
+    _loosen(program)
+    return program
+
+
+def _loosen(program: Any) -> None:
+    """Copy what is transposed before it is viewed: attention taken apart answers in other strides than the ones traced."""
+    import torch
+
+    aten, graph = torch.ops.aten, program.graph
+    views = (aten.view.default, aten.reshape.default, aten.flatten.using_ints)
+    for node in list(graph.nodes):
+        if node.target in views and node.args[0].target in (aten.transpose.int, aten.permute.default):
+            with graph.inserting_before(node):
+                copy = graph.call_function(
+                    aten.clone.default, (node.args[0],), {"memory_format": torch.contiguous_format}
+                )
+            copy.meta = {**node.args[0].meta, "val": node.args[0].meta["val"].contiguous()}
+            node.replace_input_with(node.args[0], copy)
+    program.graph_module.recompile()
 
 
 def inputs(program: Any) -> list[TensorSpec]:

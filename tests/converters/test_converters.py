@@ -211,6 +211,37 @@ def test_refusals_name_the_cause(
     assert "Traceback" not in caught.value.message
 
 
+class Biased(torch.nn.Module):
+    """Attention with a bias for each head, as image transformers have it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv, self.head, self.bias = (
+            torch.nn.Linear(16, 48),
+            torch.nn.Linear(16, 3),
+            torch.nn.Parameter(torch.ones(2, 5, 5)),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map [batch, 5, 16] to [batch, 5, 3]."""
+        q, k, v = self.qkv(x).reshape(x.shape[0], 5, 3, 2, 8).permute(2, 0, 3, 1, 4).unbind(0)
+        y = torch.nn.functional.scaled_dot_product_attention(
+            q, k, v, attn_mask=self.bias.expand(x.shape[0], -1, -1, -1)
+        )
+        return self.head(y.transpose(1, 2).reshape(x.shape[0], 5, 16))
+
+
+def test_attention_with_a_bias_keeps_its_free_batch(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    free = {"x": {0: torch.export.Dim("batch")}}
+    torch.export.save(
+        torch.export.export(Biased().eval(), (torch.randn(2, 5, 16),), dynamic_shapes=free), tmp_path / "biased.pt2"
+    )
+    parity = Way(tmp_path / "biased.pt2", "torch_export_to_onnx", {}).prove(tmp_path)
+    assert parity.verdict is Verdict.PASS, parity.reason
+    assert onnx_files.free_batch(onnx.load(tmp_path / "out.onnx"))
+
+
 class Odd(torch.nn.Module):
     """Four operators without an ONNX form, one of them twice, behind a layer that has one."""
 
