@@ -1,4 +1,4 @@
-"""How many of scikit-learn's estimators come through: each is fitted, saved with skops, and taken the whole way to a proven ONNX file.
+"""How many of scikit-learn's estimators come through: each is fitted, saved with skops, and taken the whole way to a proven ONNX and a proven PMML file.
 
 Every public estimator of ``sklearn.utils.all_estimators`` and a row of pipelines, on scikit-learn's own small data sets.
 Beside it stands what plain ``skl2onnx.to_onnx`` makes of the same fitted model under the same proof. A child works
@@ -31,22 +31,24 @@ from core.runtimes import runtime_for
 
 SEED = 20261121
 SECONDS = 180
-"""What one estimator may take, both ways together."""
+"""What one estimator may take in one child."""
+WAYS = {"onnx": "skops_to_onnx", "pmml": "skops_to_pmml"}
+SIDES = (*WAYS, "plain")
 
 
 def outcome(name: str) -> dict[str, Any]:
-    """Return how one estimator fares here and with plain skl2onnx: the verdict, or who refused and why."""
+    """Return how one estimator fares on each way: the verdict, or who refused and why."""
     warnings.simplefilter("ignore")
     os.chdir(tempfile.mkdtemp(prefix="estimators-"))
     try:
         case = fitted.case(name)
     except fitted.NotFitted as reason:
-        return {"name": name, "ours": {"result": "not fitted", "reason": str(reason)}}
-    return {"name": name, "ours": ours(case), "folder": str(Path.cwd())}
+        return {"name": name, **{key: {"result": "not fitted", "reason": str(reason)} for key in WAYS}}
+    return {"name": name, **ours(case), "folder": str(Path.cwd())}
 
 
-def ours(case: fitted.Case) -> dict[str, Any]:
-    """Go the real way: save, recognise, audit, record, convert, compare."""
+def ours(case: fitted.Case) -> dict[str, dict[str, Any]]:
+    """Go the real way: save, recognise, audit and record; then convert and compare to each target."""
     import skops.io
 
     stage = "save"
@@ -55,19 +57,31 @@ def ours(case: fitted.Case) -> dict[str, Any]:
         stage = "audit"
         format = recognise(Path("model.skops"), "model.skops")
         if refused := [risk for risk in format.audit(Path("model.skops")) if risk.level == "refuse"]:
-            return {"result": "refused", "stage": stage, "reason": refused[0].what}
+            return {key: {"result": "refused", "stage": stage, "reason": refused[0].what} for key in WAYS}
         stage = "inspect"
         FORMATS["skops"].inspect(Path("model.skops"))
         stage = "record"
         record(case)
-        stage = "convert"
-        converter = CONVERTERS["skops_to_onnx"]
-        converter.convert(Path("model.skops"), Path("ours.onnx"), parse_options(converter.Options, {}))
-        return judged(Path("ours.onnx"))
-    except PortolanError as error:
-        return {"result": "refused", "stage": stage, "reason": error.trouble.message, "next": error.trouble.next_step}
     except Exception as error:
-        return {"result": "not saved" if stage == "save" else "crash", "stage": stage, "reason": last_line(error)}
+        return dict.fromkeys(WAYS, ended(stage, error))
+    return {target: converted(target) for target in WAYS}
+
+
+def converted(target: str) -> dict[str, Any]:
+    """Convert the saved model and judge the file."""
+    converter, out = CONVERTERS[WAYS[target]], Path(f"ours.{target}")
+    try:
+        converter.convert(Path("model.skops"), out, parse_options(converter.Options, {}))
+        return judged(out, target)
+    except Exception as error:
+        return ended("convert", error)
+
+
+def ended(stage: str, error: Exception) -> dict[str, Any]:
+    """Return a refusal with its sentences, or an accident with its place."""
+    if isinstance(error, PortolanError):
+        return {"result": "refused", "stage": stage, "reason": error.trouble.message, "next": error.trouble.next_step}
+    return {"result": "not saved" if stage == "save" else "crash", "stage": stage, "reason": last_line(error)}
 
 
 def plain(name: str, folder: str) -> dict[str, Any]:
@@ -86,7 +100,7 @@ def plain(name: str, folder: str) -> dict[str, Any]:
     except Exception as error:
         return {"result": "refused", "reason": last_line(error)}
     try:
-        return judged(Path("plain.onnx"))
+        return judged(Path("plain.onnx"), "onnx")
     except Exception as error:
         return {"result": "FAIL", "reason": last_line(error)}
 
@@ -99,10 +113,10 @@ def record(case: fitted.Case) -> None:
     probes.record(session, SEED, Dataset(arrays, None, count), Path("golden.npz"))
 
 
-def judged(path: Path) -> dict[str, Any]:
-    """Return the verdict on an ONNX file."""
-    target = runtime_for("onnx").open(path, "onnx")
-    found = parity.compare(target, Path("golden.npz"), CONVERTERS["skops_to_onnx"].tolerance, SEED)
+def judged(path: Path, target: str) -> dict[str, Any]:
+    """Return the verdict on a file."""
+    session = runtime_for(target).open(path, target)
+    found = parity.compare(session, Path("golden.npz"), CONVERTERS[WAYS[target]].tolerance, SEED)
     return {"result": str(found.verdict), "max_abs": found.max_abs, "reason": found.reason[:300]}
 
 
@@ -137,11 +151,11 @@ def every(names: list[str]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for name in names:
         row = mine.ask(outcome, name)
-        row = row if "ours" in row else {"name": name, "ours": row}
+        row = row if "name" in row else {"name": name, **dict.fromkeys(WAYS, row)}
         if "folder" in row:
             row["plain"] = theirs.ask(plain, name, row.pop("folder"))
         found.append(row)
-        print(name, row["ours"]["result"], row.get("plain", {}).get("result"), file=sys.stderr, flush=True)
+        print(name, *(row.get(side, {}).get("result") for side in SIDES), file=sys.stderr, flush=True)
     return found
 
 
@@ -157,17 +171,16 @@ def counts(rows: list[dict[str, Any]], side: str) -> dict[str, int]:
 
 
 def measure(names: list[str]) -> dict[str, Any]:
-    """Return the counts of both sides, for estimators and for pipelines, and every row."""
+    """Return the counts of all sides, for estimators and for pipelines, and every row."""
     rows = every(names)
     pipelines = set(fitted.PIPELINES)
     parts = {
         "estimators": [row for row in rows if row["name"] not in pipelines],
         "pipelines": [row for row in rows if row["name"] in pipelines],
     }
-    return {
-        kind: {"n": len(part), "ours": counts(part, "ours"), "plain": counts(part, "plain")}
-        for kind, part in parts.items()
-    } | {"rows": rows}
+    return {kind: {"n": len(part), **{side: counts(part, side) for side in SIDES}} for kind, part in parts.items()} | {
+        "rows": rows
+    }
 
 
 if __name__ == "__main__":

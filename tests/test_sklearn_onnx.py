@@ -19,7 +19,7 @@ PROVEN = [
 @pytest.mark.parametrize("name", PROVEN)
 def test_an_estimator_is_converted_and_proven(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    found = estimators.ours(fitted.case(name))
+    found = estimators.ours(fitted.case(name))["onnx"]
     assert found["result"] == "PASS", found
 
 
@@ -36,7 +36,7 @@ def test_what_has_no_form_is_refused_by_name(
     name: str, word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    found = estimators.ours(fitted.case(name))
+    found = estimators.ours(fitted.case(name))["onnx"]
     assert found["result"] == "refused"
     assert word in found["reason"]
     assert found["next"].endswith(".")
