@@ -22,6 +22,8 @@ from core.scoring.pmml_trees import forest
 
 NAMESPACE = "http://www.dmg.org/PMML-4_4"
 TARGET = "target"
+NAMING = (Bayes, Network)
+"""Models whose elements name what they predict, which evaluators look up."""
 CLASSES = ("softmax", "simplemax")
 NORMALIZATION = {"none": "none", "logit": "logit", "exp": "exp", "softmax": "softmax", "simplemax": "simplemax"}
 
@@ -101,7 +103,7 @@ class _Document:
             yield Regression((name,), fields, (own,), (intercept,), model.link)
 
     def _dictionary(self, root: Any) -> None:
-        dictionary = child(root, "DataDictionary")
+        dictionary = self.dictionary = child(root, "DataDictionary")
         for one in self.form.inputs:
             optype = "categorical" if one.dtype == "string" else "continuous"
             field = child(dictionary, "DataField", name=one.name, optype=optype, dataType=one.dtype)
@@ -119,9 +121,11 @@ class _Document:
     def _model(self, parent: Any, model: Model, names: list[str], fields: list[Field], place: str) -> None:
         categories = self._categories(model, place)
         function = self._function(model)
-        target = self.target if place == "last" and not isinstance(model, Clusters) else None
-        body = WRITERS[type(model)](parent, model, function, categories, self.target)
-        self._schema(body, names, target)
+        inside = place == "inner" and isinstance(model, NAMING)
+        target = self._inside(model, categories) if inside else self.target
+        body = WRITERS[type(model)](parent, model, function, categories, target)
+        predicts = inside or (place == "last" and not isinstance(model, Clusters))
+        self._schema(body, names, target if predicts else None)
         output = child_at(body, 1, "Output")
         if place == "last":
             self._answers(output, categories, bool(model.names))
@@ -129,6 +133,17 @@ class _Document:
             self._inner(output, model, categories)
         if fields:
             self._transformations(body, fields)
+
+    def _inside(self, model: Model, categories: list[str]) -> str:
+        """Declare what a model inside a chain predicts, and return its name."""
+        name = self._free(f"{TARGET} inside")
+        if self._function(model) == "regression":
+            child(self.dictionary, "DataField", name=name, optype="continuous", dataType="double")
+            return name
+        field = child(self.dictionary, "DataField", name=name, optype="categorical", dataType="string")
+        for category in categories:
+            child(field, "Value", value=category)
+        return name
 
     def _function(self, model: Model) -> str:
         if isinstance(model, Clusters):
