@@ -1,6 +1,8 @@
-"""A SavedModel as OpenVINO reads it: the one reader here that needs no TensorFlow."""
+"""SavedModels: as OpenVINO reads them, which needs no TensorFlow, and as TensorFlow reads and writes them."""
 
+import os
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,26 @@ from core.domain.artifact import Signature
 from core.domain.errors import Refused
 from core.formats import saved_model
 
+EPOCH = (1980, 1, 1, 0, 0, 0)
 CHANGE = "Take these operators out of the model, or export it as ONNX where TensorFlow is."
+
+
+def library() -> Any:
+    """Import TensorFlow on one thread, without oneDNN's reordered sums."""
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": ""}
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    return tf
+
+
+def pack(folder: Path, out: Path) -> None:
+    """Write what ``tf.saved_model`` wrote into a folder as one zip, without the fingerprint that is new each time."""
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "fingerprint.pb"):
+            info = zipfile.ZipInfo(f"model/{path.relative_to(folder).as_posix()}", EPOCH)
+            archive.writestr(info, path.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
 def unpacked(path: Path, folder: Path) -> tuple[str, Signature]:

@@ -62,6 +62,8 @@ class Check:
     flips: Count | None
     verdict: Verdict
     detail: str = ""
+    percentiles: tuple[float, ...] = ()
+    """The absolute differences below which 50, 90 and 99 % of all compared numbers lie."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain values; infinite differences become text."""
@@ -80,6 +82,7 @@ class Check:
             Count.from_json(value["flips"]) if value["flips"] else None,
             Verdict(value["verdict"]),
             value.get("detail", ""),
+            tuple(value.get("percentiles", ())),
         )
 
 

@@ -40,7 +40,7 @@ RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15}
 SYSTEM = (
     "/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/proc/cpuinfo", "/proc/meminfo",
     "/proc/self/maps", "/proc/self/stat", "/proc/self/status", "/proc/sys/vm/overcommit_memory",
-    "/sys/devices/system/cpu", "/sys/devices/system/node", "/dev/urandom",
+    "/sys/devices/system/cpu", "/sys/devices/system/node", "/dev/urandom", "/proc/self/cmdline",
 )  # fmt: skip
 
 LOADERS = tuple(Path(name) for name in ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"))

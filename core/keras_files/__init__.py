@@ -1,4 +1,4 @@
-"""Keras models rebuilt from their configuration, in safe mode, on torch: what the runtime and the converters share."""
+"""Keras models rebuilt from their configuration, in safe mode, on torch or TensorFlow: what the runtime and the converters share."""
 
 import atexit
 import logging
@@ -21,28 +21,29 @@ from core.keras_files import legacy
 REBUILD = "Save the model again with Keras 3, or export it as ONNX where its code is."
 
 
-def library() -> Any:
-    """Import Keras with torch behind it, and with a settings folder that is thrown away.
+def library(backend: str = "torch") -> Any:
+    """Import Keras with torch or TensorFlow behind it, and with a settings folder that is thrown away.
 
     Raises Unavailable when this process has Keras on another backend already.
     """
-    os.environ["KERAS_BACKEND"] = "torch"
+    os.environ["KERAS_BACKEND"] = backend
     if "KERAS_HOME" not in os.environ:
         os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="keras-")
         atexit.register(shutil.rmtree, os.environ["KERAS_HOME"], ignore_errors=True)
     import keras
 
-    if keras.backend.backend() != "torch":
-        raise Unavailable(f"Keras runs on {keras.backend.backend()} here, not on torch.", "Set KERAS_BACKEND=torch.")
+    if keras.backend.backend() != backend:
+        held = keras.backend.backend()
+        raise Unavailable(f"Keras runs on {held} here, not on {backend}.", f"Set KERAS_BACKEND={backend}.")
     return keras
 
 
-def load(path: Path, format: str) -> Any:
+def load(path: Path, format: str, backend: str = "torch") -> Any:
     """Rebuild a model and fill in its weights, without what it was trained with. Raises Refused with the cause.
 
     The configuration passes the audit's lists once more, so that nothing is built that is not on them.
     """
-    keras = library()
+    keras = library(backend)
     with _configured(path, format) as (config, version, weights):
         keras_config.check(config)
         try:

@@ -25,6 +25,11 @@ from core.proof.probes import versions
 NEEDED = 30
 """With no failure in n samples, the share of failing inputs is below 3/n with 95 % confidence (rule of three)."""
 
+SHARES = (0.5, 0.9, 0.99)
+"""The percentiles of the differences that a check tells."""
+EDGES = np.logspace(-12, 6, 18 * 20 + 1)
+"""Bounds of the bins in which differences are counted, twenty a decade, so that a percentile is at most 12 % too high."""
+
 EXAMPLES = (2, 5, 8, 16)
 """Batch sizes that people give an exporter as its example, besides those that every proof asks."""
 
@@ -36,6 +41,7 @@ class Tally:
     samples: int = 0
     max_abs: float = 0.0
     max_rel: float = 0.0
+    spread: Any = field(default_factory=lambda: np.zeros(len(EDGES) + 1, np.int64))
     signal: float = 0.0
     noise: float = 0.0
     beyond: int = 0
@@ -213,6 +219,7 @@ def _differences(a: Any, b: Any, tally: Tally, tolerance: Tolerance) -> None:
     gap, size = np.abs(a - b), np.abs(a)
     tally.max_abs = max(tally.max_abs, float(gap.max(initial=0.0)))
     tally.max_rel = max(tally.max_rel, float((gap / np.maximum(size, max(tolerance.absolute, 1e-12))).max(initial=0.0)))
+    tally.spread += np.bincount(np.searchsorted(EDGES, gap.ravel()), minlength=len(EDGES) + 1)
     tally.signal += float((size * size).sum())
     tally.noise += float((gap * gap).sum())
     tally.beyond += int((gap > tolerance.absolute + tolerance.relative * size).sum())
@@ -267,7 +274,17 @@ def _check(name: str, tally: Tally, tolerance: Tolerance) -> Check:
         flips=Count(tally.flips, tally.predicted) if tally.predicted else None,
         verdict=Verdict.FAIL if failed else Verdict.PASS,
         detail="; ".join(parts),
+        percentiles=_percentiles(tally),
     )
+
+
+def _percentiles(tally: Tally) -> tuple[float, ...]:
+    """Return the difference below which each of ``SHARES`` of all numbers lies; nothing where no numbers were compared."""
+    below = tally.spread.cumsum()
+    if tally.faults or not below[-1]:
+        return ()
+    edges = np.concatenate([[0.0], EDGES[1:], [math.inf]])
+    return tuple(min(float(edges[np.searchsorted(below, share * below[-1])]), tally.max_abs) for share in SHARES)
 
 
 def _missing(recorded: Golden, counted: list[Check]) -> str:

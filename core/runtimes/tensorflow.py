@@ -1,6 +1,5 @@
 """TensorFlow on the CPU, an optional group: the reference for SavedModels."""
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -25,18 +24,11 @@ class TensorFlow(Runtime):
     formats = ("saved_model",)
     packages = ("numpy", "tensorflow-cpu")
     kind = "light"
-
-    def unavailable(self) -> str | None:
-        """Return the command that installs TensorFlow, or None where it is."""
-        return GROUPS["tensorflow"].unavailable()
+    group = GROUPS["tensorflow"]
 
     def open(self, path: Path, format: str) -> Session:
         """Load the model with TensorFlow. Raises Refused with the cause when it cannot."""
-        os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": ""}
-        import tensorflow as tf
-
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf = saved_models.library()
         with tempfile.TemporaryDirectory(prefix="saved-", dir="tmp" if Path("tmp").is_dir() else None) as folder:
             key, signature = saved_models.unpacked(path, Path(folder))
             try:

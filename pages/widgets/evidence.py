@@ -174,13 +174,14 @@ def sizes(size: dict[str, Any], ink: str) -> None:
 
 
 def gaps(parity: dict[str, Any], ink: str) -> None:
-    """Chart the largest difference of each check against the tolerance."""
+    """Chart the differences of each check against the tolerance."""
     tolerance = parity["tolerance"]
-    st.markdown("**Largest difference by check**")
+    st.markdown("**Differences by check**")
     chart = differences(parity["checks"], tolerance["absolute"], ink)
-    st.altair_chart(chart, alt="Largest absolute difference of each check beside the declared tolerance")
+    st.altair_chart(chart, alt="Median and largest absolute difference of each check beside the declared tolerance")
     st.caption(
-        f"Dashed: the declared tolerance, {tolerance['absolute']:g} absolute plus {tolerance['relative']:g} of the value."
+        f"Each line runs from the median to the largest difference. Dashed: the declared tolerance, "
+        f"{tolerance['absolute']:g} absolute plus {tolerance['relative']:g} of the value."
     )
 
 
@@ -207,6 +208,7 @@ def checks(parity: dict[str, Any]) -> None:
                 "check": plain(c["name"]),
                 "samples": c["samples"],
                 "largest difference": number(c["max_abs"]),
+                "50 / 90 / 99 % below": " / ".join(number(share) for share in c.get("percentiles", ())),
                 "relative": number(c["max_rel"]),
                 "SQNR dB": "" if c["sqnr_db"] is None else f"{float(c['sqnr_db']):.0f}",
                 "changed": f"{c['flips']['k']} of {c['flips']['n']}" if c["flips"] else "",

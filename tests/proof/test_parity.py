@@ -92,6 +92,23 @@ def test_equal_answers_pass_with_their_evidence(tmp_path: Path) -> None:
     assert "cores" in found.machine
 
 
+def test_the_differences_are_told_with_their_distribution(tmp_path: Path) -> None:
+    def off(x: Any) -> Any:
+        return (x.astype(np.float64) * (1 + 1e-3)).astype(np.float32)
+
+    found = judged(tmp_path, lambda x: x, off, Tolerance(1.0, 1.0))
+    recorded = golden.read(tmp_path / "g.npz")
+    (number,) = [n for n, case in enumerate(recorded.cases) if case.name == "random"]
+    (x,) = recorded.case_inputs(number).values()
+    exact = np.percentile(np.abs(off(x).astype(np.float64) - x), [50, 90, 99])
+    (check,) = [check for check in found.checks if check.name == "random"]
+    assert np.allclose(check.percentiles, exact, rtol=0.15)
+    assert check.percentiles[2] <= check.max_abs
+    assert found.from_json(found.to_json()) == found
+    same = judged(tmp_path, np.sin, np.sin)
+    assert {check.percentiles for check in same.checks} == {(0.0, 0.0, 0.0)}
+
+
 @pytest.mark.parametrize(
     ("target", "word"),
     [

@@ -20,9 +20,10 @@ from core.groups import GROUPS
 from core.sandbox import Sandbox
 from core.tools import Tools
 from tests.converters import small
+from tests.formats import made_keras
 
 pytestmark = pytest.mark.slow
-PHONES = [GROUPS[id] for id in ("ncnn", "coreml", "executorch", "litert")]
+DATA = Path(__file__).parent.parent / "formats" / "data"
 
 
 class Steps(torch.nn.Module):
@@ -50,6 +51,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("pictures", "words"):
         way = small.Way(folder / f"{name}.pt2", "torch_export_to_onnx", {})
         way.convert(folder).rename(folder / f"{name}.onnx")
+    made_keras.save("words", folder / "words.keras")
+    made_keras.save("cnn", folder / "cnn.h5")
     return folder
 
 
@@ -76,6 +79,8 @@ WAYS = [
     ("pictures.pt2", "torch_export_to_coreml", {}),
     ("words.pt2", "torch_export_to_coreml", {"precision": "float16"}),
     ("steps.pt2", "torch_export_to_coreml", {"batch": 1}),
+    ("words.keras", "keras_to_saved_model", {}),
+    ("cnn.h5", "keras_h5_to_saved_model", {}),
 ]
 
 
@@ -91,7 +96,7 @@ def run(tools: Tools, source: Path, converter: str, options: dict[str, Any]) -> 
 
 
 def test_every_converter_of_a_group_has_a_way() -> None:
-    ours = {converter.id for converter in CONVERTERS if converter.group in PHONES}
+    ours = {converter.id for converter in CONVERTERS if converter.group is not None}
     assert {way[1] for way in WAYS} == ours
     assert all(route(CONVERTERS[way[1]].source, CONVERTERS[way[1]].target) for way in WAYS)
 
@@ -109,6 +114,15 @@ def test_output_equals_its_source(
     assert verdict is Verdict.PASS, result["parity"]["reason"]
     assert {"random", "batch 1", "batch 3", "edge"} <= {check["name"] for check in result["parity"]["checks"]}
     replay(Path(tools.blobs.path(result["bundle"]["sha256"])), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["saved_model_softmax.zip", "saved_model_keras2.zip"])
+def test_tensorflow_itself_answers_for_a_saved_model(tools: Tools, name: str) -> None:
+    if reason := GROUPS["tensorflow"].unavailable():
+        pytest.skip(reason)
+    result = run(tools, DATA / name, "saved_model_to_openvino", {})
+    assert result["parity"]["verdict"] == "PASS", result["parity"]["reason"]
+    assert "tensorflow-cpu" in result["parity"]["versions"]
 
 
 def replay(bundle: Path, folder: Path) -> None:

@@ -1,0 +1,27 @@
+"""Keras (.keras) to a TensorFlow SavedModel, by Keras on TensorFlow."""
+
+from pathlib import Path
+from typing import Any
+
+from core.domain.transform import Converter, Tolerance
+from core.groups import GROUPS
+
+
+class KerasToSavedModel(Converter):
+    """Rebuilds the model on TensorFlow; the source is asked on torch, so that two engines agree before it passes."""
+
+    title = "Keras to SavedModel"
+    sentence = "Writes a Keras model as a TensorFlow SavedModel with its serving signature, in a zip."
+    source, target, suffix = "keras", "saved_model", ".zip"
+    tolerance = Tolerance(absolute=1e-4, relative=1e-4)
+    kind = "light"
+    group = GROUPS["tensorflow"]
+
+    def convert(self, source: Path, out: Path, options: Any) -> None:
+        """Rebuild, export and pack. Raises Refused with the cause."""
+        from core.keras_files import saved
+
+        saved.to_saved_model(source, self.source, out)
+
+
+CONVERTER = KerasToSavedModel()
