@@ -11,20 +11,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core import convert, environments, evaluate, ingest, portability
+from core import compress, convert, environments, evaluate, ingest, portability
 from core.blobs import Blob, Blobs
 from core.converters import CONVERTERS
 from core.domain.errors import Crashed, PortolanError, Refused
 from core.domain.portability import Attempt, Standing
+from core.domain.recipe import Recipe
 from core.domain.report import Verdict
 from core.domain.shelf import Shelf
 from core.formats import FORMATS
 from core.groups import GROUPS
 from core.runtimes import RUNTIMES
 from core.sandbox import Sandbox
+from core.techniques import TECHNIQUES
 from core.tools import Tools
 
-SHELVES: dict[str, Shelf[Any]] = {"formats": FORMATS, "converters": CONVERTERS, "runtimes": RUNTIMES}
+SHELVES: dict[str, Shelf[Any]] = {
+    "formats": FORMATS,
+    "converters": CONVERTERS,
+    "techniques": TECHNIQUES,
+    "runtimes": RUNTIMES,
+}
 EXITS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.NOT_PROVEN: 3}
 
 
@@ -54,13 +61,24 @@ def parser() -> argparse.ArgumentParser:
     turn.add_argument("-o", "--out", type=Path, required=True)
     turn.add_argument("--code", type=Path, help="Python file that defines the network of a file of weights")
     turn.add_argument("--bundle", type=Path, help="also write the zip with the evidence")
+    press = command(
+        commands, "compress", run_compress, "make an ONNX model smaller or faster and measure what it costs"
+    )
+    press.add_argument("file", type=Path)
+    how = press.add_mutually_exclusive_group(required=True)
+    how.add_argument("--technique", metavar="ID")
+    how.add_argument("--recipe", type=Path, metavar="RECIPE.json")
+    press.add_argument("--option", action="append", default=[], metavar="K=V")
+    press.add_argument("--max-drop", type=float, default=compress.MAX_DROP, metavar="SHARE")
+    press.add_argument("-o", "--out", type=Path, required=True)
+    press.add_argument("--bundle", type=Path, help="also write the zip with the evidence")
     matrix = command(commands, "matrix", run_matrix, "try every target for a model and prove each result")
     matrix.add_argument("file", type=Path)
     matrix.add_argument("--option", action="append", default=[], metavar="K=V")
     measure = command(commands, "evaluate", run_evaluate, "measure a model on labelled data")
     measure.add_argument("file", type=Path)
     measure.add_argument("--against", type=Path, metavar="PARENT")
-    for sub in (turn, matrix, measure):
+    for sub in (turn, press, matrix, measure):
         sub.add_argument("--data", type=Path, required=sub is measure)
         sub.add_argument("--label", help="name of the label column")
         sub.add_argument("--consent", action="store_true", help="load a pickle, or run a Python file, in the sandbox")
@@ -107,6 +125,25 @@ def run_convert(args: argparse.Namespace) -> int:
         if args.bundle:
             save(tools, result["bundle"]["sha256"], args.bundle)
     show(args, result, lambda: print_conversion(result, args.out))
+    return EXITS[verdict]
+
+
+def run_compress(args: argparse.Namespace) -> int:
+    """Compress, write the artifact unless too much was lost, and say so."""
+    if args.technique:
+        recipe = [{"transform": args.technique, "options": pairs(args.option)}]
+    else:
+        recipe = read_recipe(existing(args.recipe))
+    with bench() as tools:
+        request = {**model_args(tools, args.file, args.consent), "recipe": recipe, "max_drop": args.max_drop}
+        result = compress.run(tools, {**request, "data": data_args(tools, args)})
+        verdict = Verdict(result["parity"]["verdict"])
+        if verdict is Verdict.FAIL:
+            raise Refused(f"FAIL: {result['parity']['reason']}", "Choose milder options, or allow a larger drop.")
+        save(tools, result["artifact"]["sha256"], args.out)
+        if args.bundle:
+            save(tools, result["bundle"]["sha256"], args.bundle)
+    show(args, result, lambda: print_compression(result, args.out))
     return EXITS[verdict]
 
 
@@ -223,6 +260,16 @@ def pairs(options: list[str]) -> dict[str, str]:
     return found
 
 
+def read_recipe(path: Path) -> list[dict[str, Any]]:
+    """Read a recipe as ``to_json`` writes it. Raises Refused for anything else."""
+    try:
+        recipe = json.loads(path.read_text())
+        return Recipe.from_json(recipe).to_json()
+    except (ValueError, TypeError, KeyError, AttributeError):
+        example = '[{"transform": "codebooks", "options": {"bits": 4}}]'
+        raise Refused("This file is no recipe.", f"Write a list of steps as JSON, such as {example}.") from None
+
+
 def save(tools: Tools, sha256: str, out: Path) -> None:
     """Copy a blob to where the user wants it, whole or not at all."""
     part = out.with_name(out.name + ".part")
@@ -284,6 +331,17 @@ def print_conversion(result: dict[str, Any], out: Path) -> None:
         )
     if parity["reason"]:
         print(parity["reason"])
+
+
+def print_compression(result: dict[str, Any], out: Path) -> None:
+    """Print what was won and what was lost."""
+    parity, size = result["parity"], result["size"]
+    print(
+        f"{parity['verdict']}: {out}, {size['before']:,} -> {size['after']:,} bytes ({size['ratio']:.2f} times smaller)"
+    )
+    print(f"zipped {size['zipped_before']:,} -> {size['zipped_after']:,} bytes")
+    for sentence in (*result["why"], parity["reason"]):
+        print(sentence)
 
 
 def print_matrix(attempts: list[Attempt]) -> None:

@@ -69,6 +69,63 @@ def differences(checks: list[dict[str, Any]], tolerance: float, ink: str) -> alt
     )
 
 
+FAMILIES = {
+    "quantization": ("#0f766e", "square"),
+    "pruning": ("#c2410c", "triangle-up"),
+    "weight sharing": ("#be185d", "diamond"),
+    "low rank": ("#a16207", "triangle-down"),
+    "distillation": ("#7e22ce", "cross"),
+    "clean-up": ("#64748b", "stroke"),
+    "recipe": ("#2563eb", "circle"),
+    "original": (BEFORE, "circle"),
+}
+"""The colour and shape of each family of techniques; dark enough on white and light enough on near-black."""
+
+
+def frontier(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the variants that no smaller one beats in quality, the smallest first; of an error less is better."""
+    best: list[dict[str, Any]] = []
+
+    def worth(one: dict[str, Any]) -> float:
+        return -float(one["quality"]) if one["metric"] == "RMSE" else float(one["quality"])
+
+    for one in sorted(rows, key=lambda one: (one["bytes"], -worth(one))):
+        if not best or worth(one) > worth(best[-1]):
+            best.append(one)
+    return best
+
+
+def pareto(rows: list[dict[str, Any]], ink: str) -> alt.LayerChart:
+    """Draw quality against size on a log scale; rows are ``{variant, family, bytes, size, quality, metric}``. Only the frontier has names."""
+    best = frontier(rows)
+    values = [{**one, "name": one["variant"] if one in best else ""} for one in rows]
+    base = alt.Chart(alt.Data(values=values)).encode(
+        x=alt.X(
+            "bytes:Q",
+            scale=alt.Scale(type="log", padding=30),
+            title="size as it runs, bytes (log)",
+            axis=alt.Axis(format="~s", tickCount=4),
+        ),
+        y=alt.Y(
+            "quality:Q",
+            scale=alt.Scale(zero=False, padding=20),
+            title=rows[0]["metric"],
+            axis=alt.Axis(format="~g", tickCount=5),
+        ),
+        tooltip=[alt.Tooltip(f"{key}:N") for key in ("variant", "family", "size", "quality shown")],
+    )
+    points = base.mark_point(filled=True, size=130, opacity=1).encode(
+        color=alt.Color(
+            "family:N", scale=alt.Scale(domain=list(FAMILIES), range=[c for c, _ in FAMILIES.values()]), legend=None
+        ),
+        shape=alt.Shape(
+            "family:N", scale=alt.Scale(domain=list(FAMILIES), range=[s for _, s in FAMILIES.values()]), legend=None
+        ),
+    )
+    names = base.mark_text(align="left", dx=9, dy=-9, color=ink, limit=200).encode(text="name:N")
+    return alt.layer(points, names).properties(height=260)
+
+
 def megabytes(size: float) -> str:
     """Return a size in bytes as people read it, in decimal units."""
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

@@ -131,19 +131,20 @@ def name_batch(model: Any) -> None:
 
 
 def has_half(model: Any) -> bool:
-    """Say whether a model holds 16-bit floats."""
+    """Say whether a model reckons with 16-bit floats; weights that are stored so and widened by a Cast do not count."""
     import onnx
 
     graph = model.graph
     halves = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
     values = [v.type.tensor_type.elem_type for v in (*graph.input, *graph.value_info)]
-    return any(kind in halves for kind in (*values, *(t.data_type for t in graph.initializer)))
+    read = {name for node in graph.node if node.op_type != "Cast" for name in node.input}
+    return any(kind in halves for kind in (*values, *(t.data_type for t in graph.initializer if t.name in read)))
 
 
 def id_bounds(model: Any) -> dict[str, int]:
     """Return, for each input that looks rows up in a table, the number of rows of the smallest such table."""
     graph = model.graph
-    rows = {tensor.name: tensor.dims[0] for tensor in graph.initializer if tensor.dims}
+    rows = _rows(model)
     origin = {value.name: value.name for value in _real_inputs(graph)}
     bounds: dict[str, int] = {}
     for node in graph.node:
@@ -153,6 +154,24 @@ def id_bounds(model: Any) -> dict[str, int]:
         elif node.op_type in PASSING and node.input and node.input[0] in origin:
             origin.update(dict.fromkeys(node.output, origin[node.input[0]]))
     return bounds
+
+
+def _rows(model: Any) -> dict[str, int]:
+    """Return the first dimension of every constant, and of what is made of packed ones on the way to a table."""
+    import onnx
+
+    graph = model.graph
+    rows = {tensor.name: tensor.dims[0] for tensor in graph.initializer if tensor.dims}
+    tables = {node.input[0] for node in graph.node if node.op_type == "Gather"}
+    made = {name for node in graph.node for name in node.output}
+    if not tables & made:
+        return rows
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph.value_info
+    except Exception:
+        return rows
+    shapes = {value.name: value.type.tensor_type.shape.dim for value in inferred if value.name in tables}
+    return rows | {name: dims[0].dim_value for name, dims in shapes.items() if dims and dims[0].dim_value}
 
 
 def unpacked(archive: Path) -> Path:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from core import jail
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Format, Risk
-from core.domain.runtime import Session
+from core.domain.runtime import Runtime, Session
 from core.domain.transform import CODE
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Progress = Callable[[float | None, str], None]
 
 IN, OUT = Path("in"), Path("out")
+CALIBRATION_ROWS = 256
 
 
 def inspect(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -90,6 +91,25 @@ def convert(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     return {}
 
 
+def compress(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Write ``out/artifact``, the model of ``file`` after ``technique``, which learns from the calibration half of ``data`` alone."""
+    from core.domain.transform import parse_options
+    from core.techniques import TECHNIQUES
+
+    technique = TECHNIQUES[args["technique"]]
+    options = parse_options(technique.Options, args["options"])
+    technique.apply(IN / args["file"], OUT / "artifact", options, calibration(args) if technique.calibrates else {})
+    return {}
+
+
+def calibration(args: dict[str, Any]) -> dict[str, Any]:
+    """Return the samples to learn from, by input name. Raises Refused where there are none."""
+    dataset = open_dataset(args, open_session(args))
+    if dataset is None:
+        raise Refused("This technique learns from samples, and there are none.", "Add a data set; it needs no labels.")
+    return dataset.rows(0, CALIBRATION_ROWS)
+
+
 def probe(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Run the source on seeded inputs and on ``data`` if given, and keep inputs and answers in ``out/golden.npz`` and ``out/golden.bin``.
 
@@ -140,22 +160,56 @@ def evaluate(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     return quality.evaluate(session, dataset).to_json()
 
 
+def race(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Time the second of two ``entrants``, each told as ``open_session`` is, against the first on recorded inputs; the answer is a Race."""
+    from core.proof import golden, speed
+
+    full = args["isolation_full"]
+    parent, variant = (opener({**entrant, "isolation_full": full}) for entrant in args["entrants"])
+    inputs, batch = golden.read(IN / args["golden"]).ordinary(args["batch"])
+    return speed.race(parent, variant, inputs, batch, args["seed"], args["seconds"], progress).to_json()
+
+
+def footprint(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Measure the memory that ``file`` takes while it is opened and while it answers recorded inputs; the answer is a Footprint."""
+    from core.proof import golden, memory
+    from core.runtimes import RUNTIMES
+
+    inputs, batch = golden.read(IN / args["golden"]).ordinary(args["batch"])
+    packages = RUNTIMES[args["runtime"]].packages
+    return memory.footprint(IN / args["file"], packages, opener(args), inputs, batch).to_json()
+
+
 def open_session(args: dict[str, Any]) -> Session:
     """Load ``file`` in ``runtime``. Raises Refused where the runtime does not take the format, or the jail is not full."""
+    runtime = runtime_of(args)
+    return runtime.open_with(IN / args["file"], args["format"], args.get("given") or {})
+
+
+def opener(args: dict[str, Any]) -> Callable[[], Session]:
+    """Return the call that does what ``open_session`` does, to be made as often as a measurement needs."""
+    return runtime_of(args).opener(IN / args["file"], args["format"], args.get("given") or {})
+
+
+def runtime_of(args: dict[str, Any]) -> Runtime:
+    """Return ``runtime``. Raises Refused where it does not take the format, or the jail is not full."""
     from core.runtimes import RUNTIMES
 
     must_be_safe(args["format"], args)
     runtime = RUNTIMES[args["runtime"]]
     if args["format"] not in runtime.formats:
         raise Refused(f"{runtime.title} does not run {args['format']}.", f"It runs {', '.join(runtime.formats)}.")
-    return runtime.open_with(IN / args["file"], args["format"], args.get("given") or {})
+    return runtime
 
 
 def open_dataset(args: dict[str, Any], session: Session) -> "Dataset | None":
-    """Read ``data`` for the inputs of a session, or return None when the job has none."""
+    """Read ``data``, or the half of it that the job may see, for the inputs of a session; None when the job has none."""
     from core.proof.datasets import read_dataset
 
-    return read_dataset(IN / args["data"], args.get("label"), session.signature) if args.get("data") else None
+    if not args.get("data"):
+        return None
+    dataset = read_dataset(IN / args["data"], args.get("label"), session.signature)
+    return dataset.half(args["half"]) if args.get("half") else dataset
 
 
 def self_test(args: dict[str, Any], progress: Progress) -> dict[str, Any]:

@@ -2,22 +2,28 @@
 
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from core.domain.errors import Cancelled, PortolanError, Refused, Unavailable, from_json
 from core.domain.limits import READING, WORKING
+from core.domain.overhead import Footprint, Race
 from core.domain.recipe import Step
 from core.domain.report import Parity, Quality, Verdict
+from core.domain.technique import Technique
 from core.domain.transform import RECORDED, Converter, Tolerance
 from core.formats import FORMATS
 from core.proof.traces import TRACES
 from core.runtimes import cannot_run, child_kind, runtime_for
+from core.sandbox.turn import measuring
 from core.tools import Tools
 
 SEED = 20261121
 CHUNK = 1024 * 1024
+FOOTPRINTS = 3
+"""Fresh processes whose median counts: the residence of one and the same file was seen to take two values."""
 Tell = Callable[[float, str], None]
 """Takes how far one step is, from 0 to 1, and what it does now."""
 
@@ -33,11 +39,12 @@ class Model:
 
 @dataclass(frozen=True)
 class Data:
-    """A labelled or unlabelled data set in the store, and the name of its label column."""
+    """A labelled or unlabelled data set in the store, the name of its label column, and the half that a task may see, if not all."""
 
     sha256: str
     name: str
     label: str | None = None
+    half: str | None = None
 
     @property
     def key(self) -> str:
@@ -116,6 +123,23 @@ class Bench:
         with self._run("convert", request, {key: source.sha256, **answers}, kind) as done:
             blob = self.tools.blobs.put(done.folder / "artifact")
         return Model(blob.sha256, blob.size, converter.target)
+
+    def compress(self, source: Model, technique: Technique, options: dict[str, Any], data: Data | None) -> Model:
+        """Apply a technique and keep the bytes; ``data`` holds the samples that it learns from. Raises Unavailable where it is not installed."""
+        if reason := technique.unavailable():
+            raise Unavailable(reason, "Install it, start Portolan again, and repeat the compression.")
+        key, runtime = file_key(source.format), runtime_for(source.format)
+        request = {
+            "file": key,
+            "format": source.format,
+            "runtime": runtime.id,
+            "technique": technique.id,
+            "options": options,
+            **data_args(data),
+        }
+        with self._run("compress", request, {key: source.sha256, **data_files(data)}, runtime.kind) as done:
+            blob = self.tools.blobs.put(done.folder / "artifact")
+        return Model(blob.sha256, blob.size, source.format)
 
     def audit(self, model: Model, name: str) -> tuple[dict[str, Any], str | None]:
         """Inspect what a child returned as if a stranger had uploaded it."""
@@ -199,6 +223,42 @@ class Bench:
         files = {key: model.sha256, **data_files(data), **along.files}
         with self._run("evaluate", request, files, runtime.kind) as done:
             return Quality.from_json(done.value)
+
+    def race(self, parent: Model, variant: Model, golden: Golden, batch: int = 1, seconds: float = 20.0) -> Race:
+        """Time the variant against its parent in one process on recorded inputs, when nobody else measures on this machine."""
+        entrants = {one.sha256: self._entrant(name, one) for name, one in (("parent", parent), ("variant", variant))}
+        request = {
+            "entrants": [entrants[parent.sha256], entrants[variant.sha256]],
+            "golden": "golden.npz",
+            "batch": batch,
+            "seconds": seconds,
+            "seed": SEED,
+        }
+        files = {entrant["file"]: sha256 for sha256, entrant in entrants.items()} | {"golden.npz": golden.sha256}
+        files |= self._along(parent).files | self._along(variant).files
+        kinds = {runtime_for(one.format).kind for one in (parent, variant)} - {"light"}
+        with self._alone(), self._run("race", request, files, min(kinds, default="light")) as done:
+            return Race.from_json(done.value)
+
+    def footprint(self, model: Model, golden: Golden, batch: int = 1) -> Footprint:
+        """Measure a model's memory in three fresh processes, when nobody else measures on this machine."""
+        request = {**self._entrant("", model), "golden": "golden.npz", "batch": batch}
+        files = {request["file"]: model.sha256, "golden.npz": golden.sha256, **self._along(model).files}
+        runs = []
+        with self._alone():
+            for _ in range(FOOTPRINTS):
+                with self._run("footprint", request, files, runtime_for(model.format).kind) as done:
+                    runs.append(Footprint.from_json(done.value))
+        return Footprint.of(runs)
+
+    def _entrant(self, name: str, model: Model) -> dict[str, Any]:
+        """Return what a task is told to open a model whose key begins with a name of ours."""
+        runtime, given = runtime_for(model.format), self._along(model).given
+        return {"file": name + file_key(model.format), "format": model.format, "runtime": runtime.id, "given": given}
+
+    def _alone(self) -> AbstractContextManager[None]:
+        words = "Waiting until another measurement on this machine has ended"
+        return measuring(self.tools.cancel, lambda: self.tools.progress(None, words))
 
     def _along(self, model: Model) -> Along:
         return self.along.get(model.sha256, Along())
@@ -352,7 +412,9 @@ def file_key(format: str) -> str:
 
 def data_args(data: Data | None) -> dict[str, Any]:
     """Return what a task is told about the data set."""
-    return {"data": data.key if data else None, "label": data.label if data else None}
+    if data is None:
+        return {"data": None, "label": None, "half": None}
+    return {"data": data.key, "label": data.label, "half": data.half}
 
 
 def data_files(data: Data | None) -> dict[str, str]:

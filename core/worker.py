@@ -34,12 +34,16 @@ TASKS: Mapping[str, Task] = {
     "compare": tasks.compare,
     "diverge": tasks.diverge,
     "evaluate": tasks.evaluate,
+    "compress": tasks.compress,
+    "race": tasks.race,
+    "footprint": tasks.footprint,
     "self_test": tasks.self_test,
 }
 
 _SHELVES = (
     "core.formats",
     "core.converters",
+    "core.techniques",
     "core.runtimes",
     "core.proof.probes",
     "core.proof.parity",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from core import convert, evaluate, ingest, install, portability
+from core import compress, convert, evaluate, ingest, install, portability
 from core.blobs import GB, Blobs
 from core.domain.job import Job
 from core.domain.recipe import fingerprint
@@ -22,6 +22,7 @@ VERBS = {
     for name, module in (
         ("ingest", ingest),
         ("convert", convert),
+        ("compress", compress),
         ("evaluate", evaluate),
         ("portability", portability),
         ("install", install),

@@ -13,6 +13,7 @@ st.navigation(
     [
         st.Page("models.py", title="Models", icon=":material/deployed_code:", default=True),
         st.Page("convert.py", title="Convert", icon=":material/swap_horiz:"),
+        st.Page("compress.py", title="Compress", icon=":material/compress:"),
     ],
     position="top",
 ).run()

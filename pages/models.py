@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.compress import FORMAT
 from core.domain.artifact import Artifact
 from core.domain.errors import NotFound, PortolanError
 from core.domain.job import State
@@ -143,8 +144,11 @@ def detail(artifact_id: str) -> None:
         with st.container(width="content", gap="xsmall"):
             st.title(plain(artifact.name))
             st.badge(summary.format_title(artifact.format), color="gray")
-        if st.button("Convert this model", type="primary", icon=":material/swap_horiz:"):
-            st.switch_page("convert.py", query_params={"model": artifact.id})
+        with st.container(width="content", horizontal=True):
+            if artifact.format == FORMAT and st.button("Compress this model", icon=":material/compress:"):
+                st.switch_page("compress.py", query_params={"model": artifact.id})
+            if st.button("Convert this model", type="primary", icon=":material/swap_horiz:"):
+                st.switch_page("convert.py", query_params={"model": artifact.id})
     summary.show(artifact, ink())
     with st.popover("Remove from library", icon=":material/delete:", type="tertiary"):
         st.markdown("The file and its reports are removed for good.")

@@ -1,5 +1,6 @@
 """An engine that runs a format on arrays; loaded and used only in the sandboxed worker."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -53,6 +54,14 @@ class Runtime(Entry):
     def open_with(self, path: Path, format: str, given: dict[str, Any]) -> Session:
         """Load a file that needs more than its bytes, such as the name of an architecture; most need nothing."""
         return self.open(path, format)
+
+    def opener(self, path: Path, format: str, given: dict[str, Any]) -> Callable[[], Session]:
+        """Return the call that loads the file, to be made as often as a measurement needs.
+
+        What is learned from the file for our probes alone is learned before, so that time and memory of the call are the
+        engine's own.
+        """
+        return lambda: self.open_with(path, format, given)
 
     def to_json(self) -> dict[str, Any]:
         """Return the table row with the formats that the engine runs."""

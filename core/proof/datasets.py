@@ -7,6 +7,7 @@ feature and optionally a label column. Nothing in a data set is ever unpickled.
 import math
 import zipfile
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
+from core.domain.technique import HALVES
 from core.proof.tables import read_csv, read_npz, read_parquet
 
 LABELS = ("y", "label", "target")
@@ -30,6 +32,25 @@ class Dataset:
     def rows(self, start: int, stop: int) -> dict[str, np.ndarray]:
         """Return the inputs of a range of rows."""
         return {name: array[start:stop] for name, array in self.inputs.items()}
+
+    def half(self, which: str) -> "Dataset":
+        """Return the ``calibration`` half or the ``test`` half of the samples, in their order.
+
+        A sample belongs to one by the SHA-256 of its inputs' bytes, so that equal samples are never on both sides, and
+        a sample stays on its side whatever else the file holds. Raises Refused where that half is empty.
+        """
+        wanted = HALVES.index(which)
+        kept = np.array([_side(self.rows(row, row + 1)) == wanted for row in range(self.n)])
+        if not kept.any():
+            raise Refused(f"The {which} half of the data has no sample.", "Bring more samples.")
+        labels = None if self.labels is None else self.labels[kept]
+        return Dataset({name: array[kept] for name, array in self.inputs.items()}, labels, int(kept.sum()))
+
+
+def _side(sample: dict[str, np.ndarray]) -> int:
+    cells = [sample[name] for name in sorted(sample)]
+    digest = sha256(b"".join(str(a.tolist()).encode() if a.dtype.kind == "U" else a.tobytes() for a in cells))
+    return digest.digest()[0] % len(HALVES)
 
 
 def read_dataset(path: Path, label: str | None, signature: Signature) -> Dataset:

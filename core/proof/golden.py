@@ -42,6 +42,21 @@ class Golden:
         """Return the inputs of one case by name."""
         return {name: self.arrays[f"c{number}/in{i}"] for i, name in enumerate(self.inputs)}
 
+    def ordinary(self, batch: int) -> tuple[dict[str, Any], int]:
+        """Return the inputs of one ordinary call by name, and how many samples they hold: ``batch`` where the source takes any number.
+
+        Raises Refused where the source answered no call that was kept.
+        """
+        counted = [n for n, case in enumerate(self.cases) if case.stored and case.counted]
+        if not counted:
+            raise Refused("No call of the source was kept to measure with.", "Add a data set that the model answers.")
+        number = min(counted, key=lambda n: (self.cases[n].name != "random", n))
+        inputs, samples = self.case_inputs(number), self.cases[number].samples
+        if not self.free_batch:
+            return inputs, samples
+        rows = np.arange(batch) % samples
+        return {k: a[rows] if a.ndim and len(a) == samples else a for k, a in inputs.items()}, batch
+
     def case_outputs(self, number: int) -> list[Any]:
         """Return the answers of one case in order."""
         return [self.arrays[f"c{number}/out{i}"] for i in range(len(self.outputs))]

@@ -117,7 +117,7 @@ def _replay(session: Session, recorded: Golden, number: int, tally: Tally, toler
     tally.samples += case.samples
     expected = recorded.case_outputs(number)
     try:
-        got = list(session.run(_feed(session, recorded.case_inputs(number))).values())
+        got = list(session.run(feed(session, recorded.case_inputs(number))).values())
     except Exception as error:
         first = (str(error).splitlines() or [""])[0][:200]
         what = case.what or f"{case.samples} samples"
@@ -161,7 +161,7 @@ def _accepted(session: Session, recorded: Golden) -> set[int]:
     inputs = recorded.case_inputs(widest)
     for size in EXAMPLES:
         try:
-            got = session.run(_feed(session, {name: array[:size] for name, array in inputs.items()}))
+            got = session.run(feed(session, {name: array[:size] for name, array in inputs.items()}))
         except Exception:  # noqa: S112 -- a refusal is an answer here
             continue
         if all(array.ndim and len(array) == size for array in got.values()):
@@ -173,7 +173,7 @@ def _listed(numbers: set[int]) -> str:
     return ", ".join(str(n) for n in sorted(numbers))
 
 
-def _feed(session: Session, inputs: dict[str, Any]) -> dict[str, Any]:
+def feed(session: Session, inputs: dict[str, Any]) -> dict[str, Any]:
     """Match recorded inputs to the target's by name, else by position; narrow where the target is narrower.
 
     A target that takes named columns gets those of the source's one table.

@@ -1,6 +1,7 @@
 """ONNX Runtime on the CPU: the reference for ONNX, ONNX with external data, and ORT files."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,16 @@ class OnnxRuntime(Runtime):
 
     def open(self, path: Path, format: str) -> Session:
         """Load the file. Raises Refused with the engine's first line when it cannot."""
+        return self.opener(path, format, {})()
+
+    def opener(self, path: Path, format: str, given: dict[str, Any]) -> Callable[[], Session]:
+        """Read types and tables of the graph, let go of it, and return the call that loads the file."""
         if format == "ort":
-            return OrtSession(_load(path, half=False, ort=True), {})
-        if format in ("onnx_external", "web_package"):
-            path = unpacked(path)
-        model = load(path)
-        return OrtSession(_load(path, half=has_half(model), ort=False), id_bounds(model))
+            return lambda: OrtSession(_load(path, half=False, ort=True), {})
+        place = unpacked(path) if format in ("onnx_external", "web_package") else path
+        model = load(place)
+        half, bounds = has_half(model), id_bounds(model)
+        return lambda: OrtSession(_load(place, half=half, ort=False), bounds)
 
 
 class OrtSession(Session):

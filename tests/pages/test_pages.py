@@ -10,7 +10,9 @@ from core import workspace
 from core.domain.portability import Attempt, Standing
 from core.ledger import Ledger
 from core.samples import sample
+from core.techniques import TECHNIQUES
 from core.workspace import Workspace
+from tests.serving import ROOT
 
 FRAME = str(Path(__file__).parent.parent.parent / "pages" / "frame.py")
 VISITOR = "v" + "0" * 32
@@ -107,6 +109,17 @@ def test_tiles_of_a_walk_lead_to_its_conversions(home: Workspace) -> None:
     assert "is the first that fails" in text
     assert "requirements" in text
     assert "No converter leads there: Pickle." in text
+
+
+def test_compress_page_begins_with_a_model_and_offers_every_family(home: Workspace) -> None:
+    app = opened("compress.py")
+    assert "No ONNX model to compress yet" in words(app)
+    blob = home.store.blobs.put(ROOT / "sample_models" / "fashion_cnn" / "model.onnx")
+    artifact = home.store.add_artifact(VISITOR, sha256=blob.sha256, size=blob.size, format="onnx", name="m.onnx")
+    app = opened("compress.py", model=artifact.id)
+    assert any(button.label == "Compress and measure" for button in app.button)
+    families = {str(technique.family) for technique in TECHNIQUES}
+    assert {option.lower() for option in app.pills[0].options} == families
 
 
 def test_foreign_model_is_not_found(home: Workspace) -> None:

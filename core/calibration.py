@@ -1,0 +1,192 @@
+"""What samples tell about a model before it is quantized: the range of its activations, and whether its integers can be trusted."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import onnx_files
+from core.domain.errors import Refused
+
+CHUNK = 32
+BINS = 2048
+LEVELS = 256
+
+
+def folded(source: Path) -> Any:
+    """Return the model with constants computed and normalisations merged into convolutions, by ONNX Runtime's basic rewrites.
+
+    A result that needs operators of ONNX Runtime's own is not taken: then the model comes back as it was.
+    """
+    model = onnx_files.load(source)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "folded.onnx"
+        session(source, "basic", path)
+        simple = onnx_files.load(path)
+    used = {node.domain for node in simple.graph.node} | {node.domain for f in simple.functions for node in f.node}
+    if not used <= {entry.domain for entry in model.opset_import} | {"", "ai.onnx"}:
+        return model
+    for entry in [entry for entry in simple.opset_import if entry.domain not in used | {"", "ai.onnx"}]:
+        simple.opset_import.remove(entry)
+    del simple.graph.value_info[:]
+    return simple
+
+
+def session(model: Any, level: str, written: Path | None = None) -> Any:
+    """Open a path or the bytes of a model on one thread, optimised at ``none``, ``basic`` or ``all``. Raises Refused when it does not load."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    levels = onnxruntime.GraphOptimizationLevel
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
+    options.graph_optimization_level = {
+        "none": levels.ORT_DISABLE_ALL,
+        "basic": levels.ORT_ENABLE_BASIC,
+        "all": levels.ORT_ENABLE_ALL,
+    }[level]
+    if written is not None:
+        options.optimized_model_filepath = str(written)
+    content = str(model) if isinstance(model, Path) else model
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        cause = onnx_files.first_line(error)
+        raise Refused(f"ONNX Runtime cannot load this model: {cause}", "Export it again.") from None
+
+
+def answers(opened: Any, samples: dict[str, Any]) -> Iterator[list[Any]]:
+    """Run the samples in pieces of the model's own batch, or of 32 where that is free. Raises Refused where they are too few."""
+    first = opened.get_inputs()[0]
+    size = first.shape[0] if first.shape and isinstance(first.shape[0], int) else CHUNK
+    count = len(samples[first.name]) if first.name in samples else 0
+    whole = count - count % size if isinstance(first.shape[0] if first.shape else None, int) else count
+    if not whole:
+        raise Refused(
+            f"The model wants {size} samples at a time, and there are {count} to learn from.", "Add more samples."
+        )
+    for start in range(0, whole, size):
+        try:
+            piece = opened.run(None, {name: array[start : start + size] for name, array in samples.items()})
+        except Exception as error:
+            cause = onnx_files.first_line(error)
+            raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
+        yield piece
+
+
+def signal_to_noise(reference: Any, other: Any) -> float:
+    """Return the power of an answer over that of its error, in decibels, at most 200."""
+    noise = float(np.sum((reference - other) ** 2))
+    power = float(np.sum(reference**2))
+    return float(min(200.0, 10 * np.log10(max(power, 1e-30) / noise))) if noise else 200.0
+
+
+def joined(opened: Any, samples: dict[str, Any]) -> Any:
+    """Return all numbers that a model answers, as one float64 row."""
+    parts = [out for piece in answers(opened, samples) for out in piece]
+    numbers = [np.asarray(out, np.float64).reshape(-1) for out in parts if getattr(out, "dtype", None) is not None]
+    return np.concatenate([part for part in numbers if part.size])
+
+
+def ranges(model: Any, names: list[str], samples: dict[str, Any], method: str, percentile: float) -> Any:
+    """Return the lowest and highest value to represent of each named float32 tensor of the main graph, by ``minmax``, ``percentile``, ``error`` or ``entropy``."""
+    opened = _observing(model, names)
+    spans = {name: [0.0, 0.0] for name in names}
+    for piece in _observed(opened, names, samples):
+        for name, array in piece.items():
+            spans[name] = [min(spans[name][0], float(array.min())), max(spans[name][1], float(array.max()))]
+    if method == "minmax":
+        return {name: (low, high) for name, (low, high) in spans.items()}
+    counts = {name: np.zeros(BINS) for name in names}
+    for piece in _observed(opened, names, samples):
+        for name, array in piece.items():
+            low, high = spans[name]
+            counts[name] += np.histogram(array, BINS, (low, high if high > low else low + 1))[0]
+    cut = {"percentile": lambda c, s: _tails(c, s, percentile), "error": _least_error, "entropy": _least_divergence}[
+        method
+    ]
+    return {name: cut(counts[name], spans[name]) for name in names}
+
+
+def _observing(model: Any, names: list[str]) -> Any:
+    import onnx
+
+    shown = onnx.ModelProto()
+    shown.CopyFrom(model)
+    given = {value.name for value in (*shown.graph.input, *shown.graph.output)}
+    kind = onnx.TensorProto.FLOAT
+    shown.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, kind, None) for name in names if name not in given
+    )
+    return session(shown.SerializeToString(), "basic")
+
+
+def _observed(opened: Any, names: list[str], samples: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the values of named tensors piece by piece; inputs are the samples themselves."""
+    outputs = [value.name for value in opened.get_outputs()]
+    if given := {name: samples[name] for name in names if name in samples}:
+        yield given
+    for piece in answers(opened, samples):
+        held = dict(zip(outputs, piece, strict=True))
+        yield {name: held[name] for name in names if name in held and held[name].size}
+
+
+def _tails(counts: Any, span: list[float], percentile: float) -> tuple[float, float]:
+    """Leave out the same share at either end; zero always stays in."""
+    edges = np.linspace(span[0], span[1], BINS + 1)
+    share = np.cumsum(counts) / max(counts.sum(), 1)
+    tail = (100 - percentile) / 200
+    low, high = edges[np.searchsorted(share, tail, side="right")], edges[np.searchsorted(share, 1 - tail) + 1]
+    return min(0.0, float(low)), max(0.0, float(high))
+
+
+def _narrower(span: list[float]) -> Iterator[tuple[float, float]]:
+    """Yield a range cut at ever smaller magnitudes, down to a twentieth."""
+    for share in np.geomspace(1, 0.05, 65):
+        most = float(share) * max(-span[0], span[1])
+        yield max(span[0], -most), min(span[1], most)
+
+
+def _least_divergence(counts: Any, span: list[float]) -> tuple[float, float]:
+    """Cut the range at the magnitude where 256 levels keep most of the distribution (Migacz 2017, 8-bit inference with TensorRT).
+
+    Zeros are not counted: every range represents them exactly, and after a Relu they would outweigh all else.
+    """
+    edges = np.linspace(span[0], span[1], BINS + 1)
+    counts = np.where((edges[:-1] <= 0) & (edges[1:] >= 0), 0, counts)
+    best, kept = np.inf, (span[0], span[1])
+    for low, high in _narrower(span):
+        first, last = int(np.searchsorted(edges, low, "right")) - 1, int(np.searchsorted(edges, high))
+        divergence = _divergence(counts, max(first, 0), min(last, BINS))
+        if divergence < best - 1e-12:
+            best, kept = divergence, (low, high)
+    return kept
+
+
+def _least_error(counts: Any, span: list[float]) -> tuple[float, float]:
+    """Cut the range at the magnitude where rounding and clipping together cost the least squared error."""
+    middle = np.linspace(span[0], span[1], 2 * BINS + 1)[1::2]
+    best, kept = np.inf, (span[0], span[1])
+    for low, high in _narrower(span):
+        clipped = np.sum(counts * (middle - np.clip(middle, low, high)) ** 2)
+        error = clipped + counts.sum() * ((high - low) / (LEVELS - 1)) ** 2 / 12
+        if error < best:
+            best, kept = float(error), (low, high)
+    return kept
+
+
+def _divergence(counts: Any, first: int, last: int) -> float:
+    """Return the Kullback-Leibler divergence between the clipped histogram and the one that 256 levels leave of it."""
+    clipped = counts[first:last].copy()
+    inside = clipped.copy()
+    clipped[0] += counts[:first].sum()
+    clipped[-1] += counts[last:].sum()
+    level = np.arange(len(clipped)) * LEVELS // max(len(clipped), LEVELS)
+    filled = clipped > 0
+    mean = np.bincount(level, inside, LEVELS) / np.maximum(np.bincount(level, filled, LEVELS), 1)
+    rough = np.where(filled, mean[level], 0) + 1e-9
+    p, q = clipped / clipped.sum(), rough / rough.sum()
+    return float(np.sum(p[filled] * np.log(p[filled] / q[filled])))

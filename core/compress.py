@@ -1,0 +1,291 @@
+"""Make a model smaller or faster by techniques in a row, and measure on the stored result what was won and what was lost.
+
+Techniques learn from the calibration half of the data alone; accuracy and changed predictions are counted on the test
+half. Where the numbers may change, the verdict is about that half: PASS when the quality fell by no more than was
+allowed, or, without labels, when no larger share of predictions changed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from core import bundle
+from core.domain.errors import Refused, from_json
+from core.domain.overhead import Footprint, Pace, Race
+from core.domain.recipe import Recipe, Step
+from core.domain.report import Check, Parity, Quality, Verdict
+from core.domain.technique import ANY, HALVES, Claim, Technique
+from core.domain.transform import Tolerance, parse_options
+from core.formats import FORMATS
+from core.techniques import TECHNIQUES
+from core.tools import Tools
+from core.transform import Bench, Data, Golden, Model, zipped_size
+
+if TYPE_CHECKING:
+    from core.store import Store
+
+FORMAT = "onnx"
+CALIBRATION, TEST = HALVES
+MAX_DROP = 0.01
+RACE_SECONDS = 8.0
+REPLAY = Tolerance(absolute=1e-4, relative=1e-4)
+"""What the artifact may differ by from its own recorded answers on the machine of whoever downloads it."""
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """What both files cost to run: the paired times, and the memory of each."""
+
+    race: Race
+    before: Footprint
+    after: Footprint
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """One technique that ran: what came out and what it says about itself."""
+
+    step: Step
+    technique: Technique
+    model: Model
+    summary: dict[str, Any]
+    graph: str | None
+
+
+def run(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
+    """Apply ``args["recipe"]``, a list of ``{transform, options}``, to the blob ``args["sha256"]`` of an ONNX file.
+
+    ``args["data"]`` is ``{sha256, name, label}`` or None; ``args["max_drop"]`` is the share by which accuracy may fall, or
+    by which RMSE may grow. Returns the shape of DESIGN section 6. Raises Refused in the words of a technique that does
+    not fit the model, or when the recipe is empty.
+    """
+    return on(Bench(tools), args)
+
+
+def on(bench: Bench, args: dict[str, Any]) -> dict[str, Any]:
+    """Compress on a given bench; see ``run``."""
+    tools, source = bench.tools, Model(args["sha256"], args["size"], args["format"])
+    steps = plan(source.format, args["recipe"])
+    data = Data(**args["data"]) if args.get("data") else None
+    learning, held = (data and replace(data, half=half) for half in (CALIBRATION, TEST))
+    tools.progress(0.05, "Recording the answers of the source")
+    golden = bench.probe(source, held)
+    applied = reduce(bench, source, steps, learning)
+    tools.progress(0.6, "Comparing in a fresh process")
+    tolerance = loosest(steps)
+    parity = bench.compare(applied[-1].model, golden, tolerance)
+    tools.progress(0.7, "Measuring the quality on held-out samples")
+    quality = measure(bench, source, applied[-1].model, held, golden)
+    if tolerance is ANY and parity.verdict is not Verdict.FAIL:
+        parity = judge(parity, quality, float(args.get("max_drop", MAX_DROP)))
+    tools.progress(0.8, "Timing both files in pairs, measuring their memory")
+    overhead = weigh(bench, source, applied[-1].model, golden)
+    return finish(bench, args, source, applied, parity, quality, overhead)
+
+
+def plan(format: str, recipe: list[dict[str, Any]]) -> list[tuple[Technique, Step]]:
+    """Return each technique with its step. Raises Refused for another format, no step, or an option off the declaration."""
+    if format != FORMAT:
+        raise Refused(f"{FORMATS[format].title} files are not compressed here.", "Convert the model to ONNX first.")
+    if not recipe:
+        raise Refused("The recipe has no step.", f"Choose a technique: {', '.join(t.id for t in TECHNIQUES)}.")
+    steps = [(TECHNIQUES[step.transform], step) for step in Recipe.from_json(recipe).steps]
+    for technique, step in steps:
+        parse_options(technique.Options, step.options)
+    return steps
+
+
+def loosest(steps: list[tuple[Technique, Step]]) -> Tolerance:
+    """Return the bounds of a row of techniques: none as soon as one of them may change the numbers."""
+    tolerances = [technique.tolerance for technique, _ in steps]
+    return ANY if ANY in tolerances else max(tolerances, key=lambda one: one.absolute)
+
+
+def reduce(bench: Bench, source: Model, steps: list[tuple[Technique, Step]], data: Data | None) -> list[Reduced]:
+    """Apply the techniques in order; what each writes is audited like a stranger's upload. Raises Refused in their words."""
+    applied: list[Reduced] = []
+    model, (summary, _) = source, bench.audit(source, "source.onnx")
+    for number, (technique, step) in enumerate(steps):
+        place = f" (step {number + 1} of {len(steps)})" if len(steps) > 1 else ""
+        bench.tools.progress(0.15 + 0.45 * number / len(steps), f"{technique.title}{place}")
+        if trouble := technique.applies(summary):
+            raise from_json(trouble.to_json())
+        if technique.calibrates and data is None:
+            raise Refused(f"{technique.title} learns from samples.", "Add a data set; it needs no labels.")
+        model = bench.compress(model, technique, step.options, data)
+        summary, graph = bench.audit(model, "artifact.onnx")
+        applied.append(Reduced(step, technique, model, summary, graph))
+    return applied
+
+
+def measure(
+    bench: Bench, source: Model, target: Model, data: Data | None, golden: Golden
+) -> dict[str, dict[str, Any]] | None:
+    """Measure both files on the held-out half, or return None without labels."""
+    if data is None or not golden.evidence.get("labelled"):
+        return None
+    return {"before": bench.evaluate(source, data).to_json(), "after": bench.evaluate(target, data).to_json()}
+
+
+def weigh(bench: Bench, source: Model, target: Model, golden: Golden) -> Overhead:
+    """Time both files against each other, and measure the memory of each."""
+    race = bench.race(source, target, golden, seconds=RACE_SECONDS)
+    return Overhead(race, *(bench.footprint(one, golden) for one in (source, target)))
+
+
+def judge(parity: Parity, quality: dict[str, dict[str, Any]] | None, allowed: float) -> Parity:
+    """Return the proof with the verdict on what was lost: in quality, or without labels in changed predictions."""
+    if quality:
+        before, after = (Quality.from_json(quality[side]) for side in ("before", "after"))
+        lost, words = fallen(before, after)
+        return decided(parity, lost <= allowed, f"{words} held-out samples; {allowed:.2%} is allowed.")
+    check = next((check for check in parity.checks if check.name == "data"), None)
+    if check is None or check.flips is None:
+        reason = "Nothing says what the other numbers cost: add a data set, best with labels."
+        return replace(parity, verdict=Verdict.NOT_PROVEN, reason=reason)
+    share = check.flips.k / check.flips.n
+    words = f"{check.flips.k:,} of {check.flips.n:,} predictions changed on held-out samples without labels"
+    return decided(parity, share <= allowed, f"{words}; {allowed:.2%} is allowed.")
+
+
+def fallen(before: Quality, after: Quality) -> tuple[float, str]:
+    """Return by which share the quality fell, negative where it rose, and the sentence."""
+    if before.correct and after.correct:
+        lost = (before.correct.k - after.correct.k) / before.correct.n
+        counts = f"{before.correct.k:,} to {after.correct.k:,} of {after.correct.n:,}"
+        return lost, f"Accuracy went from {before.value:.2%} to {after.value:.2%}: {counts}"
+    lost = after.value / before.value - 1 if before.value else float(after.value > 0)
+    return lost, f"{after.metric} went from {before.value:.4g} to {after.value:.4g} on {after.samples:,}"
+
+
+def decided(parity: Parity, within: bool, reason: str) -> Parity:
+    """Return the proof with PASS or FAIL and the reason; on FAIL the check on the data fails with it."""
+    if within:
+        return replace(parity, verdict=Verdict.PASS, reason=reason)
+    checks = tuple(failed(check) if check.name == "data" else check for check in parity.checks)
+    return replace(parity, verdict=Verdict.FAIL, reason=reason, checks=checks)
+
+
+def failed(check: Check) -> Check:
+    """Return the check with FAIL."""
+    return replace(check, verdict=Verdict.FAIL)
+
+
+def finish(
+    bench: Bench,
+    args: dict[str, Any],
+    source: Model,
+    applied: list[Reduced],
+    parity: Parity,
+    quality: dict[str, dict[str, Any]] | None,
+    overhead: Overhead,
+) -> dict[str, Any]:
+    """Put the facts together and pack the artifact with its own recorded answers, unless it failed."""
+    bench.tools.progress(0.85, "Recording the answers of the result, packing it with its evidence")
+    last, blobs = applied[-1], bench.tools.blobs
+    golden = bench.probe(last.model, None)
+    result: dict[str, Any] = {
+        "source": {**vars(source), "name": args["name"]},
+        "artifact": {**vars(last.model), "name": output_name(args["name"], applied)},
+        "steps": [step_json(one, applied[: number + 1], args["name"]) for number, one in enumerate(applied)],
+        "recipe": Recipe(tuple(one.step for one in applied)).to_json(),
+        "parity": parity.to_json(),
+        "quality": quality,
+        "size": {
+            "before": source.size,
+            "after": last.model.size,
+            "ratio": source.size / max(1, last.model.size),
+            "zipped_before": zipped_size(blobs.path(source.sha256)),
+            "zipped_after": zipped_size(blobs.path(last.model.sha256)),
+        },
+        "speed": overhead.race.to_json(),
+        "memory": {"before": overhead.before.to_json(), "after": overhead.after.to_json()},
+        "why": [*why_not_smaller(applied, source), *why_not_faster(applied, overhead.race)],
+        "seconds": bench.cost.seconds,
+        "peak_rss_mb": bench.cost.peak_rss_mb,
+        "golden": {"sha256": golden.sha256, "recorded": golden.recorded, **golden.evidence},
+        "data": args.get("data"),
+        "summary": last.summary,
+        "bundle": None,
+    }
+    if parity.verdict is not Verdict.FAIL:
+        replayed = {**result["parity"], "tolerance": vars(REPLAY)}
+        result["bundle"] = vars(bundle.build(blobs, {**result, "parity": replayed}))
+    return result
+
+
+def why_not_smaller(applied: list[Reduced], source: Model) -> Iterator[str]:
+    """Say it where the result is no smaller than its source."""
+    after = applied[-1].model.size
+    if after >= source.size:
+        yield f"The file grew by {after / source.size - 1:.1%}: there was too little in it that is stored smaller this way."
+
+
+def why_not_faster(applied: list[Reduced], race: Race) -> Iterator[str]:
+    """Say it where the result is slower than its source, or no faster though that was the claim."""
+    times = f"{race.ratio:.2f} times the speed, 95 % interval {race.low:.2f} to {race.high:.2f}"
+    if race.pace is Pace.SLOWER:
+        yield f"It became slower ({times}): what is stored smaller must be unpacked or converted on the way."
+    elif race.pace is not Pace.FASTER and applied[-1].technique.claim is Claim.LATENCY:
+        yield f"It did not become faster ({times}): this processor has no quicker kernel for what was changed."
+
+
+def output_name(name: str, applied: list[Reduced]) -> str:
+    """Name the result after its source and the techniques."""
+    words = "-".join(one.technique.id for one in applied)
+    return f"{PurePath(name).stem}-{words}{FORMATS[FORMAT].suffixes[0]}"
+
+
+def step_json(one: Reduced, so_far: list[Reduced], name: str) -> dict[str, Any]:
+    """Return one step with what came out of it."""
+    return {
+        **one.step.to_json(),
+        **vars(one.model),
+        "name": output_name(name, so_far),
+        "title": one.technique.title,
+        "family": str(one.technique.family),
+        "summary": one.summary,
+        "graph": one.graph,
+    }
+
+
+def record(store: "Store", visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> dict[str, Any]:
+    """Write each step's artifact under its parent and the proof beside the last; what failed is no artifact."""
+    parent = args["artifact"]
+    if Verdict(result["parity"]["verdict"]) is not Verdict.FAIL:
+        for step in result["steps"]:
+            parent = add(store, visitor, step, parent, job)
+    blobs = [result["golden"]["sha256"], result["golden"]["recorded"]]
+    blobs += [result["bundle"]["sha256"]] if result["bundle"] else []
+    against = args["artifact"] if parent != args["artifact"] else None
+    store.add_report(visitor, parent, "compression", result, against=against, blobs=blobs, job=job)
+    return {"artifact_id": parent}
+
+
+def add(store: "Store", visitor: str, step: dict[str, Any], parent: str, job: str) -> str:
+    """Write one step's artifact with its summary, and return its id."""
+    artifact = store.add_artifact(
+        visitor,
+        sha256=step["sha256"],
+        size=step["size"],
+        format=step["format"],
+        name=step["name"],
+        parent=parent,
+        step=Step.from_json(step),
+    )
+    summary = {
+        "format": step["format"],
+        "title": FORMATS[FORMAT].title,
+        "summary": step["summary"],
+        "graph": step["graph"],
+    }
+    graph = [step["graph"]] if step["graph"] else []
+    store.add_report(visitor, artifact.id, "summary", summary, blobs=graph, job=job)
+    return artifact.id
+
+
+def title(args: dict[str, Any]) -> str:
+    """Name the job for the list of jobs."""
+    words = ", ".join(TECHNIQUES[step["transform"]].title for step in args["recipe"])
+    return f"Compress {args['name']}: {words}"

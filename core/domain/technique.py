@@ -1,0 +1,71 @@
+"""The arrow that keeps the format: a way to make a model smaller or faster, at a cost that is measured and not declared."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar
+
+from core.domain.errors import Trouble
+from core.domain.shelf import Entry
+from core.domain.transform import NoOptions, Tolerance, option_fields
+
+
+class Family(StrEnum):
+    """The kinds of technique that charts tell apart by colour and shape."""
+
+    QUANTIZATION = "quantization"
+    PRUNING = "pruning"
+    SHARING = "weight sharing"
+    LOW_RANK = "low rank"
+    DISTILLATION = "distillation"
+    CLEAN_UP = "clean-up"
+
+
+class Claim(StrEnum):
+    """What a technique says it makes smaller; the measure that its shelf test applies."""
+
+    SIZE = "size as it runs"
+    TRAVEL = "size as it travels"
+    LATENCY = "latency"
+
+
+HALVES = ("calibration", "test")
+"""What techniques learn from, and what they are measured on; no sample is in both."""
+
+ANY = Tolerance(absolute=1e30, relative=0.0, flips=1.0)
+"""For a technique that changes the numbers: what that costs is measured in predictions and in quality, on data."""
+
+
+class Technique(Entry):
+    """Rewrites an ONNX file, the hub, so that it stays an ONNX file which stock ONNX Runtime opens; runs in the sandboxed worker."""
+
+    family: ClassVar[Family]
+    claim: ClassVar[Claim]
+    calibrates: ClassVar[bool] = False
+    """The technique learns from samples; they are of the calibration half of the user's data, never of the test half."""
+
+    tolerance: ClassVar[Tolerance] = ANY
+    """A technique without loss declares how far rounding may move the answers."""
+
+    Options: ClassVar[type] = NoOptions
+
+    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+        """Return why the technique can do nothing for a file with this summary and what to do instead, or None when it can."""
+        return None
+
+    def apply(self, source: Path, out: Path, options: Any, samples: dict[str, Any]) -> None:
+        """Read ``source`` and write ``out``.
+
+        ``samples`` maps input names to arrays [n, ...], n up to a few hundred; empty where the technique needs none.
+        Raises Refused with the reason and the next step, also where nothing would get smaller.
+        """
+        raise NotImplementedError
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the table row with family, claim and options."""
+        return {
+            **super().to_json(),
+            "family": str(self.family),
+            "claim": str(self.claim),
+            "calibrates": self.calibrates,
+            "options": {f.name: {"default": f.default, "help": f.help} for f in option_fields(self.Options)},
+        }

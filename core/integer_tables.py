@@ -1,0 +1,79 @@
+"""Lookup tables, such as embeddings, stored as int8 rows with a scale each; only the rows that are looked up become floats."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from core import onnx_weights
+from core.integers import Names
+from core.onnx_weights import Weight
+from core.scaled_integers import along, fitted
+
+BITS = 8
+"""Bits of a row while the model runs; one of fewer bits is packed in the file, and widened when it is loaded."""
+LEAST = 1024
+"""Values from which a table is worth the nodes around it."""
+
+
+class Tables:
+    """The rule of one pass over a model: a Gather of rows of a constant becomes one of integers, times one of scales."""
+
+    def __init__(self, model: Any, fresh: Names, bits: int = 8) -> None:
+        nodes = [node for graph in onnx_weights.graphs(model.graph) for node in graph.node]
+        looked, read = Counter(node.input[0] for node in nodes if is_lookup(node)), onnx_weights.uses(model)
+        self._names = {name for name, count in looked.items() if count == read[name]}
+        """Read as tables and as nothing else."""
+        self._fresh, self._bits = fresh, bits
+        self.packable: set[str] = set()
+        """Constants of floats that stand for integers of few bits."""
+        self._made: dict[tuple[int, str], tuple[str, str]] = {}
+        self._graphs: list[Any] = []
+        """Kept alive, because their identities are keys."""
+
+    def __call__(self, graph: Any, node: Any, seen: dict[str, Weight]) -> list[Any] | None:
+        """Return the nodes that look up in integers, or None where a node looks nothing up."""
+        weight = seen.get(node.input[0]) if is_lookup(node) and node.input[0] in self._names else None
+        if weight is None or not large(weight, LEAST):
+            return None
+        self._graphs.append(weight.graph)
+        return self._nodes(node, *self._integers(weight))
+
+    def _integers(self, weight: Weight) -> tuple[str, str]:
+        key = (id(weight.graph), weight.name)
+        if key not in self._made:
+            pair = self._fresh.new(), self._fresh.new()
+            scaled = along(weight.array, fitted(weight.array, 0, self._bits), 0, self._bits)
+            narrow = self._bits < BITS
+            weight.beside(pair[0], scaled.codes.astype(np.float32 if narrow else np.int8))
+            weight.beside(pair[1], scaled.spread)
+            self.packable.update(pair if narrow else ())
+            self._made[key] = pair
+        return self._made[key]
+
+    def _nodes(self, node: Any, rows: str, scales: str) -> list[Any]:
+        from onnx import TensorProto, helper
+
+        row, floats, scale, whole = (self._fresh.new() for _ in range(4))
+        widened = [helper.make_node("Cast", [rows], [whole], to=TensorProto.INT8)] if self._bits < BITS else []
+        return [
+            *widened,
+            helper.make_node("Gather", [whole if widened else rows, node.input[1]], [row], axis=0),
+            helper.make_node("Cast", [row], [floats], to=TensorProto.FLOAT),
+            helper.make_node("Gather", [scales, node.input[1]], [scale], axis=0),
+            helper.make_node("Mul", [floats, scale], [node.output[0]]),
+        ]
+
+
+def is_lookup(node: Any) -> bool:
+    """Say whether a node takes rows of its first input."""
+    axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
+    return node.domain in ("", "ai.onnx") and node.op_type == "Gather" and axis == 0
+
+
+def large(weight: Weight, least: int) -> bool:
+    """Say whether a constant is a float32 matrix of at least so many values."""
+    import onnx
+
+    dims = weight.tensor.dims
+    return weight.tensor.data_type == onnx.TensorProto.FLOAT and len(dims) == 2 and int(np.prod(dims)) >= least

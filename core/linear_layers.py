@@ -1,0 +1,206 @@
+"""The layers of an ONNX model that multiply by a constant matrix, and what samples say about their inputs."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core import onnx_weights, second_order
+from core.domain.errors import Refused
+from core.onnx_weights import Weight
+
+Solve = Callable[[Any, Any, int], Any]
+"""From a matrix [outputs, inputs], the moments of its inputs and the number of bias columns to another matrix."""
+
+CHUNK = 32
+"""Samples that run at once, so that the inputs of all layers fit into memory."""
+
+ROWS = 16384
+"""Rows of a layer's input that are counted at least; a layer of k inputs counts 4 k at most."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A Conv without groups, a Gemm or a MatMul of the main graph whose matrix is a constant."""
+
+    weight: Weight
+    node: Any
+    bias: Weight | None
+    """The constant that is added to each output, where nothing else reads it."""
+
+    @property
+    def matrix(self) -> Any:
+        """The weights as float64 [outputs, inputs]."""
+        array = self.weight.array.astype(np.float64)
+        return array.reshape(len(array), -1) if self.outputs_first else array.T
+
+    def array(self, matrix: Any) -> Any:
+        """Return a matrix [outputs, inputs] in the shape and dtype of the weights."""
+        shaped = matrix if self.outputs_first else matrix.T
+        return np.ascontiguousarray(shaped).reshape(tuple(self.weight.tensor.dims)).astype(self.weight.array.dtype)
+
+    def solved(self, moments: "Moments", solve: Solve) -> list[tuple[Weight, Any]]:
+        """Return new arrays for the weights, and for the bias where there is one.
+
+        ``solve`` starts from the matrix that answers as the original model did, on inputs as they are now.
+        """
+        tail = int(self.bias is not None)
+        here = slice(None) if tail else slice(-1)
+        inputs, crossed = moments.inputs[here, here], moments.crossed[here, here]
+        matrix = solve(second_order.refit(self._whole(), inputs, crossed), inputs, tail)
+        if self.bias is None:
+            return [(self.weight, self.array(matrix))]
+        return [(self.weight, self.array(matrix[:, :-1])), (self.bias, matrix[:, -1].astype(self.bias.array.dtype))]
+
+    def _whole(self) -> Any:
+        """Return the matrix with the bias as its last column, where there is one."""
+        if self.bias is None:
+            return self.matrix
+        return np.concatenate([self.matrix, self.bias.array.astype(np.float64)[:, None]], axis=1)
+
+    @property
+    def outputs_first(self) -> bool:
+        """Say whether the weights' first dimension is that of the outputs."""
+        return self.node.op_type == "Conv" or bool(_attribute(self.node, "transB", 0))
+
+    def rows(self, inputs: Any) -> Any:
+        """Return what the matrix is multiplied by, as [rows, inputs + 1] with 1 in the last place."""
+        spread = _patches(inputs, self.node, tuple(self.weight.tensor.dims)) if self.node.op_type == "Conv" else inputs
+        flat = spread.reshape(-1, spread.shape[-1])
+        return np.concatenate([flat, np.ones((len(flat), 1), flat.dtype)], axis=1)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean outer products [inputs + 1, inputs + 1] of a layer's inputs, with the constant 1 in the last place."""
+
+    inputs: Any
+    """Of what the layer sees now with itself."""
+
+    crossed: Any
+    """Of what it saw in the original model with what it sees now."""
+
+
+def layers(model: Any, least: int) -> list[Layer]:
+    """Return the layers with at least ``least`` weights, in the order in which they run; a weight that two nodes read is left out."""
+    found = {weight.name: weight for weight in onnx_weights.weights(model) if weight.graph is model.graph}
+    wanted = [weight for weight in found.values() if int(np.prod(weight.tensor.dims)) >= least]
+    unordered = [layer for weight in wanted if (layer := _layer(weight, found))]
+    places = {name: place for place, node in enumerate(model.graph.node) for name in node.output}
+    return sorted(unordered, key=lambda layer: places[layer.node.output[0]])
+
+
+def moments(original: Any, model: Any, layer: Layer, samples: dict[str, Any]) -> Moments:
+    """Run both models on the samples and return what the layer's inputs say. Raises Refused when the samples do not run."""
+    total, name = len(next(iter(samples.values()))), layer.node.input[0]
+    before, after, n = 0.0, 0.0, 0
+    for old, new in zip(recorded(original, [name], samples), recorded(model, [name], samples), strict=True):
+        known, rows = (_some(layer.rows(values), total) for (values,) in (old, new))
+        after, before, n = after + rows.T @ rows, before + known.T @ rows, n + len(rows)
+    return Moments(after / n, before / n)
+
+
+def _layer(weight: Weight, found: dict[str, Weight]) -> Layer | None:
+    if len(weight.readers) != 1 or weight.readers[0][1] != 1:
+        return None
+    node = weight.readers[0][0]
+    plain = {
+        "Conv": _attribute(node, "group", 1) == 1,
+        "Gemm": not _attribute(node, "transA", 0) and _attribute(node, "alpha", 1.0) == 1.0,
+        "MatMul": len(weight.tensor.dims) == 2,
+    }
+    if not plain.get(node.op_type, False) or node.domain not in ("", "ai.onnx"):
+        return None
+    return Layer(weight, node, _bias(node, found, weight))
+
+
+def _bias(node: Any, found: dict[str, Weight], weight: Weight) -> Weight | None:
+    """Return the constant that is added to each output, by the node itself or by an Add that alone reads a MatMul."""
+    names = list(node.input[2:3]) if node.op_type != "MatMul" else _added(node, weight.graph)
+    bias = found.get(names[0]) if names and _attribute(node, "beta", 1.0) == 1.0 else None
+    outputs = weight.tensor.dims[0 if node.op_type == "Conv" or _attribute(node, "transB", 0) else -1]
+    return bias if bias and len(bias.readers) == 1 and list(bias.tensor.dims) == [outputs] else None
+
+
+def _added(node: Any, graph: Any) -> list[str]:
+    readers = [other for other in graph.node if node.output[0] in other.input]
+    if len(readers) != 1 or readers[0].op_type != "Add" or node.output[0] in {value.name for value in graph.output}:
+        return []
+    return [name for name in readers[0].input if name != node.output[0]]
+
+
+def recorded(model: Any, names: list[str], samples: dict[str, Any]) -> Iterator[list[Any]]:
+    """Yield the values of some names for one chunk of samples after the other. Raises Refused when the samples do not run."""
+    import onnxruntime
+    from onnx import helper
+
+    shown = type(model)()
+    shown.CopyFrom(model)
+    known = {value.name for value in (*model.graph.input, *model.graph.output)}
+    shown.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names if name not in known)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
+    session = onnxruntime.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    for feed in _chunks(session, samples):
+        asked = [name for name in names if name not in feed]
+        try:
+            seen = dict(zip(asked, session.run(asked, feed), strict=True)) if asked else {}
+        except Exception as error:
+            cause = str(error).splitlines()[0][:200]
+            raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
+        yield [{**feed, **seen}[name] for name in names]
+
+
+def _chunks(session: Any, samples: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Cut samples into pieces of the model's own batch where it insists on one; a rest that does not fill it is left out."""
+    total = len(next(iter(samples.values())))
+    fixed = [value.shape[0] for value in session.get_inputs() if value.shape and isinstance(value.shape[0], int)]
+    step = fixed[0] if fixed else CHUNK
+    for start in range(0, total - (step if fixed else 1) + 1, step):
+        yield {name: array[start : start + step] for name, array in samples.items()}
+
+
+def _some(rows: Any, samples: int) -> Any:
+    """Return rows drawn at random: as many as this chunk's share of all the rows that count.
+
+    Rows at even distances would show a text always at the same positions.
+    """
+    most = max(ROWS, 4 * rows.shape[1]) * CHUNK // max(samples, CHUNK)
+    drawn = np.random.default_rng(len(rows)).permutation(len(rows))[:most] if len(rows) > most else slice(None)
+    return rows[drawn].astype(np.float64)
+
+
+def _patches(inputs: Any, node: Any, shape: tuple[int, ...]) -> Any:
+    """Return what each place of a convolution sees: [n, *places, channels * kernel], channels outermost."""
+    kernel, axes = shape[2:], tuple(range(2, len(shape)))
+    strides = _attribute(node, "strides", [1] * len(kernel))
+    dilations = _attribute(node, "dilations", [1] * len(kernel))
+    reach = [(size - 1) * step + 1 for size, step in zip(kernel, dilations, strict=True)]
+    padded = np.pad(inputs, [(0, 0), (0, 0), *_pads(node, inputs.shape[2:], reach, strides)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=axes)
+    places = tuple(slice(None, None, step) for step in strides)
+    inside = tuple(slice(None, None, step) for step in dilations)
+    seen = windows[(slice(None), slice(None), *places, *inside)]
+    ordered = np.moveaxis(seen, 1, len(kernel) + 1)
+    return ordered.reshape(*ordered.shape[: len(kernel) + 1], -1)
+
+
+def _pads(node: Any, sizes: Any, reach: list[int], strides: list[int]) -> list[tuple[int, int]]:
+    kind = _attribute(node, "auto_pad", b"NOTSET").decode()
+    if kind in ("NOTSET", "VALID"):
+        pads = _attribute(node, "pads", [0] * 2 * len(reach)) if kind == "NOTSET" else [0] * 2 * len(reach)
+        return list(zip(pads[: len(reach)], pads[len(reach) :], strict=True))
+    missing = [
+        max(0, (-(-size // step) - 1) * step + far - size)
+        for size, far, step in zip(sizes, reach, strides, strict=True)
+    ]
+    less = [(each // 2, each - each // 2) for each in missing]
+    return less if kind == "SAME_UPPER" else [(after, before) for before, after in less]
+
+
+def _attribute(node: Any, name: str, otherwise: Any) -> Any:
+    from onnx import helper
+
+    found = next((helper.get_attribute_value(a) for a in node.attribute if a.name == name), otherwise)
+    return list(found) if isinstance(otherwise, list) else found

@@ -1,0 +1,268 @@
+"""Ways to store a weight in fewer bytes as plain ONNX nodes, which stock engines fold to the same bits while they load.
+
+A tensor of few different values becomes a codebook and indices; a tensor of many zeros becomes the steps between its
+other entries (relative indices: Han 2016, arXiv 1510.00149). Indices and steps are digits to a base, several to a
+word, and come apart by Div and Mod on int32: BitShift on uint8 is silently wrong in OpenVINO 2026.4.1.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from core import onnx_files, onnx_unfolding, onnx_weights
+from core.digits import (
+    LARGEST,
+    bit_patterns,
+    digit_bits,
+    distinct,
+    halved_exactly,
+    packed_words,
+    packing,
+    step_base,
+    steps_between,
+)
+from core.domain.errors import Refused
+from core.onnx_weights import Weight
+
+LEAST = 64
+"""Values below which no encoding is smaller than its own nodes."""
+
+OPSET = 11
+"""The first operator set with CumSum and ScatterElements."""
+
+
+@dataclass
+class Draft:
+    """A weight as nodes and tensors that are not yet in the model."""
+
+    kind: str
+    number: int
+    nodes: list[Any] = field(default_factory=list)
+    tensors: list[Any] = field(default_factory=list)
+    shared: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    @property
+    def bytes(self) -> int:
+        """The bytes that the draft adds to the file."""
+        return _size((*self.nodes, *self.tensors, *self.shared.values()))
+
+
+class Storage:
+    """Puts arrays into the weights of one model, each in the encoding that is smallest.
+
+    Weights that came in a compact form are plain tensors as soon as there is a storage of the model, until ``settle``.
+    Raises Refused when the model's operator set is older than 11.
+    """
+
+    def __init__(self, model: Any) -> None:
+        if onnx_files.opset(model) < OPSET:
+            raise Refused(
+                f"The model has opset {onnx_files.opset(model)}; compact weights need opset {OPSET}.",
+                "Convert it to ONNX with opset 13 first.",
+            )
+        _free_weights(model)
+        self._loose = onnx_unfolding.unfold(model)
+        self._model = model
+        self._graph = model.graph
+        self._taken = onnx_weights.names(model)
+        self._pool: dict[tuple[Any, ...], str] = {}
+        self._number = 0
+
+    def put(self, weight: Weight, array: Any) -> str:
+        """Store an array of the weight's own dtype and shape, bit for bit, and return the kind of encoding."""
+        self._loose.discard(weight.name)
+        best = self._smallest(weight, array)
+        if best is None:
+            weight.put(array)
+            return "dense"
+        self._number = best.number
+        self._pool.update({key: tensor.name for key, tensor in best.shared.items()})
+        self._graph.initializer.extend(best.shared.values())
+        weight.make(best.nodes, best.tensors)
+        return best.kind
+
+    def settle(self) -> None:
+        """Store what came in a compact form and was not put anew."""
+        for weight in onnx_weights.weights(self._model, LEAST):
+            if weight.name in self._loose:
+                self.put(weight, weight.array)
+
+    def size(self, weight: Weight, array: Any) -> int:
+        """Return the bytes that the array would take in the file."""
+        best = self._smallest(weight, array)
+        return best.bytes if best else _dense_size(weight, array)
+
+    def _smallest(self, weight: Weight, array: Any) -> Draft | None:
+        if array.size < LEAST:
+            return None
+        drafts = [draft for draft in self._drafts(weight.name, np.ascontiguousarray(array)) if draft]
+        best = min(drafts, key=lambda draft: draft.bytes, default=None)
+        return best if best and best.bytes < _dense_size(weight, array) else None
+
+    def _drafts(self, name: str, array: Any) -> Iterator[Draft | None]:
+        yield self._half(name, array)
+        yield self._codebook(name, array)
+        yield self._sparse(name, array)
+
+    def _half(self, name: str, array: Any) -> Draft | None:
+        if halved_exactly(array) is None:
+            return None
+        draft = Draft("half", self._number)
+        self._values(draft, array, name)
+        return draft
+
+    def _codebook(self, name: str, array: Any) -> Draft | None:
+        values, places = distinct(array)
+        if len(values) > LARGEST:
+            return None
+        draft = Draft("codebook", self._number)
+        self._looked_up(draft, values, places.reshape(array.shape), name)
+        return draft
+
+    def _sparse(self, name: str, array: Any) -> Draft | None:
+        """Steps between the entries whose bits are not all zero; entries of zero stand in for steps that are too long."""
+        entries = np.flatnonzero(bit_patterns(array))
+        if not 0 < len(entries) <= 0.75 * array.size:
+            return None
+        values, base = array.reshape(-1)[entries], step_base(np.diff(entries, prepend=-1) - 1, array, entries)
+        steps, filled = steps_between(np.diff(entries, prepend=-1) - 1, values, base)
+        draft = Draft("sparse", self._number)
+        self._scattered(draft, self._digits(draft, steps, base), filled, array.shape, name)
+        return draft
+
+    def _scattered(self, draft: Draft, steps: str, filled: Any, shape: tuple[int, ...], name: str) -> None:
+        """Add nodes that sum the steps up to positions and write the values there, into zeros."""
+        one = self._shared(draft, np.array(1, np.int32))
+        summed = self._node(
+            draft, "CumSum", self._node(draft, "Add", steps, one), self._shared(draft, np.array(0, np.int32))
+        )
+        places = self._node(draft, "Sub", summed, one)
+        few_values, codes = distinct(filled)
+        few = len(few_values) <= LARGEST and digit_bits(len(few_values)) < 8 * filled.itemsize
+        values = self._looked_up(draft, few_values, codes) if few else self._values(draft, filled)
+        zeros = self._zeros(draft, int(np.prod(shape)), filled.dtype)
+        if len(shape) == 1:
+            self._node(draft, "ScatterElements", zeros, places, values, output=name)
+            return
+        flat = self._node(draft, "ScatterElements", zeros, places, values)
+        self._node(draft, "Reshape", flat, self._shared(draft, np.array(shape, np.int64)), output=name)
+
+    def _zeros(self, draft: Draft, n: int, dtype: Any) -> str:
+        from onnx import numpy_helper
+
+        size = self._shared(draft, np.array([n], np.int64))
+        if dtype == np.float32:
+            return self._node(draft, "ConstantOfShape", size)
+        return self._node(draft, "ConstantOfShape", size, value=numpy_helper.from_array(np.zeros(1, dtype)))
+
+    def _looked_up(self, draft: Draft, values: Any, places: Any, output: str = "") -> str:
+        codebook = self._values(draft, values)
+        return self._node(draft, "Gather", codebook, self._digits(draft, places, len(values)), output=output)
+
+    def _values(self, draft: Draft, array: Any, output: str = "") -> str:
+        """Add floats, as float16 and a Cast where that keeps every bit."""
+        from onnx import helper
+
+        halved = halved_exactly(array)
+        if halved is None or (not output and halved.nbytes < 40):
+            return self._tensor(draft, array)
+        to = helper.np_dtype_to_tensor_dtype(array.dtype)
+        return self._node(draft, "Cast", self._tensor(draft, halved), output=output, to=to)
+
+    def _digits(self, draft: Draft, digits: Any, base: int) -> str:
+        """Add digits packed in words and the nodes that take them apart; int32 of the digits' shape."""
+        dtype, per = packing(base)
+        if per == 1:
+            return self._node(draft, "Cast", self._tensor(draft, digits.astype(dtype)), to=_int32())
+        radix = max(base, 2)
+        words = self._tensor(draft, packed_words(digits.reshape(-1), radix, per, dtype))
+        if dtype is np.uint8:
+            words = self._node(draft, "Cast", words, to=_int32())
+        weights = np.array([radix**place for place in range(per)], np.int32)
+        shifted = self._node(draft, "Div", words, self._shared(draft, weights))
+        apart = self._node(draft, "Mod", shifted, self._shared(draft, np.array(radix, np.int32)))
+        if digits.size % per:
+            apart = self._cut(draft, apart, digits.size)
+            if digits.ndim == 1:
+                return apart
+        shape = digits.shape if digits.ndim > 1 else (-1,)
+        return self._node(draft, "Reshape", apart, self._shared(draft, np.array(shape, np.int64)))
+
+    def _cut(self, draft: Draft, digits: str, n: int) -> str:
+        flat = self._node(draft, "Reshape", digits, self._shared(draft, np.array([-1], np.int64)))
+        start, stop = (self._shared(draft, np.array([place], np.int64)) for place in (0, n))
+        return self._node(draft, "Slice", flat, start, stop)
+
+    def _node(self, draft: Draft, op: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        from onnx import helper
+
+        draft.nodes.append(helper.make_node(op, inputs, [output or self._name(draft)], **attributes))
+        return str(draft.nodes[-1].output[0])
+
+    def _tensor(self, draft: Draft, array: Any) -> str:
+        from onnx import numpy_helper
+
+        draft.tensors.append(numpy_helper.from_array(np.ascontiguousarray(array), self._name(draft)))
+        return str(draft.tensors[-1].name)
+
+    def _shared(self, draft: Draft, array: Any) -> str:
+        """Return the name of a small constant of the main graph that all weights share."""
+        from onnx import numpy_helper
+
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key in self._pool:
+            return self._pool[key]
+        if key not in draft.shared:
+            draft.shared[key] = numpy_helper.from_array(array, self._name(draft))
+        return str(draft.shared[key].name)
+
+    def _name(self, draft: Draft) -> str:
+        """Return the next short name that the model does not use."""
+        while True:
+            name, draft.number = letters(draft.number), draft.number + 1
+            if name not in self._taken:
+                return name
+
+
+def _free_weights(model: Any) -> None:
+    """Take weights out of the list of shapes, which a new weight may not fit, and in old files out of the graph's inputs.
+
+    Before IR 4 each weight had to be listed as an input, and none could be replaced.
+    """
+    for graph in onnx_weights.graphs(model.graph):
+        held = {tensor.name for tensor in graph.initializer}
+        constant = {node.output[0] for node in graph.node if node.op_type == "Constant"}
+        for value in [value for value in graph.value_info if value.name in held | constant]:
+            graph.value_info.remove(value)
+        for value in [value for value in graph.input if value.name in held and model.ir_version < 4]:
+            graph.input.remove(value)
+    model.ir_version = model.ir_version if model.ir_version >= 4 else max(4, onnx_files.lowest_ir(model))
+
+
+def _dense_size(weight: Weight, array: Any) -> int:
+    from onnx import numpy_helper
+
+    around = weight.node.ByteSize() - weight.tensor.ByteSize() if weight.node is not None else 0
+    return _size((numpy_helper.from_array(np.ascontiguousarray(array), weight.name),)) + around
+
+
+def _size(parts: tuple[Any, ...]) -> int:
+    """Return the bytes of parts of a graph with their tags and lengths."""
+    sizes = [part.ByteSize() for part in parts]
+    return sum(size + 1 + max(1, -(-size.bit_length() // 7)) for size in sizes)
+
+
+def letters(number: int) -> str:
+    """Return the name of a number in letters: a, b, ... z, aa, ab, ..."""
+    text = ""
+    while number >= 0:
+        text, number = chr(97 + number % 26) + text, number // 26 - 1
+    return text
+
+
+def _int32() -> int:
+    from onnx import TensorProto
+
+    return int(TensorProto.INT32)

@@ -1,0 +1,138 @@
+"""Turns weights that nodes compute from constants back into plain tensors, so that a compact file can be worked on again."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from core import onnx_weights
+
+OPERATORS = frozenset(
+    (
+        "Add",
+        "Cast",
+        "ConstantOfShape",
+        "CumSum",
+        "Div",
+        "Gather",
+        "Mod",
+        "Mul",
+        "Reshape",
+        "ScatterElements",
+        "Slice",
+        "Sub",
+    )
+)
+"""What compact weights are made of; other operators on constants stay as they are."""
+
+
+def unfold(model: Any) -> set[str]:
+    """Replace computed weights by tensors of the same bits, drop what computed them, and return their names."""
+    names: set[str] = set()
+    for graph in list(onnx_weights.graphs(model.graph)):
+        names |= _unfold(model, graph)
+    if names:
+        sweep(model, _of_weights)
+    return names
+
+
+def _unfold(model: Any, graph: Any) -> set[str]:
+    chain = _chain(graph, _constants(model, graph))
+    made = {node.output[0] for node in chain}
+    inside = {id(node) for node in chain}
+    ends = made & set(_read(graph, inside))
+    arrays = {name: array for name, array in _computed(model, graph, chain, ends).items() if array.dtype.kind == "f"}
+    for node in [node for node in chain if node.output[0] in arrays]:
+        graph.node.remove(node)
+        graph.initializer.append(_tensor(node.output[0], arrays))
+    return set(arrays)
+
+
+def _tensor(name: str, arrays: dict[str, Any]) -> Any:
+    from onnx import numpy_helper
+
+    return numpy_helper.from_array(arrays[name], name)
+
+
+def _constants(model: Any, graph: Any) -> dict[str, Any]:
+    """Return the tensors that the nodes of a graph can see: its own and the main graph's, less what an input may replace."""
+    found = {tensor.name: tensor for owner in (model.graph, graph) for tensor in owner.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
+            found[node.output[0]] = node.attribute[0].t
+    for value in (*model.graph.input, *graph.input):
+        found.pop(value.name, None)
+    return found
+
+
+def _chain(graph: Any, constants: Iterable[str]) -> list[Any]:
+    known, chain = set(constants), []
+    for node in graph.node:
+        plain = node.op_type in OPERATORS and node.domain in ("", "ai.onnx")
+        if plain and all(name in known for name in node.input if name):
+            chain.append(node)
+            known.update(node.output)
+    return chain
+
+
+def _read(graph: Any, inside: set[int]) -> Iterable[str]:
+    """Yield what is read from outside the chain: by other nodes, by their inner graphs, or as an answer."""
+    yield from (value.name for value in graph.output)
+    for node in graph.node:
+        if id(node) not in inside:
+            yield from node.input
+        for inner in (a.g for a in node.attribute if a.HasField("g")):
+            for deeper in onnx_weights.graphs(inner):
+                yield from (name for each in deeper.node for name in each.input)
+
+
+def _computed(model: Any, graph: Any, chain: list[Any], ends: set[str]) -> dict[str, Any]:
+    """Run the chain alone in ONNX Runtime."""
+    if not ends:
+        return {}
+    import onnxruntime
+    from onnx import helper
+
+    names = sorted(ends)
+    constants = _constants(model, graph)
+    used = dict.fromkeys(name for node in chain for name in node.input if name in constants)
+    tensors = [_named(constants[name], name) for name in used]
+    outputs = [helper.make_empty_tensor_value_info(name) for name in names]
+    alone = helper.make_graph(chain, "weights", [], outputs, tensors)
+    sealed = helper.make_model(alone, opset_imports=list(model.opset_import), ir_version=max(model.ir_version, 4))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
+    session = onnxruntime.InferenceSession(sealed.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return dict(zip(names, session.run(names, {}), strict=True))
+
+
+def _named(tensor: Any, name: str) -> Any:
+    if tensor.name == name:
+        return tensor
+    copy = type(tensor)()
+    copy.CopyFrom(tensor)
+    copy.name = name
+    return copy
+
+
+def sweep(model: Any, idle: Callable[[Any], bool]) -> None:
+    """Drop tensors that nothing reads, and nodes that nothing reads and that are ``idle``, again until all are read."""
+    while True:
+        read = {value.name for graph in onnx_weights.graphs(model.graph) for value in graph.output}
+        for graph in onnx_weights.graphs(model.graph):
+            read.update(name for node in graph.node for name in node.input)
+        if not sum(_drop(graph, read, idle) for graph in onnx_weights.graphs(model.graph)):
+            return
+
+
+def _of_weights(node: Any) -> bool:
+    return node.op_type in OPERATORS or node.op_type == "Constant"
+
+
+def _drop(graph: Any, read: set[str], idle: Callable[[Any], bool]) -> int:
+    inputs = {value.name for value in graph.input}
+    tensors = [tensor for tensor in graph.initializer if tensor.name not in read | inputs]
+    nodes = [node for node in graph.node if idle(node) and not read & set(node.output)]
+    for tensor in tensors:
+        graph.initializer.remove(tensor)
+    for node in nodes:
+        graph.node.remove(node)
+    return len(tensors) + len(nodes)

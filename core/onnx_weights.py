@@ -1,0 +1,147 @@
+"""The constant tensors of an ONNX model wherever they lie: initializers and Constant nodes, in the main graph, in branches and in loops."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One constant of a graph: its name, the TensorProto with its values, the Constant node that holds it if one does, and its readers."""
+
+    graph: Any
+    name: str
+    tensor: Any
+    node: Any | None
+    readers: tuple[tuple[Any, int], ...]
+    """Nodes of the same graph, each with the place of the constant among its inputs; readers in inner graphs are not among them."""
+
+    @property
+    def array(self) -> Any:
+        """The values, in a new array of the tensor's own dtype."""
+        from onnx import numpy_helper
+
+        return numpy_helper.to_array(self.tensor).copy()
+
+    def put(self, array: Any) -> None:
+        """Replace the values in place; the shape and dtype may change."""
+        from onnx import numpy_helper
+
+        self.tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(array), self.name))
+
+    def beside(self, name: str, array: Any) -> None:
+        """Add another constant to the graph that holds this one."""
+        from onnx import numpy_helper
+
+        self.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+
+    def make(self, nodes: list[Any], tensors: list[Any]) -> None:
+        """Replace the constant by nodes that compute it under its own name from constants, before any other node runs."""
+        graph = self.graph
+        if self.node is None:
+            graph.initializer.remove(self.tensor)
+            for value in [value for value in graph.input if value.name == self.name]:
+                graph.input.remove(value)
+        else:
+            graph.node.remove(self.node)
+        graph.initializer.extend(tensors)
+        rest = list(graph.node)
+        del graph.node[:]
+        graph.node.extend([*nodes, *rest])
+
+
+Rule = Callable[[Any, Any, dict[str, Weight]], list[Any] | None]
+"""From a graph, one of its nodes and the constants that the node can see, its graph's own and those around it, to the nodes instead."""
+
+
+def weights(model: Any, least: int = 1) -> list[Weight]:
+    """Return the constants of floats with at least ``least`` values, in the order of the file; those that a graph's input may override are left out."""
+    import onnx
+
+    floats = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16)
+    return [
+        weight
+        for graph in graphs(model.graph)
+        for weight in _constants(graph, model.ir_version)
+        if weight.tensor.data_type in floats and int(np.prod(weight.tensor.dims)) >= least
+    ]
+
+
+def graphs(graph: Any) -> Iterator[Any]:
+    """Yield a graph and those inside the attributes of its nodes."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield from graphs(inner)
+
+
+def rewrite(model: Any, rule: Rule) -> int:
+    """Put what ``rule`` returns in the place of each node, inner graphs first, and return how many nodes it replaced; None keeps one."""
+    return _rewrite(model.graph, model.ir_version, {}, rule)
+
+
+def uses(model: Any) -> Counter[str]:
+    """Count how often each name is read by a node or handed out by a graph, anywhere in the model."""
+    read: Counter[str] = Counter()
+    for graph in graphs(model.graph):
+        read.update(value.name for value in graph.output)
+        for node in graph.node:
+            read.update(node.input)
+    return read
+
+
+def drop_unread(model: Any) -> None:
+    """Remove the constants that nothing reads."""
+    read = uses(model)
+    for graph in graphs(model.graph):
+        for tensor in [tensor for tensor in graph.initializer if not read[tensor.name]]:
+            graph.initializer.remove(tensor)
+            for value in [value for value in graph.input if value.name == tensor.name]:
+                graph.input.remove(value)
+        for node in [node for node in graph.node if node.op_type == "Constant" and not read[node.output[0]]]:
+            graph.node.remove(node)
+
+
+def names(model: Any) -> set[str]:
+    """Return every name of a value in the model, so that a new one can be chosen beside them."""
+    found: set[str] = set()
+    for graph in graphs(model.graph):
+        for values in (graph.input, graph.output, graph.initializer, graph.value_info):
+            found.update(value.name for value in values)
+        for node in graph.node:
+            found.update((*node.input, *node.output))
+    return found
+
+
+def _rewrite(graph: Any, ir_version: int, around: dict[str, Weight], rule: Rule) -> int:
+    seen = {**around, **{weight.name: weight for weight in _constants(graph, ir_version)}}
+    done, after = 0, []
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                done += _rewrite(inner, ir_version, seen, rule)
+        nodes = rule(graph, node, seen)
+        done += nodes is not None
+        after.extend([node] if nodes is None else nodes)
+    del graph.node[:]
+    graph.node.extend(after)
+    return done
+
+
+def _constants(graph: Any, ir_version: int) -> Iterator[Weight]:
+    overridable = {value.name for value in graph.input} if ir_version >= 4 else set()
+    readers: dict[str, list[tuple[Any, int]]] = {}
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            readers.setdefault(name, []).append((node, place))
+    for tensor in list(graph.initializer):
+        if tensor.name not in overridable:
+            yield Weight(graph, tensor.name, tensor, None, tuple(readers.get(tensor.name, ())))
+    for node in list(graph.node):
+        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
+            name = node.output[0]
+            yield Weight(graph, name, node.attribute[0].t, node, tuple(readers.get(name, ())))

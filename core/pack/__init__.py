@@ -1,0 +1,180 @@
+"""Packs an ONNX file for travel: each tensor by the method that makes it smallest, the rest together.
+
+What comes back is the file, byte for byte; ``unpack.py`` beside it does that with the standard library alone.
+"""
+
+import hashlib
+import lzma
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import onnx_weights
+from core.digits import packing
+from core.domain.errors import Refused
+from core.pack import unpack
+
+LEAST = 48
+"""Bytes below which a tensor stays among the rest."""
+
+CODED = 3_000_000
+"""Bytes of digits in a model up to which they are coded by their odds: Python takes back some 300,000 a second."""
+
+LARGE = 1_000_000
+"""Bytes from which a tensor is tried with the one method that fits its type best."""
+
+SEEN = 65536
+"""Words that tell the base of their digits."""
+
+WORDS = (np.uint8, np.int32)
+"""Types of tensors that may hold digits."""
+
+SCRIPT = Path(unpack.__file__)
+"""The script that goes along."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The bytes of one part of the model, in one method."""
+
+    length: int
+    method: int
+    settings: tuple[int, int, int]
+    data: bytes
+
+
+Coder = Callable[[Any, int, int], Stream]
+"""From words, the base of their digits and the digits in a word to a stream."""
+
+
+def packed(model: bytes) -> bytes:
+    """Return an ONNX file packed. Raises Refused when it does not come back as it was."""
+    parts = places(model)
+    rest, end = b"", 0
+    for start, array in parts:
+        rest, end = rest + model[end:start], start + array.nbytes
+    rest += model[end:]
+    words = sum(array.nbytes for _, array in parts if array.dtype in WORDS)
+    coders = (_digit, _coded) if words <= CODED else (_digit,)
+    streams = [(0, smallest(rest, None, coders)), *((start, smallest(a.tobytes(), a, coders)) for start, a in parts)]
+    result = written(model, streams)
+    if unpack.unpacked(result) != model:
+        raise Refused("The packed file does not come back as it was.", "Download the model as it runs.")
+    return result
+
+
+def places(model: bytes) -> list[tuple[int, Any]]:
+    """Return where in the file the values of its tensors lie, in order, each as an array."""
+    import onnx
+
+    found, at = [], 0
+    for tensor in _tensors(onnx.load_from_string(model)):
+        values = tensor.tobytes()
+        start = model.find(values, at)
+        if start >= 0:
+            found.append((start, tensor))
+            at = start + len(values)
+    return found
+
+
+def smallest(data: bytes, array: Any, coders: tuple[Coder, ...]) -> Stream:
+    """Return the stream that takes the fewest bytes; ``coders`` are those for integers that hold digits."""
+    options = [Stream(len(data), unpack.PLAIN, (0, 0, 0), data)]
+    whole = array is not None and array.itemsize > 1
+    if whole:
+        planes = np.frombuffer(data, np.uint8).reshape(-1, array.itemsize).T.tobytes()
+        options.append(Stream(len(data), unpack.PLANES, (0, array.itemsize, 0), squeezed(planes, 0)))
+    if len(data) < LARGE or not whole:
+        options += [Stream(len(data), unpack.LZMA, (bits, 0, 0), squeezed(data, bits)) for bits in (0, 2, 3, 4)]
+    if array is not None and array.dtype in WORDS and array.min() >= 0:
+        base, per = _base(array.reshape(-1))
+        options += [coder(array.reshape(-1), base, per) for coder in coders if base]
+    return min(options, key=lambda stream: len(stream.data))
+
+
+def squeezed(data: bytes, literal: int) -> bytes:
+    """Return bytes under LZMA without a header."""
+    return lzma.compress(data, lzma.FORMAT_RAW, filters=unpack.filters(len(data), literal))
+
+
+def encoded(digits: bytes, base: int) -> bytes:
+    """Return digits under arithmetic coding; see ``unpack.decoded``."""
+    bits = max(1, (base - 1).bit_length())
+    counts = [[1, 2] for _ in range(1 << bits)]
+    low, high, out = 0, 0xFFFFFFFF, bytearray()
+    for digit in digits:
+        node = 1
+        for place in range(bits - 1, -1, -1):
+            bit = digit >> place & 1
+            ones, all_ = counts[node]
+            middle = low + (high - low) * ones // all_
+            low, high = (low, middle) if bit else (middle + 1, high)
+            unpack.learn(counts[node], bool(bit))
+            node = 2 * node + bit
+            while (low ^ high) < 0x1000000:
+                out.append(high >> 24)
+                low, high = (low << 8) & 0xFFFFFFFF, (high << 8) & 0xFFFFFFFF | 255
+    return bytes(out) + (low + (high - low) // 2).to_bytes(4, "big")
+
+
+def written(model: bytes, streams: list[tuple[int, Stream]]) -> bytes:
+    """Return the file of streams; see ``unpack`` for its form."""
+    headers = [(start, s.length, s.method, *s.settings, len(s.data)) for start, s in streams]
+    numbers = b"".join(_number(value) for value in (len(streams), *(value for header in headers for value in header)))
+    return b"".join([unpack.MAGIC, hashlib.sha256(model).digest(), numbers, *(stream.data for _, stream in streams)])
+
+
+def _tensors(model: Any) -> list[Any]:
+    """Return the tensors in the order of a written file: those of nodes before the initializers of their graph."""
+    from onnx import numpy_helper
+
+    found: list[Any] = []
+    for graph in onnx_weights.graphs(model.graph):
+        inner = [a.t for node in graph.node for a in node.attribute if a.HasField("t")]
+        found += [numpy_helper.to_array(t) for t in (*inner, *graph.initializer) if t.data_type != t.STRING]
+    return [array for array in found if array.nbytes >= LEAST]
+
+
+def _base(values: Any) -> tuple[int, int]:
+    """Return the base of the digits in words, and the digits in one; it is the one whose digits are the least even.
+
+    (0, 0) where no base fits.
+    """
+    fitting = [(base, per) for base in range(2, 257) for dtype, per in [packing(base)] if dtype == values.dtype]
+    tried = [(base, per) for base, per in fitting if int(values.max()) < base**per]
+    return min(tried, key=lambda one: _entropy(_digits(values[:SEEN], *one)), default=(0, 0))
+
+
+def _digit(values: Any, base: int, per: int) -> Stream:
+    digits = _digits(values, base, per).tobytes()
+    return Stream(values.nbytes, unpack.DIGITS, (values.itemsize, base, per), squeezed(digits, 0))
+
+
+def _coded(values: Any, base: int, per: int) -> Stream:
+    digits = _digits(values, base, per).tobytes()
+    return Stream(values.nbytes, unpack.CODED, (values.itemsize, base, per), encoded(digits, base))
+
+
+def _digits(values: Any, base: int, per: int) -> Any:
+    return (
+        (values.astype(np.int64)[:, None] // base ** np.arange(per, dtype=np.int64) % base).astype(np.uint8).reshape(-1)
+    )
+
+
+def _entropy(digits: Any) -> float:
+    """Return the bits that the digits take if each one is coded by how often it is there."""
+    counts = np.bincount(digits)
+    counts = counts[counts > 0]
+    return float(-(counts * np.log2(counts / counts.sum())).sum())
+
+
+def _number(value: int) -> bytes:
+    """Return a number in 7 bits a byte, lowest first."""
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])

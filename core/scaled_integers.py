@@ -1,0 +1,146 @@
+"""Weights as integers of a few bits times a scale for each channel, which stock engines fold to float32 while they load.
+
+The product is written as ``Mul``: ``DequantizeLinear`` is not folded by ONNX Runtime 1.31.1, and so is computed anew on
+each call, at half the speed of the model or less.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core import linear_layers, onnx_weights, second_order
+from core.integers import Names
+from core.linear_layers import Layer, Moments
+from core.onnx_storage import Storage
+from core.onnx_weights import Weight
+
+LEAST = 256
+"""Values from which a weight is worth its scales."""
+A_SCALE = 16
+"""Values that share a scale at least."""
+NORMAL = 2.0**-14
+"""The smallest number that float16 holds with all its bits."""
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Integers in the shape of a weight, and scales [channels] along ``axis``."""
+
+    codes: Any
+    scales: Any
+    axis: int
+
+    @property
+    def spread(self) -> Any:
+        """The scales in a shape that multiplies the integers."""
+        shape = [1] * self.codes.ndim
+        shape[self.axis] = -1
+        return self.scales.reshape(shape)
+
+    @property
+    def array(self) -> Any:
+        """The float32 weights that the integers stand for."""
+        return self.codes.astype(np.float32) * self.spread
+
+
+def candidates(model: Any) -> list[Weight]:
+    """Return the float32 weights of two dimensions or more that are worth their scales."""
+    import onnx
+
+    found = onnx_weights.weights(model, LEAST)
+    return [w for w in found if w.tensor.data_type == onnx.TensorProto.FLOAT and len(w.tensor.dims) > 1]
+
+
+def nearest(array: Any, bits: int) -> Scaled:
+    """Round to the nearest integers, with the scales along that axis where the squared error is least."""
+    axes = [axis for axis, size in enumerate(array.shape) if array.size // size >= A_SCALE] or [
+        int(np.argmin(array.shape))
+    ]
+    tried = [along(array, fitted(array, axis, bits), axis, bits) for axis in axes]
+    return min(tried, key=lambda scaled: float(np.sum((scaled.array - array) ** 2)))
+
+
+def along(array: Any, scales: Any, axis: int, bits: int) -> Scaled:
+    """Round to the nearest integers for given scales."""
+    rows = np.moveaxis(array, axis, -1)
+    return Scaled(np.moveaxis(rounded(rows, scales, bits), -1, axis), scales, axis)
+
+
+def rounded(rows: Any, scales: Any, bits: int) -> Any:
+    """Return the integers of ``bits`` bits nearest to an array [..., channels] over scales [channels]."""
+    top = 2 ** (bits - 1)
+    return np.clip(np.rint(rows / scales), -top, top - 1).astype(np.int16)
+
+
+def fitted(array: Any, axis: int, bits: int) -> Any:
+    """Return float32 scales [channels] that cost the least squared error, rounded to float16 so that they take two bytes."""
+    rows = np.moveaxis(array, axis, -1).reshape(-1, array.shape[axis]).astype(np.float64)
+    largest = np.abs(rows).max(axis=0)
+    best, kept = np.full(len(largest), np.inf), np.ones(len(largest), np.float32)
+    for share in np.linspace(1, 0.35, 27):
+        scales = _half(np.where(largest > 0, share * largest / (2 ** (bits - 1) - 0.5), 1))
+        error = np.sum((rounded(rows, scales, bits) * scales - rows) ** 2, axis=0)
+        kept, best = np.where(error < best, scales, kept), np.minimum(error, best)
+    return kept.astype(np.float32)
+
+
+def corrected(original: Any, model: Any, bits: int, samples: dict[str, Any], names: set[str]) -> dict[str, Scaled]:
+    """Round the layers of a model whose weights are named, in place, and return their integers by name.
+
+    In the order in which they run, each on what the layers before it now give, so that the weights of a layer that are
+    still free make up for those that were rounded (GPTQ: Frantar 2022, arXiv 2210.17323).
+    """
+    found: dict[str, Scaled] = {}
+    for layer in [layer for layer in linear_layers.layers(model, LEAST) if layer.weight.name in names]:
+        found[layer.weight.name] = _corrected(layer, linear_layers.moments(original, model, layer, samples), bits)
+    return found
+
+
+def _corrected(layer: Layer, moments: Moments, bits: int) -> Scaled:
+    """Put the rounded weights and the corrected bias of a layer in place, and return its integers."""
+    axis = 0 if layer.outputs_first else 1
+    scales = fitted(layer.weight.array, axis, bits)
+
+    def solve(matrix: Any, inputs: Any, tail: int) -> Any:
+        return second_order.reconstruct(
+            matrix,
+            inputs,
+            lambda *seen: np.ones(seen[0].shape, bool),
+            lambda column: rounded(column, scales, bits) * scales,
+            tail,
+        )
+
+    arrays = layer.solved(moments, solve)
+    for weight, array in arrays:
+        weight.put(array)
+    return along(arrays[0][1], scales, axis, bits)
+
+
+def store(model: Any, storage: Storage, weight: Weight, scaled: Scaled, fresh: Names) -> None:
+    """Replace a weight by packed integers, scales and their product."""
+    from onnx import helper, numpy_helper
+
+    codes, scales = fresh.new(), fresh.new()
+    weight.beside(codes, scaled.codes.astype(np.float32))
+    factors = numpy_helper.from_array(np.ascontiguousarray(scaled.spread), scales)
+    weight.make([helper.make_node("Mul", [codes, scales], [weight.name])], [factors])
+    for one in onnx_weights.weights(model):
+        if one.name in (codes, scales):
+            storage.put(one, one.array)
+
+
+def pack(model: Any, names: set[str]) -> None:
+    """Store constants of floats, which hold few different values, in as few bits as they need."""
+    if not names:
+        return
+    storage = Storage(model)
+    for weight in [weight for weight in onnx_weights.weights(model) if weight.name in names]:
+        storage.put(weight, weight.array)
+    storage.settle()
+
+
+def _half(scales: Any) -> Any:
+    """Round to float16 where it has all its bits."""
+    small = scales.astype(np.float32)
+    return np.where((small >= NORMAL) & (small < 65504), small.astype(np.float16).astype(np.float32), small)

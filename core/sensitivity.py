@@ -1,0 +1,74 @@
+"""Says how much the answers of a model suffer from each change of one tensor, and picks changes within a number of bytes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core import linear_layers
+from core.onnx_weights import Weight
+
+SAMPLES = 128
+"""Samples that each change is tried on at most."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is done to a tensor, as a number of one's own, the bytes that it takes then, and the error of the answers, 0 or more."""
+
+    level: int
+    bytes: int
+    error: float
+
+
+def error(model: Any, arrays: list[tuple[Weight, Any]], expected: list[Any], samples: dict[str, Any]) -> float:
+    """Return the mean square error of the answers, as a share of their variance, with some arrays in place for a moment."""
+    before = [(weight, weight.array) for weight, _ in arrays]
+    put(arrays)
+    got = answers(model, samples)
+    put(before)
+    shares = [_share(a, b) for a, b in zip(expected, got, strict=True) if a.dtype.kind == "f" and a.size]
+    return float(np.mean(shares)) if shares else 0.0
+
+
+def answers(model: Any, samples: dict[str, Any]) -> list[Any]:
+    """Return the outputs of a model on the first samples. Raises Refused when they do not run."""
+    few = {name: array[:SAMPLES] for name, array in samples.items()}
+    names = [value.name for value in model.graph.output]
+    chunks = list(linear_layers.recorded(model, names, few))
+    return [np.concatenate([np.atleast_1d(chunk[place]) for chunk in chunks]) for place in range(len(names))]
+
+
+def chosen(changes: dict[str, list[Change]], most: int) -> dict[str, Change]:
+    """Return one change for each tensor with the least sum of errors in ``most`` bytes, or the smallest where none fits.
+
+    Starts from the least error and always takes the step that costs the least error for a byte.
+    """
+    picked = {name: min(options, key=lambda one: (one.error, one.bytes)) for name, options in changes.items()}
+    while sum(change.bytes for change in picked.values()) > most:
+        steps = [
+            (name, option)
+            for name, options in changes.items()
+            for option in options
+            if option.bytes < picked[name].bytes
+        ]
+        if not steps:
+            break
+        name, option = min(steps, key=lambda step: _price(picked[step[0]], step[1]))
+        picked[name] = option
+    return picked
+
+
+def _price(now: Change, then: Change) -> float:
+    return (then.error - now.error) / (now.bytes - then.bytes)
+
+
+def put(arrays: list[tuple[Weight, Any]]) -> None:
+    """Put arrays into their weights, densely."""
+    for weight, array in arrays:
+        weight.put(array)
+
+
+def _share(expected: Any, got: Any) -> float:
+    spread = max(float(np.var(expected.astype(np.float64))), 1e-30)
+    return float(np.mean((expected.astype(np.float64) - got) ** 2)) / spread

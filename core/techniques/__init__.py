@@ -1,0 +1,36 @@
+"""Ways to make a model smaller or faster: one file each, one row each, on ONNX files.
+
+Every technique writes a file that it has checked and loaded in stock ONNX Runtime; what it costs is measured on the
+stored bytes by the verb.
+"""
+
+from core.domain.shelf import Shelf
+from core.domain.technique import Technique
+from core.techniques import (
+    clean_up,
+    codebooks,
+    codebooks_second_order,
+    dynamic_int8,
+    float16,
+    low_rank,
+    prune_magnitude,
+    prune_second_order,
+    static_int8,
+    weights_gptq,
+    weights_nearest,
+)
+
+TECHNIQUES: Shelf[Technique] = Shelf(
+    "technique",
+    float16.TECHNIQUE,
+    dynamic_int8.TECHNIQUE,
+    static_int8.TECHNIQUE,
+    weights_nearest.TECHNIQUE,
+    weights_gptq.TECHNIQUE,
+    codebooks.TECHNIQUE,
+    codebooks_second_order.TECHNIQUE,
+    prune_magnitude.TECHNIQUE,
+    prune_second_order.TECHNIQUE,
+    low_rank.TECHNIQUE,
+    clean_up.TECHNIQUE,
+)

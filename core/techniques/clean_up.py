@@ -1,0 +1,135 @@
+"""Clean-up without loss: what never changes is computed once, what nothing reads goes, and what is left takes fewer bytes."""
+
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core import onnx_files, onnx_weights
+from core.domain.errors import Refused
+from core.domain.technique import Claim, Family, Technique
+from core.domain.transform import Tolerance
+from core.onnx_storage import LEAST, OPSET, Storage, letters
+from core.onnx_unfolding import sweep
+
+SHORT, KEPT = "short", "kept"
+
+
+@dataclass(frozen=True)
+class CleanUpOptions:
+    """What happens to the names inside the graph."""
+
+    names: str = field(
+        default=SHORT,
+        metadata={"help": "Shorten the names of inner values, or keep them for the viewer.", "choices": (SHORT, KEPT)},
+    )
+
+
+class CleanUp(Technique):
+    """Folds constants, removes dead code, shares equal tensors, and stores each tensor in the smallest exact form."""
+
+    title = "Clean up"
+    sentence = "Removes what the answers do not need: constant parts, dead code, equal tensors twice, long inner names."
+    family, claim = Family.CLEAN_UP, Claim.SIZE
+    tolerance = Tolerance(absolute=1e-4, relative=1e-4)
+    Options = CleanUpOptions
+
+    def apply(self, source: Path, out: Path, options: CleanUpOptions, samples: dict[str, Any]) -> None:
+        """Keep the smaller of two ways, with and without folding. Raises Refused where the file does not shrink."""
+        plain, folded = onnx_files.load(source), _folded(source, out.parent)
+        results = [_cleaned(model, options) for model in (plain, folded) if model is not None]
+        best = min(results, key=lambda model: int(model.ByteSize()))
+        onnx_files.write(best, out)
+        if out.stat().st_size >= source.stat().st_size:
+            raise Refused("There is nothing to clean up: the file holds nothing twice and nothing idle.", "Keep it.")
+        onnx_files.loads(out)
+
+
+def _folded(source: Path, folder: Path) -> Any:
+    """Return the model as ONNX Runtime leaves it after its basic rewrites, or None where they need its own operators."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.log_severity_level = 1, 4
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = str(Path(scratch) / "folded.onnx")
+        try:
+            onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            cause = onnx_files.first_line(error)
+            raise Refused(f"ONNX Runtime cannot load this file: {cause}", "Export it again.") from None
+        folded = onnx_files.load(Path(options.optimized_model_filepath))
+    before = {node.domain for graph in onnx_weights.graphs(onnx_files.load(source).graph) for node in graph.node}
+    return folded if _domains(folded) <= before | {"", "ai.onnx"} else None
+
+
+def _domains(model: Any) -> set[str]:
+    return {node.domain for graph in onnx_weights.graphs(model.graph) for node in graph.node}
+
+
+def _cleaned(model: Any, options: CleanUpOptions) -> Any:
+    """Return the model without what is not needed."""
+    storage = Storage(model) if onnx_files.opset(model) >= OPSET else None
+    sweep(model, lambda node: True)
+    _share_equal(model.graph)
+    if storage:
+        for weight in onnx_weights.weights(model, LEAST):
+            storage.put(weight, weight.array)
+    if not model.functions:
+        _drop_domains(model)
+    for graph in onnx_weights.graphs(model.graph):
+        del graph.value_info[:]
+    if options.names == SHORT:
+        _shorten(model)
+    return model
+
+
+def _share_equal(graph: Any) -> None:
+    """Let readers of equal tensors of the main graph read the first of them."""
+    answers = {value.name for value in (*graph.output, *graph.input)}
+    first: dict[bytes, str] = {}
+    instead: dict[str, str] = {}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in answers]:
+        bare = type(tensor)()
+        bare.CopyFrom(tensor)
+        bare.name = bare.doc_string = ""
+        kept = first.setdefault(bare.SerializeToString(deterministic=True), tensor.name)
+        if kept != tensor.name:
+            instead[tensor.name] = kept
+            graph.initializer.remove(tensor)
+    _rename(graph, instead)
+
+
+def _drop_domains(model: Any) -> None:
+    """Drop operator sets that no node uses; the default one stays."""
+    used = _domains(model) | {"", "ai.onnx"}
+    for one in [one for one in model.opset_import if one.domain not in used]:
+        model.opset_import.remove(one)
+
+
+def _shorten(model: Any) -> None:
+    """Give all values but inputs and answers the shortest names, and nodes none."""
+    kept = {value.name for value in (*model.graph.input, *model.graph.output)}
+    kept |= {tensor.values.name for graph in onnx_weights.graphs(model.graph) for tensor in graph.sparse_initializer}
+    names = sorted(onnx_weights.names(model) - kept - {""})
+    fresh = (name for number in range(10 * len(names) + 1000) if (name := letters(number)) not in kept)
+    _rename(model.graph, dict(zip(names, fresh, strict=False)))
+    for graph in onnx_weights.graphs(model.graph):
+        graph.name = graph.name[:1] or "g"
+        for node in graph.node:
+            node.name = ""
+
+
+def _rename(graph: Any, instead: dict[str, str]) -> None:
+    for each in onnx_weights.graphs(graph):
+        for value in (*each.input, *each.output, *each.initializer, *each.value_info):
+            value.name = instead.get(value.name, value.name)
+        for node in each.node:
+            node.input[:] = [instead.get(name, name) for name in node.input]
+            node.output[:] = [instead.get(name, name) for name in node.output]
+
+
+TECHNIQUE = CleanUp()

@@ -1,0 +1,58 @@
+"""Weight sharing: each tensor keeps a few values, found by k-means, and an index for each weight (Han 2016, arXiv 1510.00149)."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core import kmeans, onnx_files, onnx_weights
+from core.domain.errors import Refused, Trouble
+from core.domain.technique import Claim, Family, Technique
+from core.integers import finish
+from core.onnx_storage import Storage
+
+LEAST = 256
+"""Weights below which a codebook is no smaller than the tensor."""
+
+
+@dataclass(frozen=True)
+class CodebookOptions:
+    """How many values a tensor keeps."""
+
+    bits: int = field(
+        default=4, metadata={"help": "Bits an index: a tensor keeps 2 to this power values.", "low": 2, "high": 8}
+    )
+
+
+class Codebooks(Technique):
+    """Shares weights in every tensor of two dimensions or more; biases, norms and zeros that were pruned stay as they are."""
+
+    title = "Shared weights (codebooks)"
+    sentence = (
+        "Replaces each weight by the nearest of a few values of its tensor, and stores the values and short indices."
+    )
+    family, claim = Family.SHARING, Claim.SIZE
+    Options = CodebookOptions
+
+    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+        """Return why there is nothing to share: the file has no weight tensors."""
+        if summary["layers"]:
+            return None
+        return Trouble(Refused.kind, "The model has no weight tensors to share.", "Choose another technique.")
+
+    def apply(self, source: Path, out: Path, options: CodebookOptions, samples: dict[str, Any]) -> None:
+        """Share and store. Raises Refused where no tensor is large enough, or nothing gets smaller."""
+        model = onnx_files.load(source)
+        storage = Storage(model)
+        large = [weight for weight in onnx_weights.weights(model, LEAST) if len(weight.tensor.dims) > 1]
+        if not large:
+            raise Refused(
+                f"No tensor of floats has two dimensions and {LEAST} weights, so there is nothing to share.",
+                "Choose another technique, or compress the file before it is quantized.",
+            )
+        for weight in large:
+            storage.put(weight, kmeans.shared(weight.array, 2**options.bits))
+        storage.settle()
+        finish(model, source, out)
+
+
+TECHNIQUE = Codebooks()

@@ -1,0 +1,135 @@
+"""Weight sharing by second order: each weight that is rounded to its tensor's codebook is made up for by those that follow.
+
+Errors are spread as in GPTQ (Frantar 2022, arXiv 2210.17323), onto values found by k-means instead of an even grid;
+the values are then fitted once more to the answers of the original model.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import kmeans, linear_layers, onnx_files, onnx_weights, second_order, sensitivity
+from core.domain.errors import Refused, Trouble
+from core.domain.technique import Claim, Family, Technique
+from core.integers import finish
+from core.linear_layers import Layer, Moments
+from core.onnx_storage import Storage
+from core.onnx_weights import Weight
+from core.sensitivity import Change
+
+LEAST = 256
+"""Weights below which a codebook is no smaller than the tensor."""
+
+
+LEVELS = (2, 3, 4, 6, 8, 16, 32, 64)
+"""Values that a tensor may keep where that is measured."""
+
+EVEN, MEASURED = "even", "measured"
+
+
+@dataclass(frozen=True)
+class SecondOrderCodebookOptions:
+    """How many values a tensor keeps."""
+
+    bits: float = field(
+        default=3.0, metadata={"help": "Bits a weight, on average over the model.", "low": 1.0, "high": 6.0}
+    )
+    spread: str = field(
+        default=MEASURED,
+        metadata={
+            "help": "Give every tensor the same bits, or measure on the samples where they matter.",
+            "choices": (MEASURED, EVEN),
+        },
+    )
+
+
+class CodebooksSecondOrder(Technique):
+    """Shares the weights of Conv, Gemm and MatMul by what errors cost on the samples; tables are shared by k-means."""
+
+    title = "Shared weights, corrected on samples"
+    sentence = (
+        "Stores weights as indices into a few values, and corrects each layer so that its answers on your samples stay."
+    )
+    family, claim, calibrates = Family.SHARING, Claim.SIZE, True
+    Options = SecondOrderCodebookOptions
+
+    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+        """Return why there is nothing to share: the file has no weight tensors."""
+        if summary["layers"]:
+            return None
+        return Trouble(Refused.kind, "The model has no weight tensors to share.", "Choose another technique.")
+
+    def apply(self, source: Path, out: Path, options: SecondOrderCodebookOptions, samples: dict[str, Any]) -> None:
+        """Share, correct and store. Raises Refused without layers or samples, or where the file does not shrink."""
+        model, original = onnx_files.load(source), onnx_files.load(source)
+        storage = Storage(model)
+        layers = linear_layers.layers(model, LEAST)
+        if not layers or not samples:
+            lacking = "samples" if layers else f"Conv, Gemm or MatMul layers with {LEAST} weights or more"
+            raise Refused(f"Correcting shared weights needs {lacking}.", "Use codebooks without samples instead.")
+        tables = _tables(model, layers)
+        levels = (_measured if options.spread == MEASURED else _even)(model, layers, tables, storage, options, samples)
+        for table in tables:
+            table.put(kmeans.shared(table.array, levels[table.name]))
+        for layer in layers:
+            moments = linear_layers.moments(original, model, layer, samples)
+            sensitivity.put(shared(layer, moments, levels[layer.weight.name]))
+        for weight in onnx_weights.weights(model, LEAST):
+            storage.put(weight, weight.array)
+        storage.settle()
+        finish(model, source, out)
+
+
+def _tables(model: Any, layers: list[Layer]) -> list[Weight]:
+    """Return the large tensors that are no layers."""
+    named = {layer.weight.name for layer in layers}
+    large = [weight for weight in onnx_weights.weights(model, LEAST) if len(weight.tensor.dims) > 1]
+    return [weight for weight in large if weight.name not in named]
+
+
+def _even(
+    model: Any, layers: list[Layer], tables: list[Weight], storage: Storage, options: Any, samples: dict[str, Any]
+) -> dict[str, int]:
+    return dict.fromkeys([*(layer.weight.name for layer in layers), *(t.name for t in tables)], round(2**options.bits))
+
+
+def _measured(
+    model: Any, layers: list[Layer], tables: list[Weight], storage: Storage, options: Any, samples: dict[str, Any]
+) -> dict[str, int]:
+    """Return the values that each tensor keeps so that the answers suffer least within the bits."""
+    expected = sensitivity.answers(model, samples)
+
+    def tried(level: int, arrays: list[tuple[Weight, Any]]) -> Change:
+        size = sum(storage.size(weight, array) for weight, array in arrays)
+        return Change(level, size, sensitivity.error(model, arrays, expected, samples))
+
+    changes = {t.name: [tried(n, [(t, kmeans.shared(t.array, n))]) for n in LEVELS] for t in tables}
+    for layer in layers:
+        moments = linear_layers.moments(model, model, layer, samples)
+        changes[layer.weight.name] = [tried(n, shared(layer, moments, n)) for n in LEVELS]
+    weights = sum(int(np.prod(one.tensor.dims)) for one in [*tables, *(layer.weight for layer in layers)])
+    found = sensitivity.chosen(changes, int(weights * options.bits / 8))
+    return {name: change.level for name, change in found.items()}
+
+
+def shared(layer: Layer, moments: Moments, levels: int) -> list[tuple[Weight, Any]]:
+    """Return the new arrays of a layer of ``levels`` different values, and of its bias where it has one; zeros stay zero."""
+    kept = layer.matrix != 0
+    pruned = np.mean(kept) < 1 - kmeans.ZEROS
+
+    def solve(target: Any, inputs: Any, tail: int) -> Any:
+        head = target.shape[1] - tail
+        mask = np.concatenate([kept if pruned else np.ones_like(kept), np.ones((len(kept), tail), bool)], axis=1)
+        start = second_order.settled(np.where(mask, target, 0.0), target, inputs) if pruned else target
+        found = kmeans.centres(np.sort(start[:, :head][mask[:, :head]]), levels - int(pruned))
+        rounded = second_order.reconstruct(
+            start, inputs, lambda _, __, places: mask[:, places], lambda column: kmeans.nearest(column, found), tail
+        )
+        return second_order.recentred(rounded, target, inputs, tail)
+
+    return layer.solved(moments, solve)
+
+
+TECHNIQUE = CodebooksSecondOrder()

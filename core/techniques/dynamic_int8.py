@@ -1,0 +1,165 @@
+"""Int8 weights and int8 arithmetic, with the range of the activations found anew on each call.
+
+Each product with a constant matrix becomes ``DynamicQuantizeLinear`` and ``MatMulInteger`` with one scale a column, and
+each lookup in a table of floats one of int8 rows with a scale each. Convolutions stay as they are: their integer kernel
+was measured to be five to ten times slower. The nodes are written here, because ``quantize_dynamic`` of
+ONNX Runtime raises on weights in ``Constant`` nodes, leaves branches and loops alone, and has one scale for a table.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import host_truth, onnx_files, onnx_weights
+from core.domain.errors import Refused, Trouble
+from core.domain.technique import Claim, Family, Technique
+from core.host_truth import HostTruth, Pairing
+from core.integer_tables import Tables, large
+from core.integers import Names, already, finish, refuse_quantized, symmetric, unsigned
+from core.onnx_weights import Weight
+
+OPSET = 11
+LEAST = 1024
+"""Values from which a matrix is worth the five nodes around it."""
+PREFERRED = (Pairing.U8S8, Pairing.U8U8, Pairing.U8S8_REDUCED)
+"""Eight bits come before speed, because a transformer feels the eighth; ``DynamicQuantizeLinear`` gives uint8 alone."""
+
+
+@dataclass(frozen=True)
+class DynamicOptions:
+    """Where the integers must be exact, and whether tables are stored as integers."""
+
+    exact_on: str = field(
+        default="this processor",
+        metadata={
+            "help": "Choose integer types that this processor computes exactly, or types that every processor does.",
+            "choices": ("this processor", "every processor"),
+        },
+    )
+    tables: bool = field(default=True, metadata={"help": "Store lookup tables (embeddings) as int8 rows too."})
+
+
+class DynamicInt8(Technique):
+    """Replaces MatMul, Gemm and Gather on constants by their integer kind, in branches and loops too."""
+
+    title = "Dynamic int8"
+    sentence = "Multiplies in integers, with ranges found while the model runs: for transformers and linear layers, no samples needed."
+    family, claim = Family.QUANTIZATION, Claim.SIZE
+    Options = DynamicOptions
+
+    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+        """Return why not: quantized already, or nothing that multiplies by a matrix or looks up in a table."""
+        operators = summary["operators"] or {}
+        if trouble := already(operators):
+            return trouble
+        if {"MatMul", "Gemm", "Gather"} & set(operators):
+            return None
+        return _nothing(Counter(operators))
+
+    def apply(self, source: Path, out: Path, options: DynamicOptions, samples: dict[str, Any]) -> None:
+        """Quantize what can be. Raises Refused where that is nothing, naming what the weights belong to."""
+        model = onnx_files.load(source)
+        refuse_quantized(model)
+        if onnx_files.opset(model) < OPSET:
+            step = "Write it in a newer opset first: convert ONNX to ONNX."
+            raise Refused(f"Opset {onnx_files.opset(model)} has no integer products; they came with {OPSET}.", step)
+        rule = _Integers(model, pairing(host_truth.measure(), options.exact_on), options.tables)
+        if not onnx_weights.rewrite(model, rule):
+            nodes = [node for graph in onnx_weights.graphs(model.graph) for node in graph.node]
+            nothing = _nothing(Counter(node.op_type for node in nodes))
+            raise Refused(nothing.message, nothing.next_step)
+        onnx_weights.drop_unread(model)
+        finish(model, source, out)
+
+
+def pairing(truth: HostTruth, exact_on: str) -> Pairing:
+    """Return the types to multiply in. Raises Refused where no kernel of this processor is exact."""
+    if exact_on == "every processor":
+        return Pairing.U8U8
+    exact = truth.pairings(("MatMulInteger",))
+    found = next((one for one in PREFERRED if one in exact), None)
+    if found is None:
+        raise Refused(f"No integer product is exact on this processor ({truth.cpu}).", "Store float16 weights instead.")
+    return found
+
+
+def _nothing(operators: Counter[str]) -> Trouble:
+    named = ", ".join(f"{name} ({count})" for name, count in operators.most_common(4)) or "no operator"
+    message = f"There is nothing to quantize: no MatMul, Gemm or Gather reads {LEAST} constant float32 values; the file holds {named}."
+    return Trouble(Refused.kind, message, "For convolutions choose static int8; for any weights, float16.")
+
+
+class _Integers:
+    """The rule of one pass over a model; integers of a weight and of an activation are made once and shared."""
+
+    def __init__(self, model: Any, pairing: Pairing, tables: bool) -> None:
+        self._pairing, self._fresh = pairing, Names(model)
+        self._tables = Tables(model, self._fresh) if tables else None
+        self._graphs: list[Any] = []
+        """Kept alive, because their identities are keys."""
+        self._activations: dict[tuple[int, str], tuple[str, str, str]] = {}
+        self._matrices: dict[tuple[int, str, bool, float], tuple[str, str, str]] = {}
+
+    def __call__(self, graph: Any, node: Any, seen: dict[str, Weight]) -> list[Any] | None:
+        """Return the nodes of integers instead of a node, or None where there are none."""
+        weight = seen.get(node.input[1]) if _is_product(node) else None
+        if weight is None or not large(weight, LEAST):
+            return self._tables(graph, node, seen) if self._tables else None
+        self._graphs += [graph, weight.graph]
+        return self._product(graph, node, weight)
+
+    def _product(self, graph: Any, node: Any, weight: Weight) -> list[Any]:
+        from onnx import TensorProto, helper
+
+        nodes, (x, scale, zero) = self._quantized_input(graph, node.input[0])
+        held = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        w, w_scale, w_zero = self._matrix(weight, bool(held.get("transB", 0)), float(held.get("alpha", 1.0)))
+        whole, floats, both = (self._fresh.new() for _ in range(3))
+        biased = node.op_type == "Gemm" and len(node.input) > 2 and bool(node.input[2])
+        product = self._fresh.new() if biased else node.output[0]
+        nodes += [
+            helper.make_node("MatMulInteger", [x, w, zero, w_zero], [whole]),
+            helper.make_node("Cast", [whole], [floats], to=TensorProto.FLOAT),
+            helper.make_node("Mul", [scale, w_scale], [both]),
+            helper.make_node("Mul", [floats, both], [product]),
+        ]
+        return nodes + ([helper.make_node("Add", [product, node.input[2]], [node.output[0]])] if biased else [])
+
+    def _quantized_input(self, graph: Any, name: str) -> tuple[list[Any], tuple[str, str, str]]:
+        from onnx import helper
+
+        key = (id(graph), name)
+        if key in self._activations:
+            return [], self._activations[key]
+        found = (self._fresh.new(), self._fresh.new(), self._fresh.new())
+        self._activations[key] = found
+        return [helper.make_node("DynamicQuantizeLinear", [name], list(found))], found
+
+    def _matrix(self, weight: Weight, transposed: bool, alpha: float) -> tuple[str, str, str]:
+        key = (id(weight.graph), weight.name, transposed, alpha)
+        if key not in self._matrices:
+            array = weight.array.T if transposed else weight.array
+            values, scales = symmetric(array, 1, self._pairing.top)
+            zeros = np.zeros(scales.shape, np.int8)
+            if self._pairing.weights == "uint8":
+                values, zeros = unsigned(values), unsigned(zeros)
+            names = self._fresh.new(), self._fresh.new(), self._fresh.new()
+            for name, constant in zip(names, (values, scales * np.float32(alpha), zeros), strict=True):
+                weight.beside(name, constant)
+            self._matrices[key] = names
+        return self._matrices[key]
+
+
+def _is_product(node: Any) -> bool:
+    """Say whether a node multiplies by its second input and has an integer kind: Gemm with a plain first input and bias."""
+    from onnx import helper
+
+    held = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    plain = held.get("transA", 0) == 0 and held.get("beta", 1.0) == 1.0
+    return node.domain in ("", "ai.onnx") and (node.op_type == "MatMul" or (node.op_type == "Gemm" and plain))
+
+
+TECHNIQUE = DynamicInt8()

@@ -1,0 +1,129 @@
+"""Low rank: a matrix becomes the product of two thin ones, cut where its singular values end to matter."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import onnx_files, onnx_weights
+from core.domain.errors import Refused, Trouble
+from core.domain.technique import Claim, Family, Technique
+from core.integers import finish
+from core.linear_layers import Layer, layers
+from core.onnx_storage import Storage
+
+LEAST = 256
+"""Weights below which two matrices are no gain."""
+
+
+@dataclass(frozen=True)
+class LowRankOptions:
+    """How much of each matrix stays."""
+
+    energy: float = field(
+        default=0.9,
+        metadata={"help": "Share of the squared singular values that each matrix keeps.", "low": 0.1, "high": 0.9999},
+    )
+
+
+class LowRank(Technique):
+    """Splits Conv, Gemm and MatMul by singular value decomposition wherever the two factors hold fewer numbers."""
+
+    title = "Low rank"
+    sentence = "Splits a large layer into two thin ones with fewer weights and fewer operations."
+    family, claim = Family.LOW_RANK, Claim.SIZE
+    Options = LowRankOptions
+
+    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+        """Return why there is nothing to split: the model has no Conv, Gemm or MatMul."""
+        if {"Conv", "Gemm", "MatMul"} & set(summary["operators"]):
+            return None
+        return Trouble(Refused.kind, "The model has no Conv, Gemm or MatMul to split.", "Choose another technique.")
+
+    def apply(self, source: Path, out: Path, options: LowRankOptions, samples: dict[str, Any]) -> None:
+        """Split where it gains. Raises Refused where it does nowhere, with the rank that the best layer would need."""
+        model = onnx_files.load(source)
+        storage, taken = Storage(model), onnx_weights.names(model)
+        found = [(layer, rank(layer.matrix, options.energy)) for layer in layers(model, LEAST)]
+        gaining = [(layer, kept) for layer, kept in found if _numbers(layer, kept) < layer.matrix.size]
+        if not gaining:
+            raise Refused(_nowhere(found, options.energy), "Keep less energy, or choose another technique.")
+        firsts = {str(layer.node.output[0]): _split(model.graph, layer, kept, taken) for layer, kept in gaining}
+        _put_before(model.graph, firsts)
+        storage.settle()
+        finish(model, source, out)
+
+
+def rank(matrix: Any, energy: float) -> int:
+    """Return the number of singular values that hold a share of the sum of their squares."""
+    squares = np.linalg.svd(matrix, compute_uv=False) ** 2
+    return min(int(np.searchsorted(np.cumsum(squares), energy * squares.sum())) + 1, len(squares))
+
+
+def factors(matrix: Any, kept: int) -> tuple[Any, Any]:
+    """Return [outputs, rank] and [rank, inputs], the singular values shared between the two."""
+    left, values, right = np.linalg.svd(matrix, full_matrices=False)
+    root = np.sqrt(values[:kept])
+    return left[:, :kept] * root, root[:, None] * right[:kept]
+
+
+def _numbers(layer: Layer, kept: int) -> int:
+    return kept * int(sum(layer.matrix.shape))
+
+
+def _nowhere(found: list[tuple[Layer, int]], energy: float) -> str:
+    if not found:
+        return f"No Conv, Gemm or MatMul with a constant matrix of {LEAST} weights was found, so there is nothing to split."
+    layer, kept = min(found, key=lambda one: _numbers(*one) / one[0].matrix.size)
+    outputs, inputs = layer.matrix.shape
+    return (
+        f"No layer gets smaller: to keep {energy:.2%} of its energy, {layer.weight.name[:80]!r} ({outputs} x {inputs}) "
+        f"needs rank {kept}, and two matrices are smaller only below rank {outputs * inputs / (outputs + inputs):.0f}."
+    )
+
+
+def _split(graph: Any, layer: Layer, kept: int, taken: set[str]) -> Any:
+    """Give the layer the outer factor and return a node with the inner one; name, bias and output of the layer stay."""
+    from onnx import numpy_helper
+
+    outer, inner = factors(layer.matrix, kept)
+    shape, node = tuple(layer.weight.tensor.dims), layer.node
+    thin, middle = _fresh(layer.weight.name, "_in", taken), _fresh(node.output[0], "_in", taken)
+    small = inner.reshape(kept, *shape[1:]) if layer.outputs_first else inner.T
+    graph.initializer.append(numpy_helper.from_array(small.astype(layer.weight.array.dtype), thin))
+    first = _first(node, thin, middle)
+    if node.op_type == "Conv":
+        outer = outer.reshape(*outer.shape, *(1 for _ in shape[2:]))
+        del node.attribute[:]
+    node.input[0] = middle
+    layer.weight.put((outer if layer.outputs_first else outer.T).astype(layer.weight.array.dtype))
+    return first
+
+
+def _first(node: Any, weight: str, output: str) -> Any:
+    """Return a node like the layer's own, with another weight, without its bias and its name."""
+    first = type(node)()
+    first.CopyFrom(node)
+    first.name = ""
+    del first.input[:], first.output[:]
+    first.input.extend([node.input[0], weight])
+    first.output.append(output)
+    return first
+
+
+def _put_before(graph: Any, firsts: dict[str, Any]) -> None:
+    """Put each node before the one with the output that it belongs to."""
+    nodes = [one for node in graph.node for one in (firsts.get(node.output[0]), node) if one is not None]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _fresh(name: str, ending: str, taken: set[str]) -> str:
+    while name in taken:
+        name += ending
+    taken.add(name)
+    return name
+
+
+TECHNIQUE = LowRank()

@@ -1,0 +1,72 @@
+"""Unstructured pruning by magnitude: the smallest weights become zero, and zeros are no longer stored (Han 2015, arXiv 1506.02626)."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import onnx_files, onnx_weights
+from core.domain.errors import Refused, Trouble
+from core.domain.technique import Claim, Family, Technique
+from core.integers import finish
+from core.onnx_storage import Storage
+from core.onnx_weights import Weight
+
+LEAST = 256
+"""Weights below which a tensor is no smaller without its zeros."""
+
+
+@dataclass(frozen=True)
+class MagnitudeOptions:
+    """How many weights go, and among which they are ranked."""
+
+    share: float = field(
+        default=0.7, metadata={"help": "Share of the weights that become zero.", "low": 0.05, "high": 0.99}
+    )
+    scope: str = field(
+        default="tensor",
+        metadata={"help": "Rank weights within each tensor, or all in the model.", "choices": ("tensor", "model")},
+    )
+
+
+class PruneMagnitude(Technique):
+    """Prunes every tensor of two dimensions or more, and stores what is left with the steps between its entries."""
+
+    title = "Prune by magnitude"
+    sentence = "Sets the smallest weights to zero and stores only the others, so that the file shrinks; speed stays."
+    family, claim = Family.PRUNING, Claim.SIZE
+    Options = MagnitudeOptions
+
+    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+        """Return why there is nothing to prune: the file has no weight tensors."""
+        if summary["layers"]:
+            return None
+        return Trouble(Refused.kind, "The model has no weight tensors to prune.", "Choose another technique.")
+
+    def apply(self, source: Path, out: Path, options: MagnitudeOptions, samples: dict[str, Any]) -> None:
+        """Prune and store. Raises Refused where no tensor is large enough, or the file does not shrink."""
+        model = onnx_files.load(source)
+        storage = Storage(model)
+        large = [weight for weight in onnx_weights.weights(model, LEAST) if len(weight.tensor.dims) > 1]
+        if not large:
+            raise Refused(
+                f"No tensor of floats has two dimensions and {LEAST} weights, so there is nothing to prune.",
+                "Choose another technique, or compress the file before it is quantized.",
+            )
+        for weight, cut in zip(large, _cuts(large, options), strict=True):
+            array = weight.array
+            storage.put(weight, np.where(np.abs(array) > cut, array, np.zeros((), array.dtype)))
+        storage.settle()
+        finish(model, source, out)
+
+
+def _cuts(large: list[Weight], options: MagnitudeOptions) -> list[float]:
+    """Return the magnitude up to which the weights of each tensor go."""
+    sizes = [np.abs(weight.array).reshape(-1) for weight in large]
+    if options.scope == "model":
+        return [float(np.quantile(np.concatenate(sizes), options.share, method="lower"))] * len(large)
+    return [float(np.quantile(one, options.share, method="lower")) for one in sizes]
+
+
+TECHNIQUE = PruneMagnitude()

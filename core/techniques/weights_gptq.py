@@ -1,0 +1,73 @@
+"""Weight-only integers of 2 to 8 bits, where the weights of a layer that are still free make up for those that were rounded.
+
+GPTQ (Frantar 2022, arXiv 2210.17323) on Conv, Gemm and MatMul, layer by layer on what the layers before it now give;
+tables and other tensors are rounded to the nearest. It needs samples and no labels.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core import linear_layers, onnx_files, scaled_integers
+from core.domain.errors import Refused, Trouble
+from core.domain.technique import Claim, Family, Technique
+from core.integers import Names, already, finish, refuse_quantized
+from core.onnx_storage import Storage
+
+
+@dataclass(frozen=True)
+class GptqOptions:
+    """How many bits a weight keeps."""
+
+    bits: int = field(default=4, metadata={"help": "Bits a weight of a layer keeps.", "low": 2, "high": 8})
+    table_bits: int = field(
+        default=6,
+        metadata={"help": "Bits a number of a lookup table keeps; nothing makes up for it.", "low": 2, "high": 8},
+    )
+
+
+class WeightsGptq(Technique):
+    """Quantizes layer by layer with the error of each column spread over the columns to come."""
+
+    title = "Integer weights, corrected"
+    sentence = (
+        "Stores weights as integers of a few bits, rounded so that the layers' answers to your samples change least."
+    )
+    family, claim, calibrates = Family.QUANTIZATION, Claim.SIZE, True
+    Options = GptqOptions
+
+    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+        """Return why not: quantized already, or no layer that multiplies by a matrix."""
+        operators = summary["operators"] or {}
+        if trouble := already(operators):
+            return trouble
+        return None if {"Conv", "Gemm", "MatMul"} & set(operators) else _nothing()
+
+    def apply(self, source: Path, out: Path, options: GptqOptions, samples: dict[str, Any]) -> None:
+        """Round, correct and store. Raises Refused without samples or layers, or where nothing gets smaller."""
+        if not samples:
+            raise Refused("Correction learns from samples, and there are none.", "Add a data set.")
+        model, original = onnx_files.load(source), onnx_files.load(source)
+        refuse_quantized(model)
+        storage, fresh = Storage(model), Names(model)
+        named = {layer.weight.name for layer in linear_layers.layers(model, scaled_integers.LEAST)}
+        if not named:
+            raise Refused(_nothing().message, _nothing().next_step)
+        rest = [weight for weight in scaled_integers.candidates(model) if weight.name not in named]
+        scaled = {weight.name: scaled_integers.nearest(weight.array, options.table_bits) for weight in rest}
+        for weight in rest:
+            weight.put(scaled[weight.name].array)
+        scaled |= scaled_integers.corrected(original, model, options.bits, samples, named)
+        for weight in scaled_integers.candidates(model):
+            if weight.name in scaled:
+                scaled_integers.store(model, storage, weight, scaled[weight.name], fresh)
+        storage.settle()
+        finish(model, source, out)
+
+
+def _nothing() -> Trouble:
+    message = f"There is nothing to correct: no Conv, Gemm or MatMul has {scaled_integers.LEAST} constant weights."
+    return Trouble(Refused.kind, message, "Choose integer weights without correction, or float16.")
+
+
+TECHNIQUE = WeightsGptq()

@@ -1,0 +1,54 @@
+"""Weight-only integers of 2 to 8 bits, each weight rounded to the nearest; any operator, no samples, float32 arithmetic."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core import onnx_files, scaled_integers
+from core.domain.errors import Refused, Trouble
+from core.domain.technique import Claim, Family, Technique
+from core.integers import Names, already, finish, refuse_quantized
+from core.onnx_storage import Storage
+
+
+@dataclass(frozen=True)
+class NearestOptions:
+    """How many bits a weight keeps."""
+
+    bits: int = field(default=8, metadata={"help": "Bits a weight keeps.", "low": 2, "high": 8})
+
+
+class WeightsNearest(Technique):
+    """Quantizes every float32 tensor of two dimensions or more, with a scale a channel; the file is small, speed and memory stay."""
+
+    title = "Integer weights"
+    sentence = "Stores each weight as an integer of a few bits with a scale a channel; the arithmetic stays float32."
+    family, claim = Family.QUANTIZATION, Claim.SIZE
+    Options = NearestOptions
+
+    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+        """Return why not: quantized already, or no weight tensors."""
+        if trouble := already(summary["operators"] or {}):
+            return trouble
+        if summary["layers"]:
+            return None
+        return Trouble(Refused.kind, "The model has no weight tensors to quantize.", "Choose another technique.")
+
+    def apply(self, source: Path, out: Path, options: NearestOptions, samples: dict[str, Any]) -> None:
+        """Round and store. Raises Refused where no tensor is large enough, or nothing gets smaller."""
+        model = onnx_files.load(source)
+        refuse_quantized(model)
+        storage, fresh = Storage(model), Names(model)
+        found = scaled_integers.candidates(model)
+        if not found:
+            raise Refused(
+                f"There is nothing to quantize: no float32 tensor has two dimensions and {scaled_integers.LEAST} values.",
+                "Choose another technique.",
+            )
+        for weight in found:
+            scaled_integers.store(model, storage, weight, scaled_integers.nearest(weight.array, options.bits), fresh)
+        storage.settle()
+        finish(model, source, out)
+
+
+TECHNIQUE = WeightsNearest()

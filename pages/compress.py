@@ -1,0 +1,181 @@
+"""Compress: choose a technique, see what it wins and what it costs on held-out data, take the smaller file away."""
+
+from typing import Any
+
+import streamlit as st
+
+from core.compress import FORMAT, MAX_DROP
+from core.domain.artifact import Artifact
+from core.domain.errors import NotFound
+from core.domain.job import Job, State
+from core.domain.technique import Technique
+from core.techniques import TECHNIQUES
+from core.workspace import current
+from pages.visitor import visitor
+from pages.widgets import compression, install, options, progress, testdata
+from pages.widgets.chrome import ink
+from pages.widgets.summary import format_title, megabytes
+from pages.widgets.text import plain
+
+SHOWN = (State.QUEUED, State.RUNNING, State.DONE, State.INTERRUPTED)
+"""Jobs that a visitor finds again on a model's page without asking for them."""
+
+
+def page() -> None:
+    """Tell the story: which model, by what, with which data; then the job; then what it won and what it cost."""
+    st.title("Compress")
+    progress.refusal()
+    found = sorted((a for a in current().store.artifacts(visitor()) if a.format == FORMAT), key=is_variant)
+    if not found:
+        empty()
+        return
+    artifact = choose(found)
+    jobs = [job for job in current().queue.jobs(visitor()) if concerns(job, artifact)]
+    job = asked_for(jobs)
+    plan, result = st.columns([1, 2], gap="large")
+    with plan:
+        form(artifact, job)
+    with result:
+        outcome(job)
+        compression.variants(jobs, ink())
+
+
+def is_variant(artifact: Artifact) -> bool:
+    """Say whether a technique made this model; those that none made stand first."""
+    return artifact.step is not None and artifact.step.transform in TECHNIQUES
+
+
+def empty() -> None:
+    """Say where to begin."""
+    with st.container(border=True, horizontal_alignment="center"):
+        st.markdown("**:material/inbox: No ONNX model to compress yet**", text_alignment="center")
+        st.caption(
+            "Techniques work on ONNX files. Bring one, or convert a model to ONNX first.", text_alignment="center"
+        )
+        with st.container(horizontal=True, horizontal_alignment="center"):
+            st.page_link("models.py", label="Bring a model", icon=":material/arrow_back:")
+            st.page_link("convert.py", label="Convert to ONNX", icon=":material/swap_horiz:")
+
+
+def choose(found: list[Artifact]) -> Artifact:
+    """Choose the model; the address remembers it."""
+    by_id = {artifact.id: artifact for artifact in found}
+    asked = st.query_params.get("model")
+    ids = list(by_id)
+    picked = st.selectbox(
+        "Model",
+        ids,
+        index=ids.index(asked) if asked in by_id else 0,
+        format_func=lambda id: f"{by_id[id].name} · {format_title(by_id[id].format)} · {megabytes(by_id[id].size)}",
+        help="Techniques work on ONNX files; convert other models first.",
+    )
+    if picked != asked:
+        st.query_params.from_dict({"model": picked})
+    return by_id[picked]
+
+
+def concerns(job: Job, artifact: Artifact) -> bool:
+    """Say whether a job compressed this model."""
+    return job.verb == "compress" and job.args.get("artifact") == artifact.id
+
+
+def asked_for(jobs: list[Job]) -> Job | None:
+    """Return the job in the address, else the model's last one."""
+    try:
+        job: Job | None = current().queue.job(visitor(), st.query_params["job"]) if "job" in st.query_params else None
+    except NotFound:
+        job = None
+    if job is not None and any(job.id == one.id for one in jobs):
+        return job
+    return next((one for one in jobs if one.state in SHOWN), None)
+
+
+def form(artifact: Artifact, job: Job | None) -> None:
+    """Ask for a technique, its options, data and the allowed drop, and submit."""
+    technique = pick(artifact)
+    chosen = options.form([technique], opened=False)
+    data = testdata.choose(artifact)
+    drop = st.number_input(
+        "Allowed drop in accuracy, %",
+        0.0,
+        100.0,
+        100 * MAX_DROP,
+        0.1,
+        help="In points of accuracy, or per cent of the error of a regression. A variant that loses more is no download.",
+        key=f"drop-{artifact.id}",
+    )
+    if technique.calibrates and data is None:
+        st.caption(f":material/info: {technique.title} learns from samples: add a data set; it needs no labels.")
+    args = {
+        **subject(artifact),
+        "recipe": [{"transform": technique.id, "options": chosen}],
+        "data": data,
+        "max_drop": drop / 100,
+    }
+    reason = technique.unavailable()
+    st.button(
+        "Compress and measure",
+        type="secondary" if job is not None and job.state is State.DONE else "primary",
+        icon=":material/compress:",
+        disabled=reason is not None or (technique.calibrates and data is None),
+        width="stretch",
+        on_click=progress.begin,
+        args=(lambda: current().queue.submit(visitor(), "compress", args),),
+    )
+    if reason:
+        st.caption(plain(reason, 300))
+        install.offer([technique.group.id] if technique.group else [])
+
+
+def pick(artifact: Artifact) -> Technique:
+    """Choose the family, then the technique."""
+    families = list(dict.fromkeys(technique.family for technique in TECHNIQUES))
+    family = st.pills(
+        "Family",
+        families,
+        default=families[0],
+        required=True,
+        format_func=str.capitalize,
+        key=f"family-{artifact.id}",
+        wrap=True,
+    )
+    ids = [technique.id for technique in TECHNIQUES if technique.family == family]
+    id = st.radio(
+        "Technique",
+        ids,
+        format_func=lambda id: TECHNIQUES[id].title,
+        captions=[TECHNIQUES[id].sentence for id in ids],
+        key=f"technique-{artifact.id}-{family}",
+    )
+    return TECHNIQUES[id]
+
+
+def subject(artifact: Artifact) -> dict[str, Any]:
+    """Name a model as a verb needs it."""
+    return {
+        "artifact": artifact.id,
+        "sha256": artifact.sha256,
+        "size": artifact.size,
+        "format": artifact.format,
+        "name": artifact.name,
+    }
+
+
+def outcome(job: Job | None) -> None:
+    """Show the job, or what it found, or what will stand here."""
+    if job is None:
+        with st.container(border=True):
+            st.markdown("**What it wins and what it costs appears here**")
+            st.caption(
+                "The technique learns from one half of your data; size, changed predictions and accuracy are measured on "
+                "the stored file and the other half, so that nothing is judged by what it learned from."
+            )
+    elif job.state.active:
+        progress.watch(job.id)
+    elif job.state is not State.DONE or job.result is None:
+        progress.ended_badly(job)
+    else:
+        compression.show(job.result, ink())
+
+
+page()

@@ -1,0 +1,85 @@
+"""The trained samples with their test halves, and how techniques are applied and counted on them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from core.domain.transform import parse_options
+from core.proof import quality
+from core.proof.datasets import Dataset
+from core.runtimes import RUNTIMES
+from core.techniques import TECHNIQUES
+
+FOLDER = Path(__file__).parent.parent.parent / "sample_models"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One trained model; ``calibration`` and the rows that are counted are different halves of its test file."""
+
+    source: Path
+    calibration: dict[str, Any]
+    test: Dataset
+
+    def right(self, path: Path) -> int:
+        """Return how many of the counted rows a file answers right."""
+        count = quality.evaluate(RUNTIMES["onnxruntime"].open(path, "onnx"), self.test).correct
+        assert count
+        return count.k
+
+    def flips(self, path: Path) -> int:
+        """Return how many of the counted rows a file answers otherwise than the source."""
+        return int((self.scores(path).argmax(1) != self.scores(self.source).argmax(1)).sum())
+
+    def scores(self, path: Path) -> Any:
+        """Return the answers to the counted rows."""
+        session = RUNTIMES["onnxruntime"].open(path, "onnx")
+        return np.concatenate(
+            [next(iter(session.run(self.test.rows(at, at + 100)).values())) for at in range(0, self.test.n, 100)]
+        )
+
+
+def sample(name: str) -> Sample:
+    """Return a shipped sample by its folder's name; a table of trees comes without rows."""
+    if not (FOLDER / name / "test.npz").exists():
+        return Sample(FOLDER / name / "model.onnx", {}, Dataset({}, None, 0))
+    data = np.load(FOLDER / name / "test.npz")
+    half = len(data["x"]) // 2
+    test = Dataset({"x": data["x"][half:]}, data["y"][half:], len(data["x"]) - half)
+    return Sample(FOLDER / name / "model.onnx", {"x": data["x"][:half][:256]}, test)
+
+
+def apply(technique: str, source: Path, out: Path, samples: dict[str, Any] | None = None, **options: Any) -> Path:
+    """Apply a technique of the shelf with options as a form gives them."""
+    entry = TECHNIQUES[technique]
+    entry.apply(source, out, parse_options(entry.Options, options), samples or {})
+    return out
+
+
+def in_constants(source: Path, out: Path) -> Path:
+    """Write the same model with every weight in a Constant node instead of an initializer."""
+    model = onnx.load(source)
+    tensors = list(model.graph.initializer)
+    nodes = [onnx.helper.make_node("Constant", [], [t.name], value=t) for t in tensors]
+    rest = list(model.graph.node)
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.node.extend([*nodes, *rest])
+    onnx.save(model, out)
+    return out
+
+
+def tiny(out: Path) -> Path:
+    """Write a model with one weight of four numbers."""
+    text = """<ir_version: 8, opset_import: ["" : 17]>
+    tiny (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {1, 2, 3, 4}> { y = MatMul(x, w) }"""
+    onnx.save(onnx.parser.parse_model(text), out)
+    return out
+
+
+def arrays(path: Path) -> dict[str, Any]:
+    """Return the plain tensors of a file."""
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer}

@@ -1,0 +1,125 @@
+"""Pruning: as many zeros as were asked for, files that shrink by them, and corrections that help on rows never seen."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from onnx import helper, numpy_helper
+
+from core import linear_layers, onnx_files, onnx_weights, second_order
+from core.domain.errors import Refused
+from core.onnx_unfolding import unfold
+from tests.techniques.samples import apply, in_constants, sample, tiny
+
+
+def zeros(path: Path) -> dict[str, float]:
+    """Return the share of zeros of each large tensor."""
+    model = onnx_files.load(path)
+    unfold(model)
+    large = [weight for weight in onnx_weights.weights(model, 256) if len(weight.tensor.dims) > 1]
+    return {weight.name: float(np.mean(weight.array == 0)) for weight in large}
+
+
+@pytest.mark.parametrize("technique", ["prune_magnitude", "prune_second_order"])
+@pytest.mark.parametrize("name", ["fashion_cnn", "spam_transformer"])
+def test_every_tensor_loses_its_share_and_the_file_shrinks(name: str, technique: str, tmp_path: Path) -> None:
+    model = sample(name)
+    samples = {key: array[:64] for key, array in model.calibration.items()}
+    out = apply(technique, model.source, tmp_path / "out.onnx", samples, share=0.6)
+    assert all(share == pytest.approx(0.6, abs=0.02) for share in zeros(out).values())
+    assert model.source.stat().st_size > 2.1 * out.stat().st_size
+
+
+def test_correction_keeps_answers_that_magnitude_loses(tmp_path: Path) -> None:
+    model = sample("fashion_cnn")
+    plain = apply("prune_magnitude", model.source, tmp_path / "plain.onnx", share=0.75)
+    corrected = apply("prune_second_order", model.source, tmp_path / "better.onnx", model.calibration, share=0.75)
+    assert model.right(corrected) > model.right(plain) + 50
+    assert model.right(corrected) > model.right(model.source) - 40
+
+
+def test_ranked_in_the_model_some_tensors_lose_more(tmp_path: Path) -> None:
+    shares = zeros(apply("prune_magnitude", sample("fashion_cnn").source, tmp_path / "out.onnx", scope="model"))
+    assert shares["head.1.weight"] > 0.7 > shares["head.5.weight"]
+
+
+def test_pruned_weights_are_shared_without_their_zeros(tmp_path: Path) -> None:
+    source = sample("fashion_cnn").source
+    pruned = apply("prune_magnitude", source, tmp_path / "pruned.onnx", share=0.8)
+    both = apply("codebooks", pruned, tmp_path / "both.onnx", bits=4)
+    assert zeros(both) == zeros(pruned)
+    assert source.stat().st_size > 13 * both.stat().st_size
+
+
+def test_weights_in_constant_nodes_are_pruned(tmp_path: Path) -> None:
+    model = sample("fashion_cnn")
+    moved = in_constants(model.source, tmp_path / "moved.onnx")
+    samples = {"x": model.calibration["x"][:64]}
+    for technique in ("prune_magnitude", "prune_second_order"):
+        out = apply(technique, moved, tmp_path / f"{technique}.onnx", samples, share=0.5)
+        assert model.source.stat().st_size > 1.7 * out.stat().st_size
+        assert model.flips(out) < 30
+
+
+@pytest.mark.parametrize("pads", [{"pads": [1, 0, 2, 1]}, {"auto_pad": "SAME_UPPER"}, {"auto_pad": "SAME_LOWER"}])
+@pytest.mark.parametrize("strides", [[1, 1], [2, 3]])
+def test_rows_times_matrix_is_the_layer(pads: dict[str, Any], strides: list[int]) -> None:
+    dilations = [1, 1] if "auto_pad" in pads else [2, 1]
+    rng = np.random.default_rng(0)
+    weight = rng.normal(size=(5, 3, 3, 2)).astype(np.float32)
+    node = helper.make_node("Conv", ["x", "w"], ["y"], strides=strides, dilations=dilations, **pads)
+    given = rng.normal(size=(2, 3, 11, 10)).astype(np.float32)
+    model = one_layer(node, weight, given.shape)
+    layer = linear_layers.layers(model, 1)[0]
+    expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": given})[0]
+    got = layer.rows(given)[:, :-1] @ layer.matrix.T
+    assert np.allclose(got, np.moveaxis(expected, 1, -1).reshape(-1, 5), atol=1e-5)
+    assert np.array_equal(layer.array(layer.matrix), weight)
+
+
+def one_layer(node: Any, weight: Any, shape: tuple[int, ...]) -> Any:
+    """A model of one node that reads ``x`` and ``w``."""
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [node],
+        "one",
+        [value("x", 1, shape)],
+        [helper.make_empty_tensor_value_info("y")],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_what_stays_makes_up_for_what_goes() -> None:
+    rng = np.random.default_rng(0)
+    seen = rng.normal(size=(500, 12)) @ rng.normal(size=(12, 40)) + 0.1 * rng.normal(size=(500, 40))
+    matrix, moments = rng.normal(size=(20, 40)), seen.T @ seen / 500
+
+    def half(columns: Any, *_: Any) -> Any:
+        return np.abs(columns) > np.quantile(np.abs(columns), 0.5)
+
+    def loss(found: Any) -> float:
+        return float(np.mean((seen @ (found - matrix).T) ** 2))
+
+    plain = np.where(half(matrix), matrix, 0)
+    found = second_order.reconstruct(matrix, moments, half, lambda column: column, 0)
+    settled = second_order.settled(found, matrix, moments)
+    assert np.mean(found == 0) == pytest.approx(0.5, abs=0.01)
+    assert np.array_equal(settled == 0, found == 0)
+    assert loss(settled) < 0.1 * loss(found) < 0.1 * loss(plain)
+
+
+def test_refusals_name_what_is_missing(tmp_path: Path) -> None:
+    small = tiny(tmp_path / "tiny.onnx")
+    for technique, source, reason in (
+        ("prune_magnitude", small, "two dimensions"),
+        ("prune_second_order", small, "Conv, Gemm or MatMul"),
+        ("prune_second_order", sample("fashion_cnn").source, "samples"),
+        ("prune_magnitude", sample("segment").source, "two dimensions"),
+    ):
+        with pytest.raises(Refused) as caught:
+            apply(technique, source, tmp_path / "out.onnx")
+        assert reason in caught.value.message
+        assert caught.value.next_step
