@@ -2,7 +2,8 @@
 
 Weights are random, so nothing here says anything about accuracy; constants that timm starts at zero or one (norms,
 layer scales, running statistics) are shaken, so that every layer shows in the answer. Needs timm beside the
-requirements; run by ``python -m benchmarks.timm_models FOLDER TARGET [TARGET ...]``, one JSON line a model on stdout.
+requirements; run by ``python -m benchmarks.timm_models FOLDER TARGET [TARGET ...]``, one JSON line a model on stdout;
+``python -m benchmarks.timm_models --table < LINES`` makes one table of them.
 """
 
 import json
@@ -190,8 +191,36 @@ def main(folder: Path, targets: list[str]) -> None:
         print(json.dumps(row), flush=True)
 
 
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the lines of a run as one Markdown table, with k of n for each target above it."""
+    targets = list(dict.fromkeys(target for row in rows for target in row.get("to", {})))
+    heads = ["architecture", "MB", "export s", *(f"{target}: largest difference, s, peak MB" for target in targets)]
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for row in rows:
+        cells = [cell(row["to"][target]) if "to" in row else "not exported" for target in targets]
+        lines.append(
+            "| " + " | ".join([row["name"], str(row.get("mb", "")), str(row["export"]["seconds"]), *cells]) + " |"
+        )
+    counts = [
+        f"{target} {sum(row['to'][target]['standing'] == 'proven here' for row in rows if 'to' in row)} of {len(rows)}"
+        for target in targets
+    ]
+    return "\n".join([f"PASS: {', '.join(counts)}.", "", *lines])
+
+
+def cell(found: dict[str, Any]) -> str:
+    """Return what became of one target."""
+    if found["standing"] in ("proven here", "differs"):
+        gap = f"{found['max_abs']:.1e}" if found["max_abs"] is not None else "shape"
+        verdict = "" if found["standing"] == "proven here" else "FAIL "
+        return f"{verdict}{gap}, {found['seconds']}, {found['peak_rss_mb']}"
+    return str(found["standing"])
+
+
 if __name__ == "__main__":
-    if sys.argv[1] == "--export":
+    if sys.argv[1] == "--table":
+        print(table([json.loads(line) for line in sys.stdin]))
+    elif sys.argv[1] == "--export":
         export(sys.argv[2], Path(sys.argv[3]))
     else:
         main(Path(sys.argv[1]), sys.argv[2:])

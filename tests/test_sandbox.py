@@ -374,7 +374,19 @@ def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:
 
 
 def test_the_table_of_tasks() -> None:
-    assert set(TASKS) == {"inspect", "convert", "probe", "compare", "diverge", "evaluate", "self_test"}
+    verbs = {
+        "inspect",
+        "convert",
+        "compress",
+        "probe",
+        "compare",
+        "diverge",
+        "evaluate",
+        "race",
+        "footprint",
+        "self_test",
+    }
+    assert set(TASKS) == verbs
     assert all(task.__doc__ for task in TASKS.values())
 
 

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-import openvino
 import pytest
 from onnx import helper, numpy_helper
 
-from core import calibration, integer_pairs, onnx_files, scaled_integers
+from core import calibration, integer_pairs, ir_files, onnx_files, scaled_integers
 from core.domain.errors import Refused
 from core.formats.onnx import FORMAT
 from core.host_truth import HostTruth, Kernel, Pairing
@@ -221,7 +220,7 @@ def test_samples_that_do_not_run_are_refused(tmp_path: Path) -> None:
 def test_another_engine_answers_alike(options: dict[str, Any], tmp_path: Path) -> None:
     model = sample("fashion_cnn")
     out = apply("static_int8", model.source, tmp_path / "out.onnx", model.calibration, **options)
-    compiled = openvino.Core().compile_model(str(out), "CPU")
+    compiled = ir_files.engine().Core().compile_model(str(out), "CPU")
     found = np.concatenate([compiled(model.test.rows(at, at + 100))[0] for at in range(0, 200, 100)])
     assert (found.argmax(1) == model.scores(out)[:200].argmax(1)).sum() >= 197
 
