@@ -65,7 +65,7 @@ def figures(result: dict[str, Any]) -> None:
     parity, size = result["parity"], result["size"]
     data = next((check for check in parity["checks"] if check["name"] == "data"), None)
     flips = data["flips"] if data else None
-    with st.grid(2, min_column_width=165):
+    with st.grid(2, min_column_width=230):
         st.metric(
             "Smaller as it runs",
             f"{size['ratio']:.2f}x",

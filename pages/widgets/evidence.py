@@ -91,7 +91,7 @@ def figures(result: dict[str, Any]) -> None:
     """Show the figures that decide."""
     parity, size = result["parity"], result["size"]
     flips = parity["top1_flips"]
-    with st.grid(2, min_column_width=165):
+    with st.grid(2, min_column_width=230):
         st.metric(
             "Largest difference",
             number(parity["max_abs"]) if parity["checks"] else "not run",

@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import workspace
+from core.domain.job import State
 from core.domain.portability import Attempt, Standing
 from core.ledger import Ledger
 from core.samples import sample
@@ -120,6 +121,24 @@ def test_compress_page_begins_with_a_model_and_offers_every_family(home: Workspa
     assert any(button.label == "Compress and measure" for button in app.button)
     families = {str(technique.family) for technique in TECHNIQUES}
     assert {option.lower() for option in app.pills[0].options} == families
+
+
+@pytest.mark.slow
+def test_compress_page_shows_what_a_job_measured_among_all_variants(home: Workspace) -> None:
+    blob = home.store.blobs.put(ROOT / "sample_models" / "fashion_cnn" / "model.onnx")
+    artifact = home.store.add_artifact(VISITOR, sha256=blob.sha256, size=blob.size, format="onnx", name="m.onnx")
+    args = {"artifact": artifact.id, "sha256": blob.sha256, "size": blob.size, "format": "onnx", "name": "m.onnx"}
+    data = home.store.blobs.put(ROOT / "sample_models" / "fashion_cnn" / "test.npz")
+    asked = {**args, "data": {"sha256": data.sha256, "name": "test.npz", "label": None}, "max_drop": 0.01}
+    job = home.queue.submit(VISITOR, "compress", {**asked, "recipe": [{"transform": "float16", "options": {}}]})
+    done = home.queue.wait(VISITOR, job.id, 120)
+    assert done.state is State.DONE, done.trouble
+    app = opened("compress.py", model=artifact.id)
+    assert "PASS. It keeps its quality" in "\n".join(str(one.value) for one in app.success)
+    labels = {metric.label: metric.value for metric in app.metric}
+    assert {"Smaller as it runs", "Prediction flips", "Speed", "Peak memory", "Accuracy"} <= set(labels)
+    assert "All variants of this model" in words(app)
+    assert [list(row) for row in app.table[-1].value["variant"].items()][-1][1] == "original"
 
 
 def test_foreign_model_is_not_found(home: Workspace) -> None:
