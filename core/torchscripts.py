@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,18 @@ ITEM = re.compile(r"(?:(float32|float64|float16|int64|int32|bool):)?((?:\d{1,6}(
 SIDES = (28, 32, 64, 96, 128, 224, 299)
 """Picture sizes that are tried on a network that starts with a convolution."""
 MAX_ELEMENTS = 2**26
+
+
+@dataclass(frozen=True)
+class ShapeOptions:
+    """The shapes that the file does not keep."""
+
+    shapes: str = field(
+        default="",
+        metadata={
+            "help": "Input shapes without the batch, such as 1x28x28 or int64:48, one per input with ';' between them."
+        },
+    )
 
 
 def load(path: Path) -> Any:
@@ -51,6 +64,28 @@ def input_names(module: Any) -> tuple[str, ...]:
                 f"The input {argument.name!r} is {argument.type}, no tensor.", "Trace the model with plain tensors."
             )
     return tuple(argument.name for argument in arguments)
+
+
+def specs(module: Any, text: str) -> tuple[TensorSpec, ...]:
+    """Return the inputs with the shapes that the owner gives, else those that the script betrays. Raises Refused where neither says them."""
+    names = input_names(module)
+    found = parse_shapes(text, names) if text else guess(module, names)
+    if found is None:
+        raise Refused(f"TorchScript does not keep the shapes of its inputs ({', '.join(names)}).", EXAMPLE)
+    return found
+
+
+def called(module: Any, examples: tuple[Any, ...]) -> Any:
+    """Run the script once and return its answer. Raises Refused when it does not take inputs of these shapes."""
+    import torch
+
+    try:
+        with torch.no_grad():
+            return module(*examples)
+    except Exception as error:
+        shapes = ", ".join("x".join(map(str, example.shape)) for example in examples)
+        lines = [line for line in str(error).splitlines() if "Error" in line] or str(error).splitlines() or [""]
+        raise Refused(f"The network does not take inputs of {shapes}: {lines[-1][:250]}", EXAMPLE) from None
 
 
 def parse_shapes(text: str, names: tuple[str, ...]) -> tuple[TensorSpec, ...]:
