@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from core.domain.errors import Refused
+
 
 @dataclass(frozen=True)
 class Weight:
@@ -68,6 +70,17 @@ def weights(model: Any, least: int = 1) -> list[Weight]:
         for weight in _constants(graph, model.ir_version)
         if weight.tensor.data_type in floats and int(np.prod(weight.tensor.dims)) >= least
     ]
+
+
+def tables(model: Any, least: int, purpose: str) -> list[Weight]:
+    """Return the weights of two dimensions or more with at least ``least`` values. Raises Refused where there is none to ``purpose``."""
+    found = [weight for weight in weights(model, least) if len(weight.tensor.dims) > 1]
+    if not found:
+        raise Refused(
+            f"No tensor of floats has two dimensions and {least} weights, so there is nothing to {purpose}.",
+            "Choose another technique, or compress the file before it is quantized.",
+        )
+    return found
 
 
 def graphs(graph: Any) -> Iterator[Any]:

@@ -4,7 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
-from core.domain.errors import Trouble
+from core.domain.errors import Refused, Trouble
 from core.domain.shelf import Entry
 from core.domain.transform import NoOptions, Tolerance, option_fields
 
@@ -33,6 +33,13 @@ HALVES = ("calibration", "test")
 
 ANY = Tolerance(absolute=1e30, relative=0.0, flips=1.0)
 """For a technique that changes the numbers: what that costs is measured in predictions and in quality, on data."""
+
+
+def without_weights(summary: dict[str, Any], purpose: str) -> Trouble | None:
+    """Return why there is nothing to ``purpose`` in a file without weight tensors, or None where it has some."""
+    if summary["layers"]:
+        return None
+    return Trouble(Refused.kind, f"The model has no weight tensors to {purpose}.", "Choose another technique.")
 
 
 class Technique(Entry):

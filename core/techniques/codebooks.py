@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from core import kmeans, onnx_files, onnx_weights
-from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Technique
+from core.domain.errors import Trouble
+from core.domain.technique import Claim, Family, Technique, without_weights
 from core.integers import finish
 from core.onnx_storage import Storage
 
@@ -35,20 +35,13 @@ class Codebooks(Technique):
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:
         """Return why there is nothing to share: the file has no weight tensors."""
-        if summary["layers"]:
-            return None
-        return Trouble(Refused.kind, "The model has no weight tensors to share.", "Choose another technique.")
+        return without_weights(summary, "share")
 
     def apply(self, source: Path, out: Path, options: CodebookOptions, samples: dict[str, Any]) -> None:
         """Share and store. Raises Refused where no tensor is large enough, or nothing gets smaller."""
         model = onnx_files.load(source)
         storage = Storage(model)
-        large = [weight for weight in onnx_weights.weights(model, LEAST) if len(weight.tensor.dims) > 1]
-        if not large:
-            raise Refused(
-                f"No tensor of floats has two dimensions and {LEAST} weights, so there is nothing to share.",
-                "Choose another technique, or compress the file before it is quantized.",
-            )
+        large = onnx_weights.tables(model, LEAST, "share")
         for weight in large:
             storage.put(weight, kmeans.shared(weight.array, 2**options.bits))
         storage.settle()

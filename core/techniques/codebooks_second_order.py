@@ -12,7 +12,7 @@ import numpy as np
 
 from core import kmeans, linear_layers, onnx_files, onnx_weights, second_order, sensitivity
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Technique
+from core.domain.technique import Claim, Family, Technique, without_weights
 from core.integers import finish
 from core.linear_layers import Layer, Moments
 from core.onnx_storage import Storage
@@ -57,9 +57,7 @@ class CodebooksSecondOrder(Technique):
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:
         """Return why there is nothing to share: the file has no weight tensors."""
-        if summary["layers"]:
-            return None
-        return Trouble(Refused.kind, "The model has no weight tensors to share.", "Choose another technique.")
+        return without_weights(summary, "share")
 
     def apply(self, source: Path, out: Path, options: SecondOrderCodebookOptions, samples: dict[str, Any]) -> None:
         """Share, correct and store. Raises Refused without layers or samples, or where the file does not shrink."""

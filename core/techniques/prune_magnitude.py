@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from core import onnx_files, onnx_weights
-from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Technique
+from core.domain.errors import Trouble
+from core.domain.technique import Claim, Family, Technique, without_weights
 from core.integers import finish
 from core.onnx_storage import Storage
 from core.onnx_weights import Weight
@@ -40,20 +40,13 @@ class PruneMagnitude(Technique):
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:
         """Return why there is nothing to prune: the file has no weight tensors."""
-        if summary["layers"]:
-            return None
-        return Trouble(Refused.kind, "The model has no weight tensors to prune.", "Choose another technique.")
+        return without_weights(summary, "prune")
 
     def apply(self, source: Path, out: Path, options: MagnitudeOptions, samples: dict[str, Any]) -> None:
         """Prune and store. Raises Refused where no tensor is large enough, or the file does not shrink."""
         model = onnx_files.load(source)
         storage = Storage(model)
-        large = [weight for weight in onnx_weights.weights(model, LEAST) if len(weight.tensor.dims) > 1]
-        if not large:
-            raise Refused(
-                f"No tensor of floats has two dimensions and {LEAST} weights, so there is nothing to prune.",
-                "Choose another technique, or compress the file before it is quantized.",
-            )
+        large = onnx_weights.tables(model, LEAST, "prune")
         for weight, cut in zip(large, _cuts(large, options), strict=True):
             array = weight.array
             storage.put(weight, np.where(np.abs(array) > cut, array, np.zeros((), array.dtype)))

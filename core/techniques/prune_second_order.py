@@ -8,7 +8,7 @@ import numpy as np
 
 from core import linear_layers, onnx_files, onnx_weights, second_order
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Technique
+from core.domain.technique import Claim, Family, Technique, without_weights
 from core.integers import finish
 from core.linear_layers import Layer
 from core.onnx_storage import Storage
@@ -36,9 +36,7 @@ class PruneSecondOrder(Technique):
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:
         """Return why there is nothing to prune: the file has no weight tensors."""
-        if summary["layers"]:
-            return None
-        return Trouble(Refused.kind, "The model has no weight tensors to prune.", "Choose another technique.")
+        return without_weights(summary, "prune")
 
     def apply(self, source: Path, out: Path, options: SecondOrderOptions, samples: dict[str, Any]) -> None:
         """Prune, correct and store. Raises Refused without layers or samples, or where the file does not shrink."""

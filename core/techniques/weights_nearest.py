@@ -6,7 +6,7 @@ from typing import Any
 
 from core import onnx_files, scaled_integers
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Technique
+from core.domain.technique import Claim, Family, Technique, without_weights
 from core.integers import Names, already, finish, refuse_quantized
 from core.onnx_storage import Storage
 
@@ -30,9 +30,7 @@ class WeightsNearest(Technique):
         """Return why not: quantized already, or no weight tensors."""
         if trouble := already(summary["operators"] or {}):
             return trouble
-        if summary["layers"]:
-            return None
-        return Trouble(Refused.kind, "The model has no weight tensors to quantize.", "Choose another technique.")
+        return without_weights(summary, "quantize")
 
     def apply(self, source: Path, out: Path, options: NearestOptions, samples: dict[str, Any]) -> None:
         """Round and store. Raises Refused where no tensor is large enough, or nothing gets smaller."""
