@@ -1,24 +1,17 @@
 """Compress: choose a technique, see what it wins and what it costs on held-out data, take the smaller file away."""
 
-from typing import Any
-
 import streamlit as st
 
 from core.compress import FORMAT, MAX_DROP
 from core.domain.artifact import Artifact
-from core.domain.errors import NotFound
 from core.domain.job import Job, State
 from core.domain.technique import Technique
 from core.techniques import TECHNIQUES
 from core.workspace import current
 from pages.visitor import visitor
-from pages.widgets import compression, install, options, progress, testdata
+from pages.widgets import compression, install, library, options, progress, testdata
 from pages.widgets.chrome import ink
-from pages.widgets.summary import format_title, megabytes
 from pages.widgets.text import plain
-
-SHOWN = (State.QUEUED, State.RUNNING, State.DONE, State.INTERRUPTED)
-"""Jobs that a visitor finds again on a model's page without asking for them."""
 
 
 def page() -> None:
@@ -29,7 +22,7 @@ def page() -> None:
     if not found:
         empty()
         return
-    artifact = choose(found)
+    artifact = library.choose(found, "Techniques work on ONNX files; convert other models first.")
     jobs = [job for job in current().queue.jobs(visitor()) if concerns(job, artifact)]
     job = asked_for(jobs)
     plan, result = st.columns([1, 2], gap="large")
@@ -57,23 +50,6 @@ def empty() -> None:
             st.page_link("convert.py", label="Convert to ONNX", icon=":material/swap_horiz:")
 
 
-def choose(found: list[Artifact]) -> Artifact:
-    """Choose the model; the address remembers it."""
-    by_id = {artifact.id: artifact for artifact in found}
-    asked = st.query_params.get("model")
-    ids = list(by_id)
-    picked = st.selectbox(
-        "Model",
-        ids,
-        index=ids.index(asked) if asked in by_id else 0,
-        format_func=lambda id: f"{by_id[id].name} · {format_title(by_id[id].format)} · {megabytes(by_id[id].size)}",
-        help="Techniques work on ONNX files; convert other models first.",
-    )
-    if picked != asked:
-        st.query_params.from_dict({"model": picked})
-    return by_id[picked]
-
-
 def concerns(job: Job, artifact: Artifact) -> bool:
     """Say whether a job compressed this model."""
     return job.verb == "compress" and job.args.get("artifact") == artifact.id
@@ -81,13 +57,10 @@ def concerns(job: Job, artifact: Artifact) -> bool:
 
 def asked_for(jobs: list[Job]) -> Job | None:
     """Return the job in the address, else the model's last one."""
-    try:
-        job: Job | None = current().queue.job(visitor(), st.query_params["job"]) if "job" in st.query_params else None
-    except NotFound:
-        job = None
+    job = library.job_of_address()
     if job is not None and any(job.id == one.id for one in jobs):
         return job
-    return next((one for one in jobs if one.state in SHOWN), None)
+    return next((one for one in jobs if one.state in library.SHOWN), None)
 
 
 def form(artifact: Artifact, job: Job | None) -> None:
@@ -107,7 +80,7 @@ def form(artifact: Artifact, job: Job | None) -> None:
     if technique.calibrates and data is None:
         st.caption(f":material/info: {technique.title} learns from samples: add a data set; it needs no labels.")
     args = {
-        **subject(artifact),
+        **library.subject(artifact),
         "recipe": [{"transform": technique.id, "options": chosen}],
         "data": data,
         "max_drop": drop / 100,
@@ -148,17 +121,6 @@ def pick(artifact: Artifact) -> Technique:
         key=f"technique-{artifact.id}-{family}",
     )
     return TECHNIQUES[id]
-
-
-def subject(artifact: Artifact) -> dict[str, Any]:
-    """Name a model as a verb needs it."""
-    return {
-        "artifact": artifact.id,
-        "sha256": artifact.sha256,
-        "size": artifact.size,
-        "format": artifact.format,
-        "name": artifact.name,
-    }
 
 
 def outcome(job: Job | None) -> None:

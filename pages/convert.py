@@ -8,17 +8,13 @@ from core.bundle import targets
 from core.converters import CONVERTERS, NO_ROUTE, route, unavailable
 from core.converters import targets as reachable
 from core.domain.artifact import Artifact
-from core.domain.errors import NotFound
 from core.domain.job import Job, State
 from core.workspace import current
 from pages.visitor import visitor
-from pages.widgets import architecture, evidence, install, matrix, options, progress, testdata
+from pages.widgets import architecture, evidence, install, library, matrix, options, progress, testdata
 from pages.widgets.chrome import ink
-from pages.widgets.summary import format_title, megabytes
+from pages.widgets.summary import format_title
 from pages.widgets.text import plain
-
-SHOWN = (State.QUEUED, State.RUNNING, State.DONE, State.INTERRUPTED)
-"""Jobs that a visitor finds again on a model's page without asking for them."""
 
 
 def page() -> None:
@@ -29,7 +25,7 @@ def page() -> None:
     if not found:
         empty()
         return
-    artifact = choose(found)
+    artifact = library.choose(found)
     job = asked_for(artifact)
     top = st.container()
     plan, result = st.columns([1, 2], gap="large")
@@ -50,31 +46,12 @@ def empty() -> None:
         st.page_link("models.py", label="Bring a model", icon=":material/arrow_back:")
 
 
-def choose(found: list[Artifact]) -> Artifact:
-    """Choose the model; the address remembers it."""
-    ids = [artifact.id for artifact in found]
-    by_id = dict(zip(ids, found, strict=True))
-    asked = st.query_params.get("model")
-    picked = st.selectbox(
-        "Model",
-        ids,
-        index=ids.index(asked) if asked in by_id else 0,
-        format_func=lambda id: f"{by_id[id].name} · {format_title(by_id[id].format)} · {megabytes(by_id[id].size)}",
-    )
-    if picked != asked:
-        st.query_params.from_dict({"model": picked})
-    return by_id[picked]
-
-
 def asked_for(artifact: Artifact) -> Job | None:
     """Return the job in the address, else the model's last conversion."""
     queue = current().queue
-    try:
-        job: Job | None = queue.job(visitor(), st.query_params["job"]) if "job" in st.query_params else None
-    except NotFound:
-        job = None
+    job = library.job_of_address()
     if job is None or not concerns(job, artifact):
-        begun = (one for one in queue.jobs(visitor()) if one.attempt and one.state in SHOWN)
+        begun = (one for one in queue.jobs(visitor()) if one.attempt and one.state in library.SHOWN)
         job = next((one for one in begun if concerns(one, artifact)), None)
     return job
 
@@ -113,7 +90,7 @@ def form(artifact: Artifact, job: Job | None) -> dict[str, Any] | None:
     chosen = options.form(steps, opened=artifact.format in architecture.WEIGHTS)
     data = testdata.choose(artifact)
     consent(artifact)
-    asked = {**subject(artifact), **architecture.choose(artifact), "data": data, "options": chosen}
+    asked = {**library.subject(artifact), **architecture.choose(artifact), "data": data, "options": chosen}
     args = {**asked, "target": target}
     st.button(
         "Convert and prove",
@@ -185,25 +162,13 @@ def compare(artifact: Artifact, data: dict[str, Any] | None) -> None:
     names = {a.id: f"{a.name} · {format_title(a.format)} · {a.sha256[:8]}" for a in others}
     other = st.selectbox("File that should answer the same", list(names), format_func=names.__getitem__)
     target = next(a for a in others if a.id == other)
-    args = {**subject(target), "against": subject(artifact), "data": data, "page": artifact.id}
+    args = {**library.subject(target), "against": library.subject(artifact), "data": data, "page": artifact.id}
     st.button(
         "Compare the answers",
         icon=":material/compare_arrows:",
         on_click=progress.begin,
         args=(lambda: current().queue.submit(visitor(), "evaluate", args),),
     )
-
-
-def subject(artifact: Artifact) -> dict[str, Any]:
-    """Name a model as a verb needs it."""
-    return {
-        "artifact": artifact.id,
-        "sha256": artifact.sha256,
-        "size": artifact.size,
-        "format": artifact.format,
-        "name": artifact.name,
-        "consent": artifact.consented,
-    }
 
 
 def outcome(artifact: Artifact, job: Job | None) -> None:
