@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from core import bundle
+from core import bundle, lineage
 from core.domain.errors import Refused, from_json
 from core.domain.overhead import Footprint, Pace, Race
 from core.domain.recipe import Recipe, Step
@@ -20,7 +20,7 @@ from core.domain.transform import Tolerance, parse_options
 from core.formats import FORMATS
 from core.techniques import TECHNIQUES
 from core.tools import Tools
-from core.transform import Bench, Data, Golden, Model, zipped_size
+from core.transform import Bench, Data, Golden, Model, sizes
 
 if TYPE_CHECKING:
     from core.store import Store
@@ -192,16 +192,10 @@ def finish(
         "recipe": Recipe(tuple(one.step for one in applied)).to_json(),
         "parity": parity.to_json(),
         "quality": quality,
-        "size": {
-            "before": source.size,
-            "after": last.model.size,
-            "ratio": source.size / max(1, last.model.size),
-            "zipped_before": zipped_size(blobs.path(source.sha256)),
-            "zipped_after": zipped_size(blobs.path(last.model.sha256)),
-        },
+        "size": sizes(blobs, source, last.model),
         "speed": overhead.race.to_json(),
         "memory": {"before": overhead.before.to_json(), "after": overhead.after.to_json()},
-        "why": [*why_not_smaller(applied, source), *why_not_faster(applied, overhead.race)],
+        "why": [*not_smaller(applied, source), *not_faster(applied, overhead.race)],
         "seconds": bench.cost.seconds,
         "peak_rss_mb": bench.cost.peak_rss_mb,
         "golden": {"sha256": golden.sha256, "recorded": golden.recorded, **golden.evidence},
@@ -215,20 +209,20 @@ def finish(
     return result
 
 
-def why_not_smaller(applied: list[Reduced], source: Model) -> Iterator[str]:
-    """Say it where the result is no smaller than its source."""
+def not_smaller(applied: list[Reduced], source: Model) -> Iterator[str]:
+    """Say in a sentence that the result is no smaller than its source."""
     after = applied[-1].model.size
     if after >= source.size:
-        yield f"The file grew by {after / source.size - 1:.1%}: there was too little in it that is stored smaller this way."
+        yield f"The file did not get smaller: it grew by {after / source.size - 1:.1%}."
 
 
-def why_not_faster(applied: list[Reduced], race: Race) -> Iterator[str]:
-    """Say it where the result is slower than its source, or no faster though that was the claim."""
+def not_faster(applied: list[Reduced], race: Race) -> Iterator[str]:
+    """Say in a sentence that the result is slower than its source, or no faster though that was the claim."""
     times = f"{race.ratio:.2f} times the speed, 95 % interval {race.low:.2f} to {race.high:.2f}"
     if race.pace is Pace.SLOWER:
-        yield f"It became slower ({times}): what is stored smaller must be unpacked or converted on the way."
+        yield f"It became slower: {times}."
     elif race.pace is not Pace.FASTER and applied[-1].technique.claim is Claim.LATENCY:
-        yield f"It did not become faster ({times}): this processor has no quicker kernel for what was changed."
+        yield f"It did not become faster, which is what it is for: {times}."
 
 
 def output_name(name: str, applied: list[Reduced]) -> str:
@@ -255,34 +249,12 @@ def record(store: "Store", visitor: str, args: dict[str, Any], result: dict[str,
     parent = args["artifact"]
     if Verdict(result["parity"]["verdict"]) is not Verdict.FAIL:
         for step in result["steps"]:
-            parent = add(store, visitor, step, parent, job)
+            parent = lineage.add(store, visitor, step, parent, job)
     blobs = [result["golden"]["sha256"], result["golden"]["recorded"]]
     blobs += [result["bundle"]["sha256"]] if result["bundle"] else []
     against = args["artifact"] if parent != args["artifact"] else None
     store.add_report(visitor, parent, "compression", result, against=against, blobs=blobs, job=job)
     return {"artifact_id": parent}
-
-
-def add(store: "Store", visitor: str, step: dict[str, Any], parent: str, job: str) -> str:
-    """Write one step's artifact with its summary, and return its id."""
-    artifact = store.add_artifact(
-        visitor,
-        sha256=step["sha256"],
-        size=step["size"],
-        format=step["format"],
-        name=step["name"],
-        parent=parent,
-        step=Step.from_json(step),
-    )
-    summary = {
-        "format": step["format"],
-        "title": FORMATS[FORMAT].title,
-        "summary": step["summary"],
-        "graph": step["graph"],
-    }
-    graph = [step["graph"]] if step["graph"] else []
-    store.add_report(visitor, artifact.id, "summary", summary, blobs=graph, job=job)
-    return artifact.id
 
 
 def title(args: dict[str, Any]) -> str:

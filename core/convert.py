@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from core import bundle
+from core import bundle, lineage
 from core.converters import CONVERTERS, route
 from core.domain.errors import Refused
 from core.domain.recipe import Recipe, Step
@@ -24,7 +24,7 @@ from core.transform import (
     check_code,
     check_consent,
     guilty,
-    zipped_size,
+    sizes,
 )
 
 if TYPE_CHECKING:
@@ -121,11 +121,6 @@ def describe(
 ) -> dict[str, Any]:
     """Put the facts of the conversion in the order of DESIGN section 6."""
     last = applied[-1]
-    sizes = {"before": source.size, "after": last.model.size, "ratio": source.size / max(1, last.model.size)}
-    zipped = {
-        "zipped_before": zipped_size(tools.blobs.path(source.sha256)),
-        "zipped_after": zipped_size(tools.blobs.path(last.model.sha256)),
-    }
     return {
         "source": {**vars(source), "name": args["name"]},
         "artifact": {**vars(last.model), "name": output_name(args["name"], last)},
@@ -136,7 +131,7 @@ def describe(
             applied, [FORMATS[source.format].title, *(FORMATS[one.model.format].title for one in applied)]
         ),
         "quality": quality,
-        "size": {**sizes, **zipped},
+        "size": sizes(tools.blobs, source, last.model),
         "seconds": bench.cost.seconds,
         "peak_rss_mb": bench.cost.peak_rss_mb,
         "golden": {"sha256": golden.sha256, "recorded": golden.recorded, **golden.evidence},
@@ -172,21 +167,9 @@ def record(store: "Store", visitor: str, args: dict[str, Any], result: dict[str,
     for step in result["steps"]:
         if Verdict(step["parity"]["verdict"]) is Verdict.FAIL:
             break
-        artifact = store.add_artifact(
-            visitor,
-            sha256=step["sha256"],
-            size=step["size"],
-            format=step["format"],
-            name=step["name"],
-            parent=parent,
-            step=Step.from_json(step),
-        )
-        summary = {"format": step["format"], "title": step["title"], "summary": step["summary"], "graph": step["graph"]}
-        store.add_report(
-            visitor, artifact.id, "summary", summary, blobs=[step["graph"]] if step["graph"] else [], job=job
-        )
-        store.add_report(visitor, artifact.id, "parity", step["parity"], against=parent, job=job)
-        parent = artifact.id
+        child = lineage.add(store, visitor, step, parent, job)
+        store.add_report(visitor, child, "parity", step["parity"], against=parent, job=job)
+        parent = child
     blobs = [
         result["golden"]["sha256"],
         result["golden"]["recorded"],

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from core.blobs import Blobs
 from core.domain.errors import Cancelled, PortolanError, Refused, Unavailable, from_json
 from core.domain.limits import READING, WORKING
 from core.domain.overhead import Footprint, Race
@@ -420,6 +421,18 @@ def data_args(data: Data | None) -> dict[str, Any]:
 def data_files(data: Data | None) -> dict[str, str]:
     """Return the data set's file for a task, by key."""
     return {data.key: data.sha256} if data else {}
+
+
+def sizes(blobs: Blobs, source: Model, target: Model) -> dict[str, Any]:
+    """Return the bytes of both files, as they run and zipped, and how many times smaller the target is."""
+    before, after = (zipped_size(blobs.path(one.sha256)) for one in (source, target))
+    return {
+        "before": source.size,
+        "after": target.size,
+        "ratio": source.size / max(1, target.size),
+        "zipped_before": before,
+        "zipped_after": after,
+    }
 
 
 def zipped_size(path: Path) -> int:
