@@ -16,6 +16,7 @@ from typing import Any
 
 from core import portability
 from core.__main__ import bench, model_args
+from core.architectures.named import define_vision_operators
 from core.domain.errors import PortolanError
 from core.tools import Tools
 from core.transform import Bench, Model
@@ -117,16 +118,6 @@ def export(name: str, out: Path) -> None:
         raise SystemExit("degenerate: two inputs get the same answer")
     program = torch.export.export(model, (example,), dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=64)},))
     torch.export.save(program, out)
-
-
-def define_vision_operators() -> None:
-    """Declare the two operators without which torchvision's Python part cannot be imported beside a CPU build of torch."""
-    import torch
-
-    library = torch.library.Library("torchvision", "DEF")
-    for operator in ("nms", "qnms"):
-        library.define(operator + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    globals()["_library"] = library
 
 
 def shake(model: Any, example: Any) -> None:
