@@ -65,7 +65,7 @@ def asked_for(jobs: list[Job]) -> Job | None:
 
 def form(artifact: Artifact, job: Job | None) -> None:
     """Ask for a technique, its options, data and the allowed drop, and submit."""
-    technique = pick(artifact)
+    technique = pick(artifact, shown(job))
     chosen = options.form([technique], opened=False)
     data = testdata.choose(artifact)
     drop = st.number_input(
@@ -100,13 +100,20 @@ def form(artifact: Artifact, job: Job | None) -> None:
         install.offer([technique.group.id] if technique.group else [])
 
 
-def pick(artifact: Artifact) -> Technique:
-    """Choose the family, then the technique."""
+def shown(job: Job | None) -> Technique:
+    """Return the technique of the job on the page, or the first there is."""
+    steps = job.args["recipe"] if job is not None else []
+    known = [TECHNIQUES[step["transform"]] for step in steps if step["transform"] in TECHNIQUES]
+    return known[-1] if known else next(iter(TECHNIQUES))
+
+
+def pick(artifact: Artifact, first: Technique) -> Technique:
+    """Choose the family, then the technique; begin with a given one."""
     families = list(dict.fromkeys(technique.family for technique in TECHNIQUES))
     family = st.pills(
         "Family",
         families,
-        default=families[0],
+        default=first.family,
         required=True,
         format_func=str.capitalize,
         key=f"family-{artifact.id}",
@@ -116,6 +123,7 @@ def pick(artifact: Artifact) -> Technique:
     id = st.radio(
         "Technique",
         ids,
+        index=ids.index(first.id) if first.id in ids else 0,
         format_func=lambda id: TECHNIQUES[id].title,
         captions=[TECHNIQUES[id].sentence for id in ids],
         key=f"technique-{artifact.id}-{family}",

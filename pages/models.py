@@ -26,7 +26,7 @@ def home() -> None:
         )
     answer = upload.drop_zone(
         "Drop a model here",
-        "ONNX, PyTorch .pt2 / TorchScript / checkpoint, safetensors, scikit-learn skops or pickle · up to 2 GB",
+        "ONNX, PyTorch, Keras, TensorFlow, LiteRT, OpenVINO, scikit-learn, XGBoost, LightGBM, CatBoost, PMML · up to 2 GB",
         "/api/models",
         key="model-upload",
     )

@@ -31,6 +31,7 @@ COLUMNS = {
 
 def show(result: dict[str, Any], ink: str) -> None:
     """Show one finished compression."""
+    st.markdown(f"**{' → '.join(words(step) for step in result['steps'])}**")
     verdict(result)
     if result["bundle"]:
         evidence.take_away(result)

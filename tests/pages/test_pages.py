@@ -137,6 +137,7 @@ def test_compress_page_shows_what_a_job_measured_among_all_variants(home: Worksp
     assert "PASS. It keeps its quality" in "\n".join(str(one.value) for one in app.success)
     labels = {metric.label: metric.value for metric in app.metric}
     assert {"Smaller as it runs", "Prediction flips", "Speed", "Peak memory", "Accuracy"} <= set(labels)
+    assert "**Float16 weights**" in words(app)
     assert "All variants of this model" in words(app)
     assert [list(row) for row in app.table[-1].value["variant"].items()][-1][1] == "original"
 
