@@ -113,7 +113,7 @@ def reduce(bench: Bench, source: Model, steps: list[tuple[Technique, Step]], dat
             raise from_json(trouble.to_json())
         if technique.calibrates and data is None:
             raise Refused(f"{technique.title} learns from samples.", "Add a data set; it needs no labels.")
-        model = bench.compress(model, technique, step.options, data)
+        model = bench.compress(model, technique, step.options, data, teacher=source)
         summary, graph = bench.audit(model, "artifact.onnx")
         applied.append(Reduced(step, technique, model, summary, graph))
     return applied

@@ -12,6 +12,7 @@ from core import jail
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Format, Risk
 from core.domain.runtime import Runtime, Session
+from core.domain.technique import Lesson
 from core.domain.transform import CODE
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 Progress = Callable[[float | None, str], None]
 
 IN, OUT = Path("in"), Path("out")
-CALIBRATION_ROWS = 256
 
 
 def inspect(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -98,16 +98,19 @@ def compress(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
     technique = TECHNIQUES[args["technique"]]
     options = parse_options(technique.Options, args["options"])
-    technique.apply(IN / args["file"], OUT / "artifact", options, calibration(args) if technique.calibrates else {})
+    lesson = Lesson(IN / args["teacher"], {})
+    if technique.calibrates:
+        lesson = learned_from(args, lesson.teacher, technique.rows)
+    technique.apply(IN / args["file"], OUT / "artifact", options, lesson)
     return {}
 
 
-def calibration(args: dict[str, Any]) -> dict[str, Any]:
-    """Return the samples to learn from, by input name. Raises Refused where there are none."""
+def learned_from(args: dict[str, Any], teacher: Path, rows: int) -> Lesson:
+    """Return the first samples with their labels. Raises Refused where there are none."""
     dataset = open_dataset(args, open_session(args))
     if dataset is None:
         raise Refused("This technique learns from samples, and there are none.", "Add a data set; it needs no labels.")
-    return dataset.rows(0, CALIBRATION_ROWS)
+    return Lesson(teacher, dataset.rows(0, rows), None if dataset.labels is None else dataset.labels[:rows])
 
 
 def probe(args: dict[str, Any], progress: Progress) -> dict[str, Any]:

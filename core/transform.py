@@ -23,6 +23,7 @@ from core.tools import Tools
 
 SEED = 20261121
 CHUNK = 1024 * 1024
+TEACHER = "teacher.onnx"
 FOOTPRINTS = 3
 """Fresh processes whose median counts: the residence of one and the same file was seen to take two values."""
 Tell = Callable[[float, str], None]
@@ -125,8 +126,10 @@ class Bench:
             blob = self.tools.blobs.put(done.folder / "artifact")
         return Model(blob.sha256, blob.size, converter.target)
 
-    def compress(self, source: Model, technique: Technique, options: dict[str, Any], data: Data | None) -> Model:
-        """Apply a technique and keep the bytes; ``data`` holds the samples that it learns from. Raises Unavailable where it is not installed."""
+    def compress(
+        self, source: Model, technique: Technique, options: dict[str, Any], data: Data | None, teacher: Model
+    ) -> Model:
+        """Apply a technique and keep the bytes; it learns from ``data`` and from what ``teacher`` answers. Raises Unavailable where it is not installed."""
         if reason := technique.unavailable():
             raise Unavailable(reason, "Install it, start Portolan again, and repeat the compression.")
         key, runtime = file_key(source.format), runtime_for(source.format)
@@ -136,9 +139,11 @@ class Bench:
             "runtime": runtime.id,
             "technique": technique.id,
             "options": options,
+            "teacher": TEACHER,
             **data_args(data),
         }
-        with self._run("compress", request, {key: source.sha256, **data_files(data)}, runtime.kind) as done:
+        files = {key: source.sha256, TEACHER: teacher.sha256, **data_files(data)}
+        with self._run("compress", request, files, technique.kind) as done:
             blob = self.tools.blobs.put(done.folder / "artifact")
         return Model(blob.sha256, blob.size, source.format)
 

@@ -1,5 +1,6 @@
 """The arrow that keeps the format: a way to make a model smaller or faster, at a cost that is measured and not declared."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
@@ -42,6 +43,19 @@ def without_weights(summary: dict[str, Any], purpose: str) -> Trouble | None:
     return Trouble(Refused.kind, f"The model has no weight tensors to {purpose}.", "Choose another technique.")
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What a technique may learn from.
+
+    ``inputs`` maps input names to arrays [n, ...], empty where the technique needs none; ``labels`` [n] are there where
+    the owner gave some; ``teacher`` is the ONNX file that the row of techniques began with.
+    """
+
+    teacher: Path
+    inputs: dict[str, Any]
+    labels: Any | None = None
+
+
 class Technique(Entry):
     """Rewrites an ONNX file, the hub, so that it stays an ONNX file which stock ONNX Runtime opens; runs in the sandboxed worker."""
 
@@ -49,6 +63,12 @@ class Technique(Entry):
     claim: ClassVar[Claim]
     calibrates: ClassVar[bool] = False
     """The technique learns from samples; they are of the calibration half of the user's data, never of the test half."""
+
+    rows: ClassVar[int] = 256
+    """Samples that it is given at most."""
+
+    kind: ClassVar[str] = "light"
+    """The sort of warm child that it runs in."""
 
     tolerance: ClassVar[Tolerance] = ANY
     """A technique without loss declares how far rounding may move the answers."""
@@ -59,10 +79,9 @@ class Technique(Entry):
         """Return why the technique can do nothing for a file with this summary and what to do instead, or None when it can."""
         return None
 
-    def apply(self, source: Path, out: Path, options: Any, samples: dict[str, Any]) -> None:
+    def apply(self, source: Path, out: Path, options: Any, lesson: Lesson) -> None:
         """Read ``source`` and write ``out``.
 
-        ``samples`` maps input names to arrays [n, ...], n up to a few hundred; empty where the technique needs none.
         Raises Refused with the reason and the next step, also where nothing would get smaller.
         """
         raise NotImplementedError

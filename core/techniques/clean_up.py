@@ -8,7 +8,7 @@ from typing import Any
 
 from core import onnx_files, onnx_weights
 from core.domain.errors import Refused
-from core.domain.technique import Claim, Family, Technique
+from core.domain.technique import Claim, Family, Lesson, Technique
 from core.domain.transform import Tolerance
 from core.onnx_storage import LEAST, OPSET, Storage, letters
 from core.onnx_unfolding import sweep
@@ -35,7 +35,7 @@ class CleanUp(Technique):
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
     Options = CleanUpOptions
 
-    def apply(self, source: Path, out: Path, options: CleanUpOptions, samples: dict[str, Any]) -> None:
+    def apply(self, source: Path, out: Path, options: CleanUpOptions, lesson: Lesson) -> None:
         """Keep the smaller of two ways, with and without folding. Raises Refused where the file does not shrink."""
         plain, folded = onnx_files.load(source), _folded(source, out.parent)
         results = [_cleaned(model, options) for model in (plain, folded) if model is not None]

@@ -6,7 +6,7 @@ from typing import Any
 
 from core import kmeans, onnx_files, onnx_weights
 from core.domain.errors import Trouble
-from core.domain.technique import Claim, Family, Technique, without_weights
+from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
 from core.integers import finish
 from core.onnx_storage import Storage
 
@@ -37,7 +37,7 @@ class Codebooks(Technique):
         """Return why there is nothing to share: the file has no weight tensors."""
         return without_weights(summary, "share")
 
-    def apply(self, source: Path, out: Path, options: CodebookOptions, samples: dict[str, Any]) -> None:
+    def apply(self, source: Path, out: Path, options: CodebookOptions, lesson: Lesson) -> None:
         """Share and store. Raises Refused where no tensor is large enough, or nothing gets smaller."""
         model = onnx_files.load(source)
         storage = Storage(model)

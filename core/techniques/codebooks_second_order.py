@@ -12,7 +12,7 @@ import numpy as np
 
 from core import kmeans, linear_layers, onnx_files, onnx_weights, second_order, sensitivity
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Technique, without_weights
+from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
 from core.integers import finish
 from core.linear_layers import Layer, Moments
 from core.onnx_storage import Storage
@@ -59,20 +59,22 @@ class CodebooksSecondOrder(Technique):
         """Return why there is nothing to share: the file has no weight tensors."""
         return without_weights(summary, "share")
 
-    def apply(self, source: Path, out: Path, options: SecondOrderCodebookOptions, samples: dict[str, Any]) -> None:
+    def apply(self, source: Path, out: Path, options: SecondOrderCodebookOptions, lesson: Lesson) -> None:
         """Share, correct and store. Raises Refused without layers or samples, or where the file does not shrink."""
         model, original = onnx_files.load(source), onnx_files.load(source)
         storage = Storage(model)
         layers = linear_layers.layers(model, LEAST)
-        if not layers or not samples:
+        if not layers or not lesson.inputs:
             lacking = "samples" if layers else f"Conv, Gemm or MatMul layers with {LEAST} weights or more"
             raise Refused(f"Correcting shared weights needs {lacking}.", "Use codebooks without samples instead.")
         tables = _tables(model, layers)
-        levels = (_measured if options.spread == MEASURED else _even)(model, layers, tables, storage, options, samples)
+        levels = (_measured if options.spread == MEASURED else _even)(
+            model, layers, tables, storage, options, lesson.inputs
+        )
         for table in tables:
             table.put(kmeans.shared(table.array, levels[table.name]))
         for layer in layers:
-            moments = linear_layers.moments(original, model, layer, samples)
+            moments = linear_layers.moments(original, model, layer, lesson.inputs)
             sensitivity.put(shared(layer, moments, levels[layer.weight.name]))
         for weight in onnx_weights.weights(model, LEAST):
             storage.put(weight, weight.array)

@@ -15,7 +15,7 @@ import numpy as np
 
 from core import host_truth, onnx_files, onnx_weights
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Technique
+from core.domain.technique import Claim, Family, Lesson, Technique
 from core.host_truth import HostTruth, Pairing
 from core.integer_tables import Tables, large
 from core.integers import Names, already, finish, refuse_quantized, symmetric, unsigned
@@ -59,7 +59,7 @@ class DynamicInt8(Technique):
             return None
         return _nothing(Counter(operators))
 
-    def apply(self, source: Path, out: Path, options: DynamicOptions, samples: dict[str, Any]) -> None:
+    def apply(self, source: Path, out: Path, options: DynamicOptions, lesson: Lesson) -> None:
         """Quantize what can be. Raises Refused where that is nothing, naming what the weights belong to."""
         model = onnx_files.load(source)
         refuse_quantized(model)

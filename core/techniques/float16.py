@@ -13,7 +13,7 @@ import numpy as np
 
 from core import onnx_files, onnx_weights
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Technique
+from core.domain.technique import Claim, Family, Lesson, Technique
 from core.domain.transform import NoOptions
 from core.integers import Names, finish
 
@@ -38,7 +38,7 @@ class Float16(Technique):
         held = f"its weights are {precision}" if summary["layers"] and precision else "it has no weight tensors"
         return Trouble(Refused.kind, f"Float16 cannot halve this file: {held}.", "Choose another technique.")
 
-    def apply(self, source: Path, out: Path, options: NoOptions, samples: dict[str, Any]) -> None:
+    def apply(self, source: Path, out: Path, options: NoOptions, lesson: Lesson) -> None:
         """Store what float16 can hold. Raises Refused where that is nothing, or the file does not shrink."""
         import onnx
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from core import onnx_files, onnx_weights
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Technique
+from core.domain.technique import Claim, Family, Lesson, Technique
 from core.integers import finish
 from core.linear_layers import Layer, layers
 from core.onnx_storage import Storage
@@ -41,7 +41,7 @@ class LowRank(Technique):
             return None
         return Trouble(Refused.kind, "The model has no Conv, Gemm or MatMul to split.", "Choose another technique.")
 
-    def apply(self, source: Path, out: Path, options: LowRankOptions, samples: dict[str, Any]) -> None:
+    def apply(self, source: Path, out: Path, options: LowRankOptions, lesson: Lesson) -> None:
         """Split where it gains. Raises Refused where it does nowhere, with the rank that the best layer would need."""
         model = onnx_files.load(source)
         storage, taken = Storage(model), onnx_weights.names(model)

@@ -8,7 +8,7 @@ import numpy as np
 
 from core import onnx_files, onnx_weights
 from core.domain.errors import Trouble
-from core.domain.technique import Claim, Family, Technique, without_weights
+from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
 from core.integers import finish
 from core.onnx_storage import Storage
 from core.onnx_weights import Weight
@@ -42,7 +42,7 @@ class PruneMagnitude(Technique):
         """Return why there is nothing to prune: the file has no weight tensors."""
         return without_weights(summary, "prune")
 
-    def apply(self, source: Path, out: Path, options: MagnitudeOptions, samples: dict[str, Any]) -> None:
+    def apply(self, source: Path, out: Path, options: MagnitudeOptions, lesson: Lesson) -> None:
         """Prune and store. Raises Refused where no tensor is large enough, or the file does not shrink."""
         model = onnx_files.load(source)
         storage = Storage(model)

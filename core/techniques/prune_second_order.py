@@ -8,7 +8,7 @@ import numpy as np
 
 from core import linear_layers, onnx_files, onnx_weights, second_order
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Technique, without_weights
+from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
 from core.integers import finish
 from core.linear_layers import Layer
 from core.onnx_storage import Storage
@@ -38,12 +38,12 @@ class PruneSecondOrder(Technique):
         """Return why there is nothing to prune: the file has no weight tensors."""
         return without_weights(summary, "prune")
 
-    def apply(self, source: Path, out: Path, options: SecondOrderOptions, samples: dict[str, Any]) -> None:
+    def apply(self, source: Path, out: Path, options: SecondOrderOptions, lesson: Lesson) -> None:
         """Prune, correct and store. Raises Refused without layers or samples, or where the file does not shrink."""
         model = onnx_files.load(source)
         storage = Storage(model)
         layers = linear_layers.layers(model, LEAST)
-        if not layers or not samples:
+        if not layers or not lesson.inputs:
             lacking = "samples" if layers else f"Conv, Gemm or MatMul layers with {LEAST} weights or more"
             raise Refused(f"Second-order pruning needs {lacking}.", "Prune by magnitude instead.")
         original = onnx_files.load(source)
@@ -52,7 +52,7 @@ class PruneSecondOrder(Technique):
             if len(table.tensor.dims) > 1 and table.name not in named:
                 table.put(_smallest_gone(table.array, options.share))
         for layer in layers:
-            moments = linear_layers.moments(original, model, layer, samples)
+            moments = linear_layers.moments(original, model, layer, lesson.inputs)
             for weight, array in _pruned(layer, moments, options.share):
                 weight.put(array)
         for weight in onnx_weights.weights(model, LEAST):

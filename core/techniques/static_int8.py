@@ -11,7 +11,7 @@ from typing import Any
 
 from core import calibration, host_truth, onnx_files, onnx_weights, scaled_integers
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Technique
+from core.domain.technique import Claim, Family, Lesson, Technique
 from core.host_truth import HostTruth, Pairing
 from core.integer_pairs import SITES, Site, join, quantized, sites
 from core.integer_tables import BITS, Tables
@@ -85,23 +85,23 @@ class StaticInt8(Technique):
         operators = summary["operators"] or {}
         return already(operators) or (None if set(SITES) & set(operators) else _nothing(sorted(operators)))
 
-    def apply(self, source: Path, out: Path, options: StaticOptions, samples: dict[str, Any]) -> None:
+    def apply(self, source: Path, out: Path, options: StaticOptions, lesson: Lesson) -> None:
         """Write the fastest file whose integers are right here. Raises Refused without samples, sites, or such a file."""
-        if not samples:
+        if not lesson.inputs:
             raise Refused("Static int8 learns ranges from samples, and there are none.", "Add a data set.")
         refuse_quantized(onnx_files.load(source))
         model = calibration.folded(source)
         found = _found(model, options.keep)
-        narrow = _narrow(model, found, options.weight_bits, samples)
-        spans = _spans(model, found, options, samples)
-        reference = calibration.joined(calibration.session(source, "all"), samples)
+        narrow = _narrow(model, found, options.weight_bits, lesson.inputs)
+        spans = _spans(model, found, options, lesson.inputs)
+        reference = calibration.joined(calibration.session(source, "all"), lesson.inputs)
         operators = tuple(sorted({SITES[site.node.op_type] for site in found}))
         for pairing in pairings(host_truth.measure(), operators, options.exact_on):
             result = quantized(model, found, spans, pairing, options.per_channel, narrow)
             if options.tables:
                 _store_tables(result, options.table_bits, _kept(options.keep))
             finish(result, source, out)
-            if _trusted(out, reference, samples):
+            if _trusted(out, reference, lesson.inputs):
                 return
         out.unlink(missing_ok=True)
         raise Refused("This processor computes no int8 file of this model as it is meant.", "Choose float16.")

@@ -10,7 +10,7 @@ from typing import Any
 
 from core import linear_layers, onnx_files, scaled_integers
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Technique
+from core.domain.technique import Claim, Family, Lesson, Technique
 from core.integers import Names, already, finish, refuse_quantized
 from core.onnx_storage import Storage
 
@@ -43,9 +43,9 @@ class WeightsGptq(Technique):
             return trouble
         return None if {"Conv", "Gemm", "MatMul"} & set(operators) else _nothing()
 
-    def apply(self, source: Path, out: Path, options: GptqOptions, samples: dict[str, Any]) -> None:
+    def apply(self, source: Path, out: Path, options: GptqOptions, lesson: Lesson) -> None:
         """Round, correct and store. Raises Refused without samples or layers, or where nothing gets smaller."""
-        if not samples:
+        if not lesson.inputs:
             raise Refused("Correction learns from samples, and there are none.", "Add a data set.")
         model, original = onnx_files.load(source), onnx_files.load(source)
         refuse_quantized(model)
@@ -57,7 +57,7 @@ class WeightsGptq(Technique):
         scaled = {weight.name: scaled_integers.nearest(weight.array, options.table_bits) for weight in rest}
         for weight in rest:
             weight.put(scaled[weight.name].array)
-        scaled |= scaled_integers.corrected(original, model, options.bits, samples, named)
+        scaled |= scaled_integers.corrected(original, model, options.bits, lesson.inputs, named)
         for weight in scaled_integers.candidates(model):
             if weight.name in scaled:
                 scaled_integers.store(model, storage, weight, scaled[weight.name], fresh)

@@ -6,7 +6,7 @@ from typing import Any
 
 from core import onnx_files, scaled_integers
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Technique, without_weights
+from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
 from core.integers import Names, already, finish, refuse_quantized
 from core.onnx_storage import Storage
 
@@ -32,7 +32,7 @@ class WeightsNearest(Technique):
             return trouble
         return without_weights(summary, "quantize")
 
-    def apply(self, source: Path, out: Path, options: NearestOptions, samples: dict[str, Any]) -> None:
+    def apply(self, source: Path, out: Path, options: NearestOptions, lesson: Lesson) -> None:
         """Round and store. Raises Refused where no tensor is large enough, or nothing gets smaller."""
         model = onnx_files.load(source)
         refuse_quantized(model)

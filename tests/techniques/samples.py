@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from core.domain.technique import Lesson
 from core.domain.transform import parse_options
 from core.proof import quality
 from core.proof.datasets import Dataset
@@ -56,7 +57,7 @@ def sample(name: str) -> Sample:
 def apply(technique: str, source: Path, out: Path, samples: dict[str, Any] | None = None, **options: Any) -> Path:
     """Apply a technique of the shelf with options as a form gives them."""
     entry = TECHNIQUES[technique]
-    entry.apply(source, out, parse_options(entry.Options, options), samples or {})
+    entry.apply(source, out, parse_options(entry.Options, options), Lesson(source, samples or {}))
     return out
 
 
