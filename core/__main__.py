@@ -8,10 +8,11 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core import compress, convert, environments, evaluate, ingest, portability
+from core import compress, convert, environments, evaluate, ingest, portability, tune
 from core.blobs import Blob, Blobs
 from core.converters import CONVERTERS
 from core.domain.errors import Crashed, PortolanError, Refused
@@ -19,10 +20,13 @@ from core.domain.portability import Attempt, Standing
 from core.domain.recipe import Recipe
 from core.domain.report import Verdict
 from core.domain.shelf import Shelf
+from core.domain.tuning import Goal
+from core.folder import MODEL, Folder
 from core.formats import FORMATS
 from core.groups import GROUPS
 from core.runtimes import RUNTIMES
 from core.sandbox import Sandbox
+from core.search import MINUTES
 from core.techniques import TECHNIQUES
 from core.tools import Tools
 
@@ -72,14 +76,23 @@ def parser() -> argparse.ArgumentParser:
     press.add_argument("--max-drop", type=float, default=compress.MAX_DROP, metavar="SHARE")
     press.add_argument("-o", "--out", type=Path, required=True)
     press.add_argument("--bundle", type=Path, help="also write the zip with the evidence")
+    press.add_argument("--travel", type=Path, help="also write that zip with the model packed, where that is smaller")
     matrix = command(commands, "matrix", run_matrix, "try every target for a model and prove each result")
     matrix.add_argument("file", type=Path)
     matrix.add_argument("--option", action="append", default=[], metavar="K=V")
+    search = command(commands, "tune", run_tune, "search for the smallest or fastest file within an accuracy budget")
+    search.add_argument("file", type=Path)
+    search.add_argument("--max-drop", type=float, required=True, metavar="SHARE")
+    search.add_argument("--minimise", choices=list(map(str, Goal)), default=str(Goal.SIZE))
+    search.add_argument("--budget-minutes", type=float, default=MINUTES, metavar="M")
+    search.add_argument("--seed", type=int, default=0)
+    search.add_argument("--keep", default="", metavar="WEIGHT,...", help="weights that stay as they are")
+    search.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER")
     measure = command(commands, "evaluate", run_evaluate, "measure a model on labelled data")
     measure.add_argument("file", type=Path)
     measure.add_argument("--against", type=Path, metavar="PARENT")
-    for sub in (turn, press, matrix, measure):
-        sub.add_argument("--data", type=Path, required=sub is measure)
+    for sub in (turn, press, matrix, search, measure):
+        sub.add_argument("--data", type=Path, required=sub in (search, measure))
         sub.add_argument("--label", help="name of the label column")
         sub.add_argument("--consent", action="store_true", help="load a pickle, or run a Python file, in the sandbox")
     add = command(commands, "install", run_install, "install a group of optional libraries; without a name, list them")
@@ -143,6 +156,8 @@ def run_compress(args: argparse.Namespace) -> int:
         save(tools, result["artifact"]["sha256"], args.out)
         if args.bundle:
             save(tools, result["bundle"]["sha256"], args.bundle)
+        if args.travel:
+            save(tools, (result["travel"] or result["bundle"])["sha256"], args.travel)
     show(args, result, lambda: print_compression(result, args.out))
     return EXITS[verdict]
 
@@ -158,6 +173,33 @@ def run_matrix(args: argparse.Namespace) -> int:
     if Standing.PROVEN in standings:
         return 0
     return 3 if any(standing.usable for standing in standings) else 1
+
+
+def run_tune(args: argparse.Namespace) -> int:
+    """Search, and write the best into the folder as it is found; what failed on the test half does not stay there."""
+    with bench() as tools:
+        folder = Folder(args.out, tools.blobs)
+        request = {
+            **model_args(tools, args.file, args.consent),
+            "data": data_args(tools, args),
+            "max_drop": args.max_drop,
+            "minimise": args.minimise,
+            "minutes": args.budget_minutes,
+            "seed": args.seed,
+            "keep": [name.strip() for name in args.keep.split(",") if name.strip()],
+        }
+        try:
+            result = tune.run(replace(tools, memory=folder), request)
+        except KeyboardInterrupt:
+            kept = "The best so far" if (args.out / MODEL).exists() else "The report so far"
+            print(f"Stopped. {kept} is in {args.out}.", file=sys.stderr)
+            raise
+        folder.keep(result)
+        if result["best"] is None:
+            folder.clear()
+            raise Refused(result["sentence"], "Allow a larger drop, more minutes or more samples.")
+    show(args, result, lambda: print(f"{result['sentence']}\nWritten to {args.out}."))
+    return EXITS[Verdict(result["looks"][-1]["verdict"])]
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
@@ -340,8 +382,11 @@ def print_compression(result: dict[str, Any], out: Path) -> None:
         f"{parity['verdict']}: {out}, {size['before']:,} -> {size['after']:,} bytes ({size['ratio']:.2f} times smaller)"
     )
     print(f"zipped {size['zipped_before']:,} -> {size['zipped_after']:,} bytes")
-    for sentence in (*result["why"], parity["reason"]):
+    if size["packed_after"]:
+        print(f"packed {size['packed_before'] or size['zipped_before']:,} -> {size['packed_after']:,} bytes")
+    for sentence in (*(one["text"] for one in result["why"]), parity["reason"]):
         print(sentence)
+    print(f"Safe on: {result['safe_on']}")
 
 
 def print_matrix(attempts: list[Attempt]) -> None:

@@ -5,17 +5,17 @@ half. Where the numbers may change, the verdict is about that half: PASS when th
 allowed, or, without labels, when no larger share of predictions changed.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from core import bundle, lineage
+from core import bundle, lineage, travel
+from core.causes import causes
 from core.domain.errors import Refused, from_json
-from core.domain.overhead import Footprint, Pace, Race
+from core.domain.overhead import Footprint, Kernels, Race
 from core.domain.recipe import Recipe, Step
 from core.domain.report import Check, Parity, Quality, Verdict
-from core.domain.technique import ANY, HALVES, Claim, Technique
+from core.domain.technique import ANY, HALVES, Technique
 from core.domain.transform import Tolerance, parse_options
 from core.formats import FORMATS
 from core.techniques import TECHNIQUES
@@ -35,11 +35,11 @@ REPLAY = Tolerance(absolute=1e-4, relative=1e-4)
 
 @dataclass(frozen=True)
 class Overhead:
-    """What both files cost to run: the paired times, and the memory of each."""
+    """What both files cost to run: the paired times, the memory of each, and what the engine runs of each."""
 
     race: Race
-    before: Footprint
-    after: Footprint
+    memory: tuple[Footprint, Footprint]
+    kernels: tuple[Kernels, Kernels]
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,9 @@ def run(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
     """Apply ``args["recipe"]``, a list of ``{transform, options}``, to the blob ``args["sha256"]`` of an ONNX file.
 
     ``args["data"]`` is ``{sha256, name, label}`` or None; ``args["max_drop"]`` is the share by which accuracy may fall, or
-    by which RMSE may grow. Returns the shape of DESIGN section 6. Raises Refused in the words of a technique that does
-    not fit the model, or when the recipe is empty.
+    by which RMSE may grow; ``learns`` and ``judged`` name other parts of the data than the two halves, as a search does.
+    Returns the shape of DESIGN section 6. Raises Refused in the words of a technique that does not fit the model, or when
+    the recipe is empty.
     """
     return on(Bench(tools), args)
 
@@ -68,19 +69,34 @@ def on(bench: Bench, args: dict[str, Any]) -> dict[str, Any]:
     tools, source = bench.tools, Model(args["sha256"], args["size"], args["format"])
     steps = plan(source.format, args["recipe"])
     data = Data(**args["data"]) if args.get("data") else None
-    learning, held = (data and replace(data, half=half) for half in (CALIBRATION, TEST))
+    learning = data and replace(data, half=args.get("learns", CALIBRATION))
+    held = data and replace(data, half=args.get("judged", TEST))
     tools.progress(0.05, "Recording the answers of the source")
     golden = bench.probe(source, held)
     applied = reduce(bench, source, steps, learning)
+    return proven(bench, args, source, applied, held, golden)
+
+
+def proven(
+    bench: Bench,
+    args: dict[str, Any],
+    source: Model,
+    applied: list[Reduced],
+    held: Data | None,
+    golden: Golden,
+    seconds: float = RACE_SECONDS,
+) -> dict[str, Any]:
+    """Return the result of a recipe that ran, measured on held-out samples and timed for some seconds."""
+    tools = bench.tools
     tools.progress(0.6, "Comparing in a fresh process")
-    tolerance = loosest(steps)
+    tolerance = loosest([(one.technique, one.step) for one in applied])
     parity = bench.compare(applied[-1].model, golden, tolerance)
     tools.progress(0.7, "Measuring the quality on held-out samples")
     quality = measure(bench, source, applied[-1].model, held, golden)
     if tolerance is ANY and parity.verdict is not Verdict.FAIL:
         parity = judge(parity, quality, float(args.get("max_drop", MAX_DROP)))
     tools.progress(0.8, "Timing both files in pairs, measuring their memory")
-    overhead = weigh(bench, source, applied[-1].model, golden)
+    overhead = weigh(bench, source, applied[-1].model, golden, seconds)
     return finish(bench, args, source, applied, parity, quality, overhead)
 
 
@@ -128,10 +144,11 @@ def measure(
     return {"before": bench.evaluate(source, data).to_json(), "after": bench.evaluate(target, data).to_json()}
 
 
-def weigh(bench: Bench, source: Model, target: Model, golden: Golden) -> Overhead:
-    """Time both files against each other, and measure the memory of each."""
-    race = bench.race(source, target, golden, seconds=RACE_SECONDS)
-    return Overhead(race, *(bench.footprint(one, golden) for one in (source, target)))
+def weigh(bench: Bench, source: Model, target: Model, golden: Golden, seconds: float = RACE_SECONDS) -> Overhead:
+    """Time both files against each other, measure the memory of each, and count what the engine runs of them."""
+    race = bench.race(source, target, golden, seconds=seconds)
+    memory = bench.footprint(source, golden), bench.footprint(target, golden)
+    return Overhead(race, memory, (bench.kernels(source), bench.kernels(target)))
 
 
 def judge(parity: Parity, quality: dict[str, dict[str, Any]] | None, allowed: float) -> Parity:
@@ -185,6 +202,9 @@ def finish(
     bench.tools.progress(0.85, "Recording the answers of the result, packing it with its evidence")
     last, blobs = applied[-1], bench.tools.blobs
     golden = bench.probe(last.model, None)
+    travels = [travel.send(bench, model) for model in (source, last.model)]
+    size = {**sizes(blobs, source, last.model), **travel.sizes(*travels)}
+    weights = bench.weights(source, last.model)
     result: dict[str, Any] = {
         "source": {**vars(source), "name": args["name"]},
         "artifact": {**vars(last.model), "name": output_name(args["name"], applied)},
@@ -192,37 +212,31 @@ def finish(
         "recipe": Recipe(tuple(one.step for one in applied)).to_json(),
         "parity": parity.to_json(),
         "quality": quality,
-        "size": sizes(blobs, source, last.model),
+        "size": size,
         "speed": overhead.race.to_json(),
-        "memory": {"before": overhead.before.to_json(), "after": overhead.after.to_json()},
-        "why": [*not_smaller(applied, source), *not_faster(applied, overhead.race)],
+        "memory": sides(overhead.memory),
+        "kernels": sides(overhead.kernels),
+        "weights": weights,
+        "why": [vars(one) for one in causes(size, weights, overhead.race, overhead.kernels, last.technique.claim)],
         "seconds": bench.cost.seconds,
         "peak_rss_mb": bench.cost.peak_rss_mb,
         "golden": {"sha256": golden.sha256, "recorded": golden.recorded, **golden.evidence},
         "data": args.get("data"),
         "summary": last.summary,
+        "safe_on": last.summary["notes"]["integers"]["safe_on"],
         "bundle": None,
+        "travel": None,
     }
     if parity.verdict is not Verdict.FAIL:
-        replayed = {**result["parity"], "tolerance": vars(REPLAY)}
-        result["bundle"] = vars(bundle.build(blobs, {**result, "parity": replayed}))
+        replayed = {**result, "parity": {**result["parity"], "tolerance": vars(REPLAY)}}
+        result["bundle"] = vars(bundle.build(blobs, replayed))
+        result["travel"] = travel.bundled(blobs, replayed, travels[1])
     return result
 
 
-def not_smaller(applied: list[Reduced], source: Model) -> Iterator[str]:
-    """Say in a sentence that the result is no smaller than its source."""
-    after = applied[-1].model.size
-    if after >= source.size:
-        yield f"The file did not get smaller: it grew by {after / source.size - 1:.1%}."
-
-
-def not_faster(applied: list[Reduced], race: Race) -> Iterator[str]:
-    """Say in a sentence that the result is slower than its source, or no faster though that was the claim."""
-    times = f"{race.ratio:.2f} times the speed, 95 % interval {race.low:.2f} to {race.high:.2f}"
-    if race.pace is Pace.SLOWER:
-        yield f"It became slower: {times}."
-    elif race.pace is not Pace.FASTER and applied[-1].technique.claim is Claim.LATENCY:
-        yield f"It did not become faster, which is what it is for: {times}."
+def sides(both: tuple[Any, Any]) -> dict[str, Any]:
+    """Return two measurements as plain values under before and after."""
+    return {name: one.to_json() for name, one in zip(("before", "after"), both, strict=True)}
 
 
 def output_name(name: str, applied: list[Reduced]) -> str:
@@ -251,7 +265,7 @@ def record(store: "Store", visitor: str, args: dict[str, Any], result: dict[str,
         for step in result["steps"]:
             parent = lineage.add(store, visitor, step, parent, job)
     blobs = [result["golden"]["sha256"], result["golden"]["recorded"]]
-    blobs += [result["bundle"]["sha256"]] if result["bundle"] else []
+    blobs += [result[key]["sha256"] for key in ("bundle", "travel") if result[key]]
     against = args["artifact"] if parent != args["artifact"] else None
     store.add_report(visitor, parent, "compression", result, against=against, blobs=blobs, job=job)
     return {"artifact_id": parent}

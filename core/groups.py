@@ -114,6 +114,7 @@ GROUPS: dict[str, Group] = {
         Group("tensorflow", "TensorFlow", 1380, ("tensorflow",)),
         Group("catboost", "CatBoost", 360, ("catboost",)),
         Group("timm", "timm", 90, ("timm", "torchvision")),
+        Group("dask", "Dask", 37, ("distributed", "fsspec")),
         Private("litert", "LiteRT Torch", 918, ("litert_torch",)),
     )
 }

@@ -16,6 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from core.domain.format import Risk
+from core.domain.integer_products import Integers
+
 OPSET, IR = 13, 8
 TELLING = ("avx2", "avx512_vnni", "avx_vnni", "avx_vnni_int8", "amx_int8", "asimddp", "i8mm")
 """Flags that explain a finding; none decides one."""
@@ -85,6 +88,27 @@ class HostTruth:
         return {**asdict(self), "kernels": [{**asdict(k), "pairing": str(k.pairing)} for k in self.kernels]}
 
 
+def warned(integers: Integers) -> Risk | None:
+    """Return what the owner of a file should know about its integers, with what this processor makes of such; None where they fit everywhere."""
+    if not integers.at_risk:
+        return None
+    truth = measure()
+    alike = [k for k in truth.kernels if f"{k.operator} {k.pairing.activations}" in integers.saturating]
+    full = [kernel for kernel in alike if kernel.pairing in (Pairing.U8S8, Pairing.S8S8)]
+    wrong, compared = sum(kernel.wrong for kernel in full), sum(kernel.compared for kernel in full)
+    cpu = f"{truth.cpu}, {', '.join(truth.flags) or 'no flag of interest'}"
+    here = (
+        f"On this processor ({cpu}) {wrong:,} of {compared:,} extreme integers came out wrong: open it with the session option session.x64quantprecision=1, which was exact without VNNI."
+        if wrong
+        else f"This processor ({cpu}) computes such products exactly."
+    )
+    what = (
+        f"{integers.at_risk} of {integers.products} integer products multiply by int8 weights of the full range: an x86 "
+        f"processor without VNNI saturates there and answers otherwise, without a word. {here}"
+    )
+    return Risk("warning", what, ", ".join(integers.where))
+
+
 @cache
 def measure() -> HostTruth:
     """Run every kernel on extreme values; some tens of milliseconds, once in a process."""
@@ -100,6 +124,8 @@ def _try(operator: str, pairing: Pairing) -> Kernel:
         if operator != "MatMulInteger":
             scale = float(2.0 ** np.ceil(np.log2(np.abs(expected).max() / 100)))
             expected = np.rint(expected / scale) + MIDDLE[pairing.activations]
+        if operator.startswith("QDQ"):
+            expected = (expected - MIDDLE[pairing.activations]) * scale
         found = _run(operator, pairing, x, w, scale)
         wrong += expected.size if found is None else int(np.count_nonzero(found != expected))
         compared += expected.size
@@ -132,7 +158,7 @@ def _run(operator: str, pairing: Pairing, x: Any, w: Any, scale: float) -> Any:
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
-    x = x.astype(pairing.activations)
+    x = x.astype(np.float32 if operator.startswith("QDQ") else pairing.activations)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 1, 4
     try:
@@ -156,12 +182,14 @@ def _model(operator: str, pairing: Pairing, x: Any, w: Any, scale: float) -> byt
         "ys": np.array(scale, np.float32),
     }
     group = x.shape[1] if x.ndim == 4 and w.shape[1] < x.shape[1] else 1
-    whole = operator == "MatMulInteger"
+    whole, floats = operator == "MatMulInteger", operator.startswith("QDQ")
+    taken = TensorProto.FLOAT if floats else kinds[pairing.activations]
+    given = TensorProto.INT32 if whole else taken
     graph = helper.make_graph(
         _nodes(operator, {"group": group} if "Conv" in operator else {}),
         "kernel",
-        [helper.make_tensor_value_info("x", kinds[pairing.activations], x.shape)],
-        [helper.make_tensor_value_info("y", TensorProto.INT32 if whole else kinds[pairing.activations], None)],
+        [helper.make_tensor_value_info("x", taken, x.shape)],
+        [helper.make_tensor_value_info("y", given, None)],
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
@@ -169,6 +197,7 @@ def _model(operator: str, pairing: Pairing, x: Any, w: Any, scale: float) -> byt
 
 
 def _nodes(operator: str, attributes: dict[str, int]) -> list[Any]:
+    """Return the operator, or its pairs from floats to floats: ONNX Runtime changes the types of integers between such pairs."""
     from onnx import helper
 
     if operator == "MatMulInteger":
@@ -177,10 +206,12 @@ def _nodes(operator: str, attributes: dict[str, int]) -> list[Any]:
         inputs = ["x", "one", "xz", "w", "one", "wz", "ys", "yz"]
         return [helper.make_node(operator, inputs, ["y"], **attributes)]
     return [
-        helper.make_node("DequantizeLinear", ["x", "one", "xz"], ["a"]),
+        helper.make_node("QuantizeLinear", ["x", "one", "xz"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "one", "xz"], ["a"]),
         helper.make_node("DequantizeLinear", ["w", "one", "wz"], ["b"]),
         helper.make_node(operator.removeprefix("QDQ "), ["a", "b"], ["c"], **attributes),
-        helper.make_node("QuantizeLinear", ["c", "ys", "yz"], ["y"]),
+        helper.make_node("QuantizeLinear", ["c", "ys", "yz"], ["d"]),
+        helper.make_node("DequantizeLinear", ["d", "ys", "yz"], ["y"]),
     ]
 
 

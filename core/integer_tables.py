@@ -1,6 +1,7 @@
 """Lookup tables, such as embeddings, stored as int8 rows with a scale each; only the rows that are looked up become floats."""
 
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,11 @@ LEAST = 1024
 class Tables:
     """The rule of one pass over a model: a Gather of rows of a constant becomes one of integers, times one of scales."""
 
-    def __init__(self, model: Any, fresh: Names, bits: int = 8) -> None:
+    def __init__(self, model: Any, fresh: Names, bits: int = 8, kept: AbstractSet[str] = frozenset()) -> None:
         nodes = [node for graph in onnx_weights.graphs(model.graph) for node in graph.node]
         looked, read = Counter(node.input[0] for node in nodes if is_lookup(node)), onnx_weights.uses(model)
-        self._names = {name for name, count in looked.items() if count == read[name]}
-        """Read as tables and as nothing else."""
+        self._names = {name for name, count in looked.items() if count == read[name] and name not in kept}
+        """Read as tables and as nothing else, and not to be kept as they are."""
         self._fresh, self._bits = fresh, bits
         self.packable: set[str] = set()
         """Constants of floats that stand for integers of few bits."""

@@ -20,6 +20,8 @@ MARKS = (
 )
 """Operators of ONNX that only quantized files hold; those of com.microsoft are told by ``Q`` in ``MatMulNBits`` and the like."""
 FOREIGN = ("QLinear", "DynamicQuantize", "MatMulNBits", "MatMulInteger", "GatherBlockQuantized", "QAttention", "QGemm")
+GAIN = 0.01
+"""Share of a file that must go: below it, shorter names and the like are all that was won."""
 AGAIN = "Compress the file that this one was made from; what its integers have lost does not come back."
 
 
@@ -54,10 +56,10 @@ def unsigned(rounded: Any) -> Any:
 
 
 def finish(model: Any, source: Path, out: Path) -> None:
-    """Write a compressed model and load it once. Raises Refused where it is not valid, or no smaller than its source."""
+    """Write a compressed model and load it once. Raises Refused where it is not valid, or hardly smaller than its source."""
     onnx_files.write(model, out)
     before, after = source.stat().st_size, out.stat().st_size
-    if after >= before:
+    if after > (1 - GAIN) * before:
         raise Refused(
             f"The result has {after} bytes where the file had {before}: the model is too small to gain, or stored in few bits already.",
             "Keep it as it is, or choose another technique.",

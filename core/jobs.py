@@ -180,7 +180,9 @@ class JobMemory(Memory):
         self._ledger, self._verbs, self._job, self._key = ledger, verbs, job, key
 
     def known(self, verb: str, args: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the result of the same visitor's equal work."""
+        """Return the result of the same visitor's equal work; of this job itself, what an attempt before this one kept."""
+        if (verb, args) == (self._job.verb, self._job.args):
+            return self._job.result
         found = self._ledger.known(self._job.visitor, self._key(verb, args))
         return None if found is None else found.result
 

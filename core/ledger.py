@@ -148,16 +148,19 @@ class Ledger:
             return self.job(visitor, id)
 
     def requeue(self, visitor: str, id: str, key: str) -> Job:
-        """Queue a job that ended without a result once more, or return equal work that waits, runs or is done."""
+        """Queue a job that ended without a result once more, or return equal work that waits, runs or is done.
+
+        What it kept so far stays, unless an older version of the program kept it.
+        """
         sql = """
-            UPDATE job SET state = 'queued', key = ?, attempt = attempt + 1, fraction = NULL, message = '',
-                trouble = NULL, started = NULL, finished = NULL WHERE id = ?"""
+            UPDATE job SET state = 'queued', result = CASE WHEN key IS ? THEN result END, key = ?, attempt = attempt + 1,
+                fraction = NULL, message = '', trouble = NULL, started = NULL, finished = NULL WHERE id = ?"""
         with self.store.transaction() as db:
             if not self.job(visitor, id).state.repeatable:
                 return self.job(visitor, id)
             if (same := self._same(visitor, key)) is not None:
                 return same
-            db.execute(sql, [key, id])
+            db.execute(sql, [key, key, id])
             return self.job(visitor, id)
 
     def interrupt(self) -> int:

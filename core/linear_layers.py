@@ -48,12 +48,15 @@ class Layer:
         tail = int(self.bias is not None)
         here = slice(None) if tail else slice(-1)
         inputs, crossed = moments.inputs[here, here], moments.crossed[here, here]
-        matrix = solve(second_order.refit(self._whole(), inputs, crossed), inputs, tail)
+        return self.parted(solve(second_order.refit(self.whole(), inputs, crossed), inputs, tail))
+
+    def parted(self, matrix: Any) -> list[tuple[Weight, Any]]:
+        """Return arrays for the weights, and for the bias from the last column where there is one."""
         if self.bias is None:
             return [(self.weight, self.array(matrix))]
         return [(self.weight, self.array(matrix[:, :-1])), (self.bias, matrix[:, -1].astype(self.bias.array.dtype))]
 
-    def _whole(self) -> Any:
+    def whole(self) -> Any:
         """Return the matrix with the bias as its last column, where there is one."""
         if self.bias is None:
             return self.matrix
@@ -63,6 +66,11 @@ class Layer:
     def outputs_first(self) -> bool:
         """Say whether the weights' first dimension is that of the outputs."""
         return self.node.op_type == "Conv" or bool(_attribute(self.node, "transB", 0))
+
+    @property
+    def input_axis(self) -> int:
+        """The weights' dimension over which the layer sums, besides those of a kernel."""
+        return 1 if self.outputs_first else 0
 
     def rows(self, inputs: Any) -> Any:
         """Return what the matrix is multiplied by, as [rows, inputs + 1] with 1 in the last place."""
@@ -95,7 +103,11 @@ def moments(original: Any, model: Any, layer: Layer, samples: dict[str, Any]) ->
     """Run both models on the samples and return what the layer's inputs say. Raises Refused when the samples do not run."""
     total, name = len(next(iter(samples.values()))), layer.node.input[0]
     before, after, n = 0.0, 0.0, 0
-    for old, new in zip(recorded(original, [name], samples), recorded(model, [name], samples), strict=True):
+    now = recorded(model, [name], samples)
+    both = (
+        ((one, one) for one in now) if original is model else zip(recorded(original, [name], samples), now, strict=True)
+    )
+    for old, new in both:
         known, rows = (_some(layer.rows(values), total) for (values,) in (old, new))
         after, before, n = after + rows.T @ rows, before + known.T @ rows, n + len(rows)
     return Moments(after / n, before / n)

@@ -107,3 +107,14 @@ def m004_datasets(db: Any) -> None:
             name TEXT NOT NULL, label TEXT, sample TEXT, created REAL NOT NULL) STRICT"""
     )
     db.execute("CREATE UNIQUE INDEX dataset_once ON dataset (visitor, sha256)")
+
+
+@migration
+def m005_shares(db: Any) -> None:
+    """Reports shown to whoever has the link; a model that goes takes them along."""
+    db.execute(
+        """CREATE TABLE share (
+            id TEXT PRIMARY KEY, visitor TEXT NOT NULL, artifact TEXT NOT NULL REFERENCES artifact(id) ON DELETE CASCADE,
+            sha256 TEXT NOT NULL, title TEXT NOT NULL, created REAL NOT NULL) STRICT"""
+    )
+    db.execute("CREATE INDEX share_artifact ON share (artifact, visitor)")

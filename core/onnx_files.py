@@ -4,6 +4,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ MAX_OPSET = 26
 MAX_IR = 13
 """What ONNX Runtime 1.31.1 loads; onnx 1.23.2 writes opset 28 and IR 14 unless it is told."""
 MAX_BYTES = 2_000_000_000
+LONG = 64
+"""Numbers in an attribute from which it is written packed."""
 PASSING = {
     "Cast",
     "Reshape",
@@ -48,7 +51,35 @@ def write(model: Any, out: Path) -> None:
     if model.ByteSize() > MAX_BYTES:
         raise Refused("The result is larger than 2 GB, which one ONNX file cannot hold.", "Compress the model first.")
     check(model)
-    out.write_bytes(model.SerializeToString(deterministic=True))
+    out.write_bytes(serialised(model))
+
+
+def serialised(model: Any) -> bytes:
+    """Return the bytes of a model, equal for equal models; long lists of numbers in attributes are packed, which halves them.
+
+    Readers of protobuf take both forms: https://protobuf.dev/programming-guides/encoding/#packed.
+    """
+    lists = (max(len(a.ints), len(a.floats)) for node in _nodes(model.graph) for a in node.attribute)
+    if max(lists, default=0) < LONG:
+        return bytes(model.SerializeToString(deterministic=True))
+    return bytes(_packing().FromString(model.SerializeToString()).SerializeToString(deterministic=True))
+
+
+@cache
+def _packing() -> Any:
+    """Return ModelProto as it would be had onnx.proto asked for packed numbers in attributes."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+    from onnx import ModelProto
+
+    file = descriptor_pb2.FileDescriptorProto()
+    ModelProto.DESCRIPTOR.file.CopyToProto(file)
+    attribute = next(message for message in file.message_type if message.name == "AttributeProto")
+    for field in attribute.field:
+        if field.name in ("ints", "floats"):
+            field.options.packed = True
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("onnx.ModelProto"))
 
 
 def check(model: Any) -> None:

@@ -64,6 +64,7 @@ class Storage:
             )
         _free_weights(model)
         self._loose = onnx_unfolding.unfold(model)
+        _free_weights(model)
         self._model = model
         self._graph = model.graph
         self._taken = onnx_weights.names(model)

@@ -24,18 +24,18 @@ OPERATORS = frozenset(
 """What compact weights are made of; other operators on constants stay as they are."""
 
 
-def unfold(model: Any) -> set[str]:
-    """Replace computed weights by tensors of the same bits, drop what computed them, and return their names."""
+def unfold(model: Any, operators: frozenset[str] = OPERATORS) -> set[str]:
+    """Replace weights that ``operators`` compute by tensors of the same bits, drop what computed them, and return their names."""
     names: set[str] = set()
     for graph in list(onnx_weights.graphs(model.graph)):
-        names |= _unfold(model, graph)
+        names |= _unfold(model, graph, operators)
     if names:
-        sweep(model, _of_weights)
+        sweep(model, lambda node: node.op_type in operators or node.op_type == "Constant")
     return names
 
 
-def _unfold(model: Any, graph: Any) -> set[str]:
-    chain = _chain(graph, _constants(model, graph))
+def _unfold(model: Any, graph: Any, operators: frozenset[str]) -> set[str]:
+    chain = _chain(graph, _constants(model, graph), operators)
     made = {node.output[0] for node in chain}
     inside = {id(node) for node in chain}
     ends = made & set(_read(graph, inside))
@@ -63,10 +63,10 @@ def _constants(model: Any, graph: Any) -> dict[str, Any]:
     return found
 
 
-def _chain(graph: Any, constants: Iterable[str]) -> list[Any]:
+def _chain(graph: Any, constants: Iterable[str], operators: frozenset[str]) -> list[Any]:
     known, chain = set(constants), []
     for node in graph.node:
-        plain = node.op_type in OPERATORS and node.domain in ("", "ai.onnx")
+        plain = node.op_type in operators and node.domain in ("", "ai.onnx")
         if plain and all(name in known for name in node.input if name):
             chain.append(node)
             known.update(node.output)
@@ -121,10 +121,6 @@ def sweep(model: Any, idle: Callable[[Any], bool]) -> None:
             read.update(name for node in graph.node for name in node.input)
         if not sum(_drop(graph, read, idle) for graph in onnx_weights.graphs(model.graph)):
             return
-
-
-def _of_weights(node: Any) -> bool:
-    return node.op_type in OPERATORS or node.op_type == "Constant"
 
 
 def _drop(graph: Any, read: set[str], idle: Callable[[Any], bool]) -> int:

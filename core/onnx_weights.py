@@ -83,6 +83,15 @@ def tables(model: Any, least: int, purpose: str) -> list[Weight]:
     return found
 
 
+def kept(names: str, model: Any) -> set[str]:
+    """Return the weights that are named with commas between them. Raises Refused for one that the model does not have."""
+    wanted = {name.strip() for name in names.split(",") if name.strip()}
+    there = [weight.name for weight in weights(model)] if wanted else []
+    if unknown := wanted - set(there):
+        raise Refused(f"No weight is called {', '.join(sorted(unknown))}.", f"There are: {', '.join(there[:20])}.")
+    return wanted
+
+
 def graphs(graph: Any) -> Iterator[Any]:
     """Yield a graph and those inside the attributes of its nodes."""
     yield graph

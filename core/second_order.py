@@ -25,17 +25,20 @@ Snap = Callable[[Any], Any]
 """From a column of entries that stay to the values that they take."""
 
 
-def reconstruct(matrix: Any, moments: Any, choose: Choose, snap: Snap, tail: int) -> Any:
+def reconstruct(
+    matrix: Any, moments: Any, choose: Choose, snap: Snap, tail: int, order: Any = None, block: int = BLOCK
+) -> Any:
     """Return the matrix [outputs, inputs] with dropped and snapped entries and the least error on the samples.
 
     ``moments`` is the mean outer product of the inputs [inputs, inputs]. The last ``tail`` columns (a bias) are neither
-    dropped nor snapped; they take what error is left.
+    dropped nor snapped; they take what error is left. Columns are gone through from the largest inputs to the smallest,
+    or in ``order`` with the tail at its end, and ``block`` of them are chosen among at once.
     """
-    order = _order(moments, tail)
+    order = _order(moments, tail) if order is None else order
     work, spread = matrix[:, order].copy(), inverse(moments[np.ix_(order, order)])
     done = work.shape[1] - tail
-    for start in range(0, done, BLOCK):
-        stop = min(start + BLOCK, done)
+    for start in range(0, done, block):
+        stop = min(start + block, done)
         kept = choose(work[:, start:stop], np.diag(spread)[start:stop], order[start:stop])
         for place in range(start, stop):
             value = np.where(kept[:, place - start], snap(work[:, place]), 0.0)

@@ -23,10 +23,21 @@ class Change:
 
 def error(model: Any, arrays: list[tuple[Weight, Any]], expected: list[Any], samples: dict[str, Any]) -> float:
     """Return the mean square error of the answers, as a share of their variance, with some arrays in place for a moment."""
+    return distance(expected, answers_with(model, arrays, samples))
+
+
+def answers_with(model: Any, arrays: list[tuple[Weight, Any]], samples: dict[str, Any]) -> list[Any]:
+    """Return the outputs of a model on the first samples with some arrays in place for a moment."""
     before = [(weight, weight.array) for weight, _ in arrays]
     put(arrays)
-    got = answers(model, samples)
-    put(before)
+    try:
+        return answers(model, samples)
+    finally:
+        put(before)
+
+
+def distance(expected: list[Any], got: list[Any]) -> float:
+    """Return the mean square difference of answers of floats, as a share of the variance of those expected."""
     shares = [_share(a, b) for a, b in zip(expected, got, strict=True) if a.dtype.kind == "f" and a.size]
     return float(np.mean(shares)) if shares else 0.0
 

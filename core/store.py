@@ -200,9 +200,9 @@ class Store:
         return found
 
     def sweep(self, age: float = 3600.0) -> int:
-        """Remove blobs older than ``age`` seconds that no artifact, data set, report, or open or repeatable job names; return how many."""
+        """Remove blobs older than ``age`` seconds that no artifact, data set, share, report, or open or repeatable job names; return how many."""
         sql = """
-            SELECT sha256 FROM artifact UNION SELECT sha256 FROM dataset
+            SELECT sha256 FROM artifact UNION SELECT sha256 FROM dataset UNION SELECT sha256 FROM share
             UNION SELECT sha256 FROM mention WHERE report IS NOT NULL
             UNION SELECT sha256 FROM mention JOIN job ON job.id = mention.job
                 WHERE state IN ('queued', 'running') OR (state <> 'done' AND finished > ?)"""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from core import jail
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Format, Risk
+from core.domain.integer_products import Integers
 from core.domain.runtime import Runtime, Session
 from core.domain.technique import Lesson
 from core.domain.transform import CODE
@@ -44,8 +45,20 @@ def inspect(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     if trouble:
         return {**answer, "summary": None, "graph": False}
     progress(0.5, "Reading what the file says")
-    summary = {**format.inspect(path).to_json(), "risks": answer["risks"]}
+    read = format.inspect(path).to_json()
+    answer["risks"] = [*(risk.to_json() for risk in risks), *integer_risks(read["notes"])]
+    summary = {**read, "risks": answer["risks"]}
     return {**answer, "summary": summary, "graph": format.graph(path, OUT / "graph.onnx")}
+
+
+def integer_risks(notes: dict[str, Any]) -> list[dict[str, str]]:
+    """Return what this processor makes of the integers of a file, where that depends on the processor."""
+    if not notes.get("integers"):
+        return []
+    from core import host_truth
+
+    risk = host_truth.warned(Integers.from_json(notes["integers"]))
+    return [risk.to_json()] if risk else []
 
 
 def refusal(risks: tuple[Risk, ...]) -> Trouble | None:
@@ -181,6 +194,39 @@ def footprint(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     inputs, batch = golden.read(IN / args["golden"]).ordinary(args["batch"])
     packages = RUNTIMES[args["runtime"]].packages
     return memory.footprint(IN / args["file"], packages, opener(args), inputs, batch).to_json()
+
+
+def pack(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Write ``out/packed``, the ONNX ``file`` packed for travel; that it comes back byte for byte was tried."""
+    from core.pack import packed
+
+    (OUT / "packed").write_bytes(packed((IN / args["file"]).read_bytes()))
+    return {}
+
+
+def kernels(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Count the operators that are left of ``file`` when it runs; the answer is a Kernels."""
+    from core.proof import kernels as proof
+
+    return proof.count(IN / args["file"]).to_json()
+
+
+def weights(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Set the weights of two ``files`` beside each other; the answer holds a WeightChange a tensor."""
+    from core.proof import weights as proof
+
+    before, after = (IN / key for key in args["files"])
+    return {"tensors": [one.to_json() for one in proof.changes(before, after)]}
+
+
+def sensitivity(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Say what each weight tensor of the ONNX ``file`` bears, on samples of ``data``; the answer is a HeatMap."""
+    from core.proof import heat_map
+
+    dataset = open_dataset(args, open_session(args))
+    if dataset is None:
+        raise Refused("Sensitivity is measured on samples, and there are none.", "Add a data set; it needs no labels.")
+    return heat_map.measure(IN / args["file"], dataset.rows(0, heat_map.MOMENTS), progress).to_json()
 
 
 def open_session(args: dict[str, Any]) -> Session:

@@ -16,7 +16,7 @@ class Memory:
     """
 
     def known(self, verb: str, args: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the result of equal work that is done already, or None."""
+        """Return the result of equal work that is done already, or None; of the very work that asks, what it kept before it was stopped."""
         return None
 
     def answer(self, verb: str, args: dict[str, Any], result: dict[str, Any]) -> None:

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from core.blobs import Blobs
+from core import pack
+from core.blobs import Blob, Blobs
 from core.domain.errors import Cancelled, PortolanError, Refused, Unavailable, from_json
-from core.domain.limits import READING, WORKING
-from core.domain.overhead import Footprint, Race
+from core.domain.limits import PACKING, READING, WORKING, Limits
+from core.domain.overhead import Footprint, Kernels, Race
 from core.domain.recipe import Step
 from core.domain.report import Parity, Quality, Verdict
 from core.domain.technique import Technique
 from core.domain.transform import RECORDED, Converter, Tolerance
+from core.domain.tuning import HeatMap
+from core.domain.weight_change import WeightChange
 from core.formats import FORMATS
 from core.proof.traces import TRACES
 from core.runtimes import cannot_run, child_kind, runtime_for
@@ -150,7 +153,7 @@ class Bench:
     def audit(self, model: Model, name: str) -> tuple[dict[str, Any], str | None]:
         """Inspect what a child returned as if a stranger had uploaded it."""
         request = {"file": "model", "name": name, "isolation_full": self.tools.sandbox.isolation.full}
-        with self._run("inspect", request, {"model": model.sha256}, "light", reading=True) as done:
+        with self._run("inspect", request, {"model": model.sha256}, "light", limits=READING) as done:
             if done.value["trouble"]:
                 raise from_json(done.value["trouble"])
             if done.value["format"] != model.format:
@@ -257,6 +260,37 @@ class Bench:
                     runs.append(Footprint.from_json(done.value))
         return Footprint.of(runs)
 
+    def pack(self, model: Model) -> Blob:
+        """Keep an ONNX file packed for travel. Raises Refused for one that is too large, or when another one comes back."""
+        if model.size > pack.LARGEST:
+            raise Refused(
+                f"Files of over {pack.LARGEST // 10**6} MB are not packed: it takes too long.", "Zip the file."
+            )
+        with self._run("pack", {"file": "model.onnx"}, {"model.onnx": model.sha256}, "light", limits=PACKING) as done:
+            blob = self.tools.blobs.put(done.folder / "packed")
+        with self.tools.blobs.path(blob.sha256).open("rb") as file:
+            if not pack.is_of(file.read(pack.HEAD), model.sha256):
+                raise Refused("The packed file is of another model.", "Zip the file.")
+        return blob
+
+    def kernels(self, model: Model) -> Kernels:
+        """Count the operators that ONNX Runtime is left with when it runs an ONNX file."""
+        with self._run("kernels", {"file": "model.onnx"}, {"model.onnx": model.sha256}, "light") as done:
+            return Kernels.from_json(done.value)
+
+    def weights(self, before: Model, after: Model) -> list[dict[str, Any]]:
+        """Set the weights of two ONNX files beside each other, a WeightChange as JSON for each of the largest tensors."""
+        files = {"before.onnx": before.sha256, "after.onnx": after.sha256}
+        with self._run("weights", {"files": list(files)}, files, "light") as done:
+            return [WeightChange.from_json(one).to_json() for one in done.value["tensors"]]
+
+    def sensitivity(self, model: Model, data: Data) -> HeatMap:
+        """Measure what each weight tensor of an ONNX file bears."""
+        key, runtime = file_key(model.format), runtime_for(model.format)
+        request = {"file": key, "format": model.format, "runtime": runtime.id, **data_args(data)}
+        with self._run("sensitivity", request, {key: model.sha256, **data_files(data)}, "light") as done:
+            return HeatMap.from_json(done.value)
+
     def _entrant(self, name: str, model: Model) -> dict[str, Any]:
         """Return what a task is told to open a model whose key begins with a name of ours."""
         runtime, given = runtime_for(model.format), self._along(model).given
@@ -269,14 +303,16 @@ class Bench:
     def _along(self, model: Model) -> Along:
         return self.along.get(model.sha256, Along())
 
-    def _run(self, task: str, request: dict[str, Any], blobs: dict[str, str], kind: str, reading: bool = False) -> Any:
+    def _run(
+        self, task: str, request: dict[str, Any], blobs: dict[str, str], kind: str, limits: Limits = WORKING
+    ) -> Any:
         return _Counted(
             self.cost,
             self.tools.sandbox.run(
                 task,
                 request,
                 {key: self.tools.blobs.path(sha256) for key, sha256 in blobs.items()},
-                READING if reading else WORKING,
+                limits,
                 kind=kind,
                 cancel=self.tools.cancel,
             ),

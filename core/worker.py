@@ -37,6 +37,10 @@ TASKS: Mapping[str, Task] = {
     "compress": tasks.compress,
     "race": tasks.race,
     "footprint": tasks.footprint,
+    "pack": tasks.pack,
+    "kernels": tasks.kernels,
+    "weights": tasks.weights,
+    "sensitivity": tasks.sensitivity,
     "self_test": tasks.self_test,
 }
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from core import compress, convert, evaluate, ingest, install, portability
+from core import compress, convert, evaluate, ingest, install, portability, tune
 from core.blobs import GB, Blobs
 from core.domain.job import Job
 from core.domain.recipe import fingerprint
+from core.engines import Engine, far
+from core.engines.dask import DaskEngine, share_of
 from core.engines.local import LocalEngine
 from core.home import default_home
 from core.jobs import Queue, Verb
@@ -25,9 +27,13 @@ VERBS = {
         ("compress", compress),
         ("evaluate", evaluate),
         ("portability", portability),
+        ("tune", tune),
         ("install", install),
     )
 }
+
+STAY = frozenset({"install"})
+"""What concerns this machine, and never leaves it."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +58,30 @@ def quota_bytes() -> int | None:
     return int(float(chosen) * GB) if chosen else None
 
 
+def engine(home: Path) -> Engine:
+    """Return what carries jobs: the cluster of ``PORTOLAN_SCHEDULER``, or threads of this process.
+
+    Raises Refused for an address that is not safe, Unavailable when Dask or a share is missing.
+    """
+    address = os.environ.get("PORTOLAN_SCHEDULER")
+    if not address:
+        return LocalEngine()
+    share = share_of(address, os.environ.get("PORTOLAN_BLOBS"), f"file://{home.resolve() / 'share'}")
+    return DaskEngine(address, carry, share, program(), stay=STAY)
+
+
+def carry(errand: str) -> str:
+    """Run a job that a server of this version sent to this Dask worker; JSON in, JSON out."""
+    return far.carry(errand, {name: verb.run for name, verb in VERBS.items() if name not in STAY}, program())
+
+
 def open_workspace(home: Path) -> Workspace:
     """Open or create the workspace in a folder; jobs that a dead server left running become interrupted."""
+    carrier = engine(home)
     store = Store(home, Blobs(home / "blobs", quota_bytes=quota_bytes()))
     store.own()
     sandbox = Sandbox(home / "scratch")
-    queue = Queue(store, sandbox, LocalEngine(), VERBS, version=program())
+    queue = Queue(store, sandbox, carrier, VERBS, version=program())
     return Workspace(home, store, sandbox, queue)
 
 

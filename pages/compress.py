@@ -1,5 +1,7 @@
 """Compress: choose a technique, see what it wins and what it costs on held-out data, take the smaller file away."""
 
+from typing import Any
+
 import streamlit as st
 
 from core.compress import FORMAT, MAX_DROP
@@ -9,28 +11,50 @@ from core.domain.technique import Technique
 from core.techniques import TECHNIQUES
 from core.workspace import current
 from pages.visitor import visitor
-from pages.widgets import compression, install, library, options, progress, testdata
+from pages.widgets import (
+    compression,
+    install,
+    library,
+    options,
+    progress,
+    recipe,
+    show,
+    testdata,
+    to_onnx,
+    tuning,
+    variants,
+)
 from pages.widgets.chrome import ink
 from pages.widgets.text import plain
+
+WAYS = SINGLE, RECIPE, TUNE = "One technique", "Recipe", "Tune"
 
 
 def page() -> None:
     """Tell the story: which model, by what, with which data; then the job; then what it won and what it cost."""
     st.title("Compress")
     progress.refusal()
-    found = sorted((a for a in current().store.artifacts(visitor()) if a.format == FORMAT), key=is_variant)
+    to_onnx.arrived()
+    models = current().store.artifacts(visitor())
+    found = sorted((a for a in models if a.format == FORMAT or to_onnx.leads(a)), key=is_variant)
     if not found:
         empty()
         return
-    artifact = library.choose(found, "Techniques work on ONNX files; convert other models first.")
+    artifact = library.choose(found, "Techniques work on ONNX files; others are converted first.")
+    if artifact.format != FORMAT:
+        to_onnx.section(artifact)
+        return
     jobs = [job for job in current().queue.jobs(visitor()) if concerns(job, artifact)]
     job = asked_for(jobs)
     plan, result = st.columns([1, 2], gap="large")
     with plan:
         form(artifact, job)
     with result:
-        outcome(job)
-        compression.variants(jobs, ink())
+        outcome(artifact, job)
+        done = [one for one in jobs if one.state is State.DONE and one.verb == "compress"]
+        if job is not None and job in done:
+            show.section(artifact, job, done)
+        variants.section(done, ink())
 
 
 def is_variant(artifact: Artifact) -> bool:
@@ -41,18 +65,15 @@ def is_variant(artifact: Artifact) -> bool:
 def empty() -> None:
     """Say where to begin."""
     with st.container(border=True, horizontal_alignment="center"):
-        st.markdown("**:material/inbox: No ONNX model to compress yet**", text_alignment="center")
-        st.caption(
-            "Techniques work on ONNX files. Bring one, or convert a model to ONNX first.", text_alignment="center"
-        )
+        st.markdown("**:material/inbox: No model to compress yet**", text_alignment="center")
+        st.caption("Techniques work on ONNX files, and on what can be converted to ONNX.", text_alignment="center")
         with st.container(horizontal=True, horizontal_alignment="center"):
             st.page_link("models.py", label="Bring a model", icon=":material/arrow_back:")
-            st.page_link("convert.py", label="Convert to ONNX", icon=":material/swap_horiz:")
 
 
 def concerns(job: Job, artifact: Artifact) -> bool:
-    """Say whether a job compressed this model."""
-    return job.verb == "compress" and job.args.get("artifact") == artifact.id
+    """Say whether a job compressed or tuned this model."""
+    return job.verb in ("compress", "tune") and job.args.get("artifact") == artifact.id
 
 
 def asked_for(jobs: list[Job]) -> Job | None:
@@ -64,10 +85,60 @@ def asked_for(jobs: list[Job]) -> Job | None:
 
 
 def form(artifact: Artifact, job: Job | None) -> None:
-    """Ask for a technique, its options, data and the allowed drop, and submit."""
-    technique = pick(artifact, shown(job))
-    chosen = options.form([technique], opened=False)
+    """Ask for one technique, a row of them or a search, for data and the allowed drop, and submit."""
+    how = st.segmented_control(
+        "What to do", WAYS, default=way(job), required=True, key=f"how-{artifact.id}", width="stretch"
+    )
+    if how == TUNE:
+        data = testdata.choose(artifact)
+        tuning.form(artifact, data, allowed(artifact), job)
+        return
+    begun = job.args["recipe"] if job is not None and job.verb == "compress" else []
+    if how == SINGLE:
+        technique = pick(artifact, shown(begun))
+        steps = [(technique, options.form([technique], opened=False))]
+    else:
+        steps = recipe.build(artifact, begun)
+    submit(artifact, steps, job)
+
+
+def way(job: Job | None) -> str:
+    """Return how the job on the page was asked for."""
+    if job is None:
+        return SINGLE
+    return TUNE if job.verb == "tune" else RECIPE if len(job.args["recipe"]) > 1 else SINGLE
+
+
+def submit(artifact: Artifact, steps: list[tuple[Technique, dict[str, Any]]], job: Job | None) -> None:
+    """Ask for data and the allowed drop, and offer to begin where nothing is missing."""
     data = testdata.choose(artifact)
+    drop = allowed(artifact)
+    learners = [technique.title for technique, _ in steps if technique.calibrates]
+    if learners and data is None:
+        st.caption(f":material/info: {learners[0]} learns from samples: add a data set; it needs no labels.")
+    args = {
+        **library.subject(artifact),
+        "recipe": [{"transform": technique.id, "options": chosen} for technique, chosen in steps],
+        "data": data,
+        "max_drop": drop,
+    }
+    missing = [(technique, reason) for technique, _ in steps if (reason := technique.unavailable())]
+    st.button(
+        "Compress and measure",
+        type="secondary" if job is not None and job.state is State.DONE else "primary",
+        icon=":material/compress:",
+        disabled=bool(missing) or (bool(learners) and data is None),
+        width="stretch",
+        on_click=progress.begin,
+        args=(lambda: current().queue.submit(visitor(), "compress", args),),
+    )
+    for technique, reason in missing:
+        st.caption(plain(reason, 300))
+        install.offer([technique.group.id] if technique.group else [])
+
+
+def allowed(artifact: Artifact) -> float:
+    """Ask by which share the quality may fall."""
     drop = st.number_input(
         "Allowed drop in accuracy, %",
         0.0,
@@ -77,32 +148,11 @@ def form(artifact: Artifact, job: Job | None) -> None:
         help="In points of accuracy, or per cent of the error of a regression. A variant that loses more is no download.",
         key=f"drop-{artifact.id}",
     )
-    if technique.calibrates and data is None:
-        st.caption(f":material/info: {technique.title} learns from samples: add a data set; it needs no labels.")
-    args = {
-        **library.subject(artifact),
-        "recipe": [{"transform": technique.id, "options": chosen}],
-        "data": data,
-        "max_drop": drop / 100,
-    }
-    reason = technique.unavailable()
-    st.button(
-        "Compress and measure",
-        type="secondary" if job is not None and job.state is State.DONE else "primary",
-        icon=":material/compress:",
-        disabled=reason is not None or (technique.calibrates and data is None),
-        width="stretch",
-        on_click=progress.begin,
-        args=(lambda: current().queue.submit(visitor(), "compress", args),),
-    )
-    if reason:
-        st.caption(plain(reason, 300))
-        install.offer([technique.group.id] if technique.group else [])
+    return float(drop) / 100
 
 
-def shown(job: Job | None) -> Technique:
-    """Return the technique of the job on the page, or the first there is."""
-    steps = job.args["recipe"] if job is not None else []
+def shown(steps: list[dict[str, Any]]) -> Technique:
+    """Return the last technique of a recipe, or the first there is."""
     known = [TECHNIQUES[step["transform"]] for step in steps if step["transform"] in TECHNIQUES]
     return known[-1] if known else next(iter(TECHNIQUES))
 
@@ -131,7 +181,7 @@ def pick(artifact: Artifact, first: Technique) -> Technique:
     return TECHNIQUES[id]
 
 
-def outcome(job: Job | None) -> None:
+def outcome(artifact: Artifact, job: Job | None) -> None:
     """Show the job, or what it found, or what will stand here."""
     if job is None:
         with st.container(border=True):
@@ -140,6 +190,8 @@ def outcome(job: Job | None) -> None:
                 "The technique learns from one half of your data; size, changed predictions and accuracy are measured on "
                 "the stored file and the other half, so that nothing is judged by what it learned from."
             )
+    elif job.verb == "tune":
+        tuning.show(artifact, job, ink())
     elif job.state.active:
         progress.watch(job.id)
     elif job.state is not State.DONE or job.result is None:

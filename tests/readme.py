@@ -7,6 +7,7 @@ from typing import Any
 
 from core.converters import CONVERTERS
 from core.formats import FORMATS
+from core.techniques import TECHNIQUES
 
 README = Path(__file__).parent.parent / "README.md"
 PAIRS = README.parent / "docs" / "pairs.json"
@@ -38,6 +39,15 @@ def converters() -> str:
     return "\n".join(rows)
 
 
+def techniques() -> str:
+    """Return the table of techniques."""
+    rows = ["| technique | id | family | for | learns from samples |", "|---|---|---|---|---|"]
+    for one in TECHNIQUES:
+        learns = "yes" if one.calibrates else ""
+        rows.append(f"| {one.title} | `{one.id}` | {one.family} | {one.claim} | {learns} |")
+    return "\n".join(rows)
+
+
 def verdicts(found: list[dict[str, Any]]) -> str:
     """Count the verdicts, the good ones first."""
     words = {
@@ -58,8 +68,8 @@ def largest(found: list[dict[str, Any]]) -> str:
 
 
 def rendered(text: str) -> str:
-    """Return the README with both tables made anew."""
-    for name, table in (("formats", formats()), ("converters", converters())):
+    """Return the README with its tables made anew."""
+    for name, table in (("formats", formats()), ("converters", converters()), ("techniques", techniques())):
         text = re.sub(
             rf"<!-- {name} -->.*?<!-- /{name} -->",
             lambda _, n=name, t=table: f"<!-- {n} -->\n{t}\n<!-- /{n} -->",

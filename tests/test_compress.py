@@ -16,6 +16,7 @@ from core.charts import frontier
 from core.domain.errors import Refused
 from core.domain.report import Check, Count, Parity, Quality, Verdict
 from core.domain.technique import HALVES
+from core.presets import PRESETS, Preset
 from core.proof.datasets import Dataset
 from core.samples import FOLDER
 
@@ -35,6 +36,7 @@ def test_a_sample_gets_smaller_and_keeps_its_quality(tmp_path: Path, capsys: pyt
     assert code == 0
     assert value["parity"]["verdict"] == "PASS"
     assert value["size"]["ratio"] > 1.9
+    assert value["safe_on"].startswith("Every processor")
     assert value["size"]["after"] == (tmp_path / "half.onnx").stat().st_size
     held = value["quality"]["after"]["correct"]
     assert 400 < held["n"] < 600
@@ -124,3 +126,9 @@ def test_the_frontier_keeps_what_no_smaller_variant_beats() -> None:
     assert [(one["bytes"], one["quality"]) for one in frontier(rows)] == [(100, 0.8), (200, 0.9), (400, 0.95)]
     errors = [{**one, "metric": "RMSE"} for one in rows]
     assert [(one["bytes"], one["quality"]) for one in frontier(errors)] == [(100, 0.8)]
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.id)
+def test_a_preset_is_a_recipe_of_techniques_that_are_here(preset: Preset) -> None:
+    planned = compress.plan("onnx", preset.recipe.to_json())
+    assert len(planned) == len(preset.recipe.steps) > 1

@@ -34,7 +34,7 @@ def test_a_kernel_that_computes_something_else_is_wrong() -> None:
     x = np.full((8, 8), 255)
     found = host_truth._run("QDQ Sub", Pairing.U8S8, x, np.full((8, 8), 127), 2.0**12)
     assert found.shape == (8, 8)
-    assert np.count_nonzero(found != np.rint(host_truth._products(x, np.full((8, 8), 127)) / 2.0**12) + 128) == 64
+    assert np.count_nonzero(found != np.rint(host_truth._products(x, np.full((8, 8), 127)) / 2.0**12) * 2.0**12) == 64
 
 
 def test_the_choice_is_by_measurement() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path, PurePath
 from string import Template
 from typing import IO, Any, cast
 
-from core.blobs import Blobs
+from core import pack
+from core.blobs import Blob, Blobs
 from core.bundle import javascript, scorer
 from core.converters import CONVERTERS
 from core.domain.runtime import Runtime
@@ -19,6 +20,13 @@ from core.runtimes import cannot_run, on_shelf
 
 HERE = Path(__file__).parent
 EPOCH = (1980, 1, 1, 0, 0, 0)
+FIRST = """
+The model travels packed. First of all run
+
+  python unpack.py
+
+which needs Python alone and writes {member} from model.packed, byte for byte; verify.py does so by itself.
+"""
 
 
 @dataclass(frozen=True)
@@ -30,13 +38,13 @@ class Bundle:
     name: str
 
 
-def build(blobs: Blobs, conversion: dict[str, Any]) -> Bundle:
-    """Write the zip of a conversion's result to the store; equal facts give equal bytes."""
+def build(blobs: Blobs, conversion: dict[str, Any], packed: Blob | None = None) -> Bundle:
+    """Write the zip of a conversion's result to the store, with the model ``packed`` where it is; equal facts give equal bytes."""
     artifact = conversion["artifact"]
     runtime = on_shelf(artifact["format"])
     member = "model" + FORMATS[artifact["format"]].suffixes[0]
     members: dict[str, str | Path] = {
-        member: blobs.path(artifact["sha256"]),
+        **carried(blobs, member, artifact, packed),
         "golden.npz": blobs.path(conversion["golden"]["sha256"]),
         "card.json": json.dumps(card(conversion, member), indent=2, sort_keys=True) + "\n",
         "verify.py": verification(runtime),
@@ -44,6 +52,7 @@ def build(blobs: Blobs, conversion: dict[str, Any]) -> Bundle:
         "requirements.txt": "".join(f"{pinned(name)}\n" for name in runtime.packages) if runtime else "",
         "README.txt": Template((HERE / "readme.txt").read_text()).substitute(
             title=FORMATS[artifact["format"]].title,
+            first=FIRST.format(member=member) if packed else "",
             member=member,
             verdict=conversion["parity"]["verdict"],
             check=checked(artifact["format"]),
@@ -57,7 +66,15 @@ def build(blobs: Blobs, conversion: dict[str, Any]) -> Bundle:
             for name, content in members.items():
                 add(archive, name, content)
         blob = writer.commit()
-    return Bundle(blob.sha256, blob.size, safe_stem(artifact["name"]) + "-portolan.zip")
+    kind = "-packed" if packed else ""
+    return Bundle(blob.sha256, blob.size, f"{safe_stem(artifact['name'])}-portolan{kind}.zip")
+
+
+def carried(blobs: Blobs, member: str, artifact: dict[str, Any], packed: Blob | None) -> dict[str, str | Path]:
+    """Return the model as it runs, or packed with the script that unpacks it."""
+    if packed is None:
+        return {member: blobs.path(artifact["sha256"])}
+    return {"model.packed": blobs.path(packed.sha256), "unpack.py": pack.SCRIPT.read_text()}
 
 
 def verification(runtime: Runtime | None) -> str:

@@ -37,3 +37,6 @@ READING = Limits(wall_seconds=8.0, cpu_seconds=8, memory_mb=1800, file_mb=2048)
 
 WORKING = Limits()
 """For conversions and proofs of a file that passed its audit."""
+
+PACKING = Limits(wall_seconds=240.0, cpu_seconds=240, memory_mb=3072)
+"""For packing a file for travel, which is worth no longer wait; the largest one that is packed took 90 s."""

@@ -52,6 +52,25 @@ class Latency:
 
 
 @dataclass(frozen=True)
+class Kernels:
+    """How many operators an engine runs for one answer: products in integers, in floats, steps between both, and all."""
+
+    integer: int
+    floating: int
+    between: int
+    all: int
+
+    def to_json(self) -> dict[str, int]:
+        """Return the fields as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Rebuild the counts from ``to_json``."""
+        return cls(**{field.name: int(value[field.name]) for field in fields(cls)})
+
+
+@dataclass(frozen=True)
 class Race:
     """A paired comparison of two files on the same inputs, in processor time of the process that ran both.
 

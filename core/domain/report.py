@@ -162,13 +162,17 @@ class Quality:
     value: float
     samples: int
     correct: Count | None = None
+    classes: dict[str, Count] = field(default_factory=dict)
+    """By label, the samples of that class and those of them that are answered right; empty where there are too many."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain values."""
-        return asdict(self) | {"correct": self.correct.to_json() if self.correct else None}
+        classes = {name: count.to_json() for name, count in self.classes.items()}
+        return asdict(self) | {"correct": self.correct.to_json() if self.correct else None, "classes": classes}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Rebuild a quality from ``to_json``."""
         correct = Count.from_json(value["correct"]) if value["correct"] else None
-        return cls(value["metric"], float(value["value"]), int(value["samples"]), correct)
+        classes = {name: Count.from_json(count) for name, count in value.get("classes", {}).items()}
+        return cls(value["metric"], float(value["value"]), int(value["samples"]), correct, classes)

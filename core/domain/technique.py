@@ -22,15 +22,22 @@ class Family(StrEnum):
 
 
 class Claim(StrEnum):
-    """What a technique says it makes smaller; the measure that its shelf test applies."""
+    """What a technique says it makes smaller, or gives back; the measure that its shelf test applies."""
 
     SIZE = "size as it runs"
     TRAVEL = "size as it travels"
     LATENCY = "latency"
+    QUALITY = "quality after another step"
 
 
 HALVES = ("calibration", "test")
 """What techniques learn from, and what they are measured on; no sample is in both."""
+
+QUARTERS = ("learning", "selection")
+"""The calibration half cut again, for a search: what its candidates learn from, and what it chooses among them by."""
+
+KEEP = {"help": "Names of weights that stay as they are, with commas between them; empty for none."}
+"""The option that techniques have which change weights; ``onnx_weights.kept`` reads it."""
 
 ANY = Tolerance(absolute=1e30, relative=0.0, flips=1.0)
 """For a technique that changes the numbers: what that costs is measured in predictions and in quality, on data."""

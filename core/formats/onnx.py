@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
-from core.formats.anatomy import onnx_audit, onnx_summary, onnx_wire
+from core.formats.anatomy import onnx_audit, onnx_compact, onnx_summary, onnx_wire
 from core.formats.anatomy.findings import gathered
 from core.formats.anatomy.onnx_dtypes import EXTERNAL
 
@@ -38,6 +38,7 @@ class Onnx(Format):
 def _check(path: Path) -> Iterator[Risk]:
     skeleton = onnx_wire.read(path)
     yield from onnx_audit.check(skeleton)
+    yield from onnx_compact.remarks(skeleton.model)
     for tensor, _ in onnx_audit.walked(skeleton).tensors:
         if tensor.data_location == EXTERNAL:
             raise Refused(

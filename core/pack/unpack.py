@@ -1,6 +1,7 @@
 """Turns a packed model back into its file, byte for byte, with the Python standard library alone.
 
-python unpack.py model.onnx.packed model.onnx
+python unpack.py                             model.packed beside this script to model.onnx
+python unpack.py one.packed one.onnx         any other
 
 A packed file is ``PORTOLAN``, the SHA-256 of the model, and numbers of 7 bits a byte, lowest first: the number of
 streams, then for each one its place in the model, its length there, its method, the method's three settings, and its
@@ -18,6 +19,8 @@ PLAIN, LZMA, PLANES, DIGITS, CODED = range(5)
 """As it is; compressed; bytes of one place in each number together; digits a byte each; digits by arithmetic coding."""
 LIMIT = 65000
 """Of the counts behind a probability; both are halved above it."""
+LARGEST = 1 << 24
+"""Bytes that LZMA looks back at most; it takes twelve times that while it packs."""
 
 
 def unpacked(data: bytes) -> bytes:
@@ -74,7 +77,16 @@ def expanded(data: bytes, length: int, literal: int) -> bytes:
 
 def filters(length: int, literal: int) -> "list[dict[str, int]]":
     """Return the settings of LZMA for a stream of a length."""
-    return [{"id": lzma.FILTER_LZMA1, "dict_size": max(4096, length), "lc": literal, "lp": 0, "pb": 0, "preset": 9}]
+    return [
+        {
+            "id": lzma.FILTER_LZMA1,
+            "dict_size": min(max(4096, length), LARGEST),
+            "lc": literal,
+            "lp": 0,
+            "pb": 0,
+            "preset": 9,
+        }
+    ]
 
 
 def words(digits: bytes, size: int, base: int, per: int) -> bytes:
@@ -140,4 +152,6 @@ class Numbers:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[2]).write_bytes(unpacked(Path(sys.argv[1]).read_bytes()))
+    here = Path(__file__).resolve().parent
+    packed, model = sys.argv[1:] or (here / "model.packed", here / "model.onnx")
+    Path(model).write_bytes(unpacked(Path(packed).read_bytes()))

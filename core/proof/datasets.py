@@ -15,7 +15,7 @@ import numpy as np
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
-from core.domain.technique import HALVES
+from core.domain.technique import HALVES, QUARTERS
 from core.proof.tables import read_csv, read_npz, read_parquet
 
 LABELS = ("y", "label", "target")
@@ -34,23 +34,24 @@ class Dataset:
         return {name: array[start:stop] for name, array in self.inputs.items()}
 
     def half(self, which: str) -> "Dataset":
-        """Return the ``calibration`` half or the ``test`` half of the samples, in their order.
+        """Return the ``calibration`` half or the ``test`` half of the samples, in their order, or a quarter of the first.
 
         A sample belongs to one by the SHA-256 of its inputs' bytes, so that equal samples are never on both sides, and
-        a sample stays on its side whatever else the file holds. Raises Refused where that half is empty.
+        a sample stays on its side whatever else the file holds. Raises Refused where that part is empty.
         """
-        wanted = HALVES.index(which)
-        kept = np.array([_side(self.rows(row, row + 1)) == wanted for row in range(self.n)])
+        kept = np.array([which in _parts(self.rows(row, row + 1)) for row in range(self.n)])
         if not kept.any():
-            raise Refused(f"The {which} half of the data has no sample.", "Bring more samples.")
+            raise Refused(f"The {which} part of the data has no sample.", "Bring more samples.")
         labels = None if self.labels is None else self.labels[kept]
         return Dataset({name: array[kept] for name, array in self.inputs.items()}, labels, int(kept.sum()))
 
 
-def _side(sample: dict[str, np.ndarray]) -> int:
+def _parts(sample: dict[str, np.ndarray]) -> tuple[str, ...]:
+    """Return the half that a sample belongs to, and in the first half its quarter too."""
     cells = [sample[name] for name in sorted(sample)]
     digest = sha256(b"".join(str(a.tolist()).encode() if a.dtype.kind == "U" else a.tobytes() for a in cells))
-    return digest.digest()[0] % len(HALVES)
+    half, quarter = (byte % 2 for byte in digest.digest()[:2])
+    return (HALVES[half], QUARTERS[quarter]) if half == 0 else (HALVES[half],)
 
 
 def read_dataset(path: Path, label: str | None, signature: Signature) -> Dataset:

@@ -13,6 +13,8 @@ from core.proof.parity import prediction
 from core.proof.samples import Sampler
 
 CHUNK = 256
+CLASSES = 100
+"""Above so many no class is counted alone."""
 
 
 def evaluate(session: Session, dataset: Dataset) -> Quality:
@@ -69,7 +71,14 @@ def _accuracy(found: Any, labels: Any) -> Quality:
         labels = labels.astype(np.int64)
     right = found.astype(np.str_) == labels.astype(np.str_)
     count = Count(int(right.sum()), len(right))
-    return Quality("accuracy", count.k / count.n, count.n, count)
+    return Quality("accuracy", count.k / count.n, count.n, count, _by_class(right, labels))
+
+
+def _by_class(right: Any, labels: Any) -> dict[str, Count]:
+    names = np.unique(labels)
+    if len(names) > CLASSES:
+        return {}
+    return {str(name): Count(int(right[labels == name].sum()), int((labels == name).sum())) for name in names}
 
 
 def _cut(values: Any) -> float:

@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
 from core.domain.errors import PortolanError
-from core.routes import answers, browser, downloads, health, jobs, uploads, viewer
+from core.routes import answers, browser, downloads, health, jobs, shows, uploads, viewer
 from core.routes.shield import Shield
 
 ROUTES: list[BaseRoute] = [
@@ -19,11 +19,12 @@ ROUTES: list[BaseRoute] = [
     Route("/api/jobs/{job}/cancel", jobs.cancel, methods=["POST"]),
     Route("/files/{sha256}/{expiry}/{signature}/{name}", downloads.send_file),
     Route("/graph/{sha256}/{expiry}/{signature}/{name}", downloads.send_graph),
+    Route("/show/{share}", shows.show),
     Route("/netron/{name:path}", viewer.show),
     Route("/ort/{version}/{name}", browser.show),
     *(
         Route(f"/{prefix}/{{rest:path}}", answers.nothing_here, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-        for prefix in ("api", "files", "graph", "netron", "ort")
+        for prefix in ("api", "files", "graph", "netron", "ort", "show")
     ),
 ]
 """Streamlit answers every path that it does not know with its page; ours end in a 404 of their own."""

@@ -40,6 +40,7 @@ HEADERS = {
 }
 WITHOUT_ORIGIN = ("/netron/", "/graph/")
 """What the sandboxed viewer reads: its origin is opaque, and nothing here looks at cookies."""
+WITHOUT_COOKIE = (*WITHOUT_ORIGIN, "/show/")
 UNCOMPRESSED = ("/files/", "/graph/")
 _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9][a-z0-9.-]{0,252})(:[0-9]{1,5})?", re.IGNORECASE)
 
@@ -91,7 +92,7 @@ class Outgoing:
     def give_cookie(self, headers: MutableHeaders) -> None:
         """Give a browser that opens a page its cookie, or another year for the one that it has."""
         html = headers.get("content-type", "").startswith("text/html")
-        if not html or self.scope.get("method") != "GET" or self.scope["path"].startswith(WITHOUT_ORIGIN):
+        if not html or self.scope.get("method") != "GET" or self.scope["path"].startswith(WITHOUT_COOKIE):
             return
         token = HTTPConnection(self.scope).cookies.get(visitors.COOKIE, "")
         headers.append(

@@ -7,14 +7,20 @@ stored bytes by the verb.
 from core.domain.shelf import Shelf
 from core.domain.technique import Technique
 from core.techniques import (
+    clean_trees,
     clean_up,
     codebooks,
     codebooks_second_order,
+    distill,
     dynamic_int8,
+    fine_tune,
     float16,
     low_rank,
+    prune_channels,
     prune_magnitude,
     prune_second_order,
+    prune_trained,
+    prune_trees,
     static_int8,
     weights_gptq,
     weights_nearest,
@@ -31,6 +37,12 @@ TECHNIQUES: Shelf[Technique] = Shelf(
     codebooks_second_order.TECHNIQUE,
     prune_magnitude.TECHNIQUE,
     prune_second_order.TECHNIQUE,
+    prune_trained.TECHNIQUE,
+    prune_channels.TECHNIQUE,
     low_rank.TECHNIQUE,
+    fine_tune.TECHNIQUE,
+    distill.TECHNIQUE,
+    prune_trees.TECHNIQUE,
     clean_up.TECHNIQUE,
+    clean_trees.TECHNIQUE,
 )

@@ -10,6 +10,7 @@ from core import onnx_files, onnx_weights
 from core.domain.errors import Refused
 from core.domain.technique import Claim, Family, Lesson, Technique
 from core.domain.transform import Tolerance
+from core.integers import already
 from core.onnx_storage import LEAST, OPSET, Storage, letters
 from core.onnx_unfolding import sweep
 
@@ -37,7 +38,7 @@ class CleanUp(Technique):
 
     def apply(self, source: Path, out: Path, options: CleanUpOptions, lesson: Lesson) -> None:
         """Keep the smaller of two ways, with and without folding. Raises Refused where the file does not shrink."""
-        plain, folded = onnx_files.load(source), _folded(source, out.parent)
+        plain, folded = onnx_files.load(source), _folded(source)
         results = [_cleaned(model, options) for model in (plain, folded) if model is not None]
         best = min(results, key=lambda model: int(model.ByteSize()))
         onnx_files.write(best, out)
@@ -46,12 +47,19 @@ class CleanUp(Technique):
         onnx_files.loads(out)
 
 
-def _folded(source: Path, folder: Path) -> Any:
-    """Return the model as ONNX Runtime leaves it after its basic rewrites, or None where they need its own operators."""
+def _folded(source: Path) -> Any:
+    """Return the model as ONNX Runtime leaves it after its basic rewrites, or None where they need its own operators.
+
+    None also for a file with integers: ONNX Runtime 1.31.1 rounds the float weights beside them to int8 on the way
+    (its WeightBiasQuantization), which is no clean-up.
+    """
+    before = [node for graph in onnx_weights.graphs(onnx_files.load(source).graph) for node in graph.node]
+    if already(node.op_type for node in before):
+        return None
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = 1, 4
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
@@ -62,8 +70,7 @@ def _folded(source: Path, folder: Path) -> Any:
             cause = onnx_files.first_line(error)
             raise Refused(f"ONNX Runtime cannot load this file: {cause}", "Export it again.") from None
         folded = onnx_files.load(Path(options.optimized_model_filepath))
-    before = {node.domain for graph in onnx_weights.graphs(onnx_files.load(source).graph) for node in graph.node}
-    return folded if _domains(folded) <= before | {"", "ai.onnx"} else None
+    return folded if _domains(folded) <= {node.domain for node in before} | {"", "ai.onnx"} else None
 
 
 def _domains(model: Any) -> set[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from core import kmeans, onnx_files, onnx_weights
 from core.domain.errors import Trouble
-from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
 from core.integers import finish
 from core.onnx_storage import Storage
 
@@ -21,6 +21,7 @@ class CodebookOptions:
     bits: int = field(
         default=4, metadata={"help": "Bits an index: a tensor keeps 2 to this power values.", "low": 2, "high": 8}
     )
+    keep: str = field(default="", metadata=KEEP)
 
 
 class Codebooks(Technique):
@@ -41,8 +42,9 @@ class Codebooks(Technique):
         """Share and store. Raises Refused where no tensor is large enough, or nothing gets smaller."""
         model = onnx_files.load(source)
         storage = Storage(model)
+        kept = onnx_weights.kept(options.keep, model)
         large = onnx_weights.tables(model, LEAST, "share")
-        for weight in large:
+        for weight in [weight for weight in large if weight.name not in kept]:
             storage.put(weight, kmeans.shared(weight.array, 2**options.bits))
         storage.settle()
         finish(model, source, out)

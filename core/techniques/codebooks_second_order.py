@@ -12,7 +12,7 @@ import numpy as np
 
 from core import kmeans, linear_layers, onnx_files, onnx_weights, second_order, sensitivity
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
 from core.integers import finish
 from core.linear_layers import Layer, Moments
 from core.onnx_storage import Storage
@@ -43,6 +43,13 @@ class SecondOrderCodebookOptions:
             "choices": (MEASURED, EVEN),
         },
     )
+    levels: str = field(
+        default="",
+        metadata={
+            "help": "Values that each tensor keeps, as name=number with commas; empty to let bits and spread say."
+        },
+    )
+    keep: str = field(default="", metadata=KEEP)
 
 
 class CodebooksSecondOrder(Technique):
@@ -63,14 +70,15 @@ class CodebooksSecondOrder(Technique):
         """Share, correct and store. Raises Refused without layers or samples, or where the file does not shrink."""
         model, original = onnx_files.load(source), onnx_files.load(source)
         storage = Storage(model)
-        layers = linear_layers.layers(model, LEAST)
-        if not layers or not lesson.inputs:
-            lacking = "samples" if layers else f"Conv, Gemm or MatMul layers with {LEAST} weights or more"
+        everything = linear_layers.layers(model, LEAST)
+        if not everything or not lesson.inputs:
+            lacking = "samples" if everything else f"Conv, Gemm or MatMul layers with {LEAST} weights or more"
             raise Refused(f"Correcting shared weights needs {lacking}.", "Use codebooks without samples instead.")
-        tables = _tables(model, layers)
-        levels = (_measured if options.spread == MEASURED else _even)(
-            model, layers, tables, storage, options, lesson.inputs
-        )
+        kept = onnx_weights.kept(options.keep, model)
+        tables = [table for table in tables_beside(model, everything) if table.name not in kept]
+        layers = [layer for layer in everything if layer.weight.name not in kept]
+        spread = _given if options.levels else _measured if options.spread == MEASURED else _even
+        levels = spread(model, layers, tables, storage, options, lesson.inputs)
         for table in tables:
             table.put(kmeans.shared(table.array, levels[table.name]))
         for layer in layers:
@@ -82,11 +90,25 @@ class CodebooksSecondOrder(Technique):
         finish(model, source, out)
 
 
-def _tables(model: Any, layers: list[Layer]) -> list[Weight]:
+def tables_beside(model: Any, layers: list[Layer]) -> list[Weight]:
     """Return the large tensors that are no layers."""
     named = {layer.weight.name for layer in layers}
     large = [weight for weight in onnx_weights.weights(model, LEAST) if len(weight.tensor.dims) > 1]
     return [weight for weight in large if weight.name not in named]
+
+
+def _given(
+    model: Any, layers: list[Layer], tables: list[Weight], storage: Storage, options: Any, samples: dict[str, Any]
+) -> dict[str, int]:
+    """Return the values of each tensor as the option says. Raises Refused where it says nothing of one, or no number."""
+    pairs = [entry.rpartition("=") for entry in options.levels.split(",")]
+    said = {name.strip(): int(number) for name, _, number in pairs if number.strip().isdecimal()}
+    names = [*(layer.weight.name for layer in layers), *(table.name for table in tables)]
+    if lacking := [name for name in names if said.get(name, 0) < 2]:
+        raise Refused(
+            f"The option levels gives no number, 2 or more, for {', '.join(lacking[:8])}.", "Name each tensor."
+        )
+    return said
 
 
 def _even(

@@ -15,10 +15,11 @@ import numpy as np
 
 from core import host_truth, onnx_files, onnx_weights
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.host_truth import HostTruth, Pairing
 from core.integer_tables import Tables, large
 from core.integers import Names, already, finish, refuse_quantized, symmetric, unsigned
+from core.onnx_storage import Storage
 from core.onnx_weights import Weight
 
 OPSET = 11
@@ -40,6 +41,7 @@ class DynamicOptions:
         },
     )
     tables: bool = field(default=True, metadata={"help": "Store lookup tables (embeddings) as int8 rows too."})
+    keep: str = field(default="", metadata=KEEP)
 
 
 class DynamicInt8(Technique):
@@ -66,12 +68,15 @@ class DynamicInt8(Technique):
         if onnx_files.opset(model) < OPSET:
             step = "Write it in a newer opset first: convert ONNX to ONNX."
             raise Refused(f"Opset {onnx_files.opset(model)} has no integer products; they came with {OPSET}.", step)
-        rule = _Integers(model, pairing(host_truth.measure(), options.exact_on), options.tables)
+        storage = Storage(model)
+        kept = onnx_weights.kept(options.keep, model)
+        rule = _Integers(model, pairing(host_truth.measure(), options.exact_on), options.tables, kept)
         if not onnx_weights.rewrite(model, rule):
             nodes = [node for graph in onnx_weights.graphs(model.graph) for node in graph.node]
             nothing = _nothing(Counter(node.op_type for node in nodes))
             raise Refused(nothing.message, nothing.next_step)
         onnx_weights.drop_unread(model)
+        storage.settle()
         finish(model, source, out)
 
 
@@ -95,9 +100,9 @@ def _nothing(operators: Counter[str]) -> Trouble:
 class _Integers:
     """The rule of one pass over a model; integers of a weight and of an activation are made once and shared."""
 
-    def __init__(self, model: Any, pairing: Pairing, tables: bool) -> None:
-        self._pairing, self._fresh = pairing, Names(model)
-        self._tables = Tables(model, self._fresh) if tables else None
+    def __init__(self, model: Any, pairing: Pairing, tables: bool, kept: set[str]) -> None:
+        self._pairing, self._fresh, self._kept = pairing, Names(model), kept
+        self._tables = Tables(model, self._fresh, kept=kept) if tables else None
         self._graphs: list[Any] = []
         """Kept alive, because their identities are keys."""
         self._activations: dict[tuple[int, str], tuple[str, str, str]] = {}
@@ -106,7 +111,7 @@ class _Integers:
     def __call__(self, graph: Any, node: Any, seen: dict[str, Weight]) -> list[Any] | None:
         """Return the nodes of integers instead of a node, or None where there are none."""
         weight = seen.get(node.input[1]) if _is_product(node) else None
-        if weight is None or not large(weight, LEAST):
+        if weight is None or weight.name in self._kept or not large(weight, LEAST):
             return self._tables(graph, node, seen) if self._tables else None
         self._graphs += [graph, weight.graph]
         return self._product(graph, node, weight)

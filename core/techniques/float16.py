@@ -6,6 +6,7 @@ Arithmetic in float16 is not asked for: processors without its instructions inse
 was measured to be no faster, and some graphs no longer load.
 """
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,7 @@ import numpy as np
 
 from core import onnx_files, onnx_weights
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Lesson, Technique
-from core.domain.transform import NoOptions
+from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.integers import Names, finish
 
 LEAST = 64
@@ -23,12 +23,20 @@ LARGEST_ERROR = 1e-3
 """Of a tensor's norm; rounding to the 11 bits of float16 costs 2**-11 at most, so that more means that its range is too small."""
 
 
+@dataclass(frozen=True)
+class Float16Options:
+    """Which weights stay."""
+
+    keep: str = field(default="", metadata=KEEP)
+
+
 class Float16(Technique):
     """Halves every weight tensor whose range float16 holds."""
 
     title = "Float16 weights"
     sentence = "Stores weights in half the bytes; they are widened when the file is loaded, so speed and memory stay."
     family, claim = Family.QUANTIZATION, Claim.SIZE
+    Options = Float16Options
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:
         """Return why there is nothing to halve: no weights, or none wider than 16 bits."""
@@ -38,14 +46,15 @@ class Float16(Technique):
         held = f"its weights are {precision}" if summary["layers"] and precision else "it has no weight tensors"
         return Trouble(Refused.kind, f"Float16 cannot halve this file: {held}.", "Choose another technique.")
 
-    def apply(self, source: Path, out: Path, options: NoOptions, lesson: Lesson) -> None:
+    def apply(self, source: Path, out: Path, options: Float16Options, lesson: Lesson) -> None:
         """Store what float16 can hold. Raises Refused where that is nothing, or the file does not shrink."""
         import onnx
 
         model = onnx_files.load(source)
         fresh = Names(model)
         wide = [w for w in onnx_weights.weights(model, LEAST) if w.tensor.data_type != onnx.TensorProto.FLOAT16]
-        fitting = [weight for weight in wide if _fits(weight.array)]
+        kept = onnx_weights.kept(options.keep, model)
+        fitting = [weight for weight in wide if weight.name not in kept and _fits(weight.array)]
         if not fitting:
             reason = "no weight has a range that float16 holds" if wide else "no float32 weight has 64 values or more"
             raise Refused(f"There is nothing to halve: {reason}.", "Choose another technique.")

@@ -8,7 +8,7 @@ import numpy as np
 
 from core import onnx_files, onnx_weights
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.integers import finish
 from core.linear_layers import Layer, layers
 from core.onnx_storage import Storage
@@ -25,6 +25,7 @@ class LowRankOptions:
         default=0.9,
         metadata={"help": "Share of the squared singular values that each matrix keeps.", "low": 0.1, "high": 0.9999},
     )
+    keep: str = field(default="", metadata=KEEP)
 
 
 class LowRank(Technique):
@@ -45,11 +46,13 @@ class LowRank(Technique):
         """Split where it gains. Raises Refused where it does nowhere, with the rank that the best layer would need."""
         model = onnx_files.load(source)
         storage, taken = Storage(model), onnx_weights.names(model)
-        found = [(layer, rank(layer.matrix, options.energy)) for layer in layers(model, LEAST)]
-        gaining = [(layer, kept) for layer, kept in found if _numbers(layer, kept) < layer.matrix.size]
+        kept = onnx_weights.kept(options.keep, model)
+        free = [layer for layer in layers(model, LEAST) if layer.weight.name not in kept]
+        found = [(layer, rank(layer.matrix, options.energy)) for layer in free]
+        gaining = [(layer, thin) for layer, thin in found if _numbers(layer, thin) < layer.matrix.size]
         if not gaining:
             raise Refused(_nowhere(found, options.energy), "Keep less energy, or choose another technique.")
-        firsts = {str(layer.node.output[0]): _split(model.graph, layer, kept, taken) for layer, kept in gaining}
+        firsts = {str(layer.node.output[0]): _split(model.graph, layer, thin, taken) for layer, thin in gaining}
         _put_before(model.graph, firsts)
         storage.settle()
         finish(model, source, out)

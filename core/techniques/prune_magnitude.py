@@ -1,14 +1,15 @@
 """Unstructured pruning by magnitude: the smallest weights become zero, and zeros are no longer stored (Han 2015, arXiv 1506.02626)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core import onnx_files, onnx_weights
+from core import onnx_files, onnx_weights, patterns
 from core.domain.errors import Trouble
-from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
 from core.integers import finish
 from core.onnx_storage import Storage
 from core.onnx_weights import Weight
@@ -28,6 +29,8 @@ class MagnitudeOptions:
         default="tensor",
         metadata={"help": "Rank weights within each tensor, or all in the model.", "choices": ("tensor", "model")},
     )
+    pattern: str = field(default=patterns.ANY, metadata=patterns.OPTION)
+    keep: str = field(default="", metadata=KEEP)
 
 
 class PruneMagnitude(Technique):
@@ -46,18 +49,27 @@ class PruneMagnitude(Technique):
         """Prune and store. Raises Refused where no tensor is large enough, or the file does not shrink."""
         model = onnx_files.load(source)
         storage = Storage(model)
-        large = onnx_weights.tables(model, LEAST, "prune")
-        for weight, cut in zip(large, _cuts(large, options), strict=True):
-            array = weight.array
-            storage.put(weight, np.where(np.abs(array) > cut, array, np.zeros((), array.dtype)))
+        kept = onnx_weights.kept(options.keep, model)
+        large = [weight for weight in onnx_weights.tables(model, LEAST, "prune") if weight.name not in kept]
+        for weight, array in zip(large, _pruned(large, options), strict=True):
+            storage.put(weight, array)
         storage.settle()
         finish(model, source, out)
+
+
+def _pruned(large: list[Weight], options: MagnitudeOptions) -> Iterator[Any]:
+    if options.pattern != patterns.ANY:
+        yield from (patterns.largest_left(w.array, patterns.input_axis(w), options.pattern) for w in large)
+        return
+    for weight, cut in zip(large, _cuts(large, options), strict=True):
+        array = weight.array
+        yield np.where(np.abs(array) > cut, array, np.zeros((), array.dtype))
 
 
 def _cuts(large: list[Weight], options: MagnitudeOptions) -> list[float]:
     """Return the magnitude up to which the weights of each tensor go."""
     sizes = [np.abs(weight.array).reshape(-1) for weight in large]
-    if options.scope == "model":
+    if options.scope == "model" and sizes:
         return [float(np.quantile(np.concatenate(sizes), options.share, method="lower"))] * len(large)
     return [float(np.quantile(one, options.share, method="lower")) for one in sizes]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from core import calibration, host_truth, onnx_files, onnx_weights, scaled_integers
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.host_truth import HostTruth, Pairing
 from core.integer_pairs import SITES, Site, join, quantized, sites
 from core.integer_tables import BITS, Tables
@@ -66,9 +66,7 @@ class StaticOptions:
         },
     )
     tables: bool = field(default=True, metadata={"help": "Store lookup tables (embeddings) as int8 rows too."})
-    keep: str = field(
-        default="", metadata={"help": "Names of weights that stay float32, with commas between them; empty for none."}
-    )
+    keep: str = field(default="", metadata=KEEP)
 
 
 class StaticInt8(Technique):
@@ -89,9 +87,12 @@ class StaticInt8(Technique):
         """Write the fastest file whose integers are right here. Raises Refused without samples, sites, or such a file."""
         if not lesson.inputs:
             raise Refused("Static int8 learns ranges from samples, and there are none.", "Add a data set.")
-        refuse_quantized(onnx_files.load(source))
-        model = calibration.folded(source)
-        found = _found(model, options.keep)
+        plain = onnx_files.load(source)
+        refuse_quantized(plain)
+        kept, model = onnx_weights.kept(options.keep, plain), calibration.folded(source)
+        if not kept <= onnx_weights.names(model):
+            model = plain
+        found = _found(model, kept)
         narrow = _narrow(model, found, options.weight_bits, lesson.inputs)
         spans = _spans(model, found, options, lesson.inputs)
         reference = calibration.joined(calibration.session(source, "all"), lesson.inputs)
@@ -99,7 +100,7 @@ class StaticInt8(Technique):
         for pairing in pairings(host_truth.measure(), operators, options.exact_on):
             result = quantized(model, found, spans, pairing, options.per_channel, narrow)
             if options.tables:
-                _store_tables(result, options.table_bits, _kept(options.keep))
+                _store_tables(result, options.table_bits, kept)
             finish(result, source, out)
             if _trusted(out, reference, lesson.inputs):
                 return
@@ -107,15 +108,11 @@ class StaticInt8(Technique):
         raise Refused("This processor computes no int8 file of this model as it is meant.", "Choose float16.")
 
 
-def _found(model: Any, keep: str) -> list[Site]:
+def _found(model: Any, kept: set[str]) -> list[Site]:
     if onnx_files.opset(model) < OPSET:
         step = "Write it in a newer opset first: convert ONNX to ONNX."
         raise Refused(f"Opset {onnx_files.opset(model)} has no scales for channels; they came with {OPSET}.", step)
-    kept, everything = _kept(keep), sites(model)
-    if unknown := kept - {site.weight.name for site in everything}:
-        known = ", ".join(site.weight.name for site in everything[:20])
-        raise Refused(f"No weight that is quantized is called {', '.join(sorted(unknown))}.", f"There are: {known}.")
-    found = [site for site in everything if site.weight.name not in kept]
+    found = [site for site in sites(model) if site.weight.name not in kept]
     if not found:
         nothing = _nothing(sorted({node.op_type for node in model.graph.node}))
         raise Refused(nothing.message, nothing.next_step)
@@ -134,7 +131,7 @@ def _narrow(model: Any, found: list[Site], bits: int, samples: dict[str, Any]) -
 def _store_tables(model: Any, bits: int, kept: set[str]) -> None:
     """Store tables as int8 rows; with fewer bits, pack them and all other matrices that are still floats."""
     fresh = Names(model)
-    tables = Tables(model, fresh, bits)
+    tables = Tables(model, fresh, bits, kept)
     onnx_weights.rewrite(model, tables)
     onnx_weights.drop_unread(model)
     if bits == BITS:
@@ -146,10 +143,6 @@ def _store_tables(model: Any, bits: int, kept: set[str]) -> None:
         elif weight.name not in kept:
             scaled_integers.store(model, storage, weight, scaled_integers.nearest(weight.array, bits), fresh)
     storage.settle()
-
-
-def _kept(names: str) -> set[str]:
-    return {name.strip() for name in names.split(",") if name.strip()}
 
 
 def _spans(model: Any, found: list[Site], options: StaticOptions, samples: dict[str, Any]) -> Any:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import linear_layers, onnx_files, scaled_integers
+from core import linear_layers, onnx_files, onnx_weights, scaled_integers
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.integers import Names, already, finish, refuse_quantized
 from core.onnx_storage import Storage
 
@@ -24,6 +24,7 @@ class GptqOptions:
         default=6,
         metadata={"help": "Bits a number of a lookup table keeps; nothing makes up for it.", "low": 2, "high": 8},
     )
+    keep: str = field(default="", metadata=KEEP)
 
 
 class WeightsGptq(Technique):
@@ -53,11 +54,12 @@ class WeightsGptq(Technique):
         named = {layer.weight.name for layer in linear_layers.layers(model, scaled_integers.LEAST)}
         if not named:
             raise Refused(_nothing().message, _nothing().next_step)
-        rest = [weight for weight in scaled_integers.candidates(model) if weight.name not in named]
+        kept = onnx_weights.kept(options.keep, model)
+        rest = [weight for weight in scaled_integers.candidates(model) if weight.name not in named | kept]
         scaled = {weight.name: scaled_integers.nearest(weight.array, options.table_bits) for weight in rest}
         for weight in rest:
             weight.put(scaled[weight.name].array)
-        scaled |= scaled_integers.corrected(original, model, options.bits, lesson.inputs, named)
+        scaled |= scaled_integers.corrected(original, model, options.bits, lesson.inputs, named - kept)
         for weight in scaled_integers.candidates(model):
             if weight.name in scaled:
                 scaled_integers.store(model, storage, weight, scaled[weight.name], fresh)

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import onnx_files, scaled_integers
+from core import onnx_files, onnx_weights, scaled_integers
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
 from core.integers import Names, already, finish, refuse_quantized
 from core.onnx_storage import Storage
 
@@ -16,6 +16,7 @@ class NearestOptions:
     """How many bits a weight keeps."""
 
     bits: int = field(default=8, metadata={"help": "Bits a weight keeps.", "low": 2, "high": 8})
+    keep: str = field(default="", metadata=KEEP)
 
 
 class WeightsNearest(Technique):
@@ -37,7 +38,8 @@ class WeightsNearest(Technique):
         model = onnx_files.load(source)
         refuse_quantized(model)
         storage, fresh = Storage(model), Names(model)
-        found = scaled_integers.candidates(model)
+        kept = onnx_weights.kept(options.keep, model)
+        found = [weight for weight in scaled_integers.candidates(model) if weight.name not in kept]
         if not found:
             raise Refused(
                 f"There is nothing to quantize: no float32 tensor has two dimensions and {scaled_integers.LEAST} values.",

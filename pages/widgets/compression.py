@@ -5,33 +5,24 @@ from typing import Any
 import streamlit as st
 
 from core.bundle import usage
-from core.charts import before_after, megabytes, pareto
-from core.domain.job import Job, State
+from core.charts import before_after, megabytes, words
 from core.domain.report import Verdict
-from core.techniques import TECHNIQUES
-from pages.widgets import evidence
+from pages.widgets import evidence, inside
 from pages.widgets.text import plain
+
+NOISE = 0.05
+"""Two measurements of the memory of one file differ by as much."""
 
 HEADINGS = {
     Verdict.PASS: "PASS. It keeps its quality within what you allowed.",
     Verdict.NOT_PROVEN: "NOT PROVEN. It runs, and nothing here says what it lost.",
     Verdict.FAIL: "FAIL. It lost more than you allowed, so it cannot be downloaded.",
 }
-COLUMNS = {
-    "variant": "variant",
-    "family": "family",
-    "size": "size",
-    "smaller": "smaller",
-    "quality shown": "quality, held out",
-    "flips": "flips",
-    "speed": "speed",
-    "verdict": "verdict",
-}
 
 
 def show(result: dict[str, Any], ink: str) -> None:
     """Show one finished compression."""
-    st.markdown(f"**{' → '.join(words(step) for step in result['steps'])}**")
+    st.markdown(f"**{' → '.join(plain(words(step)) for step in result['steps'])}**")
     verdict(result)
     if result["bundle"]:
         evidence.take_away(result)
@@ -41,6 +32,7 @@ def show(result: dict[str, Any], ink: str) -> None:
         evidence.sizes(result["size"], ink)
     with right.container(border=True, height="stretch"):
         change(result, ink)
+    inside.section(result, ink)
     evidence.checks(result["parity"])
     if result["bundle"] and (lines := usage(result)):
         with st.expander("Run it", icon=":material/code:"):
@@ -57,8 +49,11 @@ def verdict(result: dict[str, Any]) -> None:
         Verdict.FAIL: (st.error, ":material/dangerous:"),
     }[found]
     box(f"**{HEADINGS[found]}**\n\n{plain(parity['reason'], 500)}", icon=icon)
-    for sentence in result["why"]:
-        st.error(plain(sentence, 400), icon=":material/trending_up:")
+    for one in result["why"]:
+        if one["worse"]:
+            st.error(plain(one["text"], 500), icon=":material/trending_up:")
+        else:
+            st.caption(f":material/info: {plain(one['text'], 500)}")
 
 
 def figures(result: dict[str, Any]) -> None:
@@ -66,7 +61,7 @@ def figures(result: dict[str, Any]) -> None:
     parity, size = result["parity"], result["size"]
     data = next((check for check in parity["checks"] if check["name"] == "data"), None)
     flips = data["flips"] if data else None
-    with st.grid(2, min_column_width=230):
+    with st.grid(3, min_column_width=190):
         st.metric(
             "Smaller as it runs",
             f"{size['ratio']:.2f}x",
@@ -123,7 +118,7 @@ def memory(both: dict[str, Any]) -> None:
         "Peak memory",
         f"{after:.1f} MB",
         f"{after / before - 1:+.0%}" if before else None,
-        delta_color="inverse",
+        delta_color="inverse" if before and abs(after / before - 1) > NOISE else "off",
         delta_description=f"from {before:.1f} MB",
         border=True,
         height="stretch",
@@ -151,74 +146,3 @@ def change(result: dict[str, Any], ink: str) -> None:
     ]
     st.altair_chart(before_after(rows, ink), alt="Bar chart of the quality before and after")
     st.caption("No sample that a technique learned from is among them.")
-
-
-def variants(jobs: list[Job], ink: str) -> None:
-    """Chart and list all finished compressions of one model."""
-    done = [job for job in jobs if job.state is State.DONE and job.result]
-    if not done:
-        return
-    rows = [*map(row, done), original(next((job for job in done if (job.result or {})["quality"]), done[0]))]
-    with st.container(border=True):
-        st.markdown("**All variants of this model**")
-        measured = [one for one in rows if one["quality"] is not None]
-        if measured:
-            st.altair_chart(pareto(measured, ink), alt="Quality against size of every variant, by family")
-        table = [{name: one[key] for key, name in COLUMNS.items()} for one in rows]
-        st.table(table, border="horizontal", hide_index=True)
-
-
-def row(job: Job) -> dict[str, Any]:
-    """Return one variant as the chart and the table need it."""
-    result = job.result or {}
-    steps, size, parity, quality = result["steps"], result["size"], result["parity"], result["quality"]
-    data = next((check for check in parity["checks"] if check["name"] == "data"), None)
-    after = quality["after"] if quality else None
-    return {
-        "variant": ", ".join(words(step) for step in steps),
-        "family": steps[-1]["family"] if len(steps) == 1 else "recipe",
-        "bytes": size["after"],
-        "size": megabytes(size["after"]),
-        "smaller": f"{size['ratio']:.2f}x",
-        "quality": after["value"] if after else None,
-        "metric": after["metric"] if after else "",
-        "quality shown": shown(after),
-        "speed": f"{result['speed']['ratio']:.2f}x {result['speed']['pace']}",
-        "flips": f"{data['flips']['k']:,} of {data['flips']['n']:,}" if data and data["flips"] else "",
-        "verdict": parity["verdict"],
-    }
-
-
-def original(job: Job) -> dict[str, Any]:
-    """Return the uncompressed model as a row, measured as one of its variants was."""
-    result = job.result or {}
-    size, quality = result["size"]["before"], result["quality"]
-    before = quality["before"] if quality else None
-    return {
-        "variant": "original",
-        "family": "original",
-        "bytes": size,
-        "size": megabytes(size),
-        "smaller": "",
-        "quality": before["value"] if before else None,
-        "metric": before["metric"] if before else "",
-        "quality shown": shown(before),
-        "speed": "",
-        "flips": "",
-        "verdict": "",
-    }
-
-
-def shown(quality: dict[str, Any] | None) -> str:
-    """Write accuracy in per cent with k of n, and an error as it is."""
-    if quality is None:
-        return ""
-    correct = quality["correct"]
-    return f"{quality['value']:.2%} ({correct['k']:,} of {correct['n']:,})" if correct else f"{quality['value']:.4g}"
-
-
-def words(step: dict[str, Any]) -> str:
-    """Name a step with the options that were changed."""
-    options = ", ".join(f"{name} {value}" for name, value in step["options"].items())
-    name = TECHNIQUES[step["transform"]].title if step["transform"] in TECHNIQUES else step["transform"]
-    return plain(f"{name} ({options})" if options else name, 120)

@@ -114,7 +114,7 @@ def test_tiles_of_a_walk_lead_to_its_conversions(home: Workspace) -> None:
 
 def test_compress_page_begins_with_a_model_and_offers_every_family(home: Workspace) -> None:
     app = opened("compress.py")
-    assert "No ONNX model to compress yet" in words(app)
+    assert "No model to compress yet" in words(app)
     blob = home.store.blobs.put(ROOT / "sample_models" / "fashion_cnn" / "model.onnx")
     artifact = home.store.add_artifact(VISITOR, sha256=blob.sha256, size=blob.size, format="onnx", name="m.onnx")
     app = opened("compress.py", model=artifact.id)

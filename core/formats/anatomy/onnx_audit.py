@@ -41,6 +41,18 @@ OUTSIDE_CODE = {
 }
 """Operators that hand over to code or to compiled blobs outside the graph."""
 
+INTEGERS = (
+    "Quantize",
+    "Dequantize",
+    "DynamicQuantize",
+    "QLinear",
+    "QGemm",
+    "MatMulInteger",
+    "ConvInteger",
+    "MatMulNBits",
+)
+"""What the operators of quantized files begin with."""
+
 AGAIN = "Export the model again from its source."
 
 
@@ -241,6 +253,8 @@ def _remarks(model: Any, walk: Walk) -> Iterator[Risk]:
         )
     if any(domain.startswith("com.microsoft") for domain, _, _ in walk.called):
         yield info("Some operators are ONNX Runtime's own (com.microsoft): other engines may not run them.")
+    if quantized := sorted(name for name in walk.operators if name.rpartition(".")[2].startswith(INTEGERS)):
+        yield info(f"The model is quantized already: it holds {', '.join(quantized[:4])}.")
     if walk.operators["Loop"] or walk.operators["Scan"]:
         yield info("The graph has loops, so that its running time can depend on its inputs.")
     if any(

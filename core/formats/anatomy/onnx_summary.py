@@ -7,7 +7,10 @@ from typing import Any, BinaryIO
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.format import Summary
+from core.domain.integer_products import Integers
+from core.formats.anatomy import onnx_compact
 from core.formats.anatomy import onnx_dtypes as dtypes
+from core.formats.anatomy.integer_products import products
 from core.formats.anatomy.onnx_audit import constants, subgraphs, walked
 from core.formats.anatomy.onnx_wire import Payload, Skeleton
 from core.formats.anatomy.tally import Tally
@@ -20,9 +23,14 @@ def summary(format: str, path: Path, skeleton: Skeleton) -> Summary:
     model = skeleton.model
     walk = walked(skeleton)
     tally = Tally()
+    packed = onnx_compact.weights(model)
+    apart = _apart(model, packed)
     with path.open("rb") as file:
         for tensor, payload in walk.tensors:
-            _count(tally, tensor, payload, file)
+            if id(tensor) not in apart:
+                _count(tally, tensor, payload, file)
+    for weight in packed:
+        _count_packed(tally, weight)
     _count_trees(tally, model.graph)
     return Summary(
         format=format,
@@ -35,7 +43,13 @@ def summary(format: str, path: Path, skeleton: Skeleton) -> Summary:
         opset=max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=None),
         dependencies=tuple(_domains(model)),
         layers=tuple(tally.layers),
-        notes={"ir_version": model.ir_version, "nodes": walk.nodes, "functions": len(model.functions)},
+        notes={
+            "ir_version": model.ir_version,
+            "nodes": walk.nodes,
+            "functions": len(model.functions),
+            "integers": Integers.of(products(skeleton, path)).to_json(),
+            **({"bits_a_weight": round(onnx_compact.bits(model, packed), 2)} if packed else {}),
+        },
     )
 
 
@@ -116,11 +130,30 @@ def _count(tally: Tally, tensor: Any, payload: Payload | None, file: BinaryIO) -
         tally.measure(np.asarray(tensor.float_data, dtype=np.float32))
 
 
+def _apart(model: Any, packed: list[onnx_compact.Compact]) -> set[int]:
+    """Return the identities of tensors that are counted otherwise: what packed weights are made of, and what trees hold."""
+    names = {name for weight in packed for name in weight.tensors}
+    held = [tensor for node in model.graph.node if node.domain == "ai.onnx.ml" for tensor in constants(node)]
+    made = [tensor for tensor in model.graph.initializer if tensor.name in names]
+    return {id(tensor) for tensor in (*made, *held)}
+
+
+def _count_packed(tally: Tally, weight: onnx_compact.Compact) -> None:
+    """Count a packed weight as what it becomes, with its zeros where they are left out of the file."""
+    tally.add(weight.name, dtypes.name(weight.kind), weight.shape)
+    if weight.zeros:
+        tally.measured += weight.size
+        tally.zeros += weight.zeros
+
+
 def _count_trees(tally: Tally, graph: Any) -> None:
     """Count the numbers in the attributes of classical models: coefficients, thresholds, leaves."""
     for node in graph.node:
         if node.domain == "ai.onnx.ml":
             tally.count("float32", sum(len(attribute.floats) for attribute in node.attribute))
+            for tensor in constants(node):
+                kind = dtypes.name(tensor.data_type)
+                tally.count(kind, dtypes.elements(tensor.dims) if kind.startswith("float") else 0)
 
 
 def _dim(dim: Any) -> Dim:

@@ -1,0 +1,86 @@
+"""Distillation as Hinton measured it (2015, arXiv 1503.02531, section 3): how much of the gap between a small network and its teacher closes.
+
+The teacher is LeNet-5, the student LeNet-300-100. The student trained on labels alone is the one that the rest of the
+benchmark begins with, trained as well as we can; the same student from other first weights then learns from the teacher's
+answers by ``core.training``, with the labels, and beside them from its answers to training images that are shifted.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from torch import nn
+
+from benchmarks.compression import nets
+from benchmarks.compression.data import Data, Part
+from benchmarks.compression.measured import right
+from core.domain.technique import Lesson
+from core.training import Plan, train
+from sample_models import exports
+
+TITLE = "LeNet-300-100 learns from LeNet-5, MNIST"
+LEAST = 0.8
+SHIFT = 2
+"""Pixels by which an image is shifted at most, in each direction."""
+PLAN = {"minutes": 8.0, "learning_rate": 2e-3, "temperature": 4.0}
+SETTINGS = {
+    "labels and the teacher's answers": {"epochs": 25, "labels": "use", "shifted": 0},
+    "the teacher's answers alone, to the images and to 45,000 shifted ones": {"epochs": 25, "labels": "ignore", "shifted": 45_000},
+}  # fmt: skip
+
+
+def rows(data: Data, work: Path, seeds: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+    """Yield one row for each setting and seed: right answers of the labels' student, of the teacher and of the taught student."""
+    teacher, flat = nets.trained("lenet_5", data, work), nets.trained("lenet_300_100", _flat(data), work)
+    labels, best, n = right(flat, _flat(data).test), right(teacher, data.test), len(data.test)
+    for seed in seeds:
+        for name, setting in SETTINGS.items():
+            path = taught(name, seed, data, teacher, work)
+            found = right(path, data.test)
+            counts = {"labels": [labels, n], "teacher": [best, n], "taught": [found, n]}
+            yield {
+                "setting": name,
+                **setting,
+                **PLAN,
+                "seed": seed,
+                **counts,
+                "closed": round((found - labels) / (best - labels), 3),
+            }
+
+
+def taught(name: str, seed: int, data: Data, teacher: Path, work: Path) -> Path:
+    """Return a student that learned from the teacher's answers."""
+    setting = SETTINGS[name]
+    out = work / f"student-{list(SETTINGS).index(name)}-{seed}.onnx"
+    part = transferred(data.learning, setting["shifted"], seed)
+    plan = Plan(epochs=setting["epochs"], labels=setting["labels"], seed=seed, **PLAN)
+    lesson = Lesson(teacher, {"x": part.x}, part.y if setting["labels"] == "use" else None)
+    onnx.save(train(blank(seed, data.learning.x[:2], work), lesson, plan), out)
+    return out
+
+
+def blank(seed: int, example: Any, work: Path) -> Path:
+    """Return the student as ONNX before any training; it takes images as the teacher does."""
+    path = work / f"student-{seed}.onnx"
+    torch.manual_seed(seed)
+    exports.save_onnx(nets.Net(nn.Flatten(), nets.lenet_300_100()).eval(), torch.from_numpy(example), path)
+    return path
+
+
+def transferred(learning: Part, shifted: int, seed: int) -> Part:
+    """Return the samples, and behind them some that are shifted by up to ``SHIFT`` pixels with zeros at the edge."""
+    rng = np.random.default_rng(seed)
+    drawn = learning.rows(rng.permutation(len(learning))[:shifted])
+    around = np.pad(drawn.x, ((0, 0), (0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT)))
+    steps = rng.integers(0, 2 * SHIFT + 1, (shifted, 2))
+    cut = [image[:, top : top + 28, left : left + 28] for image, (top, left) in zip(around, steps, strict=True)]
+    moved = np.stack(cut) if cut else drawn.x
+    return Part(np.concatenate([learning.x, moved]), np.concatenate([learning.y, drawn.y]))
+
+
+def _flat(data: Data) -> Data:
+    parts = [Part(part.x.reshape(len(part), -1), part.y) for part in (data.learning, data.choosing, data.test)]
+    return Data(*parts, data.words)

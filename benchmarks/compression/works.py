@@ -1,0 +1,197 @@
+"""What is measured: a model with its data, the drop that is allowed, what is to be reached, and our recipes from mild to strong."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.compression import nets
+from benchmarks.compression.data import Data
+from core.domain.recipe import Step
+
+SAMPLES = Path(__file__).parents[2] / "sample_models"
+RUNS, TRAVELS, SPEED = "size as it runs", "size as it travels", "latency"
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What one line of recipes is for: times smaller or faster, by the measure of that name."""
+
+    measure: str
+    least: float
+    words: str
+    drop: float | None = None
+    """Where it is another than that of the work."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Recipes from mild to strong for one aim; the strongest within the drop on the choosing samples is the one that is tested."""
+
+    name: str
+    aims: tuple[Aim, ...]
+    recipes: tuple[tuple[Step, ...], ...]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One model with its data; ``drop`` is the share of the samples by which right answers may become fewer."""
+
+    name: str
+    title: str
+    source: Callable[[Data, Path], Path]
+    data: str
+    drop: float
+    rows: int
+    """Samples that are learned from at most."""
+
+    lines: tuple[Line, ...]
+    peers: tuple[str, ...]
+    published: str = ""
+    flips: bool = True
+    """Whether answers may change at all."""
+
+
+def sparse(share: float, bits: float, minutes: float, epochs: int, polish: float) -> tuple[Step, ...]:
+    """Return the recipe of Deep Compression with our techniques: prune in training, share values, train the shared values."""
+    return (
+        Step("prune_trained", {"share": share, "minutes": minutes, "epochs": epochs}),
+        Step("codebooks_second_order", {"bits": bits, "spread": "even"}),
+        Step("fine_tune", {"minutes": polish, "epochs": epochs}),
+        Step("clean_up"),
+    )
+
+
+def one_shot(share: float, bits: float, minutes: float) -> tuple[Step, ...]:
+    """Return a recipe that prunes and shares by second order, and only then trains."""
+    return (
+        Step("prune_second_order", {"share": share}),
+        Step("codebooks_second_order", {"bits": bits, "spread": "even"}),
+        Step("fine_tune", {"minutes": minutes, "epochs": 30}),
+        Step("clean_up"),
+    )
+
+
+def shared(bits: float, minutes: float) -> tuple[Step, ...]:
+    """Return a recipe that shares values by what each tensor bears, and trains them."""
+    return (
+        Step("codebooks_second_order", {"bits": bits}),
+        Step("fine_tune", {"minutes": minutes, "epochs": 30}),
+        Step("clean_up"),
+    )
+
+
+def sample(name: str) -> Callable[[Data, Path], Path]:
+    """Return what finds a sample's ONNX file."""
+    return lambda known, folder: SAMPLES / name / "model.onnx"
+
+
+def net(name: str) -> Callable[[Data, Path], Path]:
+    """Return what trains one of ``nets``."""
+    return lambda known, folder: nets.trained(name, known, folder)
+
+
+HAN = "Deep Compression (Han 2016, table 1): {}x as it travels, top-1 error {} to {} %"
+DIGITS = ("ort_dynamic", "ort_static", "ort_static_u8u8", "ort_float16", "nncf")
+ALL = (
+    *("ort_dynamic", "ort_dynamic_channels", "ort_static_defaults", "ort_static", "ort_static_reduced"),
+    *("ort_static_u8u8", "ort_float16", "ort_four_bits", "nncf", "neural_compressor", "olive"),
+)
+
+WORKS = {
+    "lenet_300_100": Work(
+        "lenet_300_100",
+        "LeNet-300-100, MNIST",
+        net("lenet_300_100"),
+        "flat_mnist",
+        0.001,
+        55_000,
+        (
+            Line(
+                "pruned in training, 8 shared values",
+                (Aim(TRAVELS, 40, "no loss of accuracy", 0.0), Aim(TRAVELS, 60, "error at most 0.1 point above")),
+                tuple(sparse(share, 3, 8, 40, 2) for share in (0.93, 0.95, 0.96)),
+            ),
+        ),
+        DIGITS,
+        HAN.format(40, "1.64", "1.58"),
+    ),
+    "lenet_5": Work(
+        "lenet_5",
+        "LeNet-5, MNIST",
+        net("lenet_5"),
+        "mnist",
+        0.001,
+        55_000,
+        (
+            Line(
+                "pruned in training, 8 shared values",
+                (Aim(TRAVELS, 39, "no loss of accuracy", 0.0), Aim(TRAVELS, 60, "error at most 0.1 point above")),
+                tuple(sparse(share, 3, 8, 12, 3) for share in (0.95, 0.97)),
+            ),
+        ),
+        DIGITS,
+        HAN.format(39, "0.80", "0.74"),
+    ),
+    "fashion_cnn": Work(
+        "fashion_cnn",
+        "Fashion-MNIST CNN",
+        sample("fashion_cnn"),
+        "fashion",
+        0.005,
+        20_000,
+        (
+            Line(
+                "pruned, 8 shared values, trained",
+                (Aim(RUNS, 15, "and not slower"), Aim(TRAVELS, 20, "")),
+                (one_shot(0.7, 3, 5), sparse(0.85, 3, 8, 12, 3)),
+            ),
+            Line(
+                "narrower, trained, int8",
+                (Aim(SPEED, 2, "paired, interval above 1.8"),),
+                tuple(
+                    (Step("distill", {"share": share, "minutes": 6, "epochs": 12}), Step("static_int8"))
+                    for share in (0.3, 0.4)
+                ),
+            ),
+        ),
+        ALL,
+    ),
+    "spam_transformer": Work(
+        "spam_transformer",
+        "Spam transformer",
+        sample("spam_transformer"),
+        "mail",
+        0.005,
+        10_000,
+        (
+            Line(
+                "shared values, corrected, trained",
+                (Aim(RUNS, 8, ""),),
+                (shared(3.5, 2), one_shot(0.5, 4, 2), one_shot(0.7, 3, 3)),
+            ),
+            Line(
+                "int8 arithmetic, weights of fewer bits",
+                (Aim(RUNS, 6, "with the speed of int8 arithmetic"),),
+                tuple((Step("static_int8", {"weight_bits": w, "table_bits": t}),) for w, t in ((5, 5), (5, 4), (4, 4))),
+            ),
+        ),
+        ALL,
+    ),
+    "segment": Work(
+        "segment",
+        "Boosted trees, image segments",
+        sample("segment"),
+        "segment",
+        0.0,
+        4096,
+        (
+            Line(
+                "trees pruned",
+                (Aim(RUNS, 5, "0 changed predictions on test data"),),
+                ((Step("clean_trees"),), (Step("prune_trees"),)),
+            ),
+        ),
+        (),
+        flips=False,
+    ),
+}

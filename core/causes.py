@@ -1,0 +1,76 @@
+"""Says of a result that it did not get smaller or faster, and why, by what was measured on both files."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from core.domain.overhead import Kernels, Pace, Race
+from core.domain.technique import Claim
+
+ZEROS = 0.1
+"""Share of weights above which zeros are worth a word."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One sentence; ``worse`` where the result is worse than its source, or not what the technique is for."""
+
+    text: str
+    worse: bool
+
+
+def causes(
+    size: dict[str, Any], weights: list[dict[str, Any]], race: Race, kernels: tuple[Kernels, Kernels], claim: Claim
+) -> Iterator[Cause]:
+    """Yield a sentence for what did not get smaller, and one for what did not get faster."""
+    if size["after"] >= size["before"]:
+        grew = f"The file did not get smaller: it grew by {size['after'] / size['before'] - 1:.1%}."
+        yield Cause(" ".join([grew, *stored(size, weights)]), True)
+    if race.pace is not Pace.FASTER:
+        yield Cause(f"{pace(race)} {ran(*kernels)}", race.pace is Pace.SLOWER or claim is Claim.LATENCY)
+
+
+def stored(size: dict[str, Any], weights: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield what the file holds now: its weights, those that are zero, and all else."""
+    known = [one for one in weights if one["bytes_after"] is not None]
+    if not known:
+        return
+    before, after = (sum(one[key] for one in known) for key in ("bytes_before", "bytes_after"))
+    rest = [size["before"] - before, size["after"] - after]
+    yield f"Its weights take {after:,} bytes instead of {before:,}, and all else {rest[1]:,} instead of {rest[0]:,}."
+    counted = sum(number(one["shape_after"]) for one in known)
+    zeros = sum(one["zeros"] or 0 for one in known)
+    if counted and zeros / counted > ZEROS:
+        yield f"{zeros / counted:.0%} of the weights are zero, and a weight still takes {after / counted:.1f} bytes."
+
+
+def number(shape: list[int]) -> int:
+    """Return how many weights a shape holds."""
+    count = 1
+    for size in shape:
+        count *= size
+    return count
+
+
+def pace(race: Race) -> str:
+    """Say how fast it is."""
+    figures = f"{race.ratio:.2f} times the speed, 95 % interval {race.low:.2f} to {race.high:.2f}"
+    words = {
+        Pace.SLOWER: "It became slower",
+        Pace.SAME: "It is as fast as before",
+        Pace.UNCLEAR: "It is not shown to be faster",
+    }
+    return f"{words[race.pace]}: {figures}."
+
+
+def ran(before: Kernels, after: Kernels) -> str:
+    """Say what the engine runs of both files."""
+    products = after.integer + after.floating
+    if after.integer > before.integer:
+        between = f", with {after.between} steps between floats and integers around them" if after.between else ""
+        return f"ONNX Runtime runs {after.integer} of its {products} products in integers{between}."
+    if (after.integer, after.floating) == (before.integer, before.floating) and products:
+        more = after.all - before.all
+        beside = f", and {more} operators more beside them" if more > 0 else ""
+        return f"ONNX Runtime runs the same {products} products of the same types as before{beside}."
+    return f"ONNX Runtime runs {after.all} operators instead of {before.all}, {products} of them products."

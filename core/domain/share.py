@@ -1,0 +1,14 @@
+"""A page that its owner shows to whoever has the link."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Share:
+    """One report under an unguessable name: its stored page, and when it was made, in seconds since 1970."""
+
+    id: str
+    artifact: str
+    sha256: str
+    title: str
+    created: float

@@ -1,0 +1,130 @@
+"""The engine that sends jobs to a Dask cluster; scheduler and workers are started with Dask's own commands.
+
+A job travels as JSON and blobs travel through a share; Dask chooses the worker, and begins a job again whose worker died.
+The server's own table stays the truth: what a worker found is written down here as it arrives, so that a scheduler that
+is lost takes nothing with it but the work in hand.
+"""
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from core.domain.errors import Cancelled, Unavailable
+from core.domain.job import Spec
+from core.engines import Work
+from core.engines.cluster import checked, is_local, security
+from core.engines.errand import BROKEN, Carry, Errand, Held
+from core.engines.local import LocalEngine
+from core.engines.share import Share
+from core.groups import GROUPS
+from core.tools import Tools
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+AT_ONCE = 16
+"""Jobs that wait for the cluster or run there at once; more wait in the store. Dask gives each worker what it has threads for."""
+CALL_SECONDS = 15.0
+CONNECT_SECONDS = 5.0
+WAIT_SECONDS = 60.0
+SWEEP_SECONDS = 3600.0
+
+
+class DaskEngine(LocalEngine):
+    """Threads of this process that each drive one job on the cluster at ``address``.
+
+    ``carry`` is imported by the workers, which must be of the same ``version``. ``share`` is the URL at which both sides
+    reach blobs. The verbs in ``stay`` run here. Raises Refused for an address that is not safe, Unavailable without Dask.
+    """
+
+    def __init__(
+        self, address: str, carry: Carry, share: str, version: str = "", stay: frozenset[str] = frozenset()
+    ) -> None:
+        self._address = checked(address)
+        if reason := GROUPS["dask"].unavailable():
+            raise Unavailable("PORTOLAN_SCHEDULER is set, but " + reason, "Install it, or unset PORTOLAN_SCHEDULER.")
+        security(self._address)
+        super().__init__(AT_ONCE)
+        self._carry, self._share, self._version, self._stay = carry, Share(share), version, stay
+        self._client: Client | None = None
+        self._connecting = threading.Lock()
+        self._swept = -SWEEP_SECONDS
+
+    def perform(self, spec: Spec, tools: Tools, work: Work) -> dict[str, Any]:
+        """Have a worker do the work. Raises what it raised, Unavailable without a scheduler, Crashed when two workers were lost."""
+        if spec.verb in self._stay:
+            return super().perform(spec, tools, work)
+        self._sweep()
+        Held(tools, self._share).offer(spec.args)
+        errand = Errand(self._connected(tools), self._address, self._share, tools)
+        request = {
+            "ticket": errand.ticket,
+            "spec": spec.to_json(),
+            "version": self._version,
+            "share": self._share.url,
+        }
+        return errand.run(self._carry, json.dumps(request))
+
+    def close(self) -> None:
+        """Let each thread end after its job, and leave the cluster."""
+        super().close()
+        with self._connecting:
+            self._leave()
+
+    def _sweep(self) -> None:
+        if time.monotonic() - self._swept > SWEEP_SECONDS:
+            self._swept = time.monotonic()
+            self._share.sweep()
+
+    def _connected(self, tools: Tools) -> "Client":
+        """Return the client, connected anew where the last one lost its scheduler; wait a minute for one to appear."""
+        give_up, cause = time.monotonic() + WAIT_SECONDS, "no answer"
+        while time.monotonic() < give_up and not tools.cancel.is_set():
+            try:
+                with self._connecting:
+                    return self._connect()
+            except BROKEN as error:
+                cause = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+                tools.progress(None, f"Waiting for the Dask scheduler at {self._address}")
+                tools.cancel.wait(1)
+        if tools.cancel.is_set():
+            raise Cancelled("This was stopped.", "Start it again when you like.")
+        raise Unavailable(
+            f"The Dask scheduler at {self._address} does not answer ({cause}).",
+            "Start it, or correct PORTOLAN_SCHEDULER; then run this again.",
+        )
+
+    def _connect(self) -> "Client":
+        from distributed import Client
+
+        if self._client is None or self._client.status != "running":
+            self._leave()
+            self._client = Client(
+                self._address,
+                security=security(self._address),
+                timeout=CONNECT_SECONDS,
+                set_as_default=False,
+                name="portolan",
+            )
+        return self._client
+
+    def _leave(self) -> None:
+        if self._client is not None:
+            self._client.close(timeout=CALL_SECONDS)
+            self._client = None
+
+
+def share_of(address: str, chosen: str | None, here: str) -> str:
+    """Return the URL of the share: as chosen, or a folder of this machine for a cluster that is here too.
+
+    Raises Unavailable where workers on other machines would look for a folder that they do not see.
+    """
+    if chosen:
+        return chosen
+    if is_local(checked(address)):
+        return here
+    raise Unavailable(
+        f"The workers of {address} cannot reach this machine's folders.",
+        "Set PORTOLAN_BLOBS to a folder or bucket that the server and every worker may read and write.",
+    )

@@ -1,0 +1,31 @@
+"""One HTML file about the compressions of a model, for people who decide: no script, no address to fetch from, charts as pictures.
+
+It is written by a process of its own, because drawing a chart without a browser takes a JavaScript engine.
+"""
+
+import json
+import subprocess  # noqa: TID251
+import sys
+from pathlib import Path
+from typing import Any
+
+from core.domain.errors import Crashed
+
+ROOT = Path(__file__).parent.parent.parent
+SECONDS = 60.0
+
+
+def written(name: str, results: list[dict[str, Any]], chosen: int) -> bytes:
+    """Return the page about ``results``, finished compressions of the model ``name``; the one at ``chosen`` stands first.
+
+    Raises Crashed where the page cannot be written.
+    """
+    facts = json.dumps({"name": name, "results": results, "chosen": chosen}).encode()
+    command = [sys.executable, "-m", "core.report"]
+    try:
+        done = subprocess.run(  # noqa: S603
+            command, input=facts, capture_output=True, timeout=SECONDS, check=True, cwd=ROOT
+        )
+    except (subprocess.SubprocessError, OSError) as error:
+        raise Crashed(f"The report could not be written: {type(error).__name__}.", "Try again.") from error
+    return done.stdout

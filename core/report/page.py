@@ -1,0 +1,150 @@
+"""The page itself: what was won and lost by one variant, all others beside it, and how it was measured."""
+
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from core.charts import (
+    before_after,
+    class_changes,
+    class_rows,
+    layer_rows,
+    layer_sizes,
+    megabytes,
+    pareto,
+    shown,
+    variants,
+    words,
+)
+from core.report.drawing import INK, svg
+
+PAGE = Template((Path(__file__).parent / "page.html").read_text("utf-8"))
+HEADINGS = {
+    "PASS": "PASS. It keeps its quality within what was allowed.",
+    "NOT PROVEN": "NOT PROVEN. It runs, and nothing says what it lost.",
+    "FAIL": "FAIL. It lost more than was allowed.",
+}
+COLUMNS = {
+    "variant": "variant",
+    "size": "size",
+    "smaller": "smaller",
+    "quality shown": "quality, held out",
+    "flips": "changed predictions",
+    "speed": "speed",
+    "verdict": "verdict",
+}
+
+
+def page(name: str, results: list[dict[str, Any]], chosen: int) -> str:
+    """Return the HTML; every word from a file or a person is escaped."""
+    result = results[chosen]
+    verdict = result["parity"]["verdict"]
+    return PAGE.substitute(
+        title=escape(name),
+        steps=escape(" → ".join(words(step) for step in result["steps"])),
+        kind=verdict.split()[0],
+        verdict=escape(HEADINGS[verdict]),
+        reason=escape(result["parity"]["reason"]),
+        why="".join(
+            f"<p class={'worse' if one['worse'] else 'soft'}>{escape(one['text'])}</p>" for one in result["why"]
+        ),
+        cards="".join(cards(result)),
+        charts=charts(result, results),
+        table=table(results, chosen),
+        method="".join(f"<p class=soft>{line}</p>" for line in method(result)),
+    )
+
+
+def cards(result: dict[str, Any]) -> list[str]:
+    """Return the figures that decide."""
+    size, speed, memory = result["size"], result["speed"], result["memory"]
+    found = [
+        card(
+            "Smaller as it runs", f"{size['ratio']:.2f}x", f"{megabytes(size['before'])} to {megabytes(size['after'])}"
+        ),
+        travel(size),
+        card("Speed", f"{speed['ratio']:.2f}x", f"{speed['low']:.2f} to {speed['high']:.2f}, 95 % interval"),
+        card("Peak memory", f"{memory['after']['peak']:.1f} MB", f"from {memory['before']['peak']:.1f} MB"),
+    ]
+    data = next((check for check in result["parity"]["checks"] if check["name"] == "data"), None)
+    if data and data["flips"]:
+        found.append(
+            card("Changed predictions", f"{data['flips']['k']:,}", f"of {data['flips']['n']:,} held-out samples")
+        )
+    if result["quality"]:
+        before, after = result["quality"]["before"], result["quality"]["after"]
+        value, _, counted = shown(after).partition(" ")
+        below = f"{counted.strip('()')}, from {shown(before)}" if counted else f"from {shown(before)}"
+        found.append(card(after["metric"].capitalize(), value, below))
+    return found
+
+
+def travel(size: dict[str, Any]) -> str:
+    """Return the card of the size as it travels: packed where it was, else zipped."""
+    kind = "packed" if size.get("packed_after") else "zipped"
+    before, after = size.get(f"{kind}_before") or size["zipped_before"], size[f"{kind}_after"]
+    return card(
+        "Smaller as it travels", f"{before / max(1, after):.2f}x", f"{megabytes(before)} to {megabytes(after)}, {kind}"
+    )
+
+
+def card(title: str, value: str, below: str) -> str:
+    """Return one figure."""
+    return f"<div class=card><span class=soft>{escape(title)}</span><b>{escape(value)}</b><span class=soft>{escape(below)}</span></div>"
+
+
+def charts(result: dict[str, Any], results: list[dict[str, Any]]) -> str:
+    """Return the charts whose figures were measured."""
+    found = []
+    rows = [row for row in variants(results) if row["quality"] is not None]
+    if rows:
+        found.append(figure("Quality against size of every variant", svg(pareto(rows, INK), 900)))
+    quality = result["quality"]
+    if quality and quality["after"]["correct"]:
+        sides = [
+            {"file": side, "value": quality[side]["value"], "label": shown(quality[side])}
+            for side in ("before", "after")
+        ]
+        found.append(figure("Accuracy on held-out samples", svg(before_after(sides, INK), 800)))
+    if quality and quality["after"].get("classes"):
+        changes = class_rows(quality["before"], quality["after"])
+        found.append(figure("Class by class", svg(class_changes(changes, INK), 800)))
+    if layers := layer_rows(result.get("weights") or []):
+        found.append(figure("Bytes of each tensor of weights, before and after", svg(layer_sizes(layers, INK), 800)))
+    return "".join(found)
+
+
+def figure(title: str, drawn: str) -> str:
+    """Return a chart under its title."""
+    return f"<div class='card wide'><h2>{escape(title)}</h2>{drawn}</div>"
+
+
+def table(results: list[dict[str, Any]], chosen: int) -> str:
+    """Return all variants, the one of this page marked."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS.values())
+    body = "".join(
+        f"<tr{' class=chosen' if place == chosen else ''}>{''.join(f'<td>{escape(str(row[key]))}</td>' for key in COLUMNS)}</tr>"
+        for place, row in enumerate(variants(results))
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def method(result: dict[str, Any]) -> list[str]:
+    """Return the evidence in sentences: the data, the timing, the machine, the versions, and the files by their hash."""
+    parity, speed, artifact, source = result["parity"], result["speed"], result["artifact"], result["source"]
+    versions = ", ".join(f"{name} {version}" for name, version in parity["versions"].items())
+    lines = []
+    if result["data"]:
+        lines.append(
+            f"Data: {escape(result['data']['name'])}. Techniques learned from one half of it, chosen by the hash of each "
+            "sample; quality and changed predictions were counted on the other half."
+        )
+    lines += [
+        f"Speed: processor time of the original over that of the variant, {speed['rounds']} pairs in random order over "
+        f"{speed['sessions']} sessions of each, batch {speed['batch']}, {speed['threads']} thread.",
+        f"Machine: {escape(parity['machine'])}. {escape(versions)}. Seed {parity['seed']}.",
+        f"Original: {escape(source['name'])}, {source['size']:,} bytes, SHA-256 <code>{escape(source['sha256'])}</code>.",
+        f"Variant: {escape(artifact['name'])}, {artifact['size']:,} bytes, SHA-256 <code>{escape(artifact['sha256'])}</code>.",
+    ]
+    return lines

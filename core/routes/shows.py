@@ -1,0 +1,27 @@
+"""Reports by link: whoever has it sees one finished page, and nothing else of the visitor who made it."""
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from core import shares, workspace
+from core.domain.share import Share
+
+POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+
+
+def show(request: Request) -> Response:
+    """Send the page under an unguessable name, which no cookie goes with. Raises NotFound when it was taken back."""
+    store = workspace.current().store
+    share = shares.find(store, str(request.path_params["share"]))
+    headers = {
+        "Content-Security-Policy": POLICY,
+        "Cache-Control": "private, no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Robots-Tag": "noindex",
+    }
+    return FileResponse(store.blobs.path(share.sha256), media_type="text/html; charset=utf-8", headers=headers)
+
+
+def link(share: Share) -> str:
+    """Return the path of a share."""
+    return f"/show/{share.id}"

@@ -1,0 +1,92 @@
+"""What a search says of itself while it runs and when it is over: the JSON that pages draw, and one sentence for people."""
+
+from typing import TYPE_CHECKING, Any
+
+from core.domain.report import Verdict
+from core.domain.tuning import RULE, Goal, Progress, Standing
+from core.walks import Walk
+
+if TYPE_CHECKING:
+    from core.search import Search
+
+WON = {Goal.SIZE: "smaller", Goal.TRAVEL: "smaller to send", Goal.LATENCY: "faster", Goal.MEMORY: "less memory"}
+
+
+def result(search: "Search") -> dict[str, Any]:
+    """Return all that is known so far: the heat map, ladders, points, the best, and the looks at the test half."""
+    lines = [line(search, walk) for walk in search.walks]
+    left = sum(one.left for one in lines) if search.stage == "searching" else 0
+    args = search.args
+    return {
+        "minimise": str(search.goal),
+        "max_drop": search.allowed,
+        "seed": args.get("seed", 0),
+        "keep": list(args.get("keep", [])),
+        "stage": search.stage,
+        "sentence": sentence(search),
+        "seconds": search.seconds,
+        "budget_seconds": search.budget,
+        "left_seconds": seconds_left(search, left),
+        "candidates": len(search.points),
+        "candidates_left": left,
+        "source": {**search.standard, **{key: args.get(key) for key in ("sha256", "name", "artifact")}},
+        "heat": search.heat.to_json() if search.heat else None,
+        "heatless": search.heatless,
+        "ladders": [one.to_json() for one in lines],
+        "points": [point.to_json() for point in search.points],
+        "frontier": [point.number for point in search.frontier()],
+        "best": search.best.to_json() if search.best else None,
+        "looks": [look.to_json() for look in search.looks],
+        "rule": RULE,
+        "data": args["data"],
+    }
+
+
+def seconds_left(search: "Search", candidates: int) -> float:
+    """Return the seconds that the search may still take: the rest of the budget, or less where few candidates are left."""
+    if search.stage == "done":
+        return 0.0
+    rest = max(0.0, search.budget - search.seconds)
+    if not search.points:
+        return rest
+    each = sum(point.seconds for point in search.points) / len(search.points)
+    return min(rest, candidates * each + search.reserve)
+
+
+def line(search: "Search", walk: Walk) -> Progress:
+    """Return where a ladder stands."""
+    one, over = walk.ladder, walk.next is None
+    lost = search.hopeless(walk)
+    standing = Standing.WALKING if walk.tried else Standing.WAITING
+    if over or lost:
+        standing = Standing.WALKED if over else Standing.OVERTAKEN
+    if over and walk.within is None and walk.reason:
+        standing = Standing.REFUSED
+    left = 0 if over or lost else walk.left
+    return Progress(one.id, one.title, one.family, standing, len(one.rungs), walk.tried, walk.within, left, walk.reason)
+
+
+def sentence(search: "Search") -> str:
+    """Say what stands: the best so far, or the verdict with the number of looks at the test half."""
+    tried = f"{len(search.points)} candidate{'s' if len(search.points) != 1 else ''} tried"
+    if not search.looks:
+        so_far = "" if search.stage == "done" else " so far"
+        best = (
+            f"best{so_far}: {search.best.title}, {won(search)}" if search.best else f"none is within the drop{so_far}"
+        )
+        return f"{tried}; {best}."
+    failed = [look for look in search.looks if look.verdict == Verdict.FAIL]
+    times = "once" if len(search.looks) == 1 else f"{len(search.looks)} times"
+    words = f"{tried}; the test half was looked at {times}."
+    if failed:
+        words += f" The winner of the search failed there: {failed[0].reason}"
+    if search.best is None:
+        return f"{words} Nothing is left to offer: allow a larger drop, or bring more samples."
+    who = "The next on the frontier" if failed else "The winner"
+    return f"{words} {who}, {search.best.title}, {won(search)}: {search.looks[-1].verdict}. {search.looks[-1].reason}"
+
+
+def won(search: "Search") -> str:
+    """Say how many times less the best measures than the source."""
+    measure = search.best.measure if search.best else None
+    return f"{search.standard['measure'] / measure if measure else 1.0:.2f} times {WON[search.goal]}"

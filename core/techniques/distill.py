@@ -1,0 +1,81 @@
+"""A narrower student that learns the answers of the model it was cut from (Hinton 2015, arXiv 1503.02531).
+
+The cut of ``prune_channels`` begins it: it keeps the units that matter most, fitted to the original answers, from which a
+student learns faster than from chance.
+"""
+
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from core.domain.errors import Trouble
+from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
+from core.integers import finish
+from core.techniques import prune_channels
+
+STUDENT = prune_channels.TECHNIQUE
+
+
+@dataclass(frozen=True)
+class DistillOptions:
+    """How narrow the student is, and how it learns."""
+
+    share: float = field(
+        default=0.4,
+        metadata={"help": "Share of the channels, neurons and heads that go.", "low": 0.05, "high": 0.9},
+    )
+    minutes: float = field(
+        default=4.0,
+        metadata={"help": "Minutes that it trains at most; a job has ten in all.", "low": 0.05, "high": 6.0},
+    )
+    epochs: int = field(
+        default=60, metadata={"help": "Times that each sample is seen at most.", "low": 1, "high": 10_000}
+    )
+    learning_rate: float = field(
+        default=0.001, metadata={"help": "Largest step of a weight, by Adam.", "low": 1e-6, "high": 0.1}
+    )
+    labels: str = field(
+        default="use",
+        metadata={
+            "help": "Learn from the labels too where the data has some, or from the answers of the first model alone.",
+            "choices": ("use", "ignore"),
+        },
+    )
+    temperature: float = field(
+        default=2.0,
+        metadata={"help": "How much the less likely classes count; 1 for as they are.", "low": 0.5, "high": 20.0},
+    )
+    seed: int = field(default=1, metadata={"help": "Draws the order of the samples.", "low": 0, "high": 2**31 - 1})
+    keep: str = field(default="", metadata=KEEP)
+
+
+class Distill(Technique):
+    """Cuts channels and trains what is left towards the answers of the model before."""
+
+    title = "Distil into a narrower model"
+    sentence = (
+        "Cuts out channels, neurons and heads, and trains the narrower model to answer as before: faster and smaller."
+    )
+    family, claim, calibrates = Family.DISTILLATION, Claim.LATENCY, True
+    rows, kind = 100_000, "torch"
+    Options = DistillOptions
+
+    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+        """Return why no channels can be cut."""
+        return STUDENT.applies(summary)
+
+    def apply(self, source: Path, out: Path, options: DistillOptions, lesson: Lesson) -> None:
+        """Cut, train and write. Raises Refused in the words of either."""
+        from core.training import Plan, train
+
+        few = {name: array[: STUDENT.rows] for name, array in lesson.inputs.items()}
+        with tempfile.TemporaryDirectory() as folder:
+            narrow = Path(folder) / "narrow.onnx"
+            cut = STUDENT.Options(share=options.share, keep=options.keep)
+            STUDENT.apply(source, narrow, cut, replace(lesson, inputs=few))
+            told = {name: value for name, value in vars(options).items() if name != "share"}
+            finish(train(narrow, lesson, Plan(**told)), source, out)
+
+
+TECHNIQUE = Distill()

@@ -1,0 +1,57 @@
+"""Tree ensembles made smaller than their answers allow, without labels: cheap splits go, leaves share a few values, and all are fitted again."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from core import onnx_files
+from core.domain.errors import Trouble
+from core.domain.technique import Claim, Family, Lesson, Technique
+from core.ensembles import reading, replacing, thinning, without_trees
+from core.ensembles.forest import reachable
+from core.techniques.clean_trees import CleanTreesOptions
+
+
+@dataclass(frozen=True)
+class PruneTreesOptions(CleanTreesOptions):
+    """How many answers may change on the samples that the trees learn from."""
+
+    flips: float = field(
+        default=0.0, metadata={"help": "Share of the samples whose prediction may change.", "low": 0.0, "high": 0.2}
+    )
+    error: float = field(
+        default=0.01,
+        metadata={
+            "help": "Where numbers are predicted: error allowed, as a share of their spread.",
+            "low": 0.0001,
+            "high": 0.5,
+        },
+    )
+
+
+class PruneTrees(Technique):
+    """Looks for the smallest trees that answer the samples, and mixtures of them, as the original does."""
+
+    title = "Prune trees"
+    sentence = "Closes splits that change little on your samples, lets leaves share values, and fits them to the original's answers."
+    family, claim, calibrates = Family.PRUNING, Claim.SIZE, True
+    rows = 4096
+    Options = PruneTreesOptions
+
+    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+        """Return why there is nothing to prune: the file has no trees."""
+        return without_trees(summary)
+
+    def apply(self, source: Path, out: Path, options: PruneTreesOptions, lesson: Lesson) -> None:
+        """Search and write. Raises Refused without trees or samples, or where the file does not shrink."""
+        model = onnx_files.load(source)
+        found = []
+        for node in reading.needed(model):
+            ensemble = reading.read(node)
+            found.append((node, replace(ensemble, forest=reachable(ensemble.forest, ensemble.dtype))))
+        allowed = thinning.Allowed(options.flips, options.error)
+        thinned = thinning.thinned(model, found, lesson.inputs, allowed, options.operator)
+        replacing.write(model, thinned, source, out, options.operator)
+
+
+TECHNIQUE = PruneTrees()

@@ -1,0 +1,89 @@
+"""The samples of a training: which are trained on, which decide what is kept, and new ones made by mixing.
+
+The teacher can answer any input, so that samples may be mixed where there are few (Zhang 2018, arXiv 1710.09412, with
+the teacher's answers in the place of mixed labels).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core.domain.errors import Refused
+
+LEAST = 32
+"""Samples below which nothing could be kept apart."""
+KEPT, MOST_KEPT = 0.15, 2000
+"""Share of the samples that decide, and their number at most."""
+FEW = 10_000
+"""Samples below which mixed ones are added."""
+SWAPPED = 0.3
+"""Largest share of entries of an integer input that come from another sample."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples with the teacher's answers, and their labels where these are used."""
+
+    inputs: dict[str, Any]
+    answers: list[Any]
+    labels: Any | None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.inputs.values())))
+
+    def rows(self, places: Any) -> "Batch":
+        """Return some rows."""
+        labels = None if self.labels is None else self.labels[places]
+        return Batch({n: a[places] for n, a in self.inputs.items()}, [a[places] for a in self.answers], labels)
+
+
+@dataclass(frozen=True)
+class Material:
+    """Samples to train on, and others that decide which weights are kept."""
+
+    trained: Batch
+    deciding: Batch
+    unit: int = 1
+    """Samples that the model takes at a time, where it insists on a number."""
+
+    @classmethod
+    def split(cls, samples: Batch, batch: int | None, seed: int) -> "Material":
+        """Deal samples out at random; ``batch`` divides the number of each part. Raises Refused where there are too few."""
+        step, n = batch or 1, len(samples)
+        kept = max(LEAST // 2, min(int(KEPT * n), MOST_KEPT)) // step * step or step
+        if n < LEAST or n - kept < step:
+            raise Refused(f"Training needs {max(LEAST, 2 * step)} samples, and there are {n}.", "Bring more samples.")
+        order = np.random.default_rng(seed).permutation(n)
+        return cls(samples.rows(np.sort(order[kept:])), samples.rows(np.sort(order[:kept])), step)
+
+    @property
+    def size(self) -> int:
+        """The samples of one step: more where there are many."""
+        n = len(self.trained)
+        size = 32 if n < 2000 else 64 if n < 20_000 else 128
+        return max(self.unit, size // self.unit * self.unit)
+
+
+def batches(samples: Batch, size: int, rng: np.random.Generator) -> Iterator[Batch]:
+    """Yield all samples once in random order, in batches of one size; a rest is left out."""
+    order = rng.permutation(len(samples))
+    size = min(size, len(samples))
+    for start in range(0, len(samples) - size + 1, size):
+        yield samples.rows(order[start : start + size])
+
+
+def mixed(inputs: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """Mix each sample of a batch with another: floats by a weighted sum, integers by some entries where neither is 0 (padding)."""
+    n = len(next(iter(inputs.values())))
+    other, share = rng.permutation(n), rng.random(n)
+    return {name: _mixed(array, array[other], share, rng) for name, array in inputs.items()}
+
+
+def _mixed(array: Any, other: Any, share: Any, rng: np.random.Generator) -> Any:
+    spread = share.reshape(-1, *[1] * (array.ndim - 1))
+    if array.dtype.kind == "f":
+        return (array * spread + other * (1 - spread)).astype(array.dtype)
+    swapped = (rng.random(array.shape) < SWAPPED * spread) & (array != 0) & (other != 0)
+    return np.where(swapped, other, array)

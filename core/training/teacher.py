@@ -1,0 +1,108 @@
+"""The model whose answers are learned, run in ONNX Runtime, and what sort of answers they are."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import calibration, onnx_files
+from core.domain.errors import Refused
+
+CHUNK = 256
+LARGEST = 1 << 30
+"""Bytes of answers that are kept; samples beyond are left out."""
+SURE = 0.5
+"""Mean probability of the first class from which numbers are taken for logits: those of an embedding say nothing so clearly."""
+
+
+class Kind(StrEnum):
+    """What the numbers of an output are."""
+
+    LOGITS = "logits"
+    PROBABILITIES = "probabilities"
+    NUMBERS = "numbers"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of floats: its place among the outputs, its kind, the axis of its classes, and the variance of its numbers."""
+
+    place: int
+    kind: Kind
+    axis: int
+    variance: float
+
+
+class Teacher:
+    """An ONNX file that answers arrays by the name of the input."""
+
+    def __init__(self, path: Path) -> None:
+        self._session = calibration.session(path, "all")
+        self.inputs = [value.name for value in self._session.get_inputs()]
+
+    @property
+    def batch(self) -> int | None:
+        """The samples that the file insists on at a time, if it does."""
+        shapes = [value.shape for value in self._session.get_inputs()]
+        return next((shape[0] for shape in shapes if shape and isinstance(shape[0], int)), None)
+
+    def answer(self, feed: dict[str, Any]) -> list[Any]:
+        """Return all outputs for one batch. Raises Refused where the samples do not run."""
+        try:
+            return list(self._session.run(None, {name: feed[name] for name in self.inputs}))
+        except Exception as error:
+            cause = onnx_files.first_line(error)
+            raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
+
+    def answers(self, samples: dict[str, Any], enough: Callable[[], bool]) -> list[Any]:
+        """Return each output for the first samples, until it is ``enough``: whole batches, and no more than a gigabyte.
+
+        Raises Refused where an output has not one row for each sample.
+        """
+        step, total = self.batch or CHUNK, len(next(iter(samples.values())))
+        whole = total - total % self.batch if self.batch else total
+        pieces: list[list[Any]] = []
+        for start in range(0, whole, step):
+            stop = min(start + step, whole)
+            found = self.answer({name: array[start:stop] for name, array in samples.items()})
+            _check_rows(found, stop - start)
+            pieces.append(found)
+            if enough() or sum(out.nbytes for out in found) * len(pieces) > LARGEST:
+                break
+        return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+
+
+def outputs(answers: list[Any]) -> list[Output]:
+    """Return what each output of floats is. Raises Refused where there is none to learn from."""
+    found = [_output(place, array) for place, array in enumerate(answers) if array.dtype.kind == "f" and array.size]
+    if not found:
+        raise Refused("The model answers no floats, so nothing tells which way to train.", "Use its scores as outputs.")
+    return found
+
+
+def _output(place: int, array: Any) -> Output:
+    axis = 1 if array.ndim in (2, 4) else -1
+    variance = max(float(np.var(array.astype(np.float64))), 1e-30)
+    return Output(place, _kind(array, axis), axis, variance)
+
+
+def _kind(array: Any, axis: int) -> Kind:
+    """Tell probabilities by their sum, and logits by naming different classes with clear preference."""
+    if array.ndim < 2 or array.shape[axis] < 2 or not np.isfinite(array).all():
+        return Kind.NUMBERS
+    if array.min() >= 0 and array.max() <= 1 and np.allclose(array.sum(axis), 1, atol=1e-3):
+        return Kind.PROBABILITIES
+    shifted = np.exp(array - array.max(axis, keepdims=True))
+    first = float(np.mean(1 / shifted.sum(axis)))
+    return Kind.LOGITS if first >= SURE and len(np.unique(array.argmax(axis))) > 1 else Kind.NUMBERS
+
+
+def _check_rows(found: list[Any], rows: int) -> None:
+    if any(not out.shape or out.shape[0] != rows for out in found if hasattr(out, "shape")):
+        raise Refused(
+            "An output of the model has not one row for each sample, so samples cannot be learned apart.",
+            "Cut the part that sums samples up, or sorts them, off the model.",
+        )

@@ -1,0 +1,68 @@
+"""A finished page for people who decide: as a link that anybody may open, or as one file."""
+
+import streamlit as st
+
+from core import report, shares
+from core.domain.artifact import Artifact
+from core.domain.errors import PortolanError
+from core.domain.job import Job
+from core.routes import shows
+from core.workspace import current
+from pages.visitor import visitor
+from pages.widgets import download
+from pages.widgets.text import plain
+
+
+def section(artifact: Artifact, job: Job, jobs: list[Job]) -> None:
+    """Offer to make the page about one variant, and list those that were made."""
+    with st.expander("Show it to others", icon=":material/co_present:"):
+        st.caption(
+            "Makes one page with these figures and charts that opens without Portolan. "
+            "Whoever has its link can read it, and nothing else of yours, until you take it back."
+        )
+        pressed = st.button("Make the page", icon=":material/add_link:", key=f"show-{job.id}")
+        if pressed:
+            with st.spinner("Drawing the charts"):
+                make(artifact, job, jobs)
+        for share in shares.mine(current().store, visitor(), artifact.id):
+            entry(share)
+
+
+def make(artifact: Artifact, job: Job, jobs: list[Job]) -> None:
+    """Write the page and keep it under a link."""
+    done = [one for one in jobs if one.result]
+    results = [one.result for one in done if one.result]
+    place = next(place for place, one in enumerate(done) if one.id == job.id)
+    store = current().store
+    try:
+        with store.blobs.writer() as writer:
+            writer.write(report.written(artifact.name, results, place))
+            blob = writer.commit()
+        shares.add(store, visitor(), artifact.id, blob.sha256, job.title)
+    except PortolanError as error:
+        st.error(f"{plain(error.message, 400)} {plain(error.next_step, 400)}", icon=":material/block:")
+
+
+def entry(share: shares.Share) -> None:
+    """Show one page's link with its file, and the way to take it back."""
+    address = f"{(st.context.url or '').rstrip('/').rpartition('/')[0]}{shows.link(share)}"
+    st.markdown(f"**{plain(share.title)}**")
+    st.code(address, language=None)
+    with st.container(horizontal=True):
+        download.link("Download as one file", share.sha256, "portolan-report.html", key=f"file-{share.id}")
+        st.button(
+            "Take it back",
+            icon=":material/link_off:",
+            type="tertiary",
+            key=f"back-{share.id}",
+            on_click=take_back,
+            args=(share.id,),
+        )
+
+
+def take_back(id: str) -> None:
+    """Stop showing a page; one that is gone already stays gone."""
+    try:
+        shares.take_back(current().store, visitor(), id)
+    except PortolanError as error:
+        st.session_state["trouble"] = error.trouble

@@ -1,0 +1,201 @@
+"""Tune on the page: what to make small, then the search while it runs, the best so far, and what each layer bears."""
+
+from typing import Any
+
+import streamlit as st
+
+from core.bundle import safe_stem
+from core.charts import heat, megabytes, search
+from core.domain.artifact import Artifact
+from core.domain.job import Job, State
+from core.domain.tuning import Goal
+from core.search import MINUTES
+from core.workspace import current
+from pages.visitor import visitor
+from pages.widgets import download, library, progress
+from pages.widgets.text import plain
+
+GOALS = {
+    Goal.SIZE: "Size as it runs",
+    Goal.TRAVEL: "Size as it travels",
+    Goal.LATENCY: "Latency",
+    Goal.MEMORY: "Memory",
+}
+SECONDS = 1.0
+LOOKS = {"walking": "blue", "waiting": "gray", "walked": "green", "cannot win": "gray", "refused": "orange"}
+
+
+def form(artifact: Artifact, data: dict[str, Any] | None, drop: float, job: Job | None) -> None:
+    """Ask what is made small, for how long, and which layers stay, and begin."""
+    goal = st.selectbox("Make small", list(GOALS), format_func=GOALS.__getitem__, key=f"goal-{artifact.id}")
+    minutes = st.number_input(
+        "Minutes",
+        1.0,
+        24 * 60.0,
+        MINUTES,
+        1.0,
+        help="The search stops by then. Whatever is best so far is kept at every moment, and it can go on later.",
+        key=f"minutes-{artifact.id}",
+    )
+    keep = kept(artifact, job)
+    if data is None:
+        st.caption(":material/info: The search chooses by samples: add a data set, best with labels.")
+    args = {
+        **library.subject(artifact),
+        "data": data,
+        "max_drop": drop,
+        "minimise": str(goal),
+        "minutes": float(minutes),
+        "seed": 0,
+        "keep": keep,
+    }
+    st.button(
+        "Search for the best trade-off",
+        type="primary",
+        icon=":material/travel_explore:",
+        disabled=data is None or (job is not None and job.state.active),
+        width="stretch",
+        on_click=progress.begin,
+        args=(lambda: current().queue.submit(visitor(), "tune", args),),
+    )
+
+
+def kept(artifact: Artifact, job: Job | None) -> list[str]:
+    """Ask which layers stay as they are, once a search has measured them."""
+    found = (job.result or {}).get("heat") if job is not None and job.verb == "tune" else None
+    if not found:
+        return []
+    names = [row["name"] for row in found["rows"]]
+    return list(
+        st.multiselect(
+            "Layers that stay as they are",
+            names,
+            key=keeping(artifact),
+            help="Click a layer in the heat map, or choose it here; the next search leaves it alone.",
+        )
+    )
+
+
+def keeping(artifact: Artifact) -> str:
+    """Name the choice of layers in the session."""
+    return f"keep-{artifact.id}"
+
+
+def show(artifact: Artifact, job: Job, ink: str) -> None:
+    """Show a search, live while it runs; it keeps what it found however it ends."""
+    active = job.state.active
+
+    @st.fragment(run_every=SECONDS if active else None)
+    def body() -> None:
+        now = current().queue.job(visitor(), job.id)
+        if active and not now.state.active:
+            st.rerun()
+        with st.container(border=True, key="tuning"):
+            heading(now)
+            if now.result:
+                found(artifact, now.result, ink)
+
+    body()
+
+
+def heading(job: Job) -> None:
+    """Say how far the search is, and offer what can be done now."""
+    result = job.result or {}
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        with st.container(width="content", gap="xsmall"):
+            st.markdown(f"**{plain(job.title)}**")
+            st.caption(plain(result.get("sentence", "") or job.message or progress.waiting(job), 700))
+        if job.state.active:
+            st.button(
+                "Pause",
+                icon=":material/pause:",
+                key="tune-pause",
+                on_click=progress.cancel,
+                args=(job.id,),
+                help="Keeps what was found; the search can go on where it was.",
+            )
+        elif job.state.repeatable:
+            st.button("Go on", icon=":material/resume:", key="tune-again", on_click=progress.retry, args=(job.id,))
+    if job.state.active:
+        st.progress(job.fraction or 0.0, text=f"{job.message or progress.waiting(job)}{left(result)}")
+    elif job.state is State.FAILED and job.trouble:
+        st.error(f"{plain(job.trouble.message, 600)} {plain(job.trouble.next_step, 400)}", icon=":material/block:")
+
+
+def left(result: dict[str, Any]) -> str:
+    """Say how long it will take."""
+    seconds = result.get("left_seconds")
+    if seconds is None:
+        return ""
+    return f" · about {seconds / 60:.0f} min left" if seconds >= 90 else f" · about {seconds:.0f} s left"
+
+
+def found(artifact: Artifact, result: dict[str, Any], ink: str) -> None:
+    """Show the best, the candidates, the heat map and the ladders."""
+    if result["best"]:
+        best(artifact, result)
+    chart = search(result, ink)
+    if chart is not None:
+        st.altair_chart(chart, alt="Every candidate: what is kept against what is minimised")
+        st.caption("Hollow: lost more than allowed. Names stand on the frontier.")
+    with st.expander("What each layer bears", icon=":material/grid_on:", expanded=chart is None):
+        bears(artifact, result, ink)
+    with st.expander("Ladders", icon=":material/stairs:"):
+        st.table([ladder(one) for one in result["ladders"]], border="horizontal", hide_index=True)
+        st.caption(plain(result["rule"], 900))
+
+
+def best(artifact: Artifact, result: dict[str, Any]) -> None:
+    """Show the best so far with its figures and its download."""
+    one, files = result["best"], result["best"]["files"]
+    judged = result["looks"][-1]["verdict"] if result["looks"] else None
+    colour = {"PASS": "green", "FAIL": "red"}.get(judged or "", "blue")
+    words = f"{judged} on the test half" if judged else "best so far, by the selection samples"
+    st.markdown(f":{colour}-badge[{words}] **{plain(one['title'])}**")
+    facts = [f"{megabytes(one['size'])} from {megabytes(result['source']['size'])}"]
+    if one["changed"]:
+        facts.append(f"{one['changed']['k']:,} of {one['changed']['n']:,} selection predictions changed")
+    st.caption(", ".join(facts))
+    if "bundle" in files:
+        name = f"{safe_stem(artifact.name)}-tuned-portolan.zip"
+        download.link("Download the best with its evidence", files["bundle"], name, "primary", key="tune-best")
+
+
+def bears(artifact: Artifact, result: dict[str, Any], ink: str) -> None:
+    """Chart the sensitivity of each layer to each change."""
+    if not result["heat"]:
+        st.caption(plain(result["heatless"] or "Not measured yet.", 300))
+        return
+    key = f"heat-{artifact.id}"
+    st.altair_chart(
+        heat(result["heat"], ink),
+        alt="How much the answers suffer from each change of each layer",
+        on_select=lambda: toggle(artifact, key),
+        selection_mode="layer",
+        key=key,
+    )
+    st.caption(
+        f"Error of the answers as a share of their variance when one layer alone is changed, on {result['heat']['samples']:,} "
+        "samples. Click a row to leave that layer alone in the next search."
+    )
+
+
+def toggle(artifact: Artifact, key: str) -> None:
+    """Leave the clicked layer alone in the next search, or no longer."""
+    picked = [point["layer"] for point in st.session_state[key].selection.get("layer", [])]
+    before = list(st.session_state.get(keeping(artifact), []))
+    for name in dict.fromkeys(picked):
+        before = [one for one in before if one != name] if name in before else [*before, name]
+    st.session_state[keeping(artifact)] = before
+
+
+def ladder(one: dict[str, Any]) -> dict[str, str]:
+    """Return one ladder as a row."""
+    return {
+        "ladder": plain(one["title"]),
+        "family": plain(one["family"]),
+        "stands": f":{LOOKS.get(one['standing'], 'gray')}-badge[{one['standing']}]",
+        "tried": f"{one['tried']} of {one['rungs']} rungs",
+        "within the drop": "" if one["within"] is None else f"rung {one['within'] + 1}",
+        "why": plain(one["reason"], 200),
+    }

@@ -1,0 +1,106 @@
+"""All variants of one model: a chart to choose from, a table with their lineage, and any two beside each other."""
+
+from typing import Any
+
+import streamlit as st
+
+from core.charts import megabytes, pareto, shown, variants
+from core.domain.job import Job
+from pages.widgets.text import plain
+
+COLUMNS = {
+    "variant": "variant",
+    "family": "family",
+    "size": "size",
+    "smaller": "smaller",
+    "quality shown": "quality, held out",
+    "flips": "flips",
+    "speed": "speed",
+    "verdict": "verdict",
+    "lineage": "made from",
+}
+CHART = "variants-chart"
+
+
+def section(jobs: list[Job], ink: str) -> None:
+    """Chart and list the finished compressions of one model; a click on a point shows that one."""
+    done = [(job, job.result) for job in jobs if job.result]
+    if not done:
+        return
+    rows = variants([result for _, result in done])
+    for row, (job, result) in zip(rows, done, strict=False):
+        row |= {"job": job.id, "lineage": lineage(result)}
+    with st.container(border=True):
+        st.markdown("**All variants of this model**")
+        measured = [row for row in rows if row["quality"] is not None]
+        if measured:
+            st.altair_chart(
+                pareto(measured, ink),
+                alt="Quality against size of every variant, by family",
+                on_select=choose,
+                selection_mode="variant",
+                key=CHART,
+            )
+            st.caption("Click a point to see that variant. Names stand on those that no smaller one beats.")
+        table = [{name: plain(row.get(key, ""), 160) for key, name in COLUMNS.items()} for row in rows]
+        st.table(table, border="horizontal", hide_index=True)
+        if len(done) > 1:
+            compare(rows, done)
+
+
+def choose() -> None:
+    """Put the variant whose point was clicked into the address."""
+    points = st.session_state[CHART].selection.get("variant", [])
+    job = next((point["job"] for point in points if point.get("job")), None)
+    if job:
+        st.query_params["job"] = job
+
+
+def lineage(result: dict[str, Any]) -> str:
+    """Say in short hashes how a variant came to be."""
+    chain = [result["source"], *result["steps"]]
+    return " → ".join(one["sha256"][:8] for one in chain)
+
+
+def compare(rows: list[dict[str, Any]], done: list[tuple[Job, dict[str, Any]]]) -> None:
+    """Set two variants side by side."""
+    names = {job.id: f"{row['variant']} · {row['size']}" for row, (job, _) in zip(rows, done, strict=False)}
+    results = {job.id: result for job, result in done}
+    ids = list(names)
+    with st.expander("Compare two", icon=":material/compare_arrows:"):
+        left, right = st.columns(2)
+        first = left.selectbox("This", ids, format_func=names.__getitem__, key="compare-first")
+        second = right.selectbox("with", ids, index=1, format_func=names.__getitem__, key="compare-second")
+        st.table(side_by_side(results[first], results[second]), border="horizontal", hide_index=True)
+        st.caption(
+            "Each speed was measured against the original, in pairs; two variants did not run against each other."
+        )
+
+
+def side_by_side(first: dict[str, Any], second: dict[str, Any]) -> list[dict[str, str]]:
+    """Return one row a figure, with both values."""
+    rows = [(name, of(first), of(second)) for name, of in FIGURES.items()]
+    return [{"": name, "this": plain(one, 160), "with": plain(other, 160)} for name, one, other in rows]
+
+
+def flips(result: dict[str, Any]) -> str:
+    """Write the changed predictions on held-out samples."""
+    data = next((check for check in result["parity"]["checks"] if check["name"] == "data"), None)
+    return f"{data['flips']['k']:,} of {data['flips']['n']:,}" if data and data["flips"] else "not measured"
+
+
+def speed(result: dict[str, Any]) -> str:
+    """Write the paired ratio with its interval."""
+    race = result["speed"]
+    return f"{race['ratio']:.2f}x ({race['low']:.2f} to {race['high']:.2f})"
+
+
+FIGURES = {
+    "size as it runs": lambda one: f"{megabytes(one['size']['after'])} ({one['size']['ratio']:.2f}x smaller)",
+    "size zipped": lambda one: megabytes(one["size"]["zipped_after"]),
+    "quality, held out": lambda one: shown(one["quality"]["after"]) if one["quality"] else "not measured",
+    "flips": flips,
+    "speed": speed,
+    "peak memory": lambda one: f"{one['memory']['after']['peak']:.1f} MB",
+    "verdict": lambda one: one["parity"]["verdict"],
+}

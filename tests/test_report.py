@@ -1,0 +1,83 @@
+"""The page for people who decide: it holds what was measured, fetches nothing, and runs nothing."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import report, shares
+from core.__main__ import main
+from core.domain.errors import NotFound
+from core.samples import FOLDER
+from core.store import Store
+
+FASHION = FOLDER / "fashion_cnn"
+HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">.onnx'
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """One real compression, as the verb returns it."""
+    folder = tmp_path_factory.mktemp("report")
+    words = ["compress", FASHION / "model.onnx", "--technique", "codebooks", "--data", FASHION / "test.npz"]
+    out = folder / "result.json"
+    with out.open("w") as file, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdout", file)
+        main([*map(str, words), "-o", str(folder / "small.onnx"), "--json"])
+    value: dict[str, Any] = json.loads(out.read_text())
+    return value
+
+
+def test_the_page_holds_the_figures_and_fetches_nothing(result: dict[str, Any]) -> None:
+    text = report.written("fashion.onnx", [result], 0).decode()
+    held = result["quality"]["after"]["correct"]
+    for words in (
+        f"{held['k']} of {held['n']}",
+        result["artifact"]["sha256"],
+        f"{result['size']['ratio']:.2f}x",
+        "PASS",
+    ):
+        assert words in text
+    assert text.count("<svg") >= 4
+    assert "<script" not in text
+    links = re.findall(r'(?:src|href|action)\s*=\s*"([^"]*)"', text)
+    assert not [link for link in links if not link.startswith("#")]
+    assert not re.search(r"@import|url\((?!#)", text)
+
+
+def test_names_of_strangers_stay_words(result: dict[str, Any]) -> None:
+    named = {**result, "source": {**result["source"], "name": HOSTILE}}
+    named["weights"] = [{**one, "name": HOSTILE} for one in result["weights"]]
+    text = report.written(HOSTILE, [named], 0).decode()
+    assert "<script>alert" not in text
+    assert not re.search(r"<img[^>]*onerror", text)
+    assert "&lt;script&gt;alert(1)" in text
+
+
+def test_a_share_is_found_by_its_name_until_it_is_taken_back(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    model = store.blobs.put(FASHION / "model.onnx")
+    artifact = store.add_artifact("v1", sha256=model.sha256, size=model.size, format="onnx", name="m.onnx")
+    page = tmp_path / "page.html"
+    page.write_bytes(b"<!doctype html>")
+    blob = store.blobs.put(page)
+    share = shares.add(store, "v1", artifact.id, blob.sha256, "A page")
+    assert len(share.id) == 32
+    assert shares.find(store, share.id) == share
+    assert shares.mine(store, "v1", artifact.id) == [share]
+    assert shares.mine(store, "v2", artifact.id) == []
+    store.sweep(age=-1)
+    assert store.blobs.path(blob.sha256).exists()
+    with pytest.raises(NotFound):
+        shares.take_back(store, "v2", share.id)
+    with pytest.raises(NotFound):
+        shares.add(store, "v2", artifact.id, blob.sha256, "Not mine")
+    shares.take_back(store, "v1", share.id)
+    with pytest.raises(NotFound):
+        shares.find(store, share.id)
+    again = shares.add(store, "v1", artifact.id, blob.sha256, "A page")
+    store.remove_artifact("v1", artifact.id)
+    with pytest.raises(NotFound):
+        shares.find(store, again.id)
