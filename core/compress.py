@@ -123,13 +123,18 @@ def reduce(bench: Bench, source: Model, steps: list[tuple[Technique, Step]], dat
     applied: list[Reduced] = []
     model, (summary, _) = source, bench.audit(source, "source.onnx")
     for number, (technique, step) in enumerate(steps):
-        place = f" (step {number + 1} of {len(steps)})" if len(steps) > 1 else ""
-        bench.tools.progress(0.15 + 0.45 * number / len(steps), f"{technique.title}{place}")
+        title = technique.title + (f" (step {number + 1} of {len(steps)})" if len(steps) > 1 else "")
+
+        def tell(share: float | None, text: str, number: int = number, title: str = title) -> None:
+            fraction = 0.15 + 0.45 * (number + (share or 0.0)) / len(steps)
+            bench.tools.progress(fraction, f"{title}: {text}" if text else title)
+
+        tell(0.0, "")
         if trouble := technique.applies(summary):
             raise from_json(trouble.to_json())
         if technique.calibrates and data is None:
             raise Refused(f"{technique.title} learns from samples.", "Add a data set; it needs no labels.")
-        model = bench.compress(model, technique, step.options, data, teacher=source)
+        model = bench.compress(model, technique, step.options, data, teacher=source, tell=tell)
         summary, graph = bench.audit(model, "artifact.onnx")
         applied.append(Reduced(step, technique, model, summary, graph))
     return applied

@@ -5,6 +5,7 @@ arguments is the sandbox's own word on the jail, never a caller's.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +115,7 @@ def compress(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     lesson = Lesson(IN / args["teacher"], {})
     if technique.calibrates:
         lesson = learned_from(args, lesson.teacher, technique.rows)
-    technique.apply(IN / args["file"], OUT / "artifact", options, lesson)
+    technique.apply(IN / args["file"], OUT / "artifact", options, replace(lesson, tell=progress))
     return {}
 
 

@@ -22,6 +22,7 @@ from core.formats import FORMATS
 from core.proof.traces import TRACES
 from core.runtimes import cannot_run, child_kind, runtime_for
 from core.sandbox.turn import measuring
+from core.sandbox.watch import Progress, ignore
 from core.tools import Tools
 
 SEED = 20261121
@@ -130,7 +131,13 @@ class Bench:
         return Model(blob.sha256, blob.size, converter.target)
 
     def compress(
-        self, source: Model, technique: Technique, options: dict[str, Any], data: Data | None, teacher: Model
+        self,
+        source: Model,
+        technique: Technique,
+        options: dict[str, Any],
+        data: Data | None,
+        teacher: Model,
+        tell: Progress = ignore,
     ) -> Model:
         """Apply a technique and keep the bytes; it learns from ``data`` and from what ``teacher`` answers. Raises Unavailable where it is not installed."""
         if reason := technique.unavailable():
@@ -146,7 +153,7 @@ class Bench:
             **data_args(data),
         }
         files = {key: source.sha256, TEACHER: teacher.sha256, **data_files(data)}
-        with self._run("compress", request, files, technique.kind) as done:
+        with self._run("compress", request, files, technique.kind, progress=tell) as done:
             blob = self.tools.blobs.put(done.folder / "artifact")
         return Model(blob.sha256, blob.size, source.format)
 
@@ -304,7 +311,13 @@ class Bench:
         return self.along.get(model.sha256, Along())
 
     def _run(
-        self, task: str, request: dict[str, Any], blobs: dict[str, str], kind: str, limits: Limits = WORKING
+        self,
+        task: str,
+        request: dict[str, Any],
+        blobs: dict[str, str],
+        kind: str,
+        limits: Limits = WORKING,
+        progress: Progress = ignore,
     ) -> Any:
         return _Counted(
             self.cost,
@@ -314,6 +327,7 @@ class Bench:
                 {key: self.tools.blobs.path(sha256) for key, sha256 in blobs.items()},
                 limits,
                 kind=kind,
+                progress=progress,
                 cancel=self.tools.cancel,
             ),
         )

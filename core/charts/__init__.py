@@ -1,6 +1,6 @@
 """Stored facts made ready for eyes: Altair charts, the same on a page and in a report."""
 
-from core.charts.bars import before_after, megabytes, operators, size_rows
+from core.charts.bars import before_after, megabytes, operators, size_rows, travelling
 from core.charts.classes import class_changes, class_rows
 from core.charts.parity import differences
 from core.charts.tuning import heat, search
@@ -23,6 +23,7 @@ __all__ = [
     "search",
     "shown",
     "size_rows",
+    "travelling",
     "variants",
     "words",
 ]

@@ -1,5 +1,6 @@
 """The arrow that keeps the format: a way to make a model smaller or faster, at a cost that is measured and not declared."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -61,6 +62,8 @@ class Lesson:
     teacher: Path
     inputs: dict[str, Any]
     labels: Any | None = None
+    tell: Callable[[float, str], None] = lambda share, text: None
+    """Takes how far a long technique is, from 0 to 1, and what it does now."""
 
 
 class Technique(Entry):

@@ -14,6 +14,7 @@ from core.charts import (
     megabytes,
     pareto,
     shown,
+    travelling,
     variants,
     words,
 )
@@ -81,12 +82,9 @@ def cards(result: dict[str, Any]) -> list[str]:
 
 
 def travel(size: dict[str, Any]) -> str:
-    """Return the card of the size as it travels: packed where it was, else zipped."""
-    kind = "packed" if size.get("packed_after") else "zipped"
-    before, after = size.get(f"{kind}_before") or size["zipped_before"], size[f"{kind}_after"]
-    return card(
-        "Smaller as it travels", f"{before / max(1, after):.2f}x", f"{megabytes(before)} to {megabytes(after)}, {kind}"
-    )
+    """Return the card of the size as it travels."""
+    how, _, after = travelling(size)
+    return card("Smaller as it travels", f"{size['before'] / max(1, after):.2f}x", f"{megabytes(after)} {how}")
 
 
 def card(title: str, value: str, below: str) -> str:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def train(source: Path, lesson: Lesson, plan: Plan) -> Any:
     answers = teacher.answers(lesson.inputs, lambda: clock.gone > ASKING)
     goal = Goal(outputs(answers), plan.temperature)
     material = Material.split(_samples(lesson, answers, goal, plan), teacher.batch, plan.seed)
-    Course(student, teacher, goal, material, plan, clock).run()
+    Course(student, teacher, goal, material, plan, clock).run(lesson.tell)
     model = student.store()
     student.check(model.SerializeToString(), lesson.inputs, teacher.batch)
     return model
@@ -117,7 +117,7 @@ class Course:
         self._optimizer = torch.optim.Adam(self._leaves, lr=plan.learning_rate)
         self._thinning = Thinning(student, material.trained.inputs, plan.share) if plan.share else None
 
-    def run(self) -> Outcome:
+    def run(self, tell: Callable[[float, str], None]) -> Outcome:
         """Train until the epochs or the minutes are over, and leave the student with the best weights on the deciding samples."""
         before = self._first_look()
         if before < KNOWN and self._thinning is None:
@@ -128,6 +128,7 @@ class Course:
         best = math.inf if self._thinning else before
         kept, looked = self._student.weighed(), 0
         for progress in self._steps():
+            tell(progress, f"{progress:.0%} done, distance {min(best, before):.3g} from {before:.3g}")
             if int(progress * LOOKS) == looked or not (self._thinning is None or self._thinning.settled):
                 continue
             looked, found = int(progress * LOOKS), self.distance()

@@ -5,9 +5,9 @@ from typing import Any
 import streamlit as st
 
 from core.bundle import usage
-from core.charts import before_after, megabytes, words
+from core.charts import before_after, megabytes, travelling, words
 from core.domain.report import Verdict
-from pages.widgets import evidence, inside
+from pages.widgets import download, evidence, inside
 from pages.widgets.text import plain
 
 NOISE = 0.05
@@ -26,6 +26,7 @@ def show(result: dict[str, Any], ink: str) -> None:
     verdict(result)
     if result["bundle"]:
         evidence.take_away(result)
+        travel(result.get("travel"))
     figures(result)
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
@@ -37,6 +38,14 @@ def show(result: dict[str, Any], ink: str) -> None:
     if result["bundle"] and (lines := usage(result)):
         with st.expander("Run it", icon=":material/code:"):
             st.code(lines, language="python")
+
+
+def travel(bundle: dict[str, Any] | None) -> None:
+    """Offer the packed bundle where it is smaller."""
+    if bundle:
+        words = f"Packed for travel ({megabytes(bundle['size'])})"
+        download.link(words, bundle["sha256"], bundle["name"], "secondary", key=f"travel-{bundle['sha256'][:12]}")
+        st.caption("The same evidence with the model packed; `python unpack.py` turns it back, byte for byte.")
 
 
 def verdict(result: dict[str, Any]) -> None:
@@ -71,13 +80,15 @@ def figures(result: dict[str, Any]) -> None:
             border=True,
             height="stretch",
         )
-        travels = size["zipped_before"] / max(1, size["zipped_after"])
+        how, before, after = travelling(size)
         st.metric(
-            "Smaller zipped",
-            f"{travels:.2f}x",
-            delta_description=f"{megabytes(size['zipped_before'])} to {megabytes(size['zipped_after'])}",
+            "Smaller as it travels",
+            f"{size['before'] / max(1, after):.2f}x",
+            delta_description=f"{megabytes(after)} {how}",
             border=True,
             height="stretch",
+            help=f"The original file over what is sent. The original itself travels in {megabytes(before)} {how}. "
+            + (size.get("not_packed") or ""),
         )
         st.metric(
             "Prediction flips",

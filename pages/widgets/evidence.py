@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from core.bundle import usage
-from core.charts import before_after, differences, megabytes, size_rows
+from core.charts import before_after, differences, megabytes, size_rows, travelling
 from core.domain.report import Verdict
 from pages.widgets import browser_run, download
 from pages.widgets.summary import format_title
@@ -163,14 +163,15 @@ def number(value: float | str) -> str:
 
 
 def sizes(size: dict[str, Any], ink: str) -> None:
-    """Chart the file before and after, as it runs and zipped."""
+    """Chart the file before and after, as it runs and as it travels."""
     st.markdown("**Size as it runs**")
     st.altair_chart(
         before_after(size_rows(size, "before", "after"), ink), alt="Bar chart of file sizes before and after"
     )
-    st.markdown("**Size zipped**")
-    zipped = size_rows(size, "zipped_before", "zipped_after")
-    st.altair_chart(before_after(zipped, ink), alt="Bar chart of zipped sizes before and after")
+    how, before, after = travelling(size)
+    st.markdown(f"**Size {how}**")
+    sent = size_rows({"before": before, "after": after}, "before", "after")
+    st.altair_chart(before_after(sent, ink), alt=f"Bar chart of {how} sizes before and after")
 
 
 def gaps(parity: dict[str, Any], ink: str) -> None:

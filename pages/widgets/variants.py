@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.charts import megabytes, pareto, shown, variants
+from core.charts import megabytes, pareto, shown, travelling, variants
 from core.domain.job import Job
 from pages.widgets.text import plain
 
@@ -95,9 +95,15 @@ def speed(result: dict[str, Any]) -> str:
     return f"{race['ratio']:.2f}x ({race['low']:.2f} to {race['high']:.2f})"
 
 
+def sent(result: dict[str, Any]) -> str:
+    """Write the size as it travels."""
+    how, _, after = travelling(result["size"])
+    return f"{megabytes(after)} {how} ({result['size']['before'] / max(1, after):.2f}x smaller)"
+
+
 FIGURES = {
     "size as it runs": lambda one: f"{megabytes(one['size']['after'])} ({one['size']['ratio']:.2f}x smaller)",
-    "size zipped": lambda one: megabytes(one["size"]["zipped_after"]),
+    "size as it travels": sent,
     "quality, held out": lambda one: shown(one["quality"]["after"]) if one["quality"] else "not measured",
     "flips": flips,
     "speed": speed,

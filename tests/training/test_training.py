@@ -98,7 +98,10 @@ def test_the_best_weights_on_deciding_samples_are_kept(tmp_path: Path) -> None:
     original = models.saved(models.network(), tmp_path / "teacher.onnx")
     source = models.saved(models.damaged(models.network(), models.pruned), tmp_path / "source.onnx")
     course = _course(source, original, replace(PLAN, learning_rate=0.02, epochs=6))
-    outcome = course.run()
+    told: list[float] = []
+    outcome = course.run(lambda share, text: told.append(share))
+    assert told == sorted(told)
+    assert told[-1] == 1.0
     assert outcome.after < outcome.before
     assert course.distance() == pytest.approx(outcome.after, rel=1e-6)
 
@@ -228,7 +231,7 @@ def _trained(folder: Path, source: onnx.ModelProto, **changes: Any) -> onnx.Mode
 def _distances(folder: Path, change: Any, model: onnx.ModelProto, **changes: Any) -> tuple[float, float]:
     original = models.saved(model, folder / "teacher.onnx")
     source = models.saved(models.damaged(model, change), folder / "source.onnx")
-    outcome = _course(source, original, replace(PLAN, **changes)).run()
+    outcome = _course(source, original, replace(PLAN, **changes)).run(lambda share, text: None)
     return outcome.before, outcome.after
 
 
