@@ -19,6 +19,7 @@ from pages.widgets import (
     progress,
     recipe,
     show,
+    technique,
     testdata,
     to_onnx,
     tuning,
@@ -95,8 +96,10 @@ def form(artifact: Artifact, job: Job | None) -> None:
         return
     begun = job.args["recipe"] if job is not None and job.verb == "compress" else []
     if how == SINGLE:
-        technique = pick(artifact, shown(begun))
-        steps = [(technique, options.form([technique], opened=False))]
+        chosen = technique.pick(artifact, begun[-1]["transform"] if begun else None)
+        if chosen is None:
+            return
+        steps = [(chosen, options.form([chosen], opened=False))]
     else:
         steps = recipe.build(artifact, begun)
     submit(artifact, steps, job)
@@ -113,16 +116,16 @@ def submit(artifact: Artifact, steps: list[tuple[Technique, dict[str, Any]]], jo
     """Ask for data and the allowed drop, and offer to begin where nothing is missing."""
     data = testdata.choose(artifact)
     drop = allowed(artifact)
-    learners = [technique.title for technique, _ in steps if technique.calibrates]
+    learners = [one.title for one, _ in steps if one.calibrates]
     if learners and data is None:
         st.caption(f":material/info: {learners[0]} learns from samples: add a data set; it needs no labels.")
     args = {
         **library.subject(artifact),
-        "recipe": [{"transform": technique.id, "options": chosen} for technique, chosen in steps],
+        "recipe": [{"transform": one.id, "options": given} for one, given in steps],
         "data": data,
         "max_drop": drop,
     }
-    missing = [(technique, reason) for technique, _ in steps if (reason := technique.unavailable())]
+    missing = [(one, reason) for one, _ in steps if (reason := one.unavailable())]
     st.button(
         "Compress and measure",
         type="secondary" if job is not None and job.state is State.DONE else "primary",
@@ -132,9 +135,9 @@ def submit(artifact: Artifact, steps: list[tuple[Technique, dict[str, Any]]], jo
         on_click=progress.begin,
         args=(lambda: current().queue.submit(visitor(), "compress", args),),
     )
-    for technique, reason in missing:
+    for one, reason in missing:
         st.caption(plain(reason, 300))
-        install.offer([technique.group.id] if technique.group else [])
+        install.offer([one.group.id] if one.group else [])
 
 
 def allowed(artifact: Artifact) -> float:
@@ -149,36 +152,6 @@ def allowed(artifact: Artifact) -> float:
         key=f"drop-{artifact.id}",
     )
     return float(drop) / 100
-
-
-def shown(steps: list[dict[str, Any]]) -> Technique:
-    """Return the last technique of a recipe, or the first there is."""
-    known = [TECHNIQUES[step["transform"]] for step in steps if step["transform"] in TECHNIQUES]
-    return known[-1] if known else next(iter(TECHNIQUES))
-
-
-def pick(artifact: Artifact, first: Technique) -> Technique:
-    """Choose the family, then the technique; begin with a given one."""
-    families = list(dict.fromkeys(technique.family for technique in TECHNIQUES))
-    family = st.pills(
-        "Family",
-        families,
-        default=first.family,
-        required=True,
-        format_func=str.capitalize,
-        key=f"family-{artifact.id}",
-        wrap=True,
-    )
-    ids = [technique.id for technique in TECHNIQUES if technique.family == family]
-    id = st.radio(
-        "Technique",
-        ids,
-        index=ids.index(first.id) if first.id in ids else 0,
-        format_func=lambda id: TECHNIQUES[id].title,
-        captions=[TECHNIQUES[id].sentence for id in ids],
-        key=f"technique-{artifact.id}-{family}",
-    )
-    return TECHNIQUES[id]
 
 
 def outcome(artifact: Artifact, job: Job | None) -> None:

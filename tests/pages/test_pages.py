@@ -123,6 +123,18 @@ def test_compress_page_begins_with_a_model_and_offers_every_family(home: Workspa
     assert {option.lower() for option in app.pills[0].options} == families
 
 
+def test_compress_page_offers_what_fits_and_says_why_the_rest_does_not(home: Workspace) -> None:
+    blob = home.store.blobs.put(ROOT / "sample_models" / "segment" / "model.onnx")
+    job = home.queue.submit(VISITOR, "ingest", {"sha256": blob.sha256, "size": blob.size, "name": "trees.onnx"})
+    done = home.queue.wait(VISITOR, job.id, 60)
+    assert done.result, done.trouble
+    app = opened("compress.py", model=done.result["artifact_id"])
+    assert set(app.pills[0].options) == {"Pruning", "Clean-up"}
+    assert "Prune trees" in app.radio[0].options
+    assert "Prune channels" not in app.radio[0].options
+    assert "no weight tensors" in words(app)
+
+
 @pytest.mark.slow
 def test_compress_page_shows_what_a_job_measured_among_all_variants(home: Workspace) -> None:
     blob = home.store.blobs.put(ROOT / "sample_models" / "fashion_cnn" / "model.onnx")
