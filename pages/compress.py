@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.compress import FORMAT, MAX_DROP
+from core.compress import FORMAT, MAX_DROP, TEST
 from core.domain.artifact import Artifact
 from core.domain.job import Job, State
 from core.domain.technique import Technique
@@ -73,8 +73,9 @@ def empty() -> None:
 
 
 def concerns(job: Job, artifact: Artifact) -> bool:
-    """Say whether a job compressed or tuned this model."""
-    return job.verb in ("compress", "tune") and job.args.get("artifact") == artifact.id
+    """Say whether a job compressed or tuned this model; what a search judged by samples that it chooses by stays with the search."""
+    mine = job.verb in ("compress", "tune") and job.args.get("artifact") == artifact.id
+    return mine and job.args.get("judged", TEST) == TEST
 
 
 def asked_for(jobs: list[Job]) -> Job | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from core.charts.bars import AXIS, megabytes
+from core.charts.bars import megabytes
 from core.charts.variants import FAMILIES
 
 AXES = {
@@ -14,6 +14,9 @@ AXES = {
     "latency": ("time", "processor time, share of the original", "linear"),
     "memory": ("memory", "memory, MB", "linear"),
 }
+TITLES = 170
+"""Pixels for the names of the changes above the map."""
+
 BEARS, BREAKS = "#dbeafe", "#b91c1c"
 DARK = 0.025
 """Errors above it stand on a dark ground."""
@@ -107,12 +110,12 @@ def heat(found: dict[str, Any], ink: str) -> alt.LayerChart:
             "change:N",
             sort=list(titles.values()),
             title=None,
-            axis=alt.Axis(orient="top", labelAngle=-40, labelLimit=200),
+            axis=alt.Axis(orient="top", labelAngle=-60, labelLimit=170, labelOverlap=False),
         ),
         y=alt.Y("layer:N", sort=None, title=None, axis=alt.Axis(labelLimit=200, labelOverlap=False)),
         tooltip=[alt.Tooltip(f"{key}:N") for key in ("layer", "change", "error", "changed", "bytes", "parameters")],
     )
-    picked = alt.selection_point(name="layer", fields=["layer"])
+    picked = alt.selection_point(name="picked", fields=["layer"])
     cells = base.mark_rect(stroke="#88888855").encode(
         color=alt.Color("log:Q", scale=alt.Scale(domain=[-5, 0], range=[BEARS, BREAKS], clamp=True), legend=None),
         opacity=alt.condition("datum.kept", alt.value(0.25), alt.value(1)),
@@ -121,5 +124,6 @@ def heat(found: dict[str, Any], ink: str) -> alt.LayerChart:
         text="error:N",
         color=alt.Color("ink:N", scale=None),
     )
-    layers = alt.layer(cells.add_params(picked), words).resolve_scale(color="independent")
-    return layers.properties(height=AXIS + 40 + 24 * len(found["rows"]))
+    touched = base.mark_rect(opacity=0.001).add_params(picked)
+    layers = alt.layer(cells, words, touched).resolve_scale(color="independent")
+    return layers.properties(height=TITLES + 24 * len(found["rows"]))

@@ -22,6 +22,9 @@ GOALS = {
     Goal.MEMORY: "Memory",
 }
 SECONDS = 1.0
+TOGGLED = "tune-toggled"
+"""Under it the session notes a click in the heat map, which the form outside of this part must follow."""
+
 LOOKS = {"walking": "blue", "waiting": "gray", "walked": "green", "cannot win": "gray", "refused": "orange"}
 
 
@@ -88,7 +91,7 @@ def show(artifact: Artifact, job: Job, ink: str) -> None:
     @st.fragment(run_every=SECONDS if active else None)
     def body() -> None:
         now = current().queue.job(visitor(), job.id)
-        if active and not now.state.active:
+        if (active and not now.state.active) or st.session_state.pop(TOGGLED, False):
             st.rerun()
         with st.container(border=True, key="tuning"):
             heading(now)
@@ -171,7 +174,7 @@ def bears(artifact: Artifact, result: dict[str, Any], ink: str) -> None:
         heat(result["heat"], ink),
         alt="How much the answers suffer from each change of each layer",
         on_select=lambda: toggle(artifact, key),
-        selection_mode="layer",
+        selection_mode="picked",
         key=key,
     )
     st.caption(
@@ -182,11 +185,12 @@ def bears(artifact: Artifact, result: dict[str, Any], ink: str) -> None:
 
 def toggle(artifact: Artifact, key: str) -> None:
     """Leave the clicked layer alone in the next search, or no longer."""
-    picked = [point["layer"] for point in st.session_state[key].selection.get("layer", [])]
+    picked = [point["layer"] for point in st.session_state[key].selection.get("picked", [])]
     before = list(st.session_state.get(keeping(artifact), []))
     for name in dict.fromkeys(picked):
         before = [one for one in before if one != name] if name in before else [*before, name]
     st.session_state[keeping(artifact)] = before
+    st.session_state[TOGGLED] = True
 
 
 def ladder(one: dict[str, Any]) -> dict[str, str]:

@@ -80,3 +80,10 @@ def test_a_search_is_paused_and_its_best_is_taken_away(
     download(page, "Download the best", tmp_path)
     page.get_by_text("What each layer bears").click()
     expect(page.get_by_text("Error of the answers")).to_be_visible()
+    cells = page.locator("[data-testid=stVegaLiteChart]").nth(1)
+    expect(cells.locator("svg").first).to_be_visible()
+    cells.scroll_into_view_if_needed()
+    box = cells.bounding_box()
+    assert box
+    cells.click(position={"x": box["width"] / 2, "y": box["height"] - 36})
+    expect(page.locator("[data-testid=stMultiSelect]").get_by_text(".weight")).to_be_visible()
