@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core import compress, convert, environments, evaluate, ingest, portability, tune
+from core import compress, console, convert, environments, evaluate, ingest, portability, tune
 from core.blobs import Blob, Blobs
 from core.converters import CONVERTERS
 from core.domain.errors import Crashed, PortolanError, Refused
@@ -117,7 +117,7 @@ def run_inspect(args: argparse.Namespace) -> int:
         blob = tools.blobs.put(existing(args.file))
         result = inspected(tools, blob, args.file.name)
     summary = {**result["summary"], "size": blob.size, "sha256": blob.sha256}
-    show(args, summary, lambda: print_summary(result["title"], summary))
+    show(args, summary, lambda: console.summary(result["title"], summary))
     return 0
 
 
@@ -137,7 +137,7 @@ def run_convert(args: argparse.Namespace) -> int:
         save(tools, result["artifact"]["sha256"], args.out)
         if args.bundle:
             save(tools, result["bundle"]["sha256"], args.bundle)
-    show(args, result, lambda: print_conversion(result, args.out))
+    show(args, result, lambda: console.conversion(result, args.out))
     return EXITS[verdict]
 
 
@@ -158,7 +158,7 @@ def run_compress(args: argparse.Namespace) -> int:
             save(tools, result["bundle"]["sha256"], args.bundle)
         if args.travel:
             save(tools, (result["travel"] or result["bundle"])["sha256"], args.travel)
-    show(args, result, lambda: print_compression(result, args.out))
+    show(args, result, lambda: console.compression(result, args.out))
     return EXITS[verdict]
 
 
@@ -168,7 +168,7 @@ def run_matrix(args: argparse.Namespace) -> int:
         request = {**model_args(tools, args.file, args.consent), "options": pairs(args.option)}
         result = portability.run(tools, {**request, "data": data_args(tools, args)})
     attempts = [Attempt.from_json(value) for value in result["attempts"]]
-    show(args, result, lambda: print_matrix(attempts))
+    show(args, result, lambda: console.matrix(attempts))
     standings = {attempt.standing for attempt in attempts}
     if Standing.PROVEN in standings:
         return 0
@@ -208,7 +208,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         against = model_args(tools, args.against, args.consent) if args.against else None
         request = {**model_args(tools, args.file, args.consent), "data": data_args(tools, args), "against": against}
         result = evaluate.run(tools, request)
-    show(args, {**(result["quality"] or {}), **result}, lambda: print_evaluation(result))
+    show(args, {**(result["quality"] or {}), **result}, lambda: console.evaluation(result))
     return EXITS[Verdict(result["against"]["parity"]["verdict"])] if result["against"] else 0
 
 
@@ -344,66 +344,6 @@ def fail(args: argparse.Namespace, error: PortolanError) -> int:
     else:
         print(f"{error.kind}: {error.message}\n{error.next_step}".rstrip(), file=sys.stderr)
     return 1
-
-
-def print_summary(title: str, summary: dict[str, Any]) -> None:
-    """Print a summary in lines."""
-    print(f"{title}, {summary['size']:,} bytes, sha256 {summary['sha256']}")
-    for key in ("producer", "opset", "parameters", "precision", "sparsity"):
-        if summary[key] is not None:
-            print(f"{key}: {summary[key]}")
-    for side in ("inputs", "outputs"):
-        for spec in summary[side]:
-            print(f"{side[:-1]} {spec['name']}: {spec['dtype']} {spec['shape']}")
-    if summary["operators"]:
-        print("operators: " + ", ".join(f"{name} {n}" for name, n in summary["operators"].items()))
-    for risk in summary["risks"]:
-        print(f"{risk['level']}: {risk['what']} {risk['where']}".rstrip())
-
-
-def print_conversion(result: dict[str, Any], out: Path) -> None:
-    """Print the verdict with its evidence."""
-    parity, size = result["parity"], result["size"]
-    for step in result["steps"]:
-        print(f"{step['parity']['verdict']}: {step['converter']}")
-    print(f"{parity['verdict']}: {out}, {size['before']:,} -> {size['after']:,} bytes")
-    for check in parity["checks"]:
-        print(
-            f"  {check['name']}: {check['samples']} samples, largest difference {check['max_abs']}, {check['verdict']}"
-        )
-    if parity["reason"]:
-        print(parity["reason"])
-
-
-def print_compression(result: dict[str, Any], out: Path) -> None:
-    """Print what was won and what was lost."""
-    parity, size = result["parity"], result["size"]
-    print(
-        f"{parity['verdict']}: {out}, {size['before']:,} -> {size['after']:,} bytes ({size['ratio']:.2f} times smaller)"
-    )
-    print(f"zipped {size['zipped_before']:,} -> {size['zipped_after']:,} bytes")
-    if size["packed_after"]:
-        print(f"packed {size['packed_before'] or size['zipped_before']:,} -> {size['packed_after']:,} bytes")
-    for sentence in (*(one["text"] for one in result["why"]), parity["reason"]):
-        print(sentence)
-    print(f"Safe on: {result['safe_on']}")
-
-
-def print_matrix(attempts: list[Attempt]) -> None:
-    """Print one line a target."""
-    for one in attempts:
-        figures = f"{one.samples:,} samples, largest difference {one.max_abs:.2g}. " if one.max_abs is not None else ""
-        print(f"{one.standing:<26} {one.title:<32} {figures}{one.reason} {one.next_step}".rstrip())
-
-
-def print_evaluation(result: dict[str, Any]) -> None:
-    """Print the quality, and the verdict against the parent."""
-    for name, quality in (("model", result["quality"]), ("against", (result["against"] or {}).get("quality"))):
-        if quality:
-            of = f" ({quality['correct']['k']} of {quality['correct']['n']})" if quality["correct"] else ""
-            print(f"{name}: {quality['metric']} {quality['value']:.4f}{of} on {quality['samples']} samples")
-    if result["against"]:
-        print(f"{result['against']['parity']['verdict']}: {result['against']['parity']['reason']}")
 
 
 def run_and_exit() -> NoReturn:

@@ -141,6 +141,7 @@ def method(result: dict[str, Any]) -> list[str]:
     lines += [
         f"Speed: processor time of the original over that of the variant, {speed['rounds']} pairs in random order over "
         f"{speed['sessions']} sessions of each, batch {speed['batch']}, {speed['threads']} thread.",
+        f"Safe on: {escape(result.get('safe_on') or 'not known')}",
         f"Machine: {escape(parity['machine'])}. {escape(versions)}. Seed {parity['seed']}.",
         f"Original: {escape(source['name'])}, {source['size']:,} bytes, SHA-256 <code>{escape(source['sha256'])}</code>.",
         f"Variant: {escape(artifact['name'])}, {artifact['size']:,} bytes, SHA-256 <code>{escape(artifact['sha256'])}</code>.",

@@ -63,6 +63,8 @@ def verdict(result: dict[str, Any]) -> None:
             st.error(plain(one["text"], 500), icon=":material/trending_up:")
         else:
             st.caption(f":material/info: {plain(one['text'], 500)}")
+    if result.get("safe_on"):
+        st.caption(f":material/memory: Safe on: {plain(result['safe_on'], 400)}")
 
 
 def figures(result: dict[str, Any]) -> None:
