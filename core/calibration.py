@@ -92,23 +92,56 @@ def joined(opened: Any, samples: dict[str, Any]) -> Any:
 
 
 def ranges(model: Any, names: list[str], samples: dict[str, Any], method: str, percentile: float) -> Any:
-    """Return the lowest and highest value to represent of each named float32 tensor of the main graph, by ``minmax``, ``percentile``, ``error`` or ``entropy``."""
+    """Return the lowest and highest value to represent of each named float32 tensor of the main graph, by one method of ``ranges_by``."""
+    return ranges_by(model, names, samples, (method,), percentile)[method]
+
+
+def ranges_by(
+    model: Any, names: list[str], samples: dict[str, Any], methods: tuple[str, ...], percentile: float
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """Return ranges by ``minmax``, ``percentile``, ``error`` or ``entropy``, from one look at the samples or two.
+
+    Raises Refused where a value is infinite or no number.
+    """
     opened = _observing(model, names)
-    spans = {name: [0.0, 0.0] for name in names}
-    for piece in _observed(opened, names, samples):
-        for name, array in piece.items():
-            spans[name] = [min(spans[name][0], float(array.min())), max(spans[name][1], float(array.max()))]
-    if method == "minmax":
-        return {name: (low, high) for name, (low, high) in spans.items()}
+    spans = _ends(opened, names, samples)
+    found = {"minmax": {name: (low, high) for name, (low, high) in spans.items()}}
+    if set(methods) <= set(found):
+        return found
     counts = {name: np.zeros(BINS) for name in names}
     for piece in _observed(opened, names, samples):
         for name, array in piece.items():
             low, high = spans[name]
             counts[name] += np.histogram(array, BINS, (low, high if high > low else low + 1))[0]
-    cut = {"percentile": lambda c, s: _tails(c, s, percentile), "error": _least_error, "entropy": _least_divergence}[
-        method
-    ]
-    return {name: cut(counts[name], spans[name]) for name in names}
+    cuts = {"percentile": lambda c, s: _tails(c, s, percentile), "error": _least_error, "entropy": _least_divergence}
+    for method in [method for method in methods if method in cuts]:
+        found[method] = {name: cuts[method](counts[name], spans[name]) for name in names}
+    return found
+
+
+def _ends(opened: Any, names: list[str], samples: dict[str, Any]) -> dict[str, list[float]]:
+    spans = {name: [0.0, 0.0] for name in names}
+    for piece in _observed(opened, names, samples):
+        for name, array in piece.items():
+            ends = np.minimum(spans[name][0], array.min()), np.maximum(spans[name][1], array.max())
+            spans[name] = [float(end) for end in ends]
+    if odd := [name for name, span in spans.items() if not np.isfinite(span).all()]:
+        raise Refused(
+            f"On the samples these values are infinite or no numbers: {', '.join(odd[:4])}.",
+            "Look for broken weights before them, or bring other samples.",
+        )
+    return spans
+
+
+def means(model: Any, places: dict[str, int], samples: dict[str, Any]) -> dict[str, Any]:
+    """Return the mean of each named float32 tensor of the main graph for each place along its dimension, as float64."""
+    sums: dict[str, Any] = dict.fromkeys(places, 0.0)
+    counts = dict.fromkeys(places, 0)
+    for piece in _observed(_observing(model, list(places)), list(places), samples):
+        for name, array in piece.items():
+            rows = np.moveaxis(array, places[name], -1).reshape(-1, array.shape[places[name]])
+            sums[name], counts[name] = sums[name] + rows.sum(0, dtype=np.float64), counts[name] + len(rows)
+    return {name: sums[name] / counts[name] for name in places if counts[name]}
 
 
 def _observing(model: Any, names: list[str]) -> Any:

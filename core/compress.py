@@ -34,6 +34,14 @@ REPLAY = Tolerance(absolute=1e-4, relative=1e-4)
 
 
 @dataclass(frozen=True)
+class Effort:
+    """How many seconds two files are timed, and in how many fresh processes the memory of each is measured."""
+
+    seconds: float
+    processes: int | None = None
+
+
+@dataclass(frozen=True)
 class Overhead:
     """What both files cost to run: the paired times, the memory of each, and what the engine runs of each."""
 
@@ -84,9 +92,9 @@ def proven(
     applied: list[Reduced],
     held: Data | None,
     golden: Golden,
-    seconds: float = RACE_SECONDS,
+    effort: Effort | None = None,
 ) -> dict[str, Any]:
-    """Return the result of a recipe that ran, measured on held-out samples and timed for some seconds."""
+    """Return the result of a recipe that ran, measured on held-out samples with some effort."""
     tools = bench.tools
     tools.progress(0.6, "Comparing in a fresh process")
     tolerance = loosest([(one.technique, one.step) for one in applied])
@@ -96,7 +104,7 @@ def proven(
     if tolerance is ANY and parity.verdict is not Verdict.FAIL:
         parity = judge(parity, quality, float(args.get("max_drop", MAX_DROP)))
     tools.progress(0.8, "Timing both files in pairs, measuring their memory")
-    overhead = weigh(bench, source, applied[-1].model, golden, seconds)
+    overhead = weigh(bench, source, applied[-1].model, golden, effort or Effort(RACE_SECONDS))
     return finish(bench, args, source, applied, parity, quality, overhead)
 
 
@@ -149,11 +157,11 @@ def measure(
     return {"before": bench.evaluate(source, data).to_json(), "after": bench.evaluate(target, data).to_json()}
 
 
-def weigh(bench: Bench, source: Model, target: Model, golden: Golden, seconds: float = RACE_SECONDS) -> Overhead:
+def weigh(bench: Bench, source: Model, target: Model, golden: Golden, effort: Effort) -> Overhead:
     """Time both files against each other, measure the memory of each, and count what the engine runs of them."""
-    race = bench.race(source, target, golden, seconds=seconds)
-    memory = bench.footprint(source, golden), bench.footprint(target, golden)
-    return Overhead(race, memory, (bench.kernels(source), bench.kernels(target)))
+    race = bench.race(source, target, golden, seconds=effort.seconds)
+    before, after = (bench.footprint(model, golden, processes=effort.processes) for model in (source, target))
+    return Overhead(race, (before, after), (bench.kernels(source), bench.kernels(target)))
 
 
 def judge(parity: Parity, quality: dict[str, dict[str, Any]] | None, allowed: float) -> Parity:

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from core import onnx_weights
 from core.host_truth import Pairing
-from core.integers import Names, symmetric, unsigned
+from core.integers import Names, moved, symmetric, unsigned
 from core.onnx_weights import Weight
 from core.scaled_integers import Scaled, pack
 
@@ -18,6 +19,7 @@ PASSING = ("MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze",
 MERGED = ("Relu", "Clip")
 """What ONNX Runtime merges with the operator before it, so that integers go on after it."""
 BIAS_LIMIT = 2.0**30
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def _has_kernel(node: Any, weight: Weight) -> bool:
 
     rank = len(weight.tensor.dims)
     fits = rank >= 3 if node.op_type == "Conv" else rank == 2
-    return node.domain in ("", "ai.onnx") and weight.tensor.data_type == TensorProto.FLOAT and fits
+    plain = node.domain in ("", "ai.onnx") and weight.tensor.data_type == TensorProto.FLOAT and fits
+    return plain and weight.finite
 
 
 def _after(node: Any, readers: dict[str, list[Any]], given: set[str]) -> str | None:
@@ -91,17 +94,25 @@ def join(spans: dict[str, tuple[float, float]], model: Any) -> None:
 
 
 def quantized(
-    model: Any, found: list[Site], spans: Any, pairing: Pairing, per_channel: bool, narrow: Mapping[str, Scaled]
+    model: Any,
+    found: list[Site],
+    spans: Any,
+    pairing: Pairing,
+    per_channel: bool,
+    narrow: Mapping[str, Scaled],
+    means: Mapping[str, Any] = NOTHING,
 ) -> Any:
     """Return a copy of the model with pairs around the sites; what a convolution reads or gives is quantized for all its readers.
 
-    Weights in ``narrow`` bring their own integers, few enough to be packed in the file.
+    Weights in ``narrow`` bring their own integers, few enough to be packed in the file. Where the means of what a site
+    reads are given, [channels], its bias takes back what rounding its weights does to the mean of its answers (Nagel
+    2019, arXiv 1906.04721, section 4.2).
     """
     import onnx
 
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    pairs = _Pairs(copy, spans, pairing, per_channel, narrow)
+    pairs = _Pairs(copy, spans, pairing, per_channel, narrow, means)
     by_output = {site.node.output[0]: site for site in found}
     shared = {name for s in found if s.node.op_type == "Conv" for name in (s.node.input[0], s.after) if name}
     for node in copy.graph.node:
@@ -123,8 +134,15 @@ class _Pairs:
     """The nodes and constants that quantize one model, each made once."""
 
     def __init__(
-        self, model: Any, spans: Any, pairing: Pairing, per_channel: bool, narrow: Mapping[str, Scaled]
+        self,
+        model: Any,
+        spans: Any,
+        pairing: Pairing,
+        per_channel: bool,
+        narrow: Mapping[str, Scaled],
+        means: Mapping[str, Any],
     ) -> None:
+        self._means = means
         self._graph, self._fresh, self._spans = model.graph, Names(model), spans
         self._pairing, self._per_channel, self._narrow = pairing, per_channel, narrow
         self.packable: set[str] = set()
@@ -164,6 +182,9 @@ class _Pairs:
             raise ValueError("a site without a bias")
         scales = self._activation(site.node.input[0])[0] * self._integers(site)[1]
         array = site.bias.array.reshape(-1)
+        if site.node.input[0] in self._means:
+            values, own = self._integers(site)
+            array = array - moved(site.weight.array, values, own, site.axis, self._means[site.node.input[0]])
         whole = np.rint(array / scales).astype(np.int32)
         return self._read(whole, scales, np.zeros(scales.shape, np.int32), 0)
 

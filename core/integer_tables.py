@@ -73,8 +73,9 @@ def is_lookup(node: Any) -> bool:
 
 
 def large(weight: Weight, least: int) -> bool:
-    """Say whether a constant is a float32 matrix of at least so many values."""
+    """Say whether a constant is a finite float32 matrix of at least so many values."""
     import onnx
 
     dims = weight.tensor.dims
-    return weight.tensor.data_type == onnx.TensorProto.FLOAT and len(dims) == 2 and int(np.prod(dims)) >= least
+    fits = weight.tensor.data_type == onnx.TensorProto.FLOAT and len(dims) == 2 and int(np.prod(dims)) >= least
+    return fits and weight.finite

@@ -50,6 +50,22 @@ def symmetric(array: Any, axis: int | None, top: int = 127, least: Any = 0.0) ->
     return np.clip(np.rint(array / spread), -top, top).astype(np.int8), scale
 
 
+def moved(array: Any, values: Any, scales: Any, axis: int, mean: Any) -> Any:
+    """Return by how much rounding the weights of a layer moves the mean of its answers [outputs].
+
+    ``axis`` is that of the outputs; ``mean`` [channels] is of what the layer reads. Weights of more than two dimensions are
+    of a convolution, in groups where they have fewer channels.
+    """
+    others = [place for place in range(array.ndim) if place != axis]
+    error = values * (np.expand_dims(scales, others) if np.ndim(scales) else scales).astype(np.float64) - array
+    if array.ndim == 2:
+        return np.moveaxis(error, axis, 0) @ mean
+    outputs, inputs = array.shape[:2]
+    groups = len(mean) // inputs
+    sums = error.reshape(groups, outputs // groups, inputs, -1).sum(-1)
+    return np.einsum("goi,gi->go", sums, mean.reshape(groups, inputs)).reshape(-1)
+
+
 def unsigned(rounded: Any) -> Any:
     """Return the same numbers in uint8 around the zero point 128."""
     return (rounded.astype(np.int16) + 128).astype(np.uint8)
@@ -57,6 +73,8 @@ def unsigned(rounded: Any) -> Any:
 
 def finish(model: Any, source: Path, out: Path) -> None:
     """Write a compressed model and load it once. Raises Refused where it is not valid, or hardly smaller than its source."""
+    onnx_weights.tidy(model)
+    model.ir_version = max(model.ir_version, 4, onnx_files.lowest_ir(model))
     onnx_files.write(model, out)
     before, after = source.stat().st_size, out.stat().st_size
     if after > (1 - GAIN) * before:

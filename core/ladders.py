@@ -6,7 +6,8 @@ it; else all tensors are treated alike.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import log2
+from math import log2, sqrt
+from statistics import median
 from typing import Any
 
 from core.domain.recipe import Step
@@ -28,7 +29,15 @@ SHARES = (0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.96)
 ENERGIES = (0.999, 0.995, 0.99, 0.98, 0.96, 0.93, 0.9, 0.85, 0.8, 0.7)
 CUTS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 """Shares of the channels that go."""
+CAREFUL, TRAINED = 1, 3
+"""The cuts to begin with, without and with training."""
+FLIPS = (0.0, 0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1)
+"""Shares of the predictions that pruned trees may change on the learning samples."""
 FINE_TUNE = Step("fine_tune", {"minutes": 0.3})
+ENOUGH = 1000
+"""Samples to learn from, below which training seldom gains."""
+COST = 0.3
+"""Of the predictions that a layer's change moves, those that turn wrong; measured candidates correct it."""
 CLEAN_UP = Step("clean_up")
 
 Steps = tuple[Step, ...]
@@ -43,51 +52,79 @@ class Ladder:
     family: str
     rungs: tuple[Steps, ...]
     goals: frozenset[Goal]
-    rank: int
+    rank: float
     floor: float = 0.0
     """The share of the source's bytes below which no rung can come."""
 
+    losses: tuple[float, ...] = ()
+    """What each rung is foretold to lose, by the heat map; empty where nothing says it."""
 
-def ladders(summary: dict[str, Any], goal: Goal, heat: HeatMap | None, keep: str) -> list[Ladder]:
-    """Return the ladders whose techniques are here, apply to a file with this summary, and can win at the goal."""
+    start: int | None = None
+    """The rung to begin with where nothing is foretold; None for the end of the first third."""
+
+
+def ladders(summary: dict[str, Any], goal: Goal, heat: HeatMap | None, keep: str, learning: int = 0) -> list[Ladder]:
+    """Return the ladders whose techniques are here, apply to a file with this summary, and can win at the goal.
+
+    ``learning`` is the number of samples that there are to learn from.
+    """
     fitting = (ladder for ladder in _every(heat) if goal in ladder.goals and ladder.rungs)
-    return [_keeping(ladder, keep) for ladder in fitting if _applies(ladder.rungs[0], summary, keep)]
+    able = (ladder for ladder in fitting if learning >= ENOUGH or FINE_TUNE not in ladder.rungs[0])
+    return [keeping(ladder, keep) for ladder in able if _applies(ladder.rungs[0], summary, keep)]
 
 
 def _every(heat: HeatMap | None) -> Iterator[Ladder]:
     sharing, pruning, integers = map(str, (Family.SHARING, Family.PRUNING, Family.QUANTIZATION))
-    yield Ladder("mixed", "Pruned and shared, layer by layer", "recipe", tuple(_mixed(heat)), FILES, 0)
-    yield Ladder("shared", "Shared weights, layer by layer", sharing, tuple(_shared(heat)), FILES, 1)
+    mixed, shared = list(_mixed(heat)), list(_shared(heat))
+    foretold = tuple(loss for _, loss in mixed), tuple(loss for _, loss in shared if loss is not None)
+    rungs = tuple(steps for steps, _ in mixed)
+    yield Ladder("mixed", "Pruned and shared, layer by layer", "recipe", rungs, FILES, 0, losses=foretold[0])
+    rungs = tuple((*steps, FINE_TUNE) for steps in rungs)
+    losses = tuple(loss / 2 for loss in foretold[0])
+    yield Ladder("mixed_trained", "Pruned and shared, trained", "recipe", rungs, FILES, 6, losses=losses)
+    rungs = tuple(steps for steps, _ in shared)
+    yield Ladder("shared", "Shared weights, layer by layer", sharing, rungs, FILES, 1, losses=foretold[1])
     yield Ladder("gptq", "Integer weights, corrected", integers, tuple(_gptq()), FILES, 2)
     yield Ladder("static", "Static int8, weights of fewer bits", integers, tuple(_static()), FILES, 2)
     yield Ladder("pruned_16", "Pruned alike, 16 values", pruning, tuple(_pruned(4.0)), FILES, 3)
     yield Ladder("pruned_8", "Pruned alike, 8 values", pruning, tuple(_pruned(3.0)), FILES, 3)
     yield Ladder("low_rank_16", "Low rank, 16 values", str(Family.LOW_RANK), tuple(_low_rank(4.0)), FILES, 4)
-    yield Ladder("exact_int8", "Static int8, all but the sensitive layers", integers, tuple(_sparing(heat)), RUNNING, 0)
+    sparing = tuple(_sparing(heat))
+    yield Ladder(
+        "exact_int8", "Static int8, all but the sensitive layers", integers, sparing, RUNNING, 0, start=len(sparing) - 1
+    )
     yield Ladder("dynamic", "Dynamic int8", integers, ((Step("dynamic_int8"),),), ALL, 4, 0.23)
-    yield Ladder("low_rank", "Low rank", str(Family.LOW_RANK), tuple(_low_rank(None)), RUNNING, 2)
+    yield Ladder("low_rank", "Low rank", str(Family.LOW_RANK), tuple(_low_rank(None)), RUNNING, 3)
     yield Ladder("float16", "Float16 weights", integers, ((Step("float16"),),), FILES, 5, 0.45)
     yield Ladder("clean_up", "Clean up", str(Family.CLEAN_UP), ((CLEAN_UP,),), ALL, 5)
+    trees = (Step("clean_trees"),), *((Step("prune_trees", {"flips": share}),) for share in FLIPS)
+    yield Ladder("trees", "Fewer and smaller trees", pruning, trees, ALL, 0)
+    thin = Step("prune_channels", {"share": CUTS[0], "spread": "even"})
+    found = tuple((thin, Step("codebooks_second_order", {"bits": bits})) for bits in BUDGETS[8::2] if bits >= 1.2)
+    yield Ladder("thin_shared", "A few channels less, shared weights", "recipe", found, FILES, 1.5)
     yield from _narrower()
 
 
 def _narrower() -> Iterator[Ladder]:
     """Yield the ladders that cut whole channels, where the shelf holds what they need."""
-    family = str(Family.PRUNING)
-    cut = [Step("prune_channels", {"share": share}) for share in CUTS]
+    cuts = {
+        goals: [Step("prune_channels", {"share": share, "spread": spread}) for share in CUTS]
+        for goals, spread in ((RUNNING, "measured"), (FILES, "even"))
+    }
     int8, small = Step("static_int8"), Step("static_int8", {"weight_bits": 4, "table_bits": 6})
-    tuned = [(one, FINE_TUNE) for one in cut]
-    plain = tuple((one,) for one in cut)
-    yield Ladder("channels", "Fewer channels", family, plain, RUNNING, 1)
-    yield Ladder("channels_int8", "Fewer channels, int8", "recipe", tuple((one, int8) for one in cut), RUNNING, 1)
-    yield Ladder("channels_small", "Fewer channels, 4 bits", "recipe", tuple((one, small) for one in cut), FILES, 5)
-    yield Ladder("trained", "Fewer channels, trained", "recipe", tuple(tuned), RUNNING, 3)
-    yield Ladder(
-        "trained_int8", "Fewer channels, trained, int8", "recipe", tuple((*t, int8) for t in tuned), RUNNING, 2
+    shared = Step("codebooks_second_order", {"bits": 3.0, "spread": "even"})
+    rows: tuple[tuple[str, str, Steps, frozenset[Goal], float], ...] = (
+        ("channels", "Fewer channels", (), RUNNING, 1),
+        ("channels_int8", "Fewer channels, int8", (int8,), RUNNING, 1),
+        ("channels_shared", "Fewer channels, shared weights", (shared,), FILES, 4),
+        ("channels_small", "Fewer channels, int8 of 4 bits", (small,), FILES, 5),
+        ("trained", "Fewer channels, trained", (FINE_TUNE,), RUNNING, 2.5),
+        ("trained_int8", "Fewer channels, trained, int8", (FINE_TUNE, int8), RUNNING, 2),
+        ("trained_shared", "Fewer channels, trained, shared weights", (FINE_TUNE, shared), FILES, 6),
     )
-    yield Ladder(
-        "trained_small", "Fewer channels, trained, 4 bits", "recipe", tuple((*t, small) for t in tuned), FILES, 6
-    )
+    for id, title, then, goals, rank in rows:
+        family, start = "recipe" if then else str(Family.PRUNING), TRAINED if FINE_TUNE in then else CAREFUL
+        yield Ladder(id, title, family, tuple((one, *then) for one in cuts[goals]), goals, rank, start=start)
 
 
 def _applies(steps: Steps, summary: dict[str, Any], keep: str) -> bool:
@@ -113,7 +150,7 @@ def keeps(technique: Technique) -> bool:
     return any(field.name == "keep" for field in option_fields(technique.Options))
 
 
-def _keeping(ladder: Ladder, keep: str) -> Ladder:
+def keeping(ladder: Ladder, keep: str) -> Ladder:
     """Return the ladder with the weights to be kept among the options of each step that has such an option."""
     if not keep:
         return ladder
@@ -129,61 +166,84 @@ def _with_kept(step: Step, keep: str) -> Step:
     return Step(step.transform, {**step.options, "keep": ",".join(names)})
 
 
-def _mixed(heat: HeatMap | None) -> Iterator[Steps]:
-    """Yield recipes in which each tensor has the share that is pruned and the values that are kept by what it bears."""
-    rows = _free(heat)
+def _mixed(heat: HeatMap | None) -> Iterator[tuple[Steps, float]]:
+    """Yield recipes in which each tensor has the share that is pruned and the values that are kept by what it bears, and what they should lose."""
+    rows = free(heat)
+    choices = {row.name: joint(row) for row in rows}
+    changes = {
+        name: [Change(n, one.bytes, one.error) for n, one in enumerate(found)] for name, found in choices.items()
+    }
+    seen = []
+    for bits in BUDGETS if rows else ():
+        found = chosen(changes, int(sum(row.parameters for row in rows) * bits / 8))
+        picked = {name: choices[name][change.level] for name, change in found.items()}
+        steps = recipe(picked)
+        if len(steps) > 1 and steps not in seen:
+            seen.append(steps)
+            yield steps, foretold(heat, sum(one.error for one in picked.values()))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What one tensor may become: the share that is pruned, the values that are kept, and what that should take and cost."""
+
+    share: float
+    levels: int
+    bytes: int
+    error: float
+
+
+def recipe(picked: dict[str, Choice]) -> Steps:
+    """Return the steps that make each named tensor what was chosen for it."""
+    shares = ",".join(f"{name}={one.share:g}" for name, one in picked.items() if one.share)
+    levels = ",".join(f"{name}={one.levels}" for name, one in picked.items())
+    share = Step("codebooks_second_order", {"levels": levels})
+    return (Step("prune_second_order", {"shares": shares}), share) if shares else (share,)
+
+
+def foretold(heat: HeatMap | None, error: float) -> float:
+    """Return the loss to expect at an error of the answers: changed predictions grow with its root, as the map shows."""
+    cells = [cell for row in (heat.rows if heat else ()) for cell in row.cells if cell.changed and cell.error > 0]
+    slopes = [c.changed.k / c.changed.n / sqrt(c.error) for c in cells if c.changed and c.changed.k > 1]
+    return COST * sqrt(max(error, 0.0)) * (median(slopes) if slopes else 1.0)
+
+
+def joint(row: Row) -> list[Choice]:
+    """Return what pruning and sharing together make of a tensor; their errors are taken to add up."""
+    cells = {cell.change: cell for cell in row.cells}
+    shares = {0.0: 0.0} | {_number(id) / 100: one.error for id, one in cells.items() if id.startswith("pruned-")}
+    values = {int(_number(id)): one for id, one in cells.items() if id.startswith("values-")}
+    return [
+        Choice(share, levels, _bytes(row, share, levels) if share else cell.bytes, error + cell.error)
+        for share, error in shares.items()
+        for levels, cell in values.items()
+    ]
+
+
+def _bytes(row: Row, share: float, levels: int) -> int:
+    return int(row.parameters * (1 - share) * (log2(levels) + log2(1 / (1 - share)) + GAP) / 8)
+
+
+def _shared(heat: HeatMap | None) -> Iterator[tuple[Steps, float | None]]:
+    """Yield recipes of shared weights, and what they should lose; by the heat map where it knows enough, else measured by the technique itself."""
+    rows = free(heat)
     if not rows:
+        yield from (((Step("codebooks_second_order", {"bits": bits}),), None) for bits in BUDGETS if bits >= 1)
         return
-    choices = {row.name: list(_joint(row)) for row in rows}
-    changes = {name: [Change(n, size, error) for n, (_, _, size, error) in enumerate(c)] for name, c in choices.items()}
+    choices = {row.name: [one for one in joint(row) if not one.share] for row in rows}
+    changes = {
+        name: [Change(n, one.bytes, one.error) for n, one in enumerate(found)] for name, found in choices.items()
+    }
     seen = []
     for bits in BUDGETS:
         found = chosen(changes, int(sum(row.parameters for row in rows) * bits / 8))
         picked = {name: choices[name][change.level] for name, change in found.items()}
-        shares = ",".join(f"{name}={share:g}" for name, (share, *_) in picked.items() if share)
-        levels = ",".join(f"{name}={levels}" for name, (_, levels, *_) in picked.items())
-        if shares and (shares, levels) not in seen:
-            seen.append((shares, levels))
-            share = Step("codebooks_second_order", {"levels": levels})
-            yield Step("prune_second_order", {"shares": shares}), share
+        if picked not in seen:
+            seen.append(picked)
+            yield recipe(picked), foretold(heat, sum(one.error for one in picked.values()))
 
 
-def _joint(row: Row) -> Iterator[tuple[float, int, int, float]]:
-    """Yield share, values, bytes and error of pruning and sharing together; errors of both are taken to add up."""
-    cells = {cell.change: cell for cell in row.cells}
-    shares = {0.0: 0.0} | {_number(id) / 100: one.error for id, one in cells.items() if id.startswith("pruned-")}
-    values = {int(_number(id)): one for id, one in cells.items() if id.startswith("values-")}
-    for share, error in shares.items():
-        for levels, cell in values.items():
-            size = (
-                cell.bytes
-                if not share
-                else row.parameters * (1 - share) * (log2(levels) + log2(1 / (1 - share)) + GAP) / 8
-            )
-            yield share, levels, int(size), error + cell.error
-
-
-def _shared(heat: HeatMap | None) -> Iterator[Steps]:
-    """Yield recipes of shared weights; by the heat map where it knows enough, else measured by the technique itself."""
-    rows = _free(heat)
-    changes = {
-        row.name: [
-            Change(int(_number(c.change)), c.bytes, c.error) for c in row.cells if c.change.startswith("values-")
-        ]
-        for row in rows
-    }
-    seen = []
-    for bits in BUDGETS:
-        options: dict[str, Any] = {"bits": bits}
-        if changes:
-            found = chosen(changes, int(sum(row.parameters for row in rows) * bits / 8))
-            options = {"levels": ",".join(f"{name}={change.level}" for name, change in found.items())}
-        if options not in seen and (changes or bits >= 1):
-            seen.append(options)
-            yield (Step("codebooks_second_order", options),)
-
-
-def _free(heat: HeatMap | None) -> list[Row]:
+def free(heat: HeatMap | None) -> list[Row]:
     """Return the rows that may change, or none where the map is too coarse to choose by."""
     rows = [row for row in heat.rows if not row.kept] if heat else []
     return rows if all(sum(c.change.startswith("values-") for c in row.cells) > 3 for row in rows) else []
@@ -206,7 +266,7 @@ def _static() -> Iterator[Steps]:
 def _pruned(bits: float) -> Iterator[Steps]:
     for share in SHARES:
         even = Step("codebooks_second_order", {"bits": bits, "spread": "even"})
-        yield Step("prune_second_order", {"share": share}), even
+        yield Step("prune_second_order", {"share": share, "spread": "even"}), even
 
 
 def _low_rank(bits: float | None) -> Iterator[Steps]:

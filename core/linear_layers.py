@@ -91,9 +91,9 @@ class Moments:
 
 
 def layers(model: Any, least: int) -> list[Layer]:
-    """Return the layers with at least ``least`` weights, in the order in which they run; a weight that two nodes read is left out."""
+    """Return the layers with at least ``least`` weights, in the order in which they run; one that two nodes read or that is not finite is left out."""
     found = {weight.name: weight for weight in onnx_weights.weights(model) if weight.graph is model.graph}
-    wanted = [weight for weight in found.values() if int(np.prod(weight.tensor.dims)) >= least]
+    wanted = [weight for weight in found.values() if int(np.prod(weight.tensor.dims)) >= least and weight.finite]
     unordered = [layer for weight in wanted if (layer := _layer(weight, found))]
     places = {name: place for place, node in enumerate(model.graph.node) for name in node.output}
     return sorted(unordered, key=lambda layer: places[layer.node.output[0]])
@@ -110,6 +110,11 @@ def moments(original: Any, model: Any, layer: Layer, samples: dict[str, Any]) ->
     for old, new in both:
         known, rows = (_some(layer.rows(values), total) for (values,) in (old, new))
         after, before, n = after + rows.T @ rows, before + known.T @ rows, n + len(rows)
+    if not (np.isfinite(after).all() and np.isfinite(before).all()):
+        raise Refused(
+            f"On the samples, what {layer.weight.name!r} is multiplied by is infinite or no number.",
+            "Look for broken weights before it, or bring other samples.",
+        )
     return Moments(after / n, before / n)
 
 

@@ -83,7 +83,10 @@ def _packing() -> Any:
 
 
 def check(model: Any) -> None:
-    """Run the full ONNX checker and the version bounds. Raises Refused with the first line of the cause."""
+    """Run the full ONNX checker and the version bounds. Raises Refused with the first line of the cause.
+
+    Inputs and outputs without any shape run everywhere, but not through the checker: then types and shapes are inferred.
+    """
     import onnx
 
     if opset(model) > MAX_OPSET or model.ir_version > MAX_IR:
@@ -93,9 +96,17 @@ def check(model: Any) -> None:
             "Ask for a lower opset.",
         )
     try:
-        onnx.checker.check_model(model, full_check=True)
+        if all(value.type.tensor_type.HasField("shape") for value in _tensors(model.graph)):
+            onnx.checker.check_model(model, full_check=True)
+        else:
+            onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
     except Exception as error:
         raise Refused(f"The ONNX checker refuses the result: {first_line(error)}", "Try another opset.") from None
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    """Yield the inputs and outputs that are tensors."""
+    yield from (v for v in (*graph.input, *graph.output) if v.type.WhichOneof("value") == "tensor_type")
 
 
 def loads(path: Path) -> None:

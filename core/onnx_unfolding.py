@@ -22,6 +22,7 @@ OPERATORS = frozenset(
     )
 )
 """What compact weights are made of; other operators on constants stay as they are."""
+MOVES = ("Reshape", "Slice")
 
 
 def unfold(model: Any, operators: frozenset[str] = OPERATORS) -> set[str]:
@@ -38,12 +39,22 @@ def _unfold(model: Any, graph: Any, operators: frozenset[str]) -> set[str]:
     chain = _chain(graph, _constants(model, graph), operators)
     made = {node.output[0] for node in chain}
     inside = {id(node) for node in chain}
-    ends = made & set(_read(graph, inside))
+    ends = (made & set(_read(graph, inside))) - _moved(chain)
     arrays = {name: array for name, array in _computed(model, graph, chain, ends).items() if array.dtype.kind == "f"}
     for node in [node for node in chain if node.output[0] in arrays]:
         graph.node.remove(node)
         graph.initializer.append(_tensor(node.output[0], arrays))
     return set(arrays)
+
+
+def _moved(chain: list[Any]) -> set[str]:
+    """Return what the chain only cuts or shapes out of a tensor: several parts of one would take more bytes than it."""
+    made = {name for node in chain for name in node.output}
+    moved: set[str] = set()
+    for node in chain:
+        if node.op_type in MOVES and (node.input[0] not in made or node.input[0] in moved):
+            moved.update(node.output)
+    return moved
 
 
 def _tensor(name: str, arrays: dict[str, Any]) -> Any:

@@ -28,6 +28,11 @@ class Weight:
 
         return numpy_helper.to_array(self.tensor).copy()
 
+    @property
+    def finite(self) -> bool:
+        """Say whether all values are numbers and none is infinite, as those of a mask are."""
+        return bool(np.isfinite(self.array).all())
+
     def put(self, array: Any) -> None:
         """Replace the values in place; the shape and dtype may change."""
         from onnx import numpy_helper
@@ -73,8 +78,8 @@ def weights(model: Any, least: int = 1) -> list[Weight]:
 
 
 def tables(model: Any, least: int, purpose: str) -> list[Weight]:
-    """Return the weights of two dimensions or more with at least ``least`` values. Raises Refused where there is none to ``purpose``."""
-    found = [weight for weight in weights(model, least) if len(weight.tensor.dims) > 1]
+    """Return the finite weights of two dimensions or more with at least ``least`` values. Raises Refused where there is none to ``purpose``."""
+    found = [weight for weight in weights(model, least) if len(weight.tensor.dims) > 1 and weight.finite]
     if not found:
         raise Refused(
             f"No tensor of floats has two dimensions and {least} weights, so there is nothing to {purpose}.",
@@ -126,6 +131,15 @@ def drop_unread(model: Any) -> None:
                 graph.input.remove(value)
         for node in [node for node in graph.node if node.op_type == "Constant" and not read[node.output[0]]]:
             graph.node.remove(node)
+
+
+def tidy(model: Any) -> None:
+    """Drop the lists of shapes, which exporters leave stale and any reader finds anew, and before IR 4 weights among the inputs."""
+    for graph in graphs(model.graph):
+        del graph.value_info[:]
+    held = {tensor.name for tensor in model.graph.initializer}
+    for value in [value for value in model.graph.input if value.name in held and model.ir_version < 4]:
+        model.graph.input.remove(value)
 
 
 def names(model: Any) -> set[str]:

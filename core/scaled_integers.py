@@ -45,11 +45,11 @@ class Scaled:
 
 
 def candidates(model: Any) -> list[Weight]:
-    """Return the float32 weights of two dimensions or more that are worth their scales."""
+    """Return the finite float32 weights of two dimensions or more that are worth their scales."""
     import onnx
 
     found = onnx_weights.weights(model, LEAST)
-    return [w for w in found if w.tensor.data_type == onnx.TensorProto.FLOAT and len(w.tensor.dims) > 1]
+    return [w for w in found if w.tensor.data_type == onnx.TensorProto.FLOAT and len(w.tensor.dims) > 1 and w.finite]
 
 
 def nearest(array: Any, bits: int) -> Scaled:

@@ -5,23 +5,24 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core import compress, ladders, tally
+from core import finishing, ladders, tally
 from core.domain.errors import Cancelled, PortolanError, Refused
-from core.domain.report import Verdict
 from core.domain.technique import QUARTERS
 from core.domain.tuning import Goal, HeatMap, Look, Point
 from core.ladders import Ladder
-from core.transform import Bench, Cost, Data, Golden, Model
-from core.trials import RACE_SECONDS, Trials
+from core.neighbours import NEAR, neighbours
+from core.transform import Bench, Cost, Data, Lessons, Model
+from core.trials import Trials
 from core.walks import Walk
 
 LEARNING, SELECTION = QUARTERS
 MINUTES = 10.0
-LOOKS = 3
-"""Looks at the test half at most: more would make it one more set to choose by."""
-RESERVE, RESERVED = 25.0, 0.2
-"""Seconds for the verdict at the end, and the share of the budget that they take at most."""
-SUBJECT = ("sha256", "size", "format", "name", "artifact", "consent")
+HOPE = 0.9
+"""Of the best measure: what a fresh ladder of rank 0 is hoped to come to; one of rank 2 to no less than the best."""
+TELLING = 5.0
+"""Answers that the drop allows to lose on the selection samples, below which the best of many like recipes is only the luckiest."""
+LEAST_SECONDS = 20.0
+"""What a candidate may take however little time is left."""
 
 
 @dataclass
@@ -48,8 +49,11 @@ class Search:
     earlier: dict[tuple[str, int], Point] = field(default_factory=dict)
     """What this very search tried before it was stopped."""
 
-    held: Golden | None = None
-    """The source's answers on the test half, once it was looked at."""
+    around: set[int] = field(default_factory=set)
+    """The points whose neighbours are among the ladders."""
+
+    finished: list[float] = field(default_factory=list)
+    """Seconds that it took to make a candidate something to download, each time."""
 
     spent: float = 0.0
     """Seconds before it was stopped."""
@@ -77,26 +81,31 @@ class Search:
         self.earlier = {(p.ladder, p.rung): p for p in map(Point.from_json, before.get("points", []))}
         self.tell("Recording the answers of the source on the selection samples")
         self.trials = self.opened()
+        self.standard = {
+            "measure": self.trials.measure(self.source),
+            "quality": self.trials.quality.to_json() if self.trials.quality else None,
+            "size": self.source.size,
+        }
+        self.keep("sensitivity")
         summary, _ = self.bench.audit(self.source, "source.onnx")
         self.heat = self.measured(before.get("heat"))
-        self.walks = [Walk(ladder) for ladder in self.usable(summary)]
-        quality = self.trials.quality.to_json() if self.trials.quality else None
-        self.standard = {"measure": self.trials.measure(self.source), "quality": quality, "size": self.source.size}
+        self.walks = [Walk(ladder, self.allowed) for ladder in self.usable(summary)]
         self.keep("searching")
 
     def opened(self) -> Trials:
         """Return what candidates are tried with."""
-        learning, selection = (replace(self.data, half=part) for part in QUARTERS)
+        selection = replace(self.data, half=SELECTION)
+        answers, quality, samples = self.bench.answers(self.source, selection)
+        lessons = Lessons(self.data, LEARNING, SELECTION, answers, self.allowed)
         golden = self.bench.probe(self.source, selection)
-        quality = self.bench.evaluate(self.source, selection) if golden.evidence.get("labelled") else None
-        return Trials(self.bench, self.source, learning, selection, golden, quality, self.goal, self.allowed)
+        return Trials(self.bench, self.source, lessons, golden, quality, self.goal, samples)
 
     def measured(self, before: dict[str, Any] | None) -> HeatMap | None:
         """Return the heat map, measured once; None where there is none, which the search can do without."""
-        keep = {name for name in self.args.get("keep", []) if name}
+        keep, learning = {name for name in self.args.get("keep", []) if name}, replace(self.data, half=LEARNING)
         self.tell("Measuring what each layer bears")
         try:
-            heat = HeatMap.from_json(before) if before else self.bench.sensitivity(self.source, self.trials.learning)
+            heat = HeatMap.from_json(before) if before else self.bench.sensitivity(self.source, learning)
         except Cancelled:
             raise
         except PortolanError as error:
@@ -109,42 +118,52 @@ class Search:
 
     def usable(self, summary: dict[str, Any]) -> list[Ladder]:
         """Return the ladders to walk. Raises Refused where there is none."""
-        found = ladders.ladders(summary, self.goal, self.heat, ",".join(self.args.get("keep", [])))
+        keep = ",".join(self.args.get("keep", []))
+        found = ladders.ladders(summary, self.goal, self.heat, keep, self.trials.samples)
         if not found:
             raise Refused(f"No technique here makes the {self.goal} of this model less.", "Choose another goal.")
         return found
 
     def walk(self) -> None:
-        """Try one candidate after the other until the time is up or no ladder has a rung left that can win."""
+        """Try one candidate after the other until the time is up or none is left that can win."""
         while (pick := self.pick()) and (not self.points or self.timely(*pick)):
-            point = self.visit(*pick)
-            if self.wins(point):
-                self.finish(point)
-                self.keep("searching")
+            self.visit(*pick)
+            self.look_around()
+            finishing.settle(self)
 
     def timely(self, walk: Walk, rung: int) -> bool:
         """Say whether there is time for a rung; one that was tried before takes none."""
-        reserve = self.reserve if self.best else 0.0
-        return (walk.ladder.id, rung) in self.earlier or self.seconds < self.budget - reserve
-
-    @property
-    def reserve(self) -> float:
-        """Seconds that are left for the verdict."""
-        return min(RESERVE, RESERVED * self.budget)
+        latest = [point.seconds for point in self.points[-5:]]
+        training = 60 * sum(step.options.get("minutes", 0.0) for step in walk.ladder.rungs[rung])
+        ahead = training + sum(latest) / len(latest) + finishing.reserve(self) if self.best else 0.0
+        return (walk.ladder.id, rung) in self.earlier or self.seconds + ahead < self.budget
 
     def pick(self) -> tuple[Walk, int] | None:
-        """Return the ladder that promises most, with its next rung: first each once by rank, then by what the rung should measure."""
+        """Return the ladder that promises most, with its next rung: by what that should measure."""
         able = [(walk, rung) for walk in self.walks if (rung := walk.next) is not None and not self.hopeless(walk)]
         return min(able, key=lambda one: self.promise(one[0]), default=None)
 
+    def look_around(self) -> None:
+        """Put the recipes near a new leader among the ladders, in the place of those near the last."""
+        few = self.allowed * self.trials.samples < TELLING or self.goal not in ladders.FILES
+        if few or self.leader is None or self.leader.number in self.around:
+            return
+        self.around.add(self.leader.number)
+        self.walks = [walk for walk in self.walks if walk.tried or not walk.ladder.id.startswith(NEAR)]
+        known, keep = {walk.ladder.id for walk in self.walks}, ",".join(self.args.get("keep", []))
+        found = [ladders.keeping(one, keep) for one in neighbours(self.leader.recipe, self.heat)]
+        self.walks += [Walk(ladder, self.allowed) for ladder in found if ladder.id not in known]
+
     def promise(self, walk: Walk) -> tuple[float, ...]:
-        """Return what ladders are ordered by; the seed decides among equals."""
+        """Return what ladders are ordered by: what the next rung should measure, by rank where none was tried; the seed decides among equals."""
         chance = random.Random(f"{self.args.get('seed', 0)} {walk.ladder.id}").random()  # noqa: S311
-        return (1, walk.guess() or 0.0, chance) if walk.tried else (0, walk.ladder.rank, chance)
+        reach = self.leader.measure if self.leader and self.leader.measure else self.standard["measure"]
+        fresh = reach * (HOPE + walk.ladder.rank * (1 - HOPE) / 2)
+        return (walk.guess() or reach if walk.tried else fresh), walk.ladder.rank, chance
 
     def hopeless(self, walk: Walk) -> bool:
         """Say whether no rung of a ladder can beat the best so far."""
-        best = self.best.measure if self.best else None
+        best = self.leader.measure if self.leader else None
         floored = self.goal is Goal.SIZE and best is not None and best <= walk.ladder.floor * self.source.size
         return floored or walk.hopeless(best)
 
@@ -161,82 +180,22 @@ class Search:
         self.keep(self.stage)
         return point
 
-    def wins(self, point: Point) -> bool:
-        """Say whether a point is within the drop and better than the source and the best so far."""
-        reach = self.best.measure if self.best and self.best.measure is not None else self.standard["measure"]
-        return point.within and point.measure is not None and point.measure < reach
-
     def tried(self, ladder: Ladder, rung: int) -> Point:
         """Return the point of a rung: what its recipe came to on the selection samples, or why it did not run."""
         steps = [step.to_json() for step in ladder.rungs[rung]]
         empty = Point(0, ladder.id, rung, ladder.title, ladder.family, tuple(steps), 0.0)
         try:
-            return self.trials.tried(empty)
+            return self.trials.tried(empty, max(LEAST_SECONDS, self.budget - self.seconds))
         except Cancelled:
             raise
         except PortolanError as error:
             reason = f"{error.message} {error.next_step}".strip()
             return replace(empty, reason=reason, broken=not isinstance(error, Refused))
 
-    def finish(self, point: Point) -> None:
-        """Make a new best a finished compression, with proof and bundle, that can be downloaded from now on."""
-        self.tell(f"New best: {point.title}; packing it with its evidence")
-        result = self.finished(point, SELECTION, self.trials.golden)
-        if Verdict(result["parity"]["verdict"]) is not Verdict.FAIL:
-            self.best = self.points[point.number] = replace(point, files=files(result))
-
-    def finished(self, point: Point, part: str, golden: Golden) -> dict[str, Any]:
-        """Return the compression of a point, judged on a part of the data, and write it down as such."""
-        memory, request = self.bench.tools.memory, self.request(point, part)
-        if (known := memory.known("compress", request)) is not None:
-            return known
-        seconds = RACE_SECONDS if part == SELECTION else compress.RACE_SECONDS
-        held = replace(self.data, half=part)
-        result = compress.proven(self.bench, request, self.source, self.trials.applied(point), held, golden, seconds)
-        memory.answer("compress", request, result)
-        return result
-
-    def request(self, point: Point, part: str) -> dict[str, Any]:
-        """Return how anybody asks for the compression of a point."""
-        subject = {key: self.args.get(key) for key in SUBJECT}
-        data = {"recipe": list(point.recipe), "max_drop": self.allowed, "data": self.args["data"]}
-        return {**subject, **data, "learns": LEARNING, "judged": part}
-
-    def judge(self) -> None:
-        """Look at the test half with the winner, and where it fails there with the next on the frontier, or a gentler rung."""
-        self.keep("judging")
-        point = next(iter(self.frontier()), None)
-        while point is not None and len(self.looks) < LOOKS:
-            if self.look(point) is not Verdict.FAIL:
-                break
-            point = self.milder(point)
-        self.stage = "done"
-
-    def look(self, point: Point) -> Verdict:
-        """Judge a point on the test half."""
-        self.tell(f"Judging {point.title} on the test half")
-        self.bench.cost = Cost()
-        if self.held is None:
-            self.held = self.bench.probe(self.source, replace(self.data, half=compress.TEST))
-        result = self.finished(point, compress.TEST, self.held)
-        parity = result["parity"]
-        self.looks.append(Look(point.number, parity["verdict"], parity["reason"], files(result)))
-        verdict = Verdict(parity["verdict"])
-        self.best = None if verdict is Verdict.FAIL else replace(point, files=files(result))
-        self.keep("judging")
-        return verdict
-
-    def milder(self, failed: Point) -> Point | None:
-        """Return what to judge after a point that failed: the next on the frontier, else a gentler rung of its ladder, tried now."""
-        later = [p for p in self.frontier() if (p.measure or 0.0) > (failed.measure or 0.0)]
-        if later:
-            return later[0]
-        tried = {(point.ladder, point.rung) for point in self.points}
-        walk, rung = next(walk for walk in self.walks if walk.ladder.id == failed.ladder), failed.rung // 2
-        if rung == failed.rung or (failed.ladder, rung) in tried or len(self.looks) == LOOKS:
-            return None
-        point = self.visit(walk, rung)
-        return point if point in self.frontier() else None
+    @property
+    def leader(self) -> Point | None:
+        """The best point so far, whether or not it can be downloaded yet."""
+        return next(iter(self.frontier()), None)
 
     def frontier(self) -> list[Point]:
         """Return the points within the drop that beat the source, the best first, each with less to lose than those before."""
@@ -255,9 +214,3 @@ class Search:
         """Write down what is known so far."""
         self.stage = stage
         self.bench.tools.memory.keep(tally.result(self))
-
-
-def files(result: dict[str, Any]) -> dict[str, str]:
-    """Return the SHA-256 of what a compression leaves to download; nothing where it failed."""
-    bundle = result["bundle"]
-    return {"artifact": result["artifact"]["sha256"], "bundle": bundle["sha256"]} if bundle else {}

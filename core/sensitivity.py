@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from core import linear_layers
+from core.domain.errors import Refused
 from core.onnx_weights import Weight
 
 SAMPLES = 128
@@ -47,13 +48,17 @@ def answers(model: Any, samples: dict[str, Any]) -> list[Any]:
     few = {name: array[:SAMPLES] for name, array in samples.items()}
     names = [value.name for value in model.graph.output]
     chunks = list(linear_layers.recorded(model, names, few))
-    return [np.concatenate([np.atleast_1d(chunk[place]) for chunk in chunks]) for place in range(len(names))]
+    found = [np.concatenate([np.atleast_1d(chunk[place]) for chunk in chunks]) for place in range(len(names))]
+    if any(one.dtype.kind == "f" and np.isnan(one).any() for one in found):
+        raise Refused("The model's answers to the samples are no numbers.", "Look for broken weights in it.")
+    return found
 
 
 def chosen(changes: dict[str, list[Change]], most: int) -> dict[str, Change]:
     """Return one change for each tensor with the least sum of errors in ``most`` bytes, or the smallest where none fits.
 
-    Starts from the least error and always takes the step that costs the least error for a byte.
+    Starts from the least error, always takes the step that costs the least error for a byte, and then spends what the
+    last step saved beyond need.
     """
     picked = {name: min(options, key=lambda one: (one.error, one.bytes)) for name, options in changes.items()}
     while sum(change.bytes for change in picked.values()) > most:
@@ -67,7 +72,27 @@ def chosen(changes: dict[str, list[Change]], most: int) -> dict[str, Change]:
             break
         name, option = min(steps, key=lambda step: _price(picked[step[0]], step[1]))
         picked[name] = option
-    return picked
+    return _spent(changes, picked, most)
+
+
+def _spent(changes: dict[str, list[Change]], picked: dict[str, Change], most: int) -> dict[str, Change]:
+    """Go back to smaller errors, those first that gain most for a byte, as long as they fit."""
+    while True:
+        left = most - sum(change.bytes for change in picked.values())
+        steps = [
+            (name, option)
+            for name, options in changes.items()
+            for option in options
+            if option.error < picked[name].error and option.bytes - picked[name].bytes <= left
+        ]
+        if not steps:
+            return picked
+        name, option = max(steps, key=lambda step: _gain(picked[step[0]], step[1]))
+        picked = {**picked, name: option}
+
+
+def _gain(now: Change, then: Change) -> float:
+    return (now.error - then.error) / max(then.bytes - now.bytes, 1)
 
 
 def _price(now: Change, then: Change) -> float:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from core import finishing
 from core.domain.report import Verdict
 from core.domain.tuning import RULE, Goal, Progress, Standing
 from core.walks import Walk
@@ -50,7 +51,7 @@ def seconds_left(search: "Search", candidates: int) -> float:
     if not search.points:
         return rest
     each = sum(point.seconds for point in search.points) / len(search.points)
-    return min(rest, candidates * each + search.reserve)
+    return min(rest, candidates * each + finishing.reserve(search))
 
 
 def line(search: "Search", walk: Walk) -> Progress:

@@ -49,7 +49,13 @@ def inspect(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     read = format.inspect(path).to_json()
     answer["risks"] = [*(risk.to_json() for risk in risks), *integer_risks(read["notes"])]
     summary = {**read, "risks": answer["risks"]}
-    return {**answer, "summary": summary, "graph": format.graph(path, OUT / "graph.onnx")}
+    return {**answer, "summary": summary, "graph": format.graph(path, OUT / args.get("graph", "graph.onnx"))}
+
+
+def inspect_all(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Inspect each of ``files`` as ``inspect`` does, with the graphs in ``out/graph0.onnx``, ``out/graph1.onnx`` ..."""
+    several = [{**args, "file": file, "graph": f"graph{place}.onnx"} for place, file in enumerate(args["files"])]
+    return {"found": [inspect(one, progress) for one in several]}
 
 
 def integer_risks(notes: dict[str, Any]) -> list[dict[str, str]]:
@@ -218,16 +224,6 @@ def weights(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
     before, after = (IN / key for key in args["files"])
     return {"tensors": [one.to_json() for one in proof.changes(before, after)]}
-
-
-def sensitivity(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Say what each weight tensor of the ONNX ``file`` bears, on samples of ``data``; the answer is a HeatMap."""
-    from core.proof import heat_map
-
-    dataset = open_dataset(args, open_session(args))
-    if dataset is None:
-        raise Refused("Sensitivity is measured on samples, and there are none.", "Add a data set; it needs no labels.")
-    return heat_map.measure(IN / args["file"], dataset.rows(0, heat_map.MOMENTS), progress).to_json()
 
 
 def open_session(args: dict[str, Any]) -> Session:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from core import pack
 from core.blobs import Blob, Blobs
@@ -16,7 +16,7 @@ from core.domain.recipe import Step
 from core.domain.report import Parity, Quality, Verdict
 from core.domain.technique import Technique
 from core.domain.transform import RECORDED, Converter, Tolerance
-from core.domain.tuning import HeatMap
+from core.domain.tuning import HeatMap, Score
 from core.domain.weight_change import WeightChange
 from core.formats import FORMATS
 from core.proof.traces import TRACES
@@ -30,6 +30,10 @@ CHUNK = 1024 * 1024
 TEACHER = "teacher.onnx"
 FOOTPRINTS = 3
 """Fresh processes whose median counts: the residence of one and the same file was seen to take two values."""
+CLEAN_UP = Step("clean_up")
+"""What an attempt adds to its steps where that makes the file smaller still."""
+
+Found = TypeVar("Found")
 Tell = Callable[[float, str], None]
 """Takes how far one step is, from 0 to 1, and what it does now."""
 
@@ -102,6 +106,29 @@ class Along:
     files: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """A row of techniques that ran in one child: the steps, what each wrote where that is kept, and what the last one came to."""
+
+    steps: tuple[Step, ...]
+    models: tuple[Model, ...]
+    size: int
+    score: Score
+    travel: int | None
+    """Bytes when it is packed; None where that was not asked, or it is not packed."""
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What attempts learn from and are scored on: the data, the names of the two parts, the blob of the source's answers, and the loss that is allowed."""
+
+    data: Data
+    learns: str
+    scores: str
+    answers: str
+    allowed: float
+
+
 @dataclass
 class Bench:
     """One place to run tasks on models of the store, adding up what they cost."""
@@ -109,6 +136,9 @@ class Bench:
     tools: Tools
     cost: Cost = field(default_factory=Cost)
     measured: dict[tuple[Model, Data], Quality] = field(default_factory=dict)
+    remembered: dict[tuple[object, ...], Any] = field(default_factory=dict)
+    """What was found of a model once and stays so."""
+
     along: dict[str, Along] = field(default_factory=dict)
     """By the SHA-256 of the model."""
 
@@ -157,21 +187,70 @@ class Bench:
             blob = self.tools.blobs.put(done.folder / "artifact")
         return Model(blob.sha256, blob.size, source.format)
 
+    def attempt(
+        self, source: Model, steps: tuple[Step, ...], kind: str, lessons: Lessons, packs: bool, limits: Limits = WORKING
+    ) -> Attempt:
+        """Apply a row of techniques and score the result, all in one child; what was written is kept where the loss is within what is allowed."""
+        key, runtime = file_key(source.format), runtime_for(source.format)
+        request = {
+            "file": key,
+            "format": source.format,
+            "runtime": runtime.id,
+            "answers": "answers.npz",
+            "learns": lessons.learns,
+            "scores": lessons.scores,
+            "steps": [step.to_json() for step in steps],
+            "packs": lessons.allowed if packs else None,
+            **data_args(lessons.data),
+        }
+        files = {key: source.sha256, "answers.npz": lessons.answers, **data_files(lessons.data)}
+        with self._run("attempt", request, files, kind, limits, self.tools.progress) as done:
+            ran, score = (
+                (*steps, CLEAN_UP)[: max(len(steps), len(done.value["ran"]))],
+                Score.from_json(done.value["score"]),
+            )
+            made = [done.folder / f"{number}.onnx" for number in range(len(ran))]
+            kept = [self.tools.blobs.put(path) for path in made] if score.loss.within(lessons.allowed) else []
+            models = tuple(Model(blob.sha256, blob.size, source.format) for blob in kept)
+            return Attempt(ran, models, made[-1].stat().st_size, score, done.value["travel"])
+
+    def answers(self, model: Model, data: Data) -> tuple[str, Quality | None, int]:
+        """Keep what a model answers to some data, and return the blob with the quality, if there are labels, and the number of samples."""
+        key, runtime = file_key(model.format), runtime_for(model.format)
+        request = {"file": key, "format": model.format, "runtime": runtime.id, **data_args(data)}
+        with self._run("answers", request, {key: model.sha256, **data_files(data)}, runtime.kind) as done:
+            quality = Quality.from_json(done.value["quality"]) if done.value["quality"] else None
+            if quality:
+                self.measured[model, data] = quality
+            return self.tools.blobs.put(done.folder / "answers.npz").sha256, quality, int(done.value["samples"])
+
     def audit(self, model: Model, name: str) -> tuple[dict[str, Any], str | None]:
         """Inspect what a child returned as if a stranger had uploaded it."""
         request = {"file": "model", "name": name, "isolation_full": self.tools.sandbox.isolation.full}
         with self._run("inspect", request, {"model": model.sha256}, "light", limits=READING) as done:
-            if done.value["trouble"]:
-                raise from_json(done.value["trouble"])
-            if done.value["format"] != model.format:
-                raise Refused(
-                    f"The converter wrote a file that reads as {done.value['title']}.", "Report this file to us."
-                )
-            graph = self.tools.blobs.put(done.folder / "graph.onnx").sha256 if done.value["graph"] else None
-            return done.value["summary"], graph
+            return self._cleared(done.value, model, done.folder / "graph.onnx")
+
+    def audit_all(self, models: Sequence[Model], name: str) -> list[tuple[dict[str, Any], str | None]]:
+        """Inspect several results as ``audit`` does, in one child."""
+        keys = [f"model{place}" for place in range(len(models))]
+        request = {"files": keys, "name": name, "isolation_full": self.tools.sandbox.isolation.full}
+        files = {key: model.sha256 for key, model in zip(keys, models, strict=True)}
+        with self._run("inspect_all", request, files, "light", limits=READING) as done:
+            pairs = enumerate(zip(done.value["found"], models, strict=True))
+            return [self._cleared(found, model, done.folder / f"graph{n}.onnx") for n, (found, model) in pairs]
+
+    def _cleared(self, found: dict[str, Any], model: Model, graph: Path) -> tuple[dict[str, Any], str | None]:
+        if found["trouble"]:
+            raise from_json(found["trouble"])
+        if found["format"] != model.format:
+            raise Refused(f"The converter wrote a file that reads as {found['title']}.", "Report this file to us.")
+        return found["summary"], self.tools.blobs.put(graph).sha256 if found["graph"] else None
 
     def probe(self, source: Model, data: Data | None, shapes: str = "") -> Golden:
         """Record the source's answers on seeded inputs, edge inputs and the user's data; ``shapes`` says what the file does not."""
+        return self._once(("probe", source, data, shapes), lambda: self._probe(source, data, shapes))
+
+    def _probe(self, source: Model, data: Data | None, shapes: str) -> Golden:
         key, runtime = file_key(source.format), runtime_for(source.format)
         request = {
             "file": key,
@@ -189,6 +268,10 @@ class Bench:
 
     def compare(self, target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
         """Replay the probes on the stored bytes of the target in a fresh process; NOT PROVEN where nothing here can run it."""
+        key = ("compare", target, golden.sha256, tolerance)
+        return self._once(key, lambda: self._compare(target, golden, tolerance))
+
+    def _compare(self, target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
         if reason := cannot_run(target.format):
             return unproven(f"Written here, cannot run on this machine: {reason}", tolerance)
         key, runtime = file_key(target.format), runtime_for(target.format)
@@ -242,6 +325,10 @@ class Bench:
 
     def race(self, parent: Model, variant: Model, golden: Golden, batch: int = 1, seconds: float = 20.0) -> Race:
         """Time the variant against its parent in one process on recorded inputs, when nobody else measures on this machine."""
+        key = ("race", parent, variant, batch, seconds)
+        return self._once(key, lambda: self._race(parent, variant, golden, batch, seconds))
+
+    def _race(self, parent: Model, variant: Model, golden: Golden, batch: int, seconds: float) -> Race:
         entrants = {one.sha256: self._entrant(name, one) for name, one in (("parent", parent), ("variant", variant))}
         request = {
             "entrants": [entrants[parent.sha256], entrants[variant.sha256]],
@@ -256,19 +343,26 @@ class Bench:
         with self._alone(), self._run("race", request, files, min(kinds, default="light")) as done:
             return Race.from_json(done.value)
 
-    def footprint(self, model: Model, golden: Golden, batch: int = 1) -> Footprint:
-        """Measure a model's memory in three fresh processes, when nobody else measures on this machine."""
+    def footprint(self, model: Model, golden: Golden, batch: int = 1, processes: int | None = None) -> Footprint:
+        """Measure a model's memory in some fresh processes, when nobody else measures on this machine."""
+        n = processes or FOOTPRINTS
+        return self._once(("footprint", model, batch, n), lambda: self._footprint(model, golden, batch, n))
+
+    def _footprint(self, model: Model, golden: Golden, batch: int, processes: int) -> Footprint:
         request = {**self._entrant("", model), "golden": "golden.npz", "batch": batch}
         files = {request["file"]: model.sha256, "golden.npz": golden.sha256, **self._along(model).files}
         runs = []
         with self._alone():
-            for _ in range(FOOTPRINTS):
+            for _ in range(processes):
                 with self._run("footprint", request, files, runtime_for(model.format).kind) as done:
                     runs.append(Footprint.from_json(done.value))
         return Footprint.of(runs)
 
     def pack(self, model: Model) -> Blob:
         """Keep an ONNX file packed for travel. Raises Refused for one that is too large, or when another one comes back."""
+        return self._once(("pack", model), lambda: self._pack(model))
+
+    def _pack(self, model: Model) -> Blob:
         if model.size > pack.LARGEST:
             raise Refused(
                 f"Files of over {pack.LARGEST // 10**6} MB are not packed: it takes too long.", "Zip the file."
@@ -282,11 +376,17 @@ class Bench:
 
     def kernels(self, model: Model) -> Kernels:
         """Count the operators that ONNX Runtime is left with when it runs an ONNX file."""
+        return self._once(("kernels", model), lambda: self._kernels(model))
+
+    def _kernels(self, model: Model) -> Kernels:
         with self._run("kernels", {"file": "model.onnx"}, {"model.onnx": model.sha256}, "light") as done:
             return Kernels.from_json(done.value)
 
     def weights(self, before: Model, after: Model) -> list[dict[str, Any]]:
         """Set the weights of two ONNX files beside each other, a WeightChange as JSON for each of the largest tensors."""
+        return self._once(("weights", before, after), lambda: self._weights(before, after))
+
+    def _weights(self, before: Model, after: Model) -> list[dict[str, Any]]:
         files = {"before.onnx": before.sha256, "after.onnx": after.sha256}
         with self._run("weights", {"files": list(files)}, files, "light") as done:
             return [WeightChange.from_json(one).to_json() for one in done.value["tensors"]]
@@ -295,7 +395,8 @@ class Bench:
         """Measure what each weight tensor of an ONNX file bears."""
         key, runtime = file_key(model.format), runtime_for(model.format)
         request = {"file": key, "format": model.format, "runtime": runtime.id, **data_args(data)}
-        with self._run("sensitivity", request, {key: model.sha256, **data_files(data)}, "light") as done:
+        files = {key: model.sha256, **data_files(data)}
+        with self._run("sensitivity", request, files, "light", progress=self.tools.progress) as done:
             return HeatMap.from_json(done.value)
 
     def _entrant(self, name: str, model: Model) -> dict[str, Any]:
@@ -309,6 +410,13 @@ class Bench:
 
     def _along(self, model: Model) -> Along:
         return self.along.get(model.sha256, Along())
+
+    def _once(self, key: tuple[object, ...], find: Callable[[], Found]) -> Found:
+        """Return what was found before under a key, or find it now."""
+        if key not in self.remembered:
+            self.remembered[key] = find()
+        found: Found = self.remembered[key]
+        return found
 
     def _run(
         self,

@@ -3,87 +3,99 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core import compress, ladders
-from core.compress import Reduced
-from core.domain.errors import Cancelled, PortolanError, Refused
-from core.domain.report import Count, Parity, Quality, Verdict
-from core.domain.technique import ANY
-from core.domain.tuning import Goal, Loss, Point
-from core.ladders import CLEAN_UP
-from core.transform import Bench, Data, Golden, Model, zipped_size
+from core import compress
+from core.compress import Effort, Reduced
+from core.domain.errors import Refused
+from core.domain.limits import WORKING
+from core.domain.recipe import Recipe, Step
+from core.domain.report import Quality
+from core.domain.tuning import Goal, Point
+from core.techniques import TECHNIQUES
+from core.transform import CLEAN_UP, Attempt, Bench, Golden, Lessons, Model, zipped_size
 
-RACE_SECONDS = 3.0
+QUICK = Effort(seconds=3.0, processes=1)
+"""What the measurements of a candidate that is the best so far may take; those of the winner take longer."""
 NAMES = {Goal.SIZE: "size", Goal.TRAVEL: "travel", Goal.LATENCY: "time", Goal.MEMORY: "memory"}
 
 
 @dataclass(frozen=True)
 class Trials:
-    """What candidates are tried with: the source and what it answers on the selection samples, the drop, and what is minimised."""
+    """What candidates are tried with: the source, its answers, what they learn from and are scored on, and what is minimised."""
 
     bench: Bench
     source: Model
-    learning: Data
-    selection: Data
+    lessons: Lessons
     golden: Golden
     quality: Quality | None
     """Of the source on the selection samples; None without labels."""
 
     goal: Goal
-    allowed: float
-    ran: dict[tuple[str, int], list[Reduced]] = field(default_factory=dict)
+    samples: int
+    """How many there are to learn from, about."""
 
-    def tried(self, point: Point) -> Point:
-        """Return a point with what its recipe came to. Raises what a technique raises."""
-        return self.scored(point, self.applied(point))
+    made: dict[tuple[str, int], tuple[Model, ...]] = field(default_factory=dict)
+    """What the steps of a candidate wrote, for those within the drop."""
+
+    audited: dict[tuple[str, int], list[Reduced]] = field(default_factory=dict)
+
+    def tried(self, point: Point, seconds: float) -> Point:
+        """Return a point with what its recipe came to, in some seconds at most. Raises what a technique raises."""
+        return self.scored(point, self.attempted(point, seconds))
+
+    def attempted(self, point: Point, seconds: float) -> Attempt:
+        """Run the recipe of a point, with a clean-up behind it where that helps."""
+        bare = [Step(**step) for step in point.recipe if step["transform"] != CLEAN_UP.transform] or [CLEAN_UP]
+        kinds = {TECHNIQUES[step.transform].kind for step in bare} - {"light"}
+        limits, packs = replace(WORKING, wall_seconds=seconds), self.goal is Goal.TRAVEL
+        kind = min(kinds, default="light")
+        done = self.bench.attempt(self.source, tuple(bare), kind, self.lessons, packs, limits)
+        if done.models:
+            self.made[point.ladder, point.rung] = done.models
+        return done
 
     def applied(self, point: Point) -> list[Reduced]:
-        """Return the techniques of a point's recipe as they ran, with a clean-up behind them where that helps."""
+        """Return the techniques of a point's recipe as they ran; what they wrote is audited like a stranger's upload."""
         key = (point.ladder, point.rung)
-        if key not in self.ran:
-            bare = [step for step in point.recipe if step["transform"] != CLEAN_UP.transform] or list(point.recipe)
-            steps = compress.plan(self.source.format, bare)
-            applied = compress.reduce(self.bench, self.source, steps, self.learning)
-            self.ran[key] = applied if steps[-1][1] == CLEAN_UP else [*applied, *self.cleaned(applied[-1])]
-        return self.ran[key]
+        if key not in self.audited:
+            self.audited[key] = self._applied(point, key)
+        return self.audited[key]
 
-    def cleaned(self, last: Reduced) -> list[Reduced]:
-        """Return the clean-up of a result, or nothing where it has no use."""
-        ((technique, step),) = compress.plan(self.source.format, [CLEAN_UP.to_json()])
-        try:
-            model = self.bench.compress(last.model, technique, step.options, None, teacher=self.source)
-        except Cancelled:
-            raise
-        except PortolanError:
-            return []
-        return [Reduced(step, technique, model, *self.bench.audit(model, "artifact.onnx"))]
+    def _applied(self, point: Point, key: tuple[str, int]) -> list[Reduced]:
+        if key not in self.made and not self.attempted(point, WORKING.wall_seconds).models:
+            raise Refused("The recipe no longer comes to what it was.", "Start the search again.")
+        models = self.made[key]
+        steps, found = (
+            compress.plan(self.source.format, list(point.recipe)),
+            self.bench.audit_all(models, "artifact.onnx"),
+        )
+        rows = zip(steps, models, found, strict=True)
+        return [Reduced(step, technique, model, *audited) for (technique, step), model, audited in rows]
 
-    def scored(self, point: Point, applied: list[Reduced]) -> Point:
+    def scored(self, point: Point, done: Attempt) -> Point:
         """Return the point with what was lost on the selection samples, and with what it measures if it is within the drop."""
-        model = applied[-1].model
-        parity = self.bench.compare(model, self.golden, ANY)
-        quality = self.bench.evaluate(model, self.selection) if self.quality else None
-        lost, expected, cautious, changed = losses(parity, self.quality, quality)
-        failed = parity.verdict is Verdict.FAIL
-        within = not failed and max(lost, cautious) <= self.allowed
+        score, loss = done.score, done.score.loss
         point = replace(
             point,
-            recipe=tuple(one.step.to_json() for one in applied),
-            sha256=model.sha256,
-            size=model.size,
-            quality=quality.value if quality else None,
-            metric=quality.metric if quality else "agreement",
-            changed=changed,
-            lost=lost,
-            expected=expected,
-            cautious=cautious,
-            within=within,
-            reason=parity.reason if failed else "",
+            recipe=tuple(Recipe(done.steps).to_json()),
+            sha256=done.models[-1].sha256 if done.models else "",
+            size=done.size,
+            travel=done.travel,
+            quality=score.quality.value if score.quality else None,
+            metric=score.quality.metric if score.quality else "agreement",
+            changed=score.changed,
+            lost=loss.share,
+            expected=loss.expected,
+            cautious=loss.cautious,
+            within=bool(done.models),
+            reason=score.fault,
         )
-        return self.measured(point, model) if within or self.goal in ladders.FILES else point
+        if self.goal is Goal.SIZE:
+            return replace(point, measure=done.size)
+        return self.measured(point, done.models[-1]) if done.models else point
 
     def measured(self, point: Point, model: Model) -> Point:
         """Return the point with what is minimised."""
-        measure = self.measure(model)
+        measure = point.travel if point.travel and self.goal is Goal.TRAVEL else self.measure(model)
         named: dict[str, Any] = {NAMES[self.goal]: measure}
         return replace(point, **named, measure=measure)
 
@@ -97,7 +109,7 @@ class Trials:
             return self.bench.footprint(model, self.golden).peak
         if model == self.source:
             return 1.0
-        return 1 / self.bench.race(self.source, model, self.golden, seconds=RACE_SECONDS).ratio
+        return 1 / self.bench.race(self.source, model, self.golden, seconds=QUICK.seconds).ratio
 
     def packed(self, model: Model) -> int:
         """Return the bytes of a file as it travels: packed, or zipped where it is not packed."""
@@ -105,26 +117,3 @@ class Trials:
             return self.bench.pack(model).size
         except Refused:
             return zipped_size(self.bench.tools.blobs.path(model.sha256))
-
-
-def losses(parity: Parity, before: Quality | None, after: Quality | None) -> tuple[float, float, float, Count | None]:
-    """Return what was lost, what is to be expected elsewhere, that with caution, and the changed predictions; see ``RULE``.
-
-    Raises Refused where there is nothing to choose by.
-    """
-    check = next((check for check in parity.checks if check.name == "data"), None)
-    changed = check.flips if check else None
-    if before is None or after is None:
-        if changed is None:
-            raise Refused(
-                "The answers are no classes, and there are no labels to choose by.", "Add labels to the data."
-            )
-        loss = Loss(changed.n, changed.k, None)
-        return loss.share, loss.expected, loss.cautious, changed
-    lost, _ = compress.fallen(before, after)
-    if not (before.correct and after.correct):
-        return lost, lost, 2 * max(lost, 0.0), changed
-    n = changed.n if changed else before.correct.n
-    moved = max(changed.k if changed else 0, round(abs(lost) * n))
-    loss = Loss(n, moved, lost * n)
-    return lost, loss.expected, loss.cautious, changed

@@ -8,7 +8,7 @@ stops, and noise who wins among files of like latency. What was tried is kept, s
 
 from typing import TYPE_CHECKING, Any
 
-from core import compress, tally
+from core import compress, finishing, tally
 from core.domain.errors import Refused
 from core.domain.tuning import Goal
 from core.formats import FORMATS
@@ -35,7 +35,7 @@ def on(bench: Bench, args: dict[str, Any]) -> dict[str, Any]:
     search = Search(bench, args, *checked(args))
     search.prepare()
     search.walk()
-    search.judge()
+    finishing.judge(search)
     return tally.result(search)
 
 

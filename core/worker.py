@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from core import groups, jail, tasks
+from core import groups, jail, search_tasks, tasks
 from core.domain.errors import Crashed, OverLimit, PortolanError, Unavailable
 from core.domain.limits import Limits
 from core.jail import programs
@@ -40,7 +40,10 @@ TASKS: Mapping[str, Task] = {
     "pack": tasks.pack,
     "kernels": tasks.kernels,
     "weights": tasks.weights,
-    "sensitivity": tasks.sensitivity,
+    "sensitivity": search_tasks.sensitivity,
+    "answers": search_tasks.answers,
+    "attempt": search_tasks.attempt,
+    "inspect_all": tasks.inspect_all,
     "self_test": tasks.self_test,
 }
 

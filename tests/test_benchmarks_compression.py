@@ -1,11 +1,16 @@
 """The figures of the compression benchmark say what its page says, and hang together."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks.compression.__main__ import FIGURES, PAGE
+from benchmarks.compression.data import Data, Part
+from benchmarks.compression.ours import Try, strongest
+from benchmarks.compression.students import SHIFT, transferred
 from benchmarks.compression.table import reached, table, within
 from benchmarks.compression.works import SPEED, TRAVELS, WORKS, Aim
 from core.techniques import TECHNIQUES
@@ -40,7 +45,9 @@ def test_every_recipe_is_of_techniques_on_the_shelf() -> None:
     assert {step.transform for step in steps} <= {technique.id for technique in TECHNIQUES}
 
 
-@pytest.mark.parametrize(("right", "drop", "kept"), [(98, 0.0, True), (97, 0.0, False), (97, 0.01, True), (96, 0.01, False)])
+@pytest.mark.parametrize(
+    ("right", "drop", "kept"), [(98, 0.0, True), (97, 0.0, False), (97, 0.01, True), (96, 0.01, False)]
+)
 def test_a_file_is_within_the_drop_by_its_right_answers(right: int, drop: float, kept: bool) -> None:
     assert within(row(right), SOURCE, drop, True) is kept
 
@@ -54,3 +61,33 @@ def test_a_file_that_cannot_be_timed_reaches_no_speed() -> None:
     assert reached(row(98, race="It does not run."), Aim(SPEED, 2, "")) == 0
     assert reached(row(98), Aim(SPEED, 2, "")) == 2.1
     assert reached(row(98, smaller_travelling=7.0), Aim(TRAVELS, 2, "")) == 7.0
+
+
+def test_what_chooses_is_not_learned_from() -> None:
+    rows = np.arange(20).reshape(10, 2)
+    data = Data.cut(Part(rows, rows[:, 0]), Part(rows[:2], rows[:2, 0]), 3, "")
+    assert len(data.learning) == 7
+    assert len(data.choosing) == 3
+    assert not set(data.learning.y) & set(data.choosing.y)
+
+
+def test_the_strongest_recipe_within_the_drop_is_chosen_and_a_refused_one_never() -> None:
+    found = [
+        Try((), Path(str(n)), (right, 100), 0, 0, why)
+        for n, (right, why) in enumerate(((99, ""), (98, ""), (99, "no"), (90, "")))
+    ]
+    assert strongest(found, (99, 100), 0.01) is found[1]
+    assert strongest(found[3:], (99, 100), 0.01) is None
+
+
+def test_shifted_images_come_behind_the_others_and_keep_their_class() -> None:
+    images = np.zeros((4, 1, 28, 28), np.float32)
+    images[:, 0, 14, 14] = np.arange(1, 5)
+    part = transferred(Part(images, np.arange(4)), 2, seed=1)
+    assert len(part) == 6
+    assert (part.x[:4] == images).all()
+    for image, label in zip(part.x[4:, 0], part.y[4:], strict=True):
+        (row,), (column,) = image.nonzero()
+        assert image[row, column] == label + 1
+        assert abs(row - 14) <= SHIFT
+        assert abs(column - 14) <= SHIFT

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.compression import data, measured, ours, peers, students
+from benchmarks.compression import data, measured, ours, peers, students, tuned
 from benchmarks.compression.data import Data
 from benchmarks.compression.peer_side import SETTINGS
 from benchmarks.compression.table import table
@@ -23,6 +23,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 FIGURES, PAGE = DOCS / "compression.json", DOCS / "compression.md"
 LIBRARIES = ("onnxruntime", "onnx", "torch", "numpy")
 SEEDS = (1, 2)
+PARTS = [*WORKS, "students", "tuned"]
 
 
 class Figures:
@@ -45,16 +46,16 @@ class Figures:
         held.update(about)
         self.write(figures)
 
-    def teach(self, row: dict[str, Any]) -> None:
-        """Put a row of distillation in the place of one with the same setting and seed."""
-        figures, key = self.read(), (row["setting"], row["seed"])
-        rows = [one for one in figures["students"] if (one["setting"], one["seed"]) != key]
-        self.write({**figures, "students": [*rows, row]})
+    def add(self, table: str, row: dict[str, Any], *key: str) -> None:
+        """Put a row into a table of its own, in the place of one with the same key."""
+        figures = self.read()
+        rows = [one for one in figures[table] if [one[name] for name in key] != [row[name] for name in key]]
+        self.write({**figures, table: [*rows, row]})
 
     def read(self) -> dict[str, Any]:
         """Return what is written, or empty figures."""
-        found = json.loads(self._path.read_text()) if self._path.exists() else {"works": {}, "students": []}
-        return {**found, "machine": machine()}
+        found = json.loads(self._path.read_text()) if self._path.exists() else {}
+        return {"works": {}, "students": [], "tuned": [], **found, "machine": machine()}
 
     def write(self, figures: dict[str, Any]) -> None:
         """Write figures and page, each whole or not at all."""
@@ -79,7 +80,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def measure(figures: Figures, work: Work, lines: list[Line], folder: Path, sides: list[str]) -> None:
+def measure(figures: Figures, work: Work, lines: list[Line], folder: Path, sides: list[str], jobs: int) -> None:
     """Measure one model: the source, our lines, the peers."""
     known = data.SETS[work.data](folder)
     source = work.source(known, folder)
@@ -90,7 +91,7 @@ def measure(figures: Figures, work: Work, lines: list[Line], folder: Path, sides
     }
     figures.begin(work, about)
     if "ours" in sides:
-        for row in (row for line in lines for row in lined(work, line, source, known, folder)):
+        for row in (row for line in lines for row in lined(work, line, source, known, folder, jobs)):
             figures.keep(work, "ours", row)
     if "peers" in sides:
         for setting in work.peers:
@@ -107,20 +108,19 @@ def described(source: Path, known: Data) -> dict[str, Any]:
     }
 
 
-def lined(work: Work, line: Line, source: Path, known: Data, folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield the row of each recipe of a line, and say of one that it is chosen."""
-    before = measured.right(source, known.choosing), len(known.choosing)
-    found = list(ours.tries(work, line, source, known, folder))
-    best = ours.strongest(found, before, work.drop)
-    for number, one in enumerate(found):
-        chosen = " (chosen)" if one is best else ""
-        row = {
-            "title": f"ours: {line.name}, {number + 1} of {len(found)}{chosen}",
-            "line": line.name,
-            "chosen": one is best,
-        }
+def lined(work: Work, line: Line, source: Path, known: Data, folder: Path, jobs: int) -> Iterator[dict[str, Any]]:
+    """Yield the row of each recipe of a line as it comes, and at last the chosen one's again, marked."""
+    before, found, rows = measured.right(source, known.choosing), [], []
+    for number, one in enumerate(ours.tries(work, line, folder, jobs)):
         figures = {} if one.refused else measured.measured(one.path, source, known.test)
-        yield {**row, **one.to_json(), **figures}
+        title = f"ours: {line.name}, {number + 1}"
+        row = {"title": title, "line": line.name, "chosen": False, **one.to_json(), **figures}
+        found.append(one)
+        rows.append(row)
+        yield row
+    best = ours.strongest(found, (before, len(known.choosing)), work.drop)
+    if best is not None:
+        yield {**rows[found.index(best)], "chosen": True}
 
 
 def peer(setting: str, source: Path, known: Data, folder: Path) -> dict[str, Any]:
@@ -139,18 +139,23 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compression", description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path, help="folder for data, models and the peers' environment")
-    parser.add_argument("--only", nargs="+", choices=[*WORKS, "students", "table"], default=[*WORKS, "students"])
+    parser.add_argument("--only", nargs="+", choices=[*PARTS, "table"], default=PARTS)
     parser.add_argument("--line", help="only the line of recipes of this name")
+    parser.add_argument("--minutes", type=float, default=6.0, help="minutes of each search by Tune")
+    parser.add_argument("--jobs", type=int, default=1, help="recipes that run at a time")
     parser.add_argument("--sides", nargs="+", choices=["ours", "peers"], default=["ours", "peers"])
     chosen = parser.parse_args()
     chosen.work.mkdir(parents=True, exist_ok=True)
     folder, figures = chosen.work.resolve(), Figures(FIGURES)
     for name in (name for name in chosen.only if name in WORKS):
         lines = [line for line in WORKS[name].lines if chosen.line in (None, line.name)]
-        measure(figures, WORKS[name], lines, folder, chosen.sides)
+        measure(figures, WORKS[name], lines, folder, chosen.sides, chosen.jobs)
     if "students" in chosen.only:
         for row in students.rows(data.mnist(folder), folder, SEEDS):
-            figures.teach(row)
+            figures.add("students", row, "setting", "seed")
+    if "tuned" in chosen.only:
+        for row in tuned.rows(folder, chosen.minutes):
+            figures.add("tuned", row, "name", "goal")
     figures.write(figures.read())
 
 

@@ -45,9 +45,9 @@ NETS: dict[str, tuple[Callable[[], nn.Module], Training]] = {
 }
 
 
-def trained(name: str, data: Data, work: Path) -> Path:
-    """Return the ONNX file of a network trained on what is learned from."""
-    path = work / f"{name}.onnx"
+def trained(name: str, data: Data, work: Path, mark: str = "") -> Path:
+    """Return the ONNX file of a network trained on what is learned from; ``mark`` tells other data apart."""
+    path = work / f"{name}{mark}.onnx"
     if not path.exists():
         build, training = NETS[name]
         torch.set_num_threads(1)

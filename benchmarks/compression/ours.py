@@ -1,14 +1,16 @@
 """Our side: each recipe of a line is run as the child runs it, and the strongest that keeps to the drop on the choosing samples is tested."""
 
+import multiprocessing
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.compression.data import Data, Part
+from benchmarks.compression.data import SETS, Part
 from benchmarks.compression.measured import right
-from benchmarks.compression.works import Line, Work
+from benchmarks.compression.works import WORKS, Line, Work
 from core.domain.errors import PortolanError
 from core.domain.recipe import Step
 from core.domain.technique import Lesson
@@ -38,19 +40,27 @@ class Try:
         }
 
 
-def tries(work: Work, line: Line, source: Path, data: Data, folder: Path) -> Iterator[Try]:
-    """Yield each recipe with its file; it learns from the learning samples alone."""
-    for number, recipe in enumerate(line.recipes):
-        path = folder / f"{work.name}-{line.name.replace(' ', '_').replace(',', '')}-{number}.onnx"
-        wall, processor = time.monotonic(), time.process_time()
-        refused = ""
-        try:
-            applied(recipe, source, path, data.learning.rows(slice(work.rows)))
-        except PortolanError as error:
-            refused = error.message
-        taken = time.monotonic() - wall, time.process_time() - processor
-        found = (0, len(data.choosing)) if refused else (right(path, data.choosing), len(data.choosing))
-        yield Try(recipe, path, found, *taken, refused)
+def tries(work: Work, line: Line, folder: Path, jobs: int) -> Iterator[Try]:
+    """Yield what came of each recipe in their order, some at a time, each in a process of its own."""
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
+        place = work.lines.index(line)
+        given = [(work.name, place, number, folder) for number in range(len(line.recipes))]
+        yield from pool.map(attempt, *zip(*given, strict=True))
+
+
+def attempt(name: str, place: int, number: int, folder: Path) -> Try:
+    """Run one recipe; it learns from the learning samples alone, and is asked the choosing ones."""
+    work = WORKS[name]
+    recipe, data = work.lines[place].recipes[number], SETS[work.data](folder)
+    path, refused = folder / f"{name}-{place}-{number}.onnx", ""
+    wall, processor = time.monotonic(), time.process_time()
+    try:
+        applied(recipe, work.source(data, folder), path, data.learning.rows(slice(work.rows)))
+    except PortolanError as error:
+        refused = error.message
+    taken = time.monotonic() - wall, time.process_time() - processor
+    found = 0 if refused else right(path, data.choosing)
+    return Try(recipe, path, (found, len(data.choosing)), *taken, refused)
 
 
 def applied(recipe: tuple[Step, ...], source: Path, out: Path, learning: Part) -> None:

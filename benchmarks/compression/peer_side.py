@@ -92,15 +92,16 @@ def nncf(source: Path, rows: Rows, out: Path) -> None:
 
 
 def neural_compressor(source: Path, rows: Rows, out: Path) -> None:
-    """Quantize after training, by Neural Compressor's ONNX part."""
+    """Quantize after training, by Neural Compressor's ONNX part, which keeps weights in a second file; they are joined."""
+    import onnx
     from onnx_neural_compressor.quantization import config, quantize
 
     quantize(str(source), str(out), config.StaticQuantConfig(calibration_data_reader=Reader(rows), per_channel=True))
+    onnx.save(onnx.load(out), out)
 
 
 def olive(source: Path, rows: Rows, out: Path) -> None:
     """Quantize weights to four bits without data, by Olive."""
-    from olive import run_pass  # noqa: F401
     from olive.workflows import run
 
     folder = out.with_suffix(".olive")

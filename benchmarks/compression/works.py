@@ -61,11 +61,28 @@ def sparse(share: float, bits: float, minutes: float, epochs: int, polish: float
     )
 
 
+def twice(first: float, share: float, bits: float, minutes: float, epochs: int, polish: float) -> tuple[Step, ...]:
+    """Return the recipe of ``sparse`` with a milder pruning before it."""
+    before = Step("prune_trained", {"share": first, "minutes": minutes, "epochs": epochs})
+    return before, *sparse(share, bits, minutes, epochs, polish)
+
+
 def one_shot(share: float, bits: float, minutes: float) -> tuple[Step, ...]:
     """Return a recipe that prunes and shares by second order, and only then trains."""
     return (
         Step("prune_second_order", {"share": share}),
         Step("codebooks_second_order", {"bits": bits, "spread": "even"}),
+        Step("fine_tune", {"minutes": minutes, "epochs": 30}),
+        Step("clean_up"),
+    )
+
+
+def sparing(share: float, levels: int, minutes: float) -> tuple[Step, ...]:
+    """Return a recipe for the picture sample that takes from its largest table, which bears most, and little from convolutions."""
+    values = f"stages.4.weight=8,stages.8.weight=6,head.1.weight={levels},head.5.weight=16"
+    return (
+        Step("prune_second_order", {"shares": f"head.1.weight={share}"}),
+        Step("codebooks_second_order", {"levels": values}),
         Step("fine_tune", {"minutes": minutes, "epochs": 30}),
         Step("clean_up"),
     )
@@ -109,7 +126,7 @@ WORKS = {
             Line(
                 "pruned in training, 8 shared values",
                 (Aim(TRAVELS, 40, "no loss of accuracy", 0.0), Aim(TRAVELS, 60, "error at most 0.1 point above")),
-                tuple(sparse(share, 3, 8, 40, 2) for share in (0.93, 0.95, 0.96)),
+                (sparse(0.92, 3, 8, 40, 2), twice(0.92, 0.936, 3, 8, 40, 2)),
             ),
         ),
         DIGITS,
@@ -126,7 +143,7 @@ WORKS = {
             Line(
                 "pruned in training, 8 shared values",
                 (Aim(TRAVELS, 39, "no loss of accuracy", 0.0), Aim(TRAVELS, 60, "error at most 0.1 point above")),
-                tuple(sparse(share, 3, 8, 12, 3) for share in (0.95, 0.97)),
+                (twice(0.85, 0.91, 3, 8, 12, 3), sparse(0.95, 3, 8, 12, 3)),
             ),
         ),
         DIGITS,
@@ -143,7 +160,13 @@ WORKS = {
             Line(
                 "pruned, 8 shared values, trained",
                 (Aim(RUNS, 15, "and not slower"), Aim(TRAVELS, 20, "")),
-                (one_shot(0.7, 3, 5), sparse(0.85, 3, 8, 12, 3)),
+                (
+                    one_shot(0.7, 3, 5),
+                    sparse(0.85, 3, 8, 12, 3),
+                    (*one_shot(0.7, 3, 5), Step("fine_tune", {"minutes": 8, "epochs": 30})),
+                    sparing(0.72, 5, 4),
+                    sparing(0.81, 4, 4.5),
+                ),
             ),
             Line(
                 "narrower, trained, int8",

@@ -5,16 +5,16 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
-from core.domain.report import Count
+from core.domain.report import Count, Quality
 
-PRIOR_CHANGED, PRIOR_LOST = 10.0, 3.0
-CAUTION = 0.5
+PRIOR_CHANGED, PRIOR_LOST, PRIOR_WON = 10.0, 5.0, 2.0
+CAUTION = 0.25
+"""Standard errors: what is within the drop with them on top is within it with a probability of 60 %."""
 RULE = (
-    "A candidate is within the drop when no more than that was lost on the selection samples, and when the loss to "
-    "expect on others, plus half its standard error, is no more either. The loss to expect is the share of changed "
-    "predictions times the part of them that is lost, reckoned as if ten more had changed and three of those were lost; "
-    "so a few changes that happen to do no harm are not taken for proof. Without labels every change counts as lost; "
-    "of an error such as RMSE, half the allowed growth is taken."
+    "A candidate is within the drop when it lost no more than that on the selection samples and, with a probability of "
+    "60 % or more, loses no more on others, which is reckoned from the right answers that were lost and won among the "
+    "predictions that changed, never as a gain, and as if ten more had changed, five of them lost and two won; without "
+    "labels every change counts as lost, and of an error such as RMSE its growth counts."
 )
 """How selection data decides; the numbers are those above."""
 
@@ -111,32 +111,67 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class Loss:
-    """What selection samples say: of ``n``, how many predictions changed, and how many right answers were lost on balance, or None without labels."""
+    """What selection samples say of a candidate, as shares: the loss on them, the loss to expect on others, and its standard error."""
 
-    n: int
-    changed: int
-    lost: float | None
+    share: float
+    expected: float
+    error: float
 
-    @property
-    def share(self) -> float:
-        """What was lost, as a share of the samples."""
-        return (self.changed if self.lost is None else self.lost) / self.n
+    @classmethod
+    def of_answers(cls, n: int, changed: int, lost: int, won: int) -> Self:
+        """Return the loss where of ``n`` right or wrong answers some changed, some of these from right to wrong, some back.
 
-    @property
-    def expected(self) -> float:
-        """The share to expect on other samples; see ``RULE``."""
-        if self.lost is None:
-            return self.changed / self.n
-        return self.changed / self.n * (self.lost + PRIOR_LOST) / (self.changed + PRIOR_CHANGED)
+        The changes that lose or win an answer are what varies (McNemar 1947); what a change costs is drawn towards what
+        changes usually cost, and is never a gain, so that a few that happen to do no harm are not taken for proof: among
+        many candidates there are always some that are lucky.
+        """
+        tried = changed + PRIOR_CHANGED
+        cost = (max(lost - won, 0) + PRIOR_LOST - PRIOR_WON) / tried
+        variance = (lost + won + PRIOR_LOST + PRIOR_WON) / tried - cost * cost
+        return cls((lost - won) / n, changed * cost / n, changed * math.sqrt(max(variance, 0.0) / tried) / n)
+
+    @classmethod
+    def of_changes(cls, n: int, changed: int) -> Self:
+        """Return the loss where nobody knows which answers are right."""
+        return cls(changed / n, changed / n, math.sqrt(changed) / n)
 
     @property
     def cautious(self) -> float:
-        """The expected share with half its standard error on top."""
-        return self.expected + CAUTION * math.sqrt(self.changed) / self.n
+        """The expected loss with ``CAUTION`` on top; see ``RULE``."""
+        return self.expected + CAUTION * self.error
 
     def within(self, allowed: float) -> bool:
         """Say whether this is within the drop; see ``RULE``."""
         return max(self.share, self.cautious) <= allowed
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a candidate answered on the selection samples: its loss, its quality with labels, the changed predictions of classes, or why its answers are none."""
+
+    loss: Loss
+    quality: Quality | None = None
+    changed: Count | None = None
+    fault: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as plain values."""
+        parts = {"quality": self.quality, "changed": self.changed}
+        return {
+            "loss": asdict(self.loss),
+            "fault": self.fault,
+            **{name: part.to_json() if part else None for name, part in parts.items()},
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Rebuild a score. Raises ValueError for a loss that is no number."""
+        loss = Loss(**{name: float(value["loss"][name]) for name in ("share", "expected", "error")})
+        if not all(map(math.isfinite, asdict(loss).values())):
+            raise ValueError("a loss is no number")
+        quality = Quality.from_json(value["quality"]) if value["quality"] else None
+        changed = Count.from_json(value["changed"]) if value["changed"] else None
+        return cls(loss, quality, changed, str(value["fault"]))
 
 
 @dataclass(frozen=True)

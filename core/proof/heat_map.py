@@ -12,12 +12,11 @@ import numpy as np
 
 from core import kmeans, linear_layers, onnx_files, scaled_integers, sensitivity
 from core.domain.errors import Refused
-from core.domain.report import Count
 from core.domain.tuning import Cell, HeatMap, Row
 from core.linear_layers import Layer, Moments
 from core.onnx_storage import Storage
 from core.onnx_weights import Weight
-from core.proof.parity import prediction
+from core.proof import scoring
 from core.techniques import codebooks_second_order, prune_second_order
 
 LEAST = codebooks_second_order.LEAST
@@ -56,7 +55,7 @@ class Asked:
     def cell(self, change: str, arrays: Arrays, size: int) -> Cell:
         """Return what the answers suffer from some arrays in place of a tensor and its bias."""
         got = sensitivity.answers_with(self.model, arrays, self.samples)
-        return Cell(change, size, sensitivity.distance(self.expected, got), changed(self.expected, got))
+        return Cell(change, size, sensitivity.distance(self.expected, got), scoring.changes(self.expected, got))
 
 
 def measure(source: Path, samples: dict[str, Any], tell: Tell) -> HeatMap:
@@ -82,14 +81,6 @@ def measure(source: Path, samples: dict[str, Any], tell: Tell) -> HeatMap:
 def changes(weights: int) -> tuple[str, ...]:
     """Return the changes that are tried on a model of so many weights."""
     return ALL if weights < LARGE else SOME if weights < HUGE else FEW
-
-
-def changed(expected: list[Any], got: list[Any]) -> Count | None:
-    """Count the samples with another prediction; None where the answers are no classes."""
-    before, after = prediction(expected), prediction(got)
-    if before is None or after is None or before[0].shape != after[0].shape:
-        return None
-    return Count(int(np.any(before[0] != after[0], axis=1).sum()), len(before[0]))
 
 
 def _of_layer(asked: Asked, layer: Layer, names: tuple[str, ...]) -> Iterator[Cell]:

@@ -1,6 +1,7 @@
 """Measures a model on labelled data: accuracy where it names classes, root mean square error where it predicts a number."""
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,26 +18,39 @@ CLASSES = 100
 """Above so many no class is counted alone."""
 
 
+@dataclass(frozen=True)
+class Graded:
+    """The quality of some answers, and each of them: right or wrong [n] bool, or its squared error [n] float64."""
+
+    quality: Quality
+    each: Any
+
+
 def evaluate(session: Session, dataset: Dataset) -> Quality:
     """Run the model on every row and score it. Raises Refused without labels, or when labels and answers do not fit."""
     if dataset.labels is None:
         raise Refused("The data set has no labels.", "Name the label column, or call it y, label or target.")
-    outputs = _answers(session, dataset)
+    return graded(answers(session, dataset), dataset.labels).quality
+
+
+def graded(outputs: list[Any], labels: Any) -> Graded:
+    """Score the answers to every row. Raises Refused when labels and answers do not fit."""
     found = prediction(outputs)
     if found is not None and found[0].shape[1] == 1:
-        return _accuracy(_classes(found[0][:, 0], found[1], dataset.labels), dataset.labels)
+        return _accuracy(_classes(found[0][:, 0], found[1], labels), labels)
     values = next((out.reshape(len(out)) for out in outputs if out.dtype.kind == "f" and out.size == len(out)), None)
-    if values is None or dataset.labels.dtype.kind == "U":
+    if values is None or labels.dtype.kind == "U":
         raise Refused(
             "The model's answers are neither one class nor one number a sample.",
             "Measure it outside with its own metric.",
         )
-    if set(np.unique(dataset.labels)) == {0, 1}:
-        return _accuracy((values > _cut(values)).astype(np.int64), dataset.labels)
-    return Quality("RMSE", math.sqrt(float(np.mean((values.astype(np.float64) - dataset.labels) ** 2))), dataset.n)
+    if set(np.unique(labels)) == {0, 1}:
+        return _accuracy((values > _cut(values)).astype(np.int64), labels)
+    squares = (values.astype(np.float64) - labels) ** 2
+    return Graded(Quality("RMSE", math.sqrt(float(np.mean(squares))), len(labels)), squares)
 
 
-def _answers(session: Session, dataset: Dataset) -> list[Any]:
+def answers(session: Session, dataset: Dataset) -> list[Any]:
     """Run in pieces, padded with the last row where the model insists on a batch, and join the answers."""
     known = all(spec.shape is not None for spec in session.signature.inputs)
     fixed = Sampler(session, 0).fixed_batch if known else None
@@ -66,12 +80,12 @@ def _classes(found: Any, scores: Any, labels: Any) -> Any:
     return names[found]
 
 
-def _accuracy(found: Any, labels: Any) -> Quality:
+def _accuracy(found: Any, labels: Any) -> Graded:
     if labels.dtype.kind == "f" and np.all(labels == np.floor(labels)):
         labels = labels.astype(np.int64)
     right = found.astype(np.str_) == labels.astype(np.str_)
     count = Count(int(right.sum()), len(right))
-    return Quality("accuracy", count.k / count.n, count.n, count, _by_class(right, labels))
+    return Graded(Quality("accuracy", count.k / count.n, count.n, count, _by_class(right, labels)), right)
 
 
 def _by_class(right: Any, labels: Any) -> dict[str, Count]:

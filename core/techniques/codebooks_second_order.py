@@ -60,6 +60,7 @@ class CodebooksSecondOrder(Technique):
         "Stores weights as indices into a few values, and corrects each layer so that its answers on your samples stay."
     )
     family, claim, calibrates = Family.SHARING, Claim.SIZE, True
+    rows = 1024
     Options = SecondOrderCodebookOptions
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:
@@ -94,7 +95,7 @@ def tables_beside(model: Any, layers: list[Layer]) -> list[Weight]:
     """Return the large tensors that are no layers."""
     named = {layer.weight.name for layer in layers}
     large = [weight for weight in onnx_weights.weights(model, LEAST) if len(weight.tensor.dims) > 1]
-    return [weight for weight in large if weight.name not in named]
+    return [weight for weight in large if weight.name not in named and weight.finite]
 
 
 def _given(
@@ -131,14 +132,25 @@ def _measured(
     for layer in layers:
         moments = linear_layers.moments(model, model, layer, samples)
         changes[layer.weight.name] = [tried(n, shared(layer, moments, n)) for n in LEVELS]
-    weights = sum(int(np.prod(one.tensor.dims)) for one in [*tables, *(layer.weight for layer in layers)])
-    found = sensitivity.chosen(changes, int(weights * options.bits / 8))
+    every = [*tables, *(layer.weight for layer in layers)]
+    found = sensitivity.chosen(changes, sum(_budget(one, storage, options.bits) for one in every))
     return {name: change.level for name, change in found.items()}
+
+
+def _budget(weight: Weight, storage: Storage, bits: float) -> int:
+    """Return the bytes that a tensor brings in: those of its weights, and where it is pruned, of the rest and of the places where they stand."""
+    array = weight.array
+    rest = int(np.count_nonzero(array))
+    if rest >= (1 - kmeans.ZEROS) * array.size:
+        return int(array.size * bits / 8)
+    return int(rest * bits / 8) + storage.size(weight, (array != 0).astype(array.dtype))
 
 
 def shared(layer: Layer, moments: Moments, levels: int) -> list[tuple[Weight, Any]]:
     """Return the new arrays of a layer of ``levels`` different values, and of its bias where it has one; zeros stay zero."""
     kept = layer.matrix != 0
+    if not kept.any():
+        return [(layer.weight, layer.weight.array)]
     pruned = np.mean(kept) < 1 - kmeans.ZEROS
 
     def solve(target: Any, inputs: Any, tail: int) -> Any:

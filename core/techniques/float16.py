@@ -64,10 +64,11 @@ class Float16(Technique):
 
 
 def _fits(array: Any) -> bool:
-    """Say whether float16 holds the values: none overflows, and few lie below its smallest normal number."""
+    """Say whether float16 holds the values: none overflows, and few lie below its smallest normal number; infinity it holds."""
+    finite = array[np.isfinite(array)].astype(np.float64)
     with np.errstate(over="ignore"):
-        error = array.astype(np.float16).astype(np.float64) - array
-    return bool(np.linalg.norm(error) <= LARGEST_ERROR * np.linalg.norm(array.astype(np.float64)))
+        error = finite.astype(np.float16) - finite
+    return bool(np.linalg.norm(error) <= LARGEST_ERROR * np.linalg.norm(finite))
 
 
 def _halve(weight: onnx_weights.Weight, fresh: Names) -> None:

@@ -22,9 +22,14 @@ LEAST = 256
 SHARES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
 """Shares that a tensor may lose where that is measured."""
 
+LARGE, FEW = 3_000_000, (0.0, 0.5, 0.8, 0.9)
+"""Weights from which fewer shares are tried."""
+
 EVEN, MEASURED = "even", "measured"
 Shares = Callable[[str], float]
 """From a tensor's name to the share of it that goes."""
+
+Arrays = list[tuple[Weight, Any]]
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class PruneSecondOrder(Technique):
     title = "Prune by second order"
     sentence = "Sets the weights to zero that matter least on your samples, corrects the others, and stores only those."
     family, claim, calibrates = Family.PRUNING, Claim.SIZE, True
+    rows = 1024
     Options = SecondOrderOptions
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:
@@ -75,31 +81,67 @@ class PruneSecondOrder(Technique):
         kept = onnx_weights.kept(options.keep, model)
         named = {layer.weight.name for layer in layers} | kept
         large = [weight for weight in onnx_weights.weights(model, LEAST) if len(weight.tensor.dims) > 1]
-        tables = [table for table in large if table.name not in named]
+        tables = [table for table in large if table.name not in named and table.finite]
         layers = [layer for layer in layers if layer.weight.name not in kept]
-        share = _shares(model, layers, tables, storage, options, lesson.inputs)
-        for table in [table for table in tables if share(table.name)]:
-            table.put(_table(table, share(table.name), options.pattern))
-        for layer in [layer for layer in layers if share(layer.weight.name)]:
-            moments = linear_layers.moments(original, model, layer, lesson.inputs)
-            sensitivity.put(_layer(layer, moments, share(layer.weight.name), options.pattern))
+        plans = _plans(model, layers, tables, storage, options, lesson.inputs)
+        sensitivity.put(_best(original, model, layers, tables, plans, options.pattern, lesson.inputs))
         for weight in onnx_weights.weights(model, LEAST):
             storage.put(weight, weight.array)
         storage.settle()
         finish(model, source, out)
 
 
-def _shares(
+def _plans(
     model: Any, layers: list[Layer], tables: list[Weight], storage: Storage, options: Any, samples: dict[str, Any]
-) -> Shares:
-    """Return the share of each tensor by name: as said, alike, or as it was measured to cost least."""
+) -> list[Shares]:
+    """Return the shares to try: as said, alike, and as they were measured to cost least for as many bytes."""
     if options.shares:
         said = _said(options.shares)
-        return lambda name: said.get(name, 0.0)
+        return [lambda name: said.get(name, 0.0)]
+    even = [lambda name: float(options.share)]
     if options.spread == EVEN or options.pattern != patterns.ANY:
-        return lambda name: float(options.share)
+        return even
     found = _measured(model, layers, tables, storage, options.share, samples)
-    return lambda name: found.get(name, 0.0)
+    return [lambda name: found[name], *even]
+
+
+def _best(
+    original: Any,
+    model: Any,
+    layers: list[Layer],
+    tables: list[Weight],
+    plans: list[Shares],
+    pattern: str,
+    samples: dict[str, Any],
+) -> Arrays:
+    """Return the arrays of the plan whose answers lie nearest to those of the original; the model comes back as it was."""
+    expected = sensitivity.answers(original, samples)
+    weights = [*tables, *(weight for one in layers for weight in (one.weight, one.bias) if weight)]
+    before = [(weight, weight.array) for weight in weights]
+    tried: list[tuple[float, Arrays]] = []
+    for share in plans:
+        _apply(original, model, layers, tables, share, pattern, samples)
+        arrays = [(weight, weight.array) for weight in weights]
+        tried.append((sensitivity.distance(expected, sensitivity.answers(model, samples)), arrays))
+        sensitivity.put(before)
+    return min(tried, key=lambda one: one[0])[1]
+
+
+def _apply(
+    original: Any,
+    model: Any,
+    layers: list[Layer],
+    tables: list[Weight],
+    share: Shares,
+    pattern: str,
+    samples: dict[str, Any],
+) -> None:
+    """Prune tables, then layer after layer on what those before it give now."""
+    for table in [table for table in tables if share(table.name)]:
+        table.put(_table(table, share(table.name), pattern))
+    for layer in [layer for layer in layers if share(layer.weight.name)]:
+        moments = linear_layers.moments(original, model, layer, samples)
+        sensitivity.put(_layer(layer, moments, share(layer.weight.name), pattern))
 
 
 def _said(shares: str) -> dict[str, float]:
@@ -118,9 +160,10 @@ def _measured(
     model: Any, layers: list[Layer], tables: list[Weight], storage: Storage, share: float, samples: dict[str, Any]
 ) -> dict[str, float]:
     """Return the share of each tensor with which the answers suffer least in as many bytes as the same share of all takes."""
-    expected, tried = sensitivity.answers(model, samples), sorted({*SHARES, share})
+    weights = sum(int(np.prod(one.tensor.dims)) for one in [*tables, *(layer.weight for layer in layers)])
+    expected, tried = sensitivity.answers(model, samples), sorted({*(SHARES if weights < LARGE else FEW), share})
 
-    def change(level: int, arrays: list[tuple[Weight, Any]]) -> Change:
+    def change(level: int, arrays: Arrays) -> Change:
         size = sum(storage.size(weight, array) for weight, array in arrays)
         return Change(level, size, sensitivity.error(model, arrays, expected, samples))
 
@@ -141,7 +184,7 @@ def _table(table: Weight, share: float, pattern: str) -> Any:
     return patterns.largest_left(table.array, patterns.input_axis(table), pattern)
 
 
-def _layer(layer: Layer, moments: Moments, share: float, pattern: str) -> list[tuple[Weight, Any]]:
+def _layer(layer: Layer, moments: Moments, share: float, pattern: str) -> Arrays:
     return pruned(layer, moments, share) if pattern == patterns.ANY else patterned(layer, moments, pattern)
 
 
@@ -151,7 +194,7 @@ def smallest_gone(array: Any, share: float) -> Any:
     return np.where(np.abs(array) > cut, array, np.zeros((), array.dtype))
 
 
-def pruned(layer: Layer, moments: Moments, share: float) -> list[tuple[Weight, Any]]:
+def pruned(layer: Layer, moments: Moments, share: float) -> Arrays:
     """Return the new arrays of the layer's weights and, where it has one, of its bias."""
 
     def choose(columns: Any, spread: Any, _: Any) -> Any:
@@ -165,7 +208,7 @@ def pruned(layer: Layer, moments: Moments, share: float) -> list[tuple[Weight, A
     return layer.solved(moments, solve)
 
 
-def patterned(layer: Layer, moments: Moments, pattern: str) -> list[tuple[Weight, Any]]:
+def patterned(layer: Layer, moments: Moments, pattern: str) -> Arrays:
     """Return the new arrays of the layer's weights, N of each M consecutive inputs, and, where it has one, of its bias."""
     few, of = patterns.parsed(pattern)
     inputs = layer.weight.tensor.dims[layer.input_axis]

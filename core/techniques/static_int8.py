@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import calibration, host_truth, onnx_files, onnx_weights, scaled_integers
+from core import calibration, host_truth, integer_drafts, onnx_files, onnx_weights, scaled_integers
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.host_truth import HostTruth, Pairing
-from core.integer_pairs import SITES, Site, join, quantized, sites
+from core.integer_drafts import Draft
+from core.integer_pairs import SITES, Site, sites
 from core.integer_tables import BITS, Tables
 from core.integers import Names, already, finish, refuse_quantized
 from core.onnx_storage import Storage
@@ -22,6 +23,8 @@ from core.scaled_integers import Scaled
 OPSET = 13
 """The first with one scale a channel."""
 PREFERRED = (Pairing.U8S8, Pairing.U8S8_REDUCED, Pairing.U8U8)
+MEASURED, NEVER = "measured", "never"
+TRIED = ("minmax", "percentile", "error")
 LARGEST_LOSS = 3.0
 """Decibels that integer kernels may lose against their simulation in floats: rounding costs tenths, saturation tens."""
 
@@ -31,10 +34,14 @@ class StaticOptions:
     """How ranges are chosen, how finely weights are scaled, and where the integers must be exact."""
 
     method: str = field(
-        default="minmax",
+        default=MEASURED,
         metadata={
-            "help": "Range of activations: all that was seen, all but the tails, least squared error, or least information lost.",
-            "choices": ("minmax", "percentile", "error", "entropy"),
+            "help": (
+                "Range of activations: whichever of the next three answers the samples best; all that was seen; all but the "
+                "tails; least squared error; or least information lost, for smooth values with long tails only: where a few "
+                "values come up again and again, as behind an even background, it cuts off what matters."
+            ),
+            "choices": (MEASURED, *TRIED, "entropy"),
         },
     )
     percentile: float = field(
@@ -66,6 +73,13 @@ class StaticOptions:
         },
     )
     tables: bool = field(default=True, metadata={"help": "Store lookup tables (embeddings) as int8 rows too."})
+    repair: str = field(
+        default=MEASURED,
+        metadata={
+            "help": "Correct biases, and scale neighbouring layers to like ranges, where the samples are answered better so.",
+            "choices": (MEASURED, NEVER),
+        },
+    )
     keep: str = field(default="", metadata=KEEP)
 
 
@@ -92,15 +106,22 @@ class StaticInt8(Technique):
         kept, model = onnx_weights.kept(options.keep, plain), calibration.folded(source)
         if not kept <= onnx_weights.names(model):
             model = plain
+        _new_enough(model)
+        original = type(model)()
+        original.CopyFrom(model)
+        tables = Tables(model, Names(model), options.table_bits, kept)
+        if options.tables:
+            onnx_weights.rewrite(model, tables)
         found = _found(model, kept)
-        narrow = _narrow(model, found, options.weight_bits, lesson.inputs)
-        spans = _spans(model, found, options, lesson.inputs)
+        narrow = _narrow(original, model, found, options.weight_bits, lesson.inputs)
+        methods = TRIED if options.method == MEASURED else (options.method,)
+        drafts = integer_drafts.drafts(model, found, narrow, methods, options.percentile, lesson.inputs)
         reference = calibration.joined(calibration.session(source, "all"), lesson.inputs)
         operators = tuple(sorted({SITES[site.node.op_type] for site in found}))
         for pairing in pairings(host_truth.measure(), operators, options.exact_on):
-            result = quantized(model, found, spans, pairing, options.per_channel, narrow)
-            if options.tables:
-                _store_tables(result, options.table_bits, kept)
+            result = _best(drafts, pairing, options, source, lesson.inputs)
+            if options.tables and options.table_bits < BITS:
+                _pack_matrices(result, options.table_bits, kept, tables.packable)
             finish(result, source, out)
             if _trusted(out, reference, lesson.inputs):
                 return
@@ -108,48 +129,59 @@ class StaticInt8(Technique):
         raise Refused("This processor computes no int8 file of this model as it is meant.", "Choose float16.")
 
 
-def _found(model: Any, kept: set[str]) -> list[Site]:
+def _new_enough(model: Any) -> None:
     if onnx_files.opset(model) < OPSET:
         step = "Write it in a newer opset first: convert ONNX to ONNX."
         raise Refused(f"Opset {onnx_files.opset(model)} has no scales for channels; they came with {OPSET}.", step)
+
+
+def _found(model: Any, kept: set[str]) -> list[Site]:
     found = [site for site in sites(model) if site.weight.name not in kept]
+    inner = _in_branches(model)
+    if not found and inner:
+        raise Refused(
+            f"All layers lie in branches or loops, which static int8 does not reach: {', '.join(inner[:6])}.",
+            "Choose dynamic int8 for products, or integer weights.",
+        )
     if not found:
         nothing = _nothing(sorted({node.op_type for node in model.graph.node}))
         raise Refused(nothing.message, nothing.next_step)
     return found
 
 
-def _narrow(model: Any, found: list[Site], bits: int, samples: dict[str, Any]) -> dict[str, Scaled]:
+def _in_branches(model: Any) -> list[str]:
+    """Return the names of weights of layers that lie in inner graphs."""
+    inner = [weight for weight in onnx_weights.weights(model) if weight.graph is not model.graph]
+    return [one.name for one in inner if any(node.op_type in SITES and place == 1 for node, place in one.readers)]
+
+
+def _narrow(original: Any, model: Any, found: list[Site], bits: int, samples: dict[str, Any]) -> dict[str, Scaled]:
     """Round the weights of the sites in place to fewer bits than int8, and return their integers; none when they keep 8."""
     if bits == BITS:
         return {}
-    original = type(model)()
-    original.CopyFrom(model)
     return scaled_integers.corrected(original, model, bits, samples, {site.weight.name for site in found})
 
 
-def _store_tables(model: Any, bits: int, kept: set[str]) -> None:
-    """Store tables as int8 rows; with fewer bits, pack them and all other matrices that are still floats."""
-    fresh = Names(model)
-    tables = Tables(model, fresh, bits, kept)
-    onnx_weights.rewrite(model, tables)
-    onnx_weights.drop_unread(model)
-    if bits == BITS:
-        return
-    storage = Storage(model)
+def _pack_matrices(model: Any, bits: int, kept: set[str], packable: set[str]) -> None:
+    """Pack the integers of tables, and round and pack all other matrices that are still floats."""
+    fresh, storage = Names(model), Storage(model)
     for weight in scaled_integers.candidates(model):
-        if weight.name in tables.packable:
+        if weight.name in packable:
             storage.put(weight, weight.array)
         elif weight.name not in kept:
             scaled_integers.store(model, storage, weight, scaled_integers.nearest(weight.array, bits), fresh)
     storage.settle()
 
 
-def _spans(model: Any, found: list[Site], options: StaticOptions, samples: dict[str, Any]) -> Any:
-    names = list(dict.fromkeys(name for site in found for name in (site.node.input[0], site.after) if name))
-    spans = calibration.ranges(model, names, samples, options.method, options.percentile)
-    join(spans, model)
-    return spans
+def _best(drafts: list[Draft], pairing: Pairing, options: StaticOptions, source: Path, samples: dict[str, Any]) -> Any:
+    """Return the model in integers that answers best: of the drafts, then of that one and its repairs; layers of few bits are corrected already."""
+    few = {name: array[: integer_drafts.FEW] for name, array in samples.items()}
+    reference = calibration.joined(calibration.session(source, "all"), few)
+    best = integer_drafts.nearest(drafts, pairing, options.per_channel, reference, few)
+    if options.repair == MEASURED and not best.narrow:
+        tried = [best, *integer_drafts.repaired(best, samples)]
+        best = integer_drafts.nearest(tried, pairing, options.per_channel, reference, few)
+    return best.quantized(pairing, options.per_channel)
 
 
 def pairings(truth: HostTruth, operators: tuple[str, ...], exact_on: str) -> list[Pairing]:

@@ -85,7 +85,12 @@ class Student:
     def check(self, model: Path | bytes, samples: dict[str, Any], batch: int | None) -> None:
         """Raise Refused where the network answers otherwise than a file, or its bytes, in ONNX Runtime."""
         few = {name: array[: batch or CHECKED] for name, array in samples.items()}
-        expected = calibration.session(model, "all").run(None, few)
+        opened = calibration.session(model, "all")
+        try:
+            expected = opened.run(None, few)
+        except Exception as error:
+            cause = onnx_files.first_line(error)
+            raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
         for said, wanted in zip(self.run(self.tensors(few)), expected, strict=True):
             if wanted.dtype.kind != "f" or not wanted.size:
                 continue

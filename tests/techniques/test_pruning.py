@@ -8,9 +8,10 @@ import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 
-from core import linear_layers, onnx_files, onnx_weights, second_order
+from core import linear_layers, onnx_files, onnx_weights, patterns, second_order, sensitivity
 from core.domain.errors import Refused
 from core.onnx_unfolding import unfold
+from core.sensitivity import Change
 from tests.techniques.samples import apply, in_constants, sample, tiny
 
 
@@ -27,7 +28,8 @@ def zeros(path: Path) -> dict[str, float]:
 def test_every_tensor_loses_its_share_and_the_file_shrinks(name: str, technique: str, tmp_path: Path) -> None:
     model = sample(name)
     samples = {key: array[:64] for key, array in model.calibration.items()}
-    out = apply(technique, model.source, tmp_path / "out.onnx", samples, share=0.6)
+    options = {"spread": "even"} if technique == "prune_second_order" else {}
+    out = apply(technique, model.source, tmp_path / "out.onnx", samples, share=0.6, **options)
     assert all(share == pytest.approx(0.6, abs=0.02) for share in zeros(out).values())
     assert model.source.stat().st_size > 2.1 * out.stat().st_size
 
@@ -35,9 +37,64 @@ def test_every_tensor_loses_its_share_and_the_file_shrinks(name: str, technique:
 def test_correction_keeps_answers_that_magnitude_loses(tmp_path: Path) -> None:
     model = sample("fashion_cnn")
     plain = apply("prune_magnitude", model.source, tmp_path / "plain.onnx", share=0.75)
-    corrected = apply("prune_second_order", model.source, tmp_path / "better.onnx", model.calibration, share=0.75)
+    corrected = apply(
+        "prune_second_order", model.source, tmp_path / "better.onnx", model.calibration, share=0.75, spread="even"
+    )
     assert model.right(corrected) > model.right(plain) + 50
     assert model.right(corrected) > model.right(model.source) - 40
+
+
+def test_bytes_that_a_large_step_saved_are_spent() -> None:
+    large = [Change(0, 100, 0.0), Change(1, 90, 0.5), Change(2, 10, 0.6)]
+    small = [Change(0, 40, 0.0), Change(1, 30, 0.01)]
+    picked = sensitivity.chosen({"large": large, "small": small}, 100)
+    assert (picked["large"].level, picked["small"].level) == (2, 0)
+
+
+@pytest.mark.slow
+def test_measured_shares_keep_more_answers_in_no_more_bytes(tmp_path: Path) -> None:
+    model = sample("fashion_cnn")
+    few = {"x": model.calibration["x"][:128]}
+    even, measured = (
+        apply("prune_second_order", model.source, tmp_path / f"{how}.onnx", few, share=0.9, spread=how)
+        for how in ("even", "measured")
+    )
+    assert measured.stat().st_size <= even.stat().st_size * 1.01
+    assert model.right(measured) > model.right(even) + 15
+    assert len({round(share, 2) for share in zeros(measured).values()}) > 1
+
+
+@pytest.mark.parametrize(
+    ("technique", "options", "few", "of"),
+    [
+        ("prune_magnitude", {"pattern": "2:4"}, 2, 4),
+        ("prune_magnitude", {"pattern": "4:8"}, 4, 8),
+        ("prune_magnitude", {"pattern": "1:4"}, 1, 4),
+        ("prune_second_order", {"pattern": "2:4", "spread": "even"}, 2, 4),
+    ],
+)
+def test_patterns_leave_so_many_of_so_many(
+    technique: str, options: dict[str, Any], few: int, of: int, tmp_path: Path
+) -> None:
+    model = sample("fashion_cnn")
+    samples = {"x": model.calibration["x"][:64]}
+    out = onnx_files.load(apply(technique, model.source, tmp_path / "out.onnx", samples, **options))
+    assert model.source.stat().st_size > 0.85 * of / few * (tmp_path / "out.onnx").stat().st_size
+    unfold(out)
+    for weight in [weight for weight in onnx_weights.weights(out, 256) if len(weight.tensor.dims) > 1]:
+        along = np.moveaxis(weight.array, patterns.input_axis(weight), -1)
+        if along.shape[-1] >= of:
+            grouped = along[..., : along.shape[-1] // of * of].reshape(*along.shape[:-1], -1, of)
+            assert set(np.unique(np.count_nonzero(grouped, axis=-1))) == {few}
+
+
+def test_inputs_left_over_from_a_pattern_stay_whole() -> None:
+    array = np.arange(1, 15, dtype=np.float32).reshape(2, 7)
+    assert patterns.largest_left(array, 1, "2:4")[0].tolist() == [0, 0, 3, 4, 5, 6, 7]
+    assert np.array_equal(patterns.largest_left(array.T, 0, "2:4").T, patterns.largest_left(array, 1, "2:4"))
+    found, rest = patterns.groups(5, 3, 4)
+    assert found.tolist() == [[0, 3, 6, 9], [1, 4, 7, 10], [2, 5, 8, 11]]
+    assert rest.tolist() == [12, 13, 14]
 
 
 def test_ranked_in_the_model_some_tensors_lose_more(tmp_path: Path) -> None:
@@ -57,8 +114,8 @@ def test_weights_in_constant_nodes_are_pruned(tmp_path: Path) -> None:
     model = sample("fashion_cnn")
     moved = in_constants(model.source, tmp_path / "moved.onnx")
     samples = {"x": model.calibration["x"][:64]}
-    for technique in ("prune_magnitude", "prune_second_order"):
-        out = apply(technique, moved, tmp_path / f"{technique}.onnx", samples, share=0.5)
+    for technique, options in (("prune_magnitude", {}), ("prune_second_order", {"spread": "even"})):
+        out = apply(technique, moved, tmp_path / f"{technique}.onnx", samples, share=0.5, **options)
         assert model.source.stat().st_size > 1.7 * out.stat().st_size
         assert model.flips(out) < 30
 

@@ -53,6 +53,16 @@ def test_pruned_zeros_stay_zero(tmp_path: Path) -> None:
     assert model.right(both) >= model.right(model.source) - 20
 
 
+@pytest.mark.slow
+def test_fewer_bits_make_a_pruned_file_smaller_where_bits_are_measured(tmp_path: Path) -> None:
+    model = sample("fashion_cnn")
+    pruned = apply("prune_magnitude", model.source, tmp_path / "pruned.onnx", share=0.8)
+    made = [
+        apply("codebooks_second_order", pruned, tmp_path / f"{bits}.onnx", few(model), bits=bits) for bits in (4, 2)
+    ]
+    assert made[1].stat().st_size < 0.9 * made[0].stat().st_size
+
+
 def test_values_that_are_fitted_once_more_fit_better() -> None:
     rng = np.random.default_rng(0)
     seen = np.concatenate([rng.normal(size=(400, 6)) @ rng.normal(size=(6, 30)), np.ones((400, 1))], axis=1)

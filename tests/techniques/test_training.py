@@ -49,7 +49,7 @@ def test_fine_tuning_gives_quality_back_in_a_file_as_small(
 def test_pruning_while_training_beats_pruning_alone(tmp_path: Path) -> None:
     model = sample("fashion_cnn")
     alone = apply("prune_magnitude", model.source, tmp_path / "alone.onnx", share=0.9)
-    out = apply("prune_trained", model.source, tmp_path / "out.onnx", model.calibration, share=0.9, epochs=30)
+    out = apply("prune_trained", model.source, tmp_path / "out.onnx", model.calibration, share=0.9, epochs=12)
     assert model.source.stat().st_size > 6 * out.stat().st_size
     assert model.right(out) >= model.right(alone) + 50
     assert _zeros(out) == pytest.approx(0.9, abs=0.01)
@@ -58,7 +58,7 @@ def test_pruning_while_training_beats_pruning_alone(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_student_is_narrower_and_answers_like_its_teacher(tmp_path: Path) -> None:
     model = sample("fashion_cnn")
-    few = {"x": model.calibration["x"][:96]}
+    few = {"x": model.calibration["x"][:48]}
     out = apply("distill", model.source, tmp_path / "out.onnx", few, share=0.5, epochs=2)
     full, narrow = (_plain(path) for path in (model.source, out))
     assert sum(array.size for array in narrow.values()) < 0.5 * sum(array.size for array in full.values())

@@ -137,7 +137,6 @@ def test_the_sample_shrinks_without_a_flip_on_held_rows(tmp_path: Path) -> None:
     again = FORMATS["onnx"].inspect(out)
     assert again.operators
     assert "ai.onnx.ml.TreeEnsemble" in again.operators
-    apply("prune_trees", out, tmp_path / "again.onnx", {"x": rows[:half]}, flips=0.02)
 
 
 def test_what_no_number_reaches_is_dropped() -> None:

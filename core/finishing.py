@@ -1,0 +1,143 @@
+"""What makes a candidate of a search something to download, and the looks at the test half when the search is over.
+
+Proof, measurements and bundle take longer than a candidate, so the first within the drop gets them at once, and later
+ones when they are clearly better and a share of the time allows it.
+"""
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from core import compress
+from core.compress import Effort
+from core.domain.report import Parity, Verdict
+from core.domain.technique import ANY, QUARTERS
+from core.domain.tuning import Look, Point
+from core.transform import Cost, Golden
+from core.trials import QUICK
+
+if TYPE_CHECKING:
+    from core.search import Search
+
+LEARNING, SELECTION = QUARTERS
+GAIN, SHARE = 0.98, 0.25
+"""What the leader measures to the last that can be downloaded, at most, and the share of the time that goes there."""
+LOOKS = 3
+"""Looks at the test half at most: more would make it one more set to choose by."""
+MILDER = 0.6
+"""Of the loss to expect of a candidate that failed on the test half: what the next may be expected to lose."""
+UNKNOWN, RESERVED = 25.0, 0.4
+"""Seconds for the verdict while nobody knows what it takes, and the share of the budget that it takes at most."""
+LATER = 1.3
+"""What the verdict takes to what a new best took."""
+RACE_SHARE, LONG = 0.04, 600.0
+"""Of the budget: what the last race takes at most; and the seconds from which the memory is measured in several processes."""
+SUBJECT = ("sha256", "size", "format", "name", "artifact", "consent")
+
+
+def settle(search: "Search") -> None:
+    """Make the leader something to download where it is time."""
+    leader, best = search.leader, search.best
+    if leader is None or (best and (best.number == leader.number or not worth(search, leader))):
+        return
+    search.tell(f"New best: {leader.title}; packing it with its evidence")
+    begun = time.monotonic()
+    result = compression(search, leader, SELECTION, search.trials.golden, QUICK)
+    if Verdict(result["parity"]["verdict"]) is Verdict.FAIL:
+        search.points[leader.number] = replace(leader, within=False, reason=result["parity"]["reason"])
+    else:
+        search.best = search.points[leader.number] = replace(leader, files=files(result))
+    search.finished.append(time.monotonic() - begun)
+    search.keep("searching")
+
+
+def worth(search: "Search", leader: Point) -> bool:
+    """Say whether the leader is better by enough, and the time was not yet spent on such."""
+    before = search.best.measure if search.best else None
+    better = before is None or (leader.measure or 0.0) <= GAIN * before
+    return better and sum(search.finished) <= SHARE * search.seconds
+
+
+def reserve(search: "Search") -> float:
+    """Return the seconds that are left for the verdict."""
+    known = LATER * max(search.finished[-3:], default=UNKNOWN) + effort(search).seconds
+    return min(known, RESERVED * search.budget)
+
+
+def effort(search: "Search") -> Effort:
+    """Return what the measurements of the winner may take."""
+    seconds = min(compress.RACE_SECONDS, max(QUICK.seconds, RACE_SHARE * search.budget))
+    return Effort(seconds, None if search.budget >= LONG else QUICK.processes)
+
+
+def compression(search: "Search", point: Point, part: str, golden: Golden, effort: Effort) -> dict[str, Any]:
+    """Return the compression of a point, judged on a part of the data, and write it down as such."""
+    memory, request = search.bench.tools.memory, asked(search, point, part)
+    if (known := memory.known("compress", request)) is not None:
+        return known
+    held, applied = replace(search.data, half=part), search.trials.applied(point)
+    result = compress.proven(search.bench, request, search.source, applied, held, golden, effort)
+    memory.answer("compress", request, result)
+    return result
+
+
+def asked(search: "Search", point: Point, part: str) -> dict[str, Any]:
+    """Return how anybody asks for the compression of a point."""
+    subject = {key: search.args.get(key) for key in SUBJECT}
+    data = {"recipe": list(point.recipe), "max_drop": search.allowed, "data": search.args["data"]}
+    return {**subject, **data, "learns": LEARNING, "judged": part}
+
+
+def judge(search: "Search") -> None:
+    """Look at the test half with the leader, and where it fails there with one that should lose clearly less."""
+    search.keep("judging")
+    point = search.leader
+    while point is not None and len(search.looks) < LOOKS:
+        if look(search, point) is not Verdict.FAIL:
+            break
+        point = milder(search, point)
+    search.stage = "done"
+
+
+def look(search: "Search", point: Point) -> Verdict:
+    """Judge a point on the test half; only one that holds there is measured and packed."""
+    search.tell(f"Judging {point.title} on the test half")
+    search.bench.cost, result = Cost(), None
+    held = replace(search.data, half=compress.TEST)
+    golden = search.bench.probe(search.source, held)
+    parity = verdict(search, point, golden)
+    if parity.verdict is not Verdict.FAIL:
+        result = compression(search, point, compress.TEST, golden, effort(search))
+        parity = Parity.from_json(result["parity"])
+    made = files(result) if result else {}
+    search.looks.append(Look(point.number, str(parity.verdict), parity.reason, made))
+    search.best = None if parity.verdict is Verdict.FAIL else replace(point, files=made)
+    search.keep("judging")
+    return parity.verdict
+
+
+def verdict(search: "Search", point: Point, golden: Golden) -> Parity:
+    """Return what the test half says of a point."""
+    bench, target = search.bench, search.trials.applied(point)[-1].model
+    quality = compress.measure(bench, search.source, target, replace(search.data, half=compress.TEST), golden)
+    return compress.judge(bench.compare(target, golden, ANY), quality, search.allowed)
+
+
+def milder(search: "Search", failed: Point) -> Point | None:
+    """Return what to judge after a point that failed: the next on the frontier that should lose clearly less, at the last look the one that should lose least; else a gentler rung, tried now."""
+    most = MILDER * (failed.expected or 0.0)
+    later = [p for p in search.frontier() if p.measure != failed.measure and (p.expected or 0.0) <= most]
+    if later:
+        return later[-1 if len(search.looks) == LOOKS - 1 else 0]
+    tried = {(point.ladder, point.rung) for point in search.points}
+    walk, rung = next(walk for walk in search.walks if walk.ladder.id == failed.ladder), failed.rung // 2
+    if rung == failed.rung or (failed.ladder, rung) in tried or len(search.looks) == LOOKS:
+        return None
+    point = search.visit(walk, rung)
+    return point if point in search.frontier() else None
+
+
+def files(result: dict[str, Any]) -> dict[str, str]:
+    """Return the SHA-256 of what a compression leaves to download; nothing where it failed."""
+    bundle = result["bundle"]
+    return {"artifact": result["artifact"]["sha256"], "bundle": bundle["sha256"]} if bundle else {}

@@ -1,0 +1,103 @@
+"""Applies a row of techniques and scores what comes out, all in one process, so that a search can try many."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.domain.errors import Refused, from_json
+from core.domain.runtime import Session
+from core.domain.technique import Lesson, Technique
+from core.domain.transform import parse_options
+from core.domain.tuning import Score
+from core.proof import quality, scoring
+from core.proof.datasets import Dataset
+
+CLEAN_UP = "clean_up"
+"""What follows every row where it makes the file smaller still."""
+
+Tell = Callable[[float | None, str], None]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a row begins with: the model, the samples that it learns from and those that it is scored on, and the source's answers to these."""
+
+    source: Path
+    learning: Dataset
+    selection: Dataset
+    expected: list[Any]
+
+
+def run(material: Material, steps: list[dict[str, Any]], out: Path, tell: Tell) -> list[str]:
+    """Write ``out/0.onnx``, ``out/1.onnx`` ... and return the techniques that ran, those of ``steps`` and perhaps a clean-up.
+
+    Raises what a technique raises.
+    """
+    made, ran = material.source, list[str]()
+    for number, step in enumerate(steps):
+        technique, target = _technique(step), out / f"{number}.onnx"
+        tell(None, technique.title)
+        technique.apply(
+            made, target, parse_options(technique.Options, step["options"]), _lesson(material, technique, tell)
+        )
+        made, ran = target, [*ran, technique.id]
+        if number + 1 < len(steps):
+            _must_apply(_technique(steps[number + 1]), made)
+    if ran[-1] != CLEAN_UP and _cleaned(made, out / f"{len(ran)}.onnx"):
+        ran.append(CLEAN_UP)
+    return ran
+
+
+def score(material: Material, session: Session) -> Score:
+    """Return what a result lost on the selection samples."""
+    got = quality.answers(session, material.selection)
+    return scoring.score(material.expected, got, material.selection.labels)
+
+
+def write_answers(outputs: list[Any], out: Path) -> None:
+    """Keep answers for later scores."""
+    np.savez(out, allow_pickle=False, **{f"out{place}": array for place, array in enumerate(outputs)})
+
+
+def read_answers(path: Path) -> list[Any]:
+    """Read answers without unpickling."""
+    with np.load(path, allow_pickle=False) as file:
+        return [file[f"out{place}"] for place in range(len(file.files))]
+
+
+def _technique(step: dict[str, Any]) -> Technique:
+    from core.techniques import TECHNIQUES
+
+    return TECHNIQUES[step["transform"]]
+
+
+def _lesson(material: Material, technique: Technique, tell: Tell) -> Lesson:
+    if not technique.calibrates:
+        return Lesson(material.source, {})
+    data, rows = material.learning, technique.rows
+    labels = None if data.labels is None else data.labels[:rows]
+    return Lesson(
+        material.source, data.rows(0, rows), labels, lambda share, text: tell(None, f"{technique.title}: {text}")
+    )
+
+
+def _must_apply(technique: Technique, path: Path) -> None:
+    """Raise what a technique has against the file that the one before it wrote."""
+    from core.formats import FORMATS
+
+    if trouble := technique.applies(FORMATS["onnx"].inspect(path).to_json()):
+        raise from_json(trouble.to_json())
+
+
+def _cleaned(made: Path, out: Path) -> bool:
+    """Say whether a clean-up had something to do; it refuses where it has not."""
+    technique = _technique({"transform": CLEAN_UP})
+    try:
+        technique.apply(made, out, technique.Options(), Lesson(made, {}))
+    except Refused:
+        out.unlink(missing_ok=True)
+        return False
+    return True

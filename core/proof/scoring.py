@@ -1,0 +1,68 @@
+"""Scores the answers of a candidate against those of its source, sample by sample, on data that a search chooses by."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from core.domain.errors import Refused
+from core.domain.report import Count
+from core.domain.tuning import Loss, Score
+from core.proof import quality
+from core.proof.parity import prediction
+from core.proof.quality import Graded
+
+LOST = Loss(1.0, 1.0, 0.0)
+"""Of a candidate whose answers are none."""
+
+
+def score(before: list[Any], after: list[Any], labels: Any | None) -> Score:
+    """Return what the answers ``after`` [n, ...] lost of those ``before``.
+
+    Raises Refused where labels do not fit, or the answers are no classes and there are no labels.
+    """
+    if fault := _fault(before, after):
+        return Score(LOST, fault=fault)
+    changed = changes(before, after)
+    if labels is None:
+        if changed is None:
+            raise Refused(
+                "The answers are no classes, and there are no labels to choose by.", "Add labels to the data."
+            )
+        return Score(Loss.of_changes(changed.n, changed.k), changed=changed)
+    old, new = quality.graded(before, labels), quality.graded(after, labels)
+    return Score(_loss(old, new, changed), new.quality, changed)
+
+
+def changes(before: list[Any], after: list[Any]) -> Count | None:
+    """Count the samples with another prediction; None where the answers are no classes."""
+    old, new = prediction(before), prediction(after)
+    if old is None or new is None or old[0].shape != new[0].shape:
+        return None
+    return Count(int(np.any(old[0] != new[0], axis=1).sum()), len(old[0]))
+
+
+def _fault(before: list[Any], after: list[Any]) -> str:
+    if [out.shape for out in before] != [out.shape for out in after]:
+        return "The answers have another shape than those of the source."
+    for old, new in zip(before, after, strict=True):
+        if old.dtype.kind == new.dtype.kind == "f" and (np.isfinite(old) & ~np.isfinite(new)).any():
+            return "Some answers are no finite numbers where those of the source are."
+    return ""
+
+
+def _loss(old: Graded, new: Graded, changed: Count | None) -> Loss:
+    if old.quality.correct is None:
+        return _growth(old, new)
+    lost, won = int((old.each & ~new.each).sum()), int((new.each & ~old.each).sum())
+    return Loss.of_answers(len(old.each), max(changed.k if changed else 0, lost + won), lost, won)
+
+
+def _growth(old: Graded, new: Graded) -> Loss:
+    """Return the growth of RMSE, with the standard error of a ratio of means of squares of the same samples (delta method)."""
+    if not old.quality.value:
+        worse = float(new.quality.value > 0)
+        return Loss(worse, worse, 0.0)
+    ratio, mean = new.quality.value / old.quality.value, old.quality.value**2
+    spread = float(np.std(new.each - ratio**2 * old.each)) / math.sqrt(len(old.each))
+    return Loss(ratio - 1, ratio - 1, spread / (2 * max(ratio, 1e-12) * mean))

@@ -1,0 +1,117 @@
+"""Every technique on every kind of file that people bring: it keeps its claim and answers alike, or refuses in sentences."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from core.domain.errors import Refused
+from core.domain.technique import ANY, Claim, Lesson, Technique
+from core.domain.transform import option_fields, parse_options
+from core.formats.onnx import FORMAT
+from core.techniques import TECHNIQUES
+from tests.techniques.strangers import STRANGERS
+
+BRIEF = {"minutes": 0.3, "epochs": 4}
+"""What techniques that train are given, so that all of them together take seconds."""
+TAUGHT = {Claim.QUALITY}
+"""Claims that only a step before can make room for; their own tests hold those techniques to it."""
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Any:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+@pytest.mark.parametrize("technique", list(TECHNIQUES), ids=lambda one: one.id)
+def test_a_stranger_is_compressed_or_refused_in_sentences(technique: Technique, name: str, tmp_path: Path) -> None:
+    source, out = tmp_path / "source.onnx", tmp_path / "out.onnx"
+    samples = STRANGERS[name](source)
+    if not tried(technique, source, out, samples):
+        return
+    assert not [risk for risk in FORMAT.audit(out) if risk.level == "refuse"]
+    if technique.claim not in TAUGHT:
+        assert out.stat().st_size < source.stat().st_size
+    assert signature(out) == signature(source)
+    for one, other in zip(answers(source, samples), answers(out, samples), strict=True):
+        assert (one.dtype, one.shape) == (other.dtype, other.shape)
+        assert_alike(technique, one, other)
+
+
+@pytest.mark.parametrize("technique", [one for one in TECHNIQUES if one.claim not in TAUGHT], ids=lambda one: one.id)
+def test_some_stranger_is_compressed(technique: Technique, tmp_path: Path) -> None:
+    done = (
+        tried(technique, tmp_path / "source.onnx", tmp_path / "out.onnx", build(tmp_path / "source.onnx"))
+        for build in STRANGERS.values()
+    )
+    assert any(done)
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_strangers_run(name: str, tmp_path: Path) -> None:
+    samples = STRANGERS[name](tmp_path / "source.onnx")
+    assert not [risk for risk in FORMAT.audit(tmp_path / "source.onnx") if risk.level == "refuse"]
+    assert answers(tmp_path / "source.onnx", samples)
+
+
+def tried(technique: Technique, source: Path, out: Path, samples: dict[str, Any]) -> bool:
+    """Say whether a technique wrote a file; where it did not, it said why and what to do instead, and left nothing behind it."""
+    trouble = technique.applies(FORMAT.inspect(source).to_json())
+    if trouble is None:
+        declared = {one.name for one in option_fields(technique.Options)}
+        options = parse_options(technique.Options, {k: v for k, v in BRIEF.items() if k in declared})
+        try:
+            technique.apply(source, out, options, Lesson(source, samples if technique.calibrates else {}))
+            return True
+        except Refused as error:
+            trouble = error.trouble
+    assert len(trouble.message.split()) > 4
+    assert trouble.next_step.endswith(".")
+    assert "Traceback" not in trouble.message
+    return False
+
+
+def signature(path: Path) -> list[tuple[str, int]]:
+    """Return the names and types of a model's inputs that are no weights, and of its outputs."""
+    graph = onnx.load(path).graph
+    held = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in held]
+    return [(value.name, value.type.tensor_type.elem_type) for value in (*inputs, *graph.output)]
+
+
+def answers(path: Path, samples: dict[str, Any]) -> list[Any]:
+    """Return what a file answers to samples, one after the other where its batch is one."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    first = session.get_inputs()[0].shape
+    many = 1 if first and first[0] == 1 else len(next(iter(samples.values())))
+    single = {"rate"} & set(samples)
+    feed = {name: np.asarray(array[0]) if name in single else array[:many] for name, array in samples.items()}
+    return [np.asarray(one) for one in session.run(None, feed)]
+
+
+def assert_alike(technique: Technique, one: Any, other: Any) -> None:
+    """Compare answers within the tolerance that a technique declares; one that declares none may not make numbers of what is none, or none of numbers."""
+    if technique.tolerance is ANY or one.dtype.kind != "f":
+        assert np.array_equal(np.isfinite(one.astype(np.float64)), np.isfinite(other.astype(np.float64)))
+        return
+    bounds = technique.tolerance
+    assert np.allclose(one, other, rtol=bounds.relative, atol=bounds.absolute, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("technique", "smaller"), [("weights_nearest", 2.2), ("codebooks", 2.5), ("prune_magnitude", 1.8)]
+)
+def test_parts_of_one_tensor_are_not_stored_apart(technique: str, smaller: float, tmp_path: Path) -> None:
+    source, out = tmp_path / "source.onnx", tmp_path / "out.onnx"
+    assert tried(TECHNIQUES[technique], source, out, STRANGERS["sliced"](source))
+    assert source.stat().st_size > smaller * out.stat().st_size
