@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks import networks
 from core import ingest
+from core.bench import Along, Bench, Golden, Model
 from core.blobs import Blobs
 from core.converters import CONVERTERS
 from core.domain.errors import PortolanError
@@ -25,7 +26,7 @@ from core.runtimes import cannot_run
 from core.samples import FOLDER, samples
 from core.sandbox import Sandbox
 from core.tools import Tools
-from core.transform import Along, Bench, Golden, Model, advance
+from core.transform import advance
 from tests.formats import made_keras
 from tests.formats.honest import HONEST
 

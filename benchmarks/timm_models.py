@@ -17,9 +17,9 @@ from typing import Any
 from core import portability
 from core.__main__ import bench, model_args
 from core.architectures.named import define_vision_operators
+from core.bench import Bench, Model
 from core.domain.errors import PortolanError
 from core.tools import Tools
-from core.transform import Bench, Model
 
 NAMES = [
     "test_vit",

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from core import bundle, lineage, travel
+from core.bench import Bench, Data, Golden, Model
 from core.causes import causes
 from core.domain.errors import Refused, from_json
 from core.domain.overhead import Footprint, Kernels, Race
@@ -20,7 +21,7 @@ from core.domain.transform import Tolerance, parse_options
 from core.formats import FORMATS
 from core.techniques import TECHNIQUES
 from core.tools import Tools
-from core.transform import Bench, Data, Golden, Model, sizes
+from core.transform import sizes
 
 if TYPE_CHECKING:
     from core.store import Store

@@ -5,6 +5,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from core import bundle, lineage
+from core.bench import Along, Bench, Data, Golden, Model
 from core.converters import CONVERTERS, route
 from core.domain.errors import Refused
 from core.domain.recipe import Recipe, Step
@@ -13,19 +14,7 @@ from core.domain.transform import CODE, Converter, option_fields, parse_options
 from core.formats import FORMATS
 from core.runtimes import cannot_run
 from core.tools import Tools
-from core.transform import (
-    Along,
-    Applied,
-    Bench,
-    Data,
-    Golden,
-    Model,
-    apply,
-    check_code,
-    check_consent,
-    guilty,
-    sizes,
-)
+from core.transform import Applied, apply, check_code, check_consent, guilty, sizes
 
 if TYPE_CHECKING:
     from core.store import Store

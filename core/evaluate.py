@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+from core.bench import Bench, Data, Model
 from core.converters import CONVERTERS
 from core.domain.errors import Refused
 from core.domain.transform import Tolerance
 from core.tools import Tools
-from core.transform import Bench, Data, Model, check_consent, loosest, prove
+from core.transform import check_consent, loosest, prove
 
 if TYPE_CHECKING:
     from core.store import Store

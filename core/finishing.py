@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from core import compress
+from core.bench import Cost, Golden
 from core.compress import Effort
 from core.domain.report import Parity, Verdict
 from core.domain.technique import ANY, QUARTERS
 from core.domain.tuning import Look, Point
-from core.transform import Cost, Golden
 from core.trials import QUICK
 
 if TYPE_CHECKING:
@@ -24,8 +24,10 @@ GAIN, SHARE = 0.98, 0.25
 """What the leader measures to the last that can be downloaded, at most, and the share of the time that goes there."""
 LOOKS = 3
 """Looks at the test half at most: more would make it one more set to choose by."""
-MILDER = 0.6
-"""Of the loss to expect of a candidate that failed on the test half: what the next may be expected to lose."""
+MILDER = 1.15
+"""Of the measure of a candidate that failed on the test half: what the next has at least; few samples tell like ones not apart."""
+LAST = 2 / 3
+"""Of the loss to expect of a candidate that failed: what the one at the last look may be expected to lose."""
 UNKNOWN, RESERVED = 25.0, 0.4
 """Seconds for the verdict while nobody knows what it takes, and the share of the budget that it takes at most."""
 LATER = 1.3
@@ -124,11 +126,12 @@ def verdict(search: "Search", point: Point, golden: Golden) -> Parity:
 
 
 def milder(search: "Search", failed: Point) -> Point | None:
-    """Return what to judge after a point that failed: the next on the frontier that should lose clearly less, at the last look the one that should lose least; else a gentler rung, tried now."""
-    most = MILDER * (failed.expected or 0.0)
-    later = [p for p in search.frontier() if p.measure != failed.measure and (p.expected or 0.0) <= most]
-    if later:
-        return later[-1 if len(search.looks) == LOOKS - 1 else 0]
+    """Return what to judge after a point that failed: the best that is clearly gentler and should lose no more, at the last look clearly less; else a gentler rung, tried now."""
+    least, share = MILDER * (failed.measure or 0.0), LAST if len(search.looks) == LOOKS - 1 else 1.0
+    most = share * (failed.expected or 0.0)
+    gentler = [p for p in search.able() if (p.measure or 0.0) >= least and (p.expected or 0.0) <= most]
+    if gentler:
+        return gentler[0]
     tried = {(point.ladder, point.rung) for point in search.points}
     walk, rung = next(walk for walk in search.walks if walk.ladder.id == failed.ladder), failed.rung // 2
     if rung == failed.rung or (failed.ladder, rung) in tried or len(search.looks) == LOOKS:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from core import convert
+from core.bench import Bench, Cost, Data, Golden, Model
 from core.converters import CONVERTERS, route, targets, unavailable
 from core.domain.errors import Cancelled, Crashed, PortolanError, Refused
 from core.domain.portability import Attempt, Leg, Standing
@@ -15,7 +16,7 @@ from core.domain.transform import Converter, option_fields
 from core.formats import FORMATS
 from core.runtimes import cannot_run
 from core.tools import Tools
-from core.transform import Applied, Bench, Cost, Data, Golden, Model, advance, check_code, check_consent
+from core.transform import Applied, advance, check_code, check_consent
 
 if TYPE_CHECKING:
     from core.store import Store

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core import finishing, ladders, tally
+from core.bench import Bench, Cost, Data, Lessons, Model
 from core.domain.errors import Cancelled, PortolanError, Refused
 from core.domain.technique import QUARTERS
 from core.domain.tuning import Goal, HeatMap, Look, Point
 from core.ladders import Ladder
 from core.neighbours import NEAR, neighbours
-from core.transform import Bench, Cost, Data, Lessons, Model
 from core.trials import Trials
 from core.walks import Walk
 
@@ -197,11 +197,15 @@ class Search:
         """The best point so far, whether or not it can be downloaded yet."""
         return next(iter(self.frontier()), None)
 
+    def able(self) -> list[Point]:
+        """Return the points within the drop that beat the source, the best first."""
+        able = [p for p in self.points if p.within and p.measure is not None and p.measure < self.standard["measure"]]
+        return sorted(able, key=lambda p: (p.measure, p.cautious))
+
     def frontier(self) -> list[Point]:
         """Return the points within the drop that beat the source, the best first, each with less to lose than those before."""
         found: list[Point] = []
-        able = [p for p in self.points if p.within and p.measure is not None and p.measure < self.standard["measure"]]
-        for point in sorted(able, key=lambda p: (p.measure, p.cautious)):
+        for point in self.able():
             if not found or (point.cautious or 0.0) < (found[-1].cautious or 0.0):
                 found.append(point)
         return found

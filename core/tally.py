@@ -83,7 +83,7 @@ def sentence(search: "Search") -> str:
         words += f" The winner of the search failed there: {failed[0].reason}"
     if search.best is None:
         return f"{words} Nothing is left to offer: allow a larger drop, or bring more samples."
-    who = "The next on the frontier" if failed else "The winner"
+    who = "A gentler one" if failed else "The winner"
     return f"{words} {who}, {search.best.title}, {won(search)}: {search.looks[-1].verdict}. {search.looks[-1].reason}"
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import bundle
+from core.bench import Bench, Model
 from core.blobs import Blob, Blobs
 from core.domain.errors import Cancelled, PortolanError
-from core.transform import Bench, Model
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core import compress
+from core.bench import CLEAN_UP, Attempt, Bench, Golden, Lessons, Model
 from core.compress import Effort, Reduced
 from core.domain.errors import Refused
 from core.domain.limits import WORKING
@@ -11,7 +12,7 @@ from core.domain.recipe import Recipe, Step
 from core.domain.report import Quality
 from core.domain.tuning import Goal, Point
 from core.techniques import TECHNIQUES
-from core.transform import CLEAN_UP, Attempt, Bench, Golden, Lessons, Model, zipped_size
+from core.transform import zipped_size
 
 QUICK = Effort(seconds=3.0, processes=1)
 """What the measurements of a candidate that is the best so far may take; those of the winner take longer."""

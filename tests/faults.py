@@ -6,8 +6,8 @@ from typing import Any
 import onnx
 from onnx import numpy_helper
 
+from core.bench import Bench, Golden, Model
 from core.domain.transform import Converter
-from core.transform import Bench, Golden, Model
 
 
 class Faulty(Bench):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from core.bench import Bench, Golden, Model
 from core.domain.errors import Cancelled
 from core.domain.overhead import Pace
 from core.sandbox.turn import lock_file, measuring
 from core.tools import Tools
-from core.transform import Bench, Golden, Model
 from tests.proof.layered import chain
 
 pytestmark = pytest.mark.skipif("sys.platform != 'linux'", reason="the jail and the mark are Linux's")

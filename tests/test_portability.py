@@ -14,6 +14,7 @@ import pytest
 
 from core import convert, converters, portability
 from core.__main__ import main
+from core.bench import Bench, Golden, Model
 from core.converters import CONVERTERS
 from core.domain.job import State
 from core.domain.portability import Attempt, Standing
@@ -23,7 +24,7 @@ from core.domain.shelf import Shelf
 from core.domain.transform import Converter, Tolerance
 from core.runtimes.onnxruntime import OnnxRuntime
 from core.tools import Memory, Tools
-from core.transform import Applied, Bench, Golden, Model, apply, guilty
+from core.transform import Applied, apply, guilty
 from core.workspace import Workspace, open_workspace
 from tests.faults import Faulty
 from tests.test_convert import SAMPLES, bring

@@ -377,13 +377,20 @@ def test_the_table_of_tasks() -> None:
     verbs = {
         "inspect",
         "convert",
-        "compress",
         "probe",
         "compare",
         "diverge",
         "evaluate",
+        "compress",
         "race",
         "footprint",
+        "pack",
+        "kernels",
+        "weights",
+        "sensitivity",
+        "answers",
+        "attempt",
+        "inspect_all",
         "self_test",
     }
     assert set(TASKS) == verbs

@@ -11,9 +11,9 @@ import pytest
 
 from core import pack, travel
 from core.__main__ import main
+from core.bench import Bench, Model
 from core.blobs import Blob
 from core.tools import Tools
-from core.transform import Bench, Model
 from tests.techniques.samples import apply, sample
 
 FASHION = sample("fashion_cnn").source

@@ -19,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core import compress, finishing, ladders, transform, trials, tune
 from core.__main__ import main
+from core.bench import Bench, Data, Model
 from core.compress import Effort
 from core.domain.errors import Refused
 from core.domain.job import State
@@ -29,7 +30,6 @@ from core.ladders import Ladder
 from core.neighbours import neighbours
 from core.proof.datasets import Dataset
 from core.tools import Memory, Tools
-from core.transform import Bench, Data, Model
 from core.walks import Walk
 from core.workspace import Workspace, open_workspace
 

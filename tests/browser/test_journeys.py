@@ -164,12 +164,16 @@ def taken(page: Page, target: str, folder: Path) -> Path:
     """Press a target's tile, download its bundle with the evidence, and return the unpacked folder."""
     tile = page.locator(f".st-key-matrix-{target} button").first
     assert tile.is_enabled(), page.locator(".st-key-matrix").inner_text()
+    link = page.get_by_role("link", name=re.compile("Download with evidence"))
+    before = link.get_attribute("href") if link.count() else None
     tile.click()
     expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
-    expect(page.get_by_role("link", name=re.compile("Download with evidence"))).to_have_count(1, timeout=LONG)
+    expect(link).to_have_count(1, timeout=LONG)
+    if before:
+        expect(link).not_to_have_attribute("href", before, timeout=LONG)
     page.wait_for_function("() => location.search.includes('job=')")
     with page.expect_download() as waiting:
-        page.get_by_role("link", name=re.compile("Download with evidence")).click()
+        link.click()
     waiting.value.save_as(folder / f"{target}.zip")
     with zipfile.ZipFile(folder / f"{target}.zip") as archive:
         archive.extractall(folder / target)
