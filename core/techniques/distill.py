@@ -10,44 +10,29 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.errors import Trouble
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
+from core.domain.technique import Claim, Family, Lesson, Technique
 from core.integers import finish
 from core.techniques import prune_channels
+from core.training_options import TrainingOptions, minutes
 
 STUDENT = prune_channels.TECHNIQUE
 
 
 @dataclass(frozen=True)
-class DistillOptions:
-    """How narrow the student is, and how it learns."""
+class ChannelShare:
+    """How narrow the student is."""
 
     share: float = field(
         default=0.4,
         metadata={"help": "Share of the channels, neurons and heads that go.", "low": 0.05, "high": 0.9},
     )
-    minutes: float = field(
-        default=4.0,
-        metadata={"help": "Minutes that it trains at most; a job has ten in all.", "low": 0.05, "high": 6.0},
-    )
-    epochs: int = field(
-        default=60, metadata={"help": "Times that each sample is seen at most.", "low": 1, "high": 10_000}
-    )
-    learning_rate: float = field(
-        default=0.001, metadata={"help": "Largest step of a weight, by Adam.", "low": 1e-6, "high": 0.1}
-    )
-    labels: str = field(
-        default="use",
-        metadata={
-            "help": "Learn from the labels too where the data has some, or from the answers of the first model alone.",
-            "choices": ("use", "ignore"),
-        },
-    )
-    temperature: float = field(
-        default=2.0,
-        metadata={"help": "How much the less likely classes count; 1 for as they are.", "low": 0.5, "high": 20.0},
-    )
-    seed: int = field(default=1, metadata={"help": "Draws the order of the samples.", "low": 0, "high": 2**31 - 1})
-    keep: str = field(default="", metadata=KEEP)
+
+
+@dataclass(frozen=True)
+class DistillOptions(TrainingOptions, ChannelShare):
+    """How narrow the student is, and how it learns."""
+
+    minutes: float = minutes(4.0, most=6.0)
 
 
 class Distill(Technique):

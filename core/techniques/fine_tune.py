@@ -3,46 +3,25 @@
 Pruned weights stay zero and shared values stay shared, so that the file stays as small as the step before left it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core import onnx_files
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
 from core.integers import already
+from core.training_options import TrainingOptions, minutes
 
 GROWTH = 1.001
 """Size of the result to that of its source, above which compact weights were lost in the training."""
 
 
 @dataclass(frozen=True)
-class FineTuneOptions:
-    """How long and how fast it learns, and from what."""
+class FineTuneOptions(TrainingOptions):
+    """How it learns; behind another step it takes less time."""
 
-    minutes: float = field(
-        default=2.0,
-        metadata={"help": "Minutes that it trains at most; a job has ten in all.", "low": 0.05, "high": 8.0},
-    )
-    epochs: int = field(
-        default=60, metadata={"help": "Times that each sample is seen at most.", "low": 1, "high": 10_000}
-    )
-    learning_rate: float = field(
-        default=0.001, metadata={"help": "Largest step of a weight, by Adam.", "low": 1e-6, "high": 0.1}
-    )
-    labels: str = field(
-        default="use",
-        metadata={
-            "help": "Learn from the labels too where the data has some, or from the answers of the first model alone.",
-            "choices": ("use", "ignore"),
-        },
-    )
-    temperature: float = field(
-        default=2.0,
-        metadata={"help": "How much the less likely classes count; 1 for as they are.", "low": 0.5, "high": 20.0},
-    )
-    seed: int = field(default=1, metadata={"help": "Draws the order of the samples.", "low": 0, "high": 2**31 - 1})
-    keep: str = field(default="", metadata=KEEP)
+    minutes: float = minutes(2.0)
 
 
 class FineTune(Technique):
