@@ -17,7 +17,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from core import compress, finishing, ladders, transform, trials, tune
+from core import bench, compress, finishing, ladders, trials, tune
 from core.__main__ import main
 from core.bench import Bench, Data, Model
 from core.compress import Effort
@@ -102,7 +102,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 def short_races(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure for a moment only, in one process each."""
     monkeypatch.setattr(compress, "RACE_SECONDS", 0.2)
-    monkeypatch.setattr(transform, "FOOTPRINTS", 1)
+    monkeypatch.setattr(bench, "FOOTPRINTS", 1)
     for module in (trials, finishing):
         monkeypatch.setattr(module, "QUICK", Effort(0.2, 1))
 
