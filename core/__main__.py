@@ -21,14 +21,14 @@ from core.domain.recipe import Recipe
 from core.domain.report import Verdict
 from core.domain.shelf import Shelf
 from core.domain.tuning import Goal
-from core.folder import MODEL, Folder
 from core.formats import FORMATS
 from core.groups import GROUPS
 from core.runtimes import RUNTIMES
 from core.sandbox import Sandbox
-from core.search import MINUTES
 from core.techniques import TECHNIQUES
 from core.tools import Tools
+from core.tuning.folder import MODEL, Folder
+from core.tuning.search import MINUTES
 
 SHELVES: dict[str, Shelf[Any]] = {
     "formats": FORMATS,

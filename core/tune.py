@@ -8,13 +8,14 @@ stops, and noise who wins among files of like latency. What was tried is kept, s
 
 from typing import TYPE_CHECKING, Any
 
-from core import compress, finishing, tally
+from core import compress
 from core.bench import Bench, Data, Model
 from core.domain.errors import Refused
 from core.domain.tuning import Goal
 from core.formats import FORMATS
-from core.search import Search
 from core.tools import Tools
+from core.tuning import finishing, tally
+from core.tuning.search import Search
 
 if TYPE_CHECKING:
     from core.store import Store

@@ -20,10 +20,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from core import groups, jail, search_tasks, tasks
+from core import groups, jail, tasks
 from core.domain.errors import Crashed, OverLimit, PortolanError, Unavailable
 from core.domain.limits import Limits
 from core.jail import programs
+from core.tuning import tasks as searching
 
 Task = Callable[[dict[str, Any], tasks.Progress], dict[str, Any]]
 
@@ -40,9 +41,9 @@ TASKS: Mapping[str, Task] = {
     "pack": tasks.pack,
     "kernels": tasks.kernels,
     "weights": tasks.weights,
-    "sensitivity": search_tasks.sensitivity,
-    "answers": search_tasks.answers,
-    "attempt": search_tasks.attempt,
+    "sensitivity": searching.sensitivity,
+    "answers": searching.answers,
+    "attempt": searching.attempt,
     "inspect_all": tasks.inspect_all,
     "self_test": tasks.self_test,
 }

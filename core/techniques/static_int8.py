@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import calibration, host_truth, integer_drafts, onnx_files, onnx_weights, scaled_integers
+from core import calibration, host_truth, integer_drafts, newer_opset, onnx_files, onnx_weights, scaled_integers
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.host_truth import HostTruth, Pairing
@@ -106,7 +106,7 @@ class StaticInt8(Technique):
         kept, model = onnx_weights.kept(options.keep, plain), calibration.folded(source)
         if not kept <= onnx_weights.names(model):
             model = plain
-        _new_enough(model)
+        model = newer_opset.raised(model, OPSET, lesson.inputs)
         original = type(model)()
         original.CopyFrom(model)
         tables = Tables(model, Names(model), options.table_bits, kept)
@@ -127,12 +127,6 @@ class StaticInt8(Technique):
                 return
         out.unlink(missing_ok=True)
         raise Refused("This processor computes no int8 file of this model as it is meant.", "Choose float16.")
-
-
-def _new_enough(model: Any) -> None:
-    if onnx_files.opset(model) < OPSET:
-        step = "Write it in a newer opset first: convert ONNX to ONNX."
-        raise Refused(f"Opset {onnx_files.opset(model)} has no scales for channels; they came with {OPSET}.", step)
 
 
 def _found(model: Any, kept: set[str]) -> list[Site]:

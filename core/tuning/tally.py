@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from core import finishing
 from core.domain.report import Verdict
 from core.domain.tuning import RULE, Goal, Progress, Standing
-from core.walks import Walk
+from core.tuning import finishing
+from core.tuning.walks import Walk
 
 if TYPE_CHECKING:
-    from core.search import Search
+    from core.tuning.search import Search
 
 WON = {Goal.SIZE: "smaller", Goal.TRAVEL: "smaller to send", Goal.LATENCY: "faster", Goal.MEMORY: "less memory"}
 

@@ -5,15 +5,15 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core import finishing, ladders, tally
 from core.bench import Bench, Cost, Data, Lessons, Model
 from core.domain.errors import Cancelled, PortolanError, Refused
 from core.domain.technique import QUARTERS
 from core.domain.tuning import Goal, HeatMap, Look, Point
-from core.ladders import Ladder
-from core.neighbours import NEAR, neighbours
-from core.trials import Trials
-from core.walks import Walk
+from core.tuning import finishing, ladders, tally
+from core.tuning.ladders import Ladder
+from core.tuning.neighbours import NEAR, neighbours
+from core.tuning.trials import Trials
+from core.tuning.walks import Walk
 
 LEARNING, SELECTION = QUARTERS
 MINUTES = 10.0

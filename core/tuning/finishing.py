@@ -14,10 +14,10 @@ from core.compress import Effort
 from core.domain.report import Parity, Verdict
 from core.domain.technique import ANY, QUARTERS
 from core.domain.tuning import Look, Point
-from core.trials import QUICK
+from core.tuning.trials import QUICK
 
 if TYPE_CHECKING:
-    from core.search import Search
+    from core.tuning.search import Search
 
 LEARNING, SELECTION = QUARTERS
 GAIN, SHARE = 0.98, 0.25
