@@ -17,6 +17,7 @@ from core.domain.technique import Technique
 from core.domain.transform import RECORDED, Converter, Tolerance
 from core.domain.tuning import HeatMap, Score
 from core.domain.weight_change import WeightChange
+from core.domain.work import Along, Attempt, Data, Golden, Lessons, Model, Trial
 from core.formats import FORMATS
 from core.proof.traces import TRACES
 from core.runtimes import cannot_run, child_kind, runtime_for
@@ -29,43 +30,6 @@ SEED = 20261121
 TEACHER = "teacher.onnx"
 FOOTPRINTS = 3
 """Fresh processes whose median counts: the residence of one and the same file was seen to take two values."""
-CLEAN_UP = Step("clean_up")
-"""What an attempt adds to its steps where that makes the file smaller still."""
-
-
-@dataclass(frozen=True)
-class Model:
-    """The bytes of one model in the store, with the format that they are in."""
-
-    sha256: str
-    size: int
-    format: str
-
-
-@dataclass(frozen=True)
-class Data:
-    """A labelled or unlabelled data set in the store, the name of its label column, and the half that a task may see, if not all."""
-
-    sha256: str
-    name: str
-    label: str | None = None
-    half: str | None = None
-
-    @property
-    def key(self) -> str:
-        """The file name under which a child sees the data; the suffix is one of ours."""
-        suffix = Path(self.name).suffix.lower()
-        return "data" + (suffix if suffix in (".npz", ".csv", ".parquet", ".zip") else ".bin")
-
-
-@dataclass(frozen=True)
-class Golden:
-    """The source's answers on the probes: the blob that holds them, and what the recording said."""
-
-    sha256: str
-    evidence: dict[str, Any]
-    recorded: str
-    """The blob with the same answers for a browser and Node."""
 
 
 @dataclass
@@ -74,37 +38,6 @@ class Cost:
 
     seconds: float = 0.0
     peak_rss_mb: float = 0.0
-
-
-@dataclass(frozen=True)
-class Along:
-    """What a model is opened with beside its bytes: options such as its architecture, and files of the owner's by key."""
-
-    given: dict[str, Any] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A row of techniques that ran in one child: the steps, what each wrote where that is kept, and what the last one came to."""
-
-    steps: tuple[Step, ...]
-    models: tuple[Model, ...]
-    size: int
-    score: Score
-    travel: int | None
-    """Bytes when it is packed; None where that was not asked, or it is not packed."""
-
-
-@dataclass(frozen=True)
-class Lessons:
-    """What attempts learn from and are scored on: the data, the names of the two parts, the blob of the source's answers, and the loss that is allowed."""
-
-    data: Data
-    learns: str
-    scores: str
-    answers: str
-    allowed: float
 
 
 @dataclass
@@ -165,9 +98,7 @@ class Bench:
             blob = self.tools.blobs.put(done.folder / "artifact")
         return Model(blob.sha256, blob.size, source.format)
 
-    def attempt(
-        self, source: Model, steps: tuple[Step, ...], kind: str, lessons: Lessons, packs: bool, limits: Limits = WORKING
-    ) -> Attempt:
+    def attempt(self, source: Model, trial: Trial, lessons: Lessons, packs: bool, limits: Limits = WORKING) -> Attempt:
         """Apply a row of techniques and score the result, all in one child; what was written is kept where the loss is within what is allowed."""
         key, runtime = file_key(source.format), runtime_for(source.format)
         request = {
@@ -177,16 +108,14 @@ class Bench:
             "answers": "answers.npz",
             "learns": lessons.learns,
             "scores": lessons.scores,
-            "steps": [step.to_json() for step in steps],
+            "steps": [step.to_json() for step in trial.steps],
+            "after": [step.to_json() for step in trial.after],
             "packs": lessons.allowed if packs else None,
             **data_args(lessons.data),
         }
         files = {key: source.sha256, "answers.npz": lessons.answers, **data_files(lessons.data)}
-        with self._run("attempt", request, files, kind, limits, self.tools.progress) as done:
-            ran, score = (
-                (*steps, CLEAN_UP)[: max(len(steps), len(done.value["ran"]))],
-                Score.from_json(done.value["score"]),
-            )
+        with self._run("attempt", request, files, trial.kind, limits, self.tools.progress) as done:
+            ran, score = tuple(map(Step.from_json, done.value["ran"])), Score.from_json(done.value["score"])
             made = [done.folder / f"{number}.onnx" for number in range(len(ran))]
             kept = [self.tools.blobs.put(path) for path in made] if score.loss.within(lessons.allowed) else []
             models = tuple(Model(blob.sha256, blob.size, source.format) for blob in kept)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from core import onnx_files
+from core import onnx_branches, onnx_files
+from core.domain import batching
 from core.domain.errors import Refused
 
 CHUNK = 32
@@ -32,6 +33,7 @@ def folded(source: Path) -> Any:
     for entry in [entry for entry in simple.opset_import if entry.domain not in used | {"", "ai.onnx"}]:
         simple.opset_import.remove(entry)
     del simple.graph.value_info[:]
+    onnx_branches.share(simple)
     return simple
 
 
@@ -60,21 +62,40 @@ def session(model: Any, level: str, written: Path | None = None) -> Any:
 
 def answers(opened: Any, samples: dict[str, Any]) -> Iterator[list[Any]]:
     """Run the samples in pieces of the model's own batch, or of 32 where that is free. Raises Refused where they are too few."""
-    first = opened.get_inputs()[0]
-    size = first.shape[0] if first.shape and isinstance(first.shape[0], int) else CHUNK
-    count = len(samples[first.name]) if first.name in samples else 0
-    whole = count - count % size if isinstance(first.shape[0] if first.shape else None, int) else count
+    size = batch(opened)
+    count = min((len(array) for array in samples.values()), default=0)
+    whole = count - count % size if size else count
     if not whole:
         raise Refused(
-            f"The model wants {size} samples at a time, and there are {count} to learn from.", "Add more samples."
+            f"The model wants {size or 'some'} samples at a time, and there are {count} to learn from.",
+            "Add more samples.",
         )
-    for start in range(0, whole, size):
+    for start in range(0, whole, size or CHUNK):
         try:
-            piece = opened.run(None, {name: array[start : start + size] for name, array in samples.items()})
+            piece = opened.run(None, laid_out(opened, cut(samples, start, min(start + (size or CHUNK), whole))))
         except Exception as error:
             cause = onnx_files.first_line(error)
             raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
         yield piece
+
+
+def batch(opened: Any) -> int | None:
+    """Return the number of samples that an open model insists on at a time, or None where it is free."""
+    return batching.batch(_shapes(opened))
+
+
+def cut(samples: dict[str, Any], start: int, stop: int) -> dict[str, Any]:
+    """Return some of the samples, each array [n, ...]."""
+    return {name: array[start:stop] for name, array in samples.items()}
+
+
+def laid_out(opened: Any, samples: dict[str, Any]) -> dict[str, Any]:
+    """Return samples [n, ...] as an open model takes them: a state has its samples along a later dimension, what all share has none."""
+    return batching.native(samples, _shapes(opened))
+
+
+def _shapes(opened: Any) -> batching.Shapes:
+    return {value.name: tuple(value.shape) for value in opened.get_inputs()}
 
 
 def signal_to_noise(reference: Any, other: Any) -> float:
@@ -161,7 +182,7 @@ def _observed(opened: Any, names: list[str], samples: dict[str, Any]) -> Iterato
     """Yield the values of named tensors piece by piece; inputs are the samples themselves."""
     outputs = [value.name for value in opened.get_outputs()]
     if given := {name: samples[name] for name in names if name in samples}:
-        yield given
+        yield laid_out(opened, given)
     for piece in answers(opened, samples):
         held = dict(zip(outputs, piece, strict=True))
         yield {name: held[name] for name in names if name in held and held[name].size}

@@ -1,5 +1,6 @@
 """Says of a result that it did not get smaller or faster, and why, by what was measured on both files."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -38,18 +39,10 @@ def stored(size: dict[str, Any], weights: list[dict[str, Any]]) -> Iterator[str]
     before, after = (sum(one[key] for one in known) for key in ("bytes_before", "bytes_after"))
     rest = [size["before"] - before, size["after"] - after]
     yield f"Its weights take {after:,} bytes instead of {before:,}, and all else {rest[1]:,} instead of {rest[0]:,}."
-    counted = sum(number(one["shape_after"]) for one in known)
+    counted = sum(math.prod(one["shape_after"]) for one in known)
     zeros = sum(one["zeros"] or 0 for one in known)
     if counted and zeros / counted > ZEROS:
         yield f"{zeros / counted:.0%} of the weights are zero, and a weight still takes {after / counted:.1f} bytes."
-
-
-def number(shape: list[int]) -> int:
-    """Return how many weights a shape holds."""
-    count = 1
-    for size in shape:
-        count *= size
-    return count
 
 
 def pace(race: Race) -> str:

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from core import bundle, lineage, travel
-from core.bench import Bench, Data, Golden, Model
+from core.bench import Bench
 from core.causes import causes
 from core.domain.errors import Refused, from_json
 from core.domain.overhead import Footprint, Kernels, Race
@@ -18,6 +18,7 @@ from core.domain.recipe import Recipe, Step
 from core.domain.report import Check, Parity, Quality, Verdict
 from core.domain.technique import ANY, HALVES, Technique
 from core.domain.transform import Tolerance, parse_options
+from core.domain.work import Data, Golden, Model
 from core.formats import FORMATS
 from core.techniques import TECHNIQUES
 from core.tools import Tools
@@ -215,7 +216,7 @@ def finish(
     """Put the facts together and pack the artifact with its own recorded answers, unless it failed."""
     bench.tools.progress(0.85, "Recording the answers of the result, packing it with its evidence")
     last, blobs = applied[-1], bench.tools.blobs
-    golden = bench.probe(last.model, None)
+    golden = answered(bench, last.model, Data(**args["data"]) if args.get("data") else None)
     travels = [travel.send(bench, model) for model in (source, last.model)]
     size = {**sizes(blobs, source, last.model), **travel.sizes(*travels)}
     weights = bench.weights(source, last.model)
@@ -246,6 +247,16 @@ def finish(
         result["bundle"] = vars(bundle.build(blobs, replayed))
         result["travel"] = travel.bundled(blobs, replayed, travels[1])
     return result
+
+
+def answered(bench: Bench, model: Model, data: Data | None) -> Golden:
+    """Record answers to drawn inputs, or to held-out samples too where a model refuses all that is drawn, as one that takes a certain length does."""
+    try:
+        return bench.probe(model, None)
+    except Refused:
+        if data is None:
+            raise
+        return bench.probe(model, replace(data, half=TEST))
 
 
 def sides(both: tuple[Any, Any]) -> dict[str, Any]:

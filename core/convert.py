@@ -5,12 +5,13 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from core import bundle, lineage
-from core.bench import Along, Bench, Data, Golden, Model
+from core.bench import Bench
 from core.converters import CONVERTERS, route
 from core.domain.errors import Refused
 from core.domain.recipe import Recipe, Step
 from core.domain.report import Quality, Verdict
 from core.domain.transform import CODE, Converter, option_fields, parse_options
+from core.domain.work import Along, Data, Golden, Model
 from core.formats import FORMATS
 from core.runtimes import cannot_run
 from core.tools import Tools

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from core.bench import Bench, Data, Model
+from core.bench import Bench
 from core.converters import CONVERTERS
 from core.domain.errors import Refused
 from core.domain.transform import Tolerance
+from core.domain.work import Data, Model
 from core.tools import Tools
 from core.transform import check_consent, loosest, prove
 

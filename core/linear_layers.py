@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core import onnx_weights, second_order
+from core import calibration, onnx_weights, second_order
 from core.domain.errors import Refused
 from core.onnx_weights import Weight
 
@@ -161,21 +161,21 @@ def recorded(model: Any, names: list[str], samples: dict[str, Any]) -> Iterator[
     session = onnxruntime.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])
     for feed in _chunks(session, samples):
         asked = [name for name in names if name not in feed]
+        given = calibration.laid_out(session, feed)
         try:
-            seen = dict(zip(asked, session.run(asked, feed), strict=True)) if asked else {}
+            seen = dict(zip(asked, session.run(asked, given), strict=True)) if asked else {}
         except Exception as error:
             cause = str(error).splitlines()[0][:200]
             raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
-        yield [{**feed, **seen}[name] for name in names]
+        yield [{**given, **seen}[name] for name in names]
 
 
 def _chunks(session: Any, samples: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Cut samples into pieces of the model's own batch where it insists on one; a rest that does not fill it is left out."""
-    total = len(next(iter(samples.values())))
-    fixed = [value.shape[0] for value in session.get_inputs() if value.shape and isinstance(value.shape[0], int)]
-    step = fixed[0] if fixed else CHUNK
+    total, fixed = len(next(iter(samples.values()))), calibration.batch(session)
+    step = fixed or CHUNK
     for start in range(0, total - (step if fixed else 1) + 1, step):
-        yield {name: array[start : start + step] for name, array in samples.items()}
+        yield calibration.cut(samples, start, start + step)
 
 
 def _some(rows: Any, samples: int) -> Any:

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, Trouble
+
+LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+"""Operators that multiply by their second input."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,20 @@ def tables(model: Any, least: int, purpose: str) -> list[Weight]:
             "Choose another technique, or compress the file before it is quantized.",
         )
     return found
+
+
+def unreached(model: Any, least: int) -> Trouble | None:
+    """Return what to say where layers with ``least`` weights lie in branches or loops, for techniques that reach the main graph alone."""
+    held = {weight.name for weight in weights(model, least)}
+    inner = [node for graph in graphs(model.graph) if graph is not model.graph for node in graph.node]
+    layers = list(dict.fromkeys(n.input[1] for n in inner if n.op_type in LAYERS and n.input[1] in held))
+    if not layers:
+        return None
+    return Trouble(
+        Refused.kind,
+        f"The layers lie in branches or loops, which this technique does not reach: {', '.join(layers[:4])}.",
+        "Choose one that stores weights wherever they lie: float16, integer weights, codebooks, or prune by magnitude.",
+    )
 
 
 def kept(names: str, model: Any) -> set[str]:

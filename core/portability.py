@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from core import convert
-from core.bench import Bench, Cost, Data, Golden, Model
+from core.bench import Bench, Cost
 from core.converters import CONVERTERS, route, targets, unavailable
 from core.domain.errors import Cancelled, Crashed, PortolanError, Refused
 from core.domain.portability import Attempt, Leg, Standing
 from core.domain.recipe import Step
 from core.domain.report import Verdict
 from core.domain.transform import Converter, option_fields
+from core.domain.work import Data, Golden, Model
 from core.formats import FORMATS
 from core.runtimes import cannot_run
 from core.tools import Tools

@@ -1,4 +1,4 @@
-"""Recipes to begin with: techniques that are known to go well together, each named by what it is for."""
+"""Recipes to begin with: techniques in an order in which each leaves the next something to do."""
 
 from dataclasses import dataclass
 
@@ -17,30 +17,31 @@ class Preset:
 PRESETS = (
     Preset(
         "small_and_fast",
-        "Small and fast: integers, stored in 4 bits",
+        "Integer arithmetic, weights stored in 4 bits",
         Recipe((Step("static_int8", {"weight_bits": 4, "table_bits": 4}), Step("clean_up"))),
     ),
     Preset(
         "narrow_and_fast",
-        "Fastest: fewer channels, then integers",
+        "Fewer channels, then integer arithmetic",
         Recipe((Step("prune_channels", {"share": 0.2}), Step("static_int8", {"weight_bits": 4}), Step("clean_up"))),
     ),
     Preset(
         "smallest",
-        "Smallest: few values a tensor, corrected on samples",
+        "Few values a tensor, corrected on samples",
         Recipe((Step("codebooks_second_order", {"bits": 2.0}), Step("clean_up"))),
     ),
     Preset(
         "student",
-        "A student: half the channels, trained from the original's answers",
+        "Half the channels, trained from the original's answers",
         Recipe((Step("prune_channels", {"share": 0.5}), Step("fine_tune"), Step("clean_up"))),
     ),
     Preset(
         "deep_compression",
-        "Deep compression: pruned while it trains, shared, trained once more",
+        "Deep compression: pruned, trained, shared, trained",
         Recipe(
             (
-                Step("prune_trained", {"share": 0.9}),
+                Step("prune_second_order", {"share": 0.7}),
+                Step("fine_tune"),
                 Step("codebooks_second_order", {"bits": 3.0}),
                 Step("fine_tune"),
                 Step("clean_up"),

@@ -1,104 +1,156 @@
-"""The residual blocks of an ONNX model, and the model without those that its answers need least.
+"""The residual blocks of an ONNX model, and the model without those that its answers miss least.
 
-A block is an addition of two values of one shape of which one, the branch, is computed from the other, the skip, by
-layers with weights: a pair of convolutions, an attention, a feed-forward part. A network of such blocks loses little
-where one is left out (Veit 2016, arXiv 1605.06431), and which one is measured (Men 2024, arXiv 2403.03853).
+A block is an addition of two values of one shape of which one, the branch, is made of the other, the skip, with weights
+of its own: two convolutions, an attention, a feed-forward part. A network of such blocks loses little where one is left
+out (Veit 2016, arXiv 1605.06431); which one it misses least is measured (Men 2024, arXiv 2403.03853).
 """
 
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core import linear_layers, onnx_weights, sensitivity
-from core.domain.errors import Refused
+from core import linear_layers, onnx_files, onnx_weights, sensitivity
+from core.domain.errors import Refused, Trouble
+from core.integers import already, refuse_quantized
 from core.onnx_unfolding import sweep
 
 SUMS = ("Add", "Sum")
 VIEWS = ("Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 """Operators that a skip may pass through beside its branch."""
-TABLE = 64
-"""Weights in one tensor of a branch at least: below, the sum is part of an activation written out, as of GELU."""
+LEAST = 256
+"""Bytes of constants that go with a branch: with fewer, the sum is part of an activation that is written out, such as GELU."""
 RUNS, FEWEST = 2048, 16
-"""Samples that all trials together run about, and each at least."""
+"""Samples that all trials together run, about, and that each runs at least."""
 NEAREST = 8
-"""Blocks that are tried again once another has gone: those that were missed least before."""
+"""Blocks that are tried again once another is gone: those that were missed least before."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """One block of the main graph by the output of its sum, and the value that is left without its branch."""
+    """A block of the main graph by the output of its sum, with what goes on without its branch, and the constants that go with it."""
 
     sum: str
     skip: str
+    constants: frozenset[str] = frozenset()
 
 
-def blocks(model: Any, samples: dict[str, Any], kept: frozenset[str] = frozenset()) -> list[Block]:
-    """Return the blocks in the order in which they run, less those that hold weights named in ``kept``."""
-    found = [pair for node in model.graph.node if (pair := _pair(model, node))]
-    shapes = _shapes(model, sorted({name for node, _ in found for name in node.input}), samples) if found else {}
-    return [
-        block
-        for node, block in found
-        if shapes[node.input[0]] == shapes[node.input[1]] and not _weights(model, node, block.skip) & kept
-    ]
+def blocks(model: Any, samples: dict[str, Any]) -> list[Block]:
+    """Return the blocks in the order in which they run. Raises Refused where the samples do not run."""
+    sums = [node for node in model.graph.node if node.op_type in SUMS and len(node.input) == 2]
+    shapes = _shapes(model, sorted({name for node in sums for name in node.input}), samples)
+    sizes = _constants(without(model, []))
+    found = []
+    for node in sums:
+        skip = _skip(model, node) if shapes[node.input[0]] == shapes[node.input[1]] else None
+        gone = sizes.keys() - _constants(without(model, [Block(node.output[0], skip)])).keys() if skip else set()
+        if skip and sum(sizes[name] for name in gone) >= LEAST:
+            found.append(Block(node.output[0], skip, frozenset(gone)))
+    return found
 
 
-def without(model: Any, block: Block) -> Any:
-    """Return a copy in which the skip goes on alone and what only the branch needed is gone."""
-    left = copy.deepcopy(model)
+def without(model: Any, gone: list[Block]) -> Any:
+    """Return a copy in which only the skip of some blocks goes on, less what only their branches needed."""
+    left, instead = copy.deepcopy(model), {block.sum: block.skip for block in gone}
     answers = {value.name for value in left.graph.output}
-    node = next(node for node in left.graph.node if block.sum in node.output)
-    node.op_type, node.input[:] = "Identity", [block.skip]
-    if block.sum not in answers:
-        _read_instead(left, block)
-        left.graph.node.remove(node)
-    sweep(left, lambda one: True)
+    for node in [node for node in left.graph.node if instead.keys() & set(node.output)]:
+        if node.output[0] not in answers:
+            left.graph.node.remove(node)
+            continue
+        node.op_type, node.input[:] = "Identity", [instead.pop(node.output[0])]
+    for graph in onnx_weights.graphs(left.graph):
+        for node in graph.node:
+            node.input[:] = [_end(name, instead) for name in node.input]
+    sweep(left, lambda node: True)
     onnx_weights.drop_unread(left)
     return left
 
 
-def shallower(
-    model: Any, count: int, samples: dict[str, Any], kept: frozenset[str], tell: Callable[[float, str], None]
-) -> Any:
-    """Return the model without ``count`` blocks, those first that its answers to the samples miss least.
+def barred(summary: dict[str, Any]) -> Trouble | None:
+    """Return why a file with this summary has no blocks to leave out: quantized already, or no sum that could end one."""
+    operators = summary["operators"] or {}
+    if set(SUMS) & set(operators):
+        return already(operators)
+    return Trouble(
+        Refused.kind,
+        "The model adds no two values, so it has no residual blocks.",
+        "Make it narrower instead: prune_channels.",
+    )
 
-    Each is left out alone; once the least missed is gone, its followers are tried again. Raises Refused where there is
-    no block, or none would be left.
+
+def shallower(source: Path, count: int, keep: str, samples: dict[str, Any], tell: Callable[[float, str], None]) -> Any:
+    """Return the model without ``count`` blocks, none of them with a weight that is named in ``keep``.
+
+    Each is left out alone; when the one is gone that the answers to the samples miss least, those next to it are tried
+    again. Raises Refused where there is no block, or where none would be left.
     """
-    found = blocks(model, samples, kept)
-    _check(found, count, model)
-    runs = len(found) + (count - 1) * min(NEAREST, len(found))
-    few = {name: array[: max(FEWEST, RUNS // runs)] for name, array in samples.items()}
-    expected, missed, done = sensitivity.answers(model, few), dict.fromkeys(found, (0.0, 0.0)), 0
-    for step in range(count):
-        left = [block for block in blocks(model, samples, kept) if block in missed]
-        _check(left, 1, model)
-        tried = sorted(left, key=lambda block: missed[block])[: NEAREST if step else None]
-        for block in tried:
-            missed[block] = _missed(without(model, block), few, expected)
-            done += 1
-            tell(min(1.0, done / runs), f"left out {done} of {runs} blocks for a trial")
-        model = without(model, min(tried, key=lambda block: missed[block]))
-    return model
+    model = _plain(source)
+    kept = onnx_weights.kept(keep, model)
+    found = blocks(model, samples)
+    _check(model, found, count)
+    free = [block for block in found if not block.constants & kept]
+    trials = Trials(model, free, samples, len(free) + (count - 1) * min(NEAREST, len(free)), tell)
+    gone: list[Block] = []
+    while len(gone) < count:
+        gone.append(trials.least_missed(gone))
+    return without(model, gone)
 
 
-def _check(found: list[Block], count: int, model: Any) -> None:
+class Trials:
+    """Leaves blocks out for a moment and remembers how much they were missed when they were last tried."""
+
+    def __init__(
+        self, model: Any, free: list[Block], samples: dict[str, Any], runs: int, tell: Callable[[float, str], None]
+    ) -> None:
+        self._model, self._free, self._runs, self._tell, self._done = model, free, runs, tell, 0
+        self._samples = _few(model, samples, max(runs, 1))
+        self._expected = sensitivity.answers(model, self._samples)
+        self._missed = dict.fromkeys(free, (0.0, 0.0))
+
+    def least_missed(self, gone: list[Block]) -> Block:
+        """Return the block that is missed least beside those that are gone. Raises Refused where there is none."""
+        there = {name for node in without(self._model, gone).graph.node for name in node.output}
+        left = [block for block in self._free if block.sum in there and block not in gone]
+        nearest = sorted(left, key=self._missed.__getitem__)[: NEAREST if gone else None]
+        for block in nearest:
+            self._missed[block] = self._try([*gone, block])
+        best = min(nearest, key=self._missed.__getitem__, default=None)
+        if best is None or np.isinf(self._missed[best][0]):
+            raise Refused(f"Only {len(gone)} residual blocks can go.", "Let fewer go, or name fewer weights in keep.")
+        return best
+
+    def _try(self, gone: list[Block]) -> tuple[float, float]:
+        self._done += 1
+        self._tell(min(1.0, self._done / self._runs), f"{self._done} of {self._runs} trials without a block")
+        return _missed(self._expected, without(self._model, gone), self._samples)
+
+
+def _plain(source: Path) -> Any:
+    """Return the model with its functions written out, because blocks are looked for in the main graph."""
+    from onnx import inliner
+
+    model = onnx_files.load(source)
+    refuse_quantized(model)
+    return inliner.inline_local_functions(model) if model.functions else model
+
+
+def _check(model: Any, found: list[Block], count: int) -> None:
     if not found:
-        fused = {node.op_type for node in model.graph.node if node.op_type.startswith("Skip")}
-        why = f"its sums are fused into {', '.join(sorted(fused))}" if fused else "no value is added to what is made of it"
+        fused = sorted({node.op_type for node in model.graph.node if node.op_type.startswith("Skip")})
+        why = f"its sums are fused into {', '.join(fused)}" if fused else "nothing is added to what is made of it"
         raise Refused(f"The model has no residual block: {why}.", "Make it narrower instead: prune_channels.")
     if count >= len(found):
         raise Refused(
-            f"The model has {len(found)} residual blocks, and {count} are to go: at least one must stay.",
-            "Let fewer blocks go, or make the model narrower: prune_channels.",
+            f"The model has {len(found)} residual blocks and {count} are to go, but one must stay.",
+            "Let fewer go, or make the model narrower: prune_channels.",
         )
 
 
-def _missed(model: Any, samples: dict[str, Any], expected: list[Any]) -> tuple[float, float]:
-    """Return the error of the floats that are answered, and the share of other answers that changed; infinite for no numbers."""
+def _missed(expected: list[Any], model: Any, samples: dict[str, Any]) -> tuple[float, float]:
+    """Return the error of the floats that are answered, then the shares of other answers that change; infinite where they are no numbers."""
     try:
         got = sensitivity.answers(model, samples)
     except Refused:
@@ -107,27 +159,16 @@ def _missed(model: Any, samples: dict[str, Any], expected: list[Any]) -> tuple[f
     return float(np.nan_to_num(sensitivity.distance(expected, got), nan=np.inf)), sum(changed)
 
 
-def _pair(model: Any, node: Any) -> tuple[Any, Block] | None:
-    """Return a sum as a block where one of its two values is computed from the other by weights, whatever their shapes."""
-    if node.op_type not in SUMS or len(node.input) != 2 or node.domain not in ("", "ai.onnx"):
-        return None
-    for skip in node.input:
-        if _weights(model, node, skip):
-            return node, Block(node.output[0], skip)
-    return None
-
-
-def _weights(model: Any, node: Any, skip: str) -> set[str]:
-    """Return the tables that are read on the way from a skip to the sum; none where no way leads there, or past the sum."""
+def _skip(model: Any, node: Any) -> str | None:
+    """Return the input of a sum, views aside, that the other one is made of."""
     made = {name: one for one in model.graph.node for name in one.output}
-    branch = next((name for name in node.input if name != skip), skip)
-    root = skip
-    while root in made and made[root].op_type in VIEWS:
-        root = made[root].input[0]
-    before, after = _before(branch, made), _after(root, model)
-    between = [one for one in model.graph.node if set(one.output) & before and set(one.output) & after]
-    read = {name for one in between for name in one.input}
-    return {weight.name for weight in onnx_weights.weights(model, TABLE) if weight.name in read}
+    for skip, branch in (tuple(node.input), tuple(node.input)[::-1]):
+        root = skip
+        while root in made and made[root].op_type in VIEWS:
+            root = made[root].input[0]
+        if root != branch and root in _before(branch, made):
+            return str(skip)
+    return None
 
 
 def _before(name: str, made: dict[str, Any]) -> set[str]:
@@ -141,32 +182,36 @@ def _before(name: str, made: dict[str, Any]) -> set[str]:
     return found
 
 
-def _after(name: str, model: Any) -> set[str]:
-    """Return what is made of a value; nodes stand in the order in which they run."""
-    found = {name}
-    for node in model.graph.node:
-        if found & set(_reads(node)):
-            found.update(node.output)
-    return found - {name}
-
-
 def _reads(node: Any) -> Iterator[str]:
-    """Yield what a node reads, its inner graphs included."""
+    """Yield what a node reads, inner graphs included."""
     yield from (name for name in node.input if name)
-    for attribute in node.attribute:
-        for graph in onnx_weights.graphs(attribute.g) if attribute.HasField("g") else ():
-            yield from (name for inner in graph.node for name in inner.input if name)
+    for inner in (attribute.g for attribute in node.attribute if attribute.HasField("g")):
+        yield from (name for graph in onnx_weights.graphs(inner) for one in graph.node for name in one.input if name)
 
 
-def _read_instead(model: Any, block: Block) -> None:
-    for graph in onnx_weights.graphs(model.graph):
-        for value in graph.output:
-            value.name = block.skip if value.name == block.sum else value.name
-        for node in graph.node:
-            node.input[:] = [block.skip if name == block.sum else name for name in node.input]
+def _end(name: str, instead: dict[str, str]) -> str:
+    while name in instead:
+        name = instead[name]
+    return name
+
+
+def _constants(model: Any) -> dict[str, int]:
+    """Return the bytes of all constants by name."""
+    found = {
+        tensor.name: tensor.ByteSize() for graph in onnx_weights.graphs(model.graph) for tensor in graph.initializer
+    }
+    nodes = [node for graph in onnx_weights.graphs(model.graph) for node in graph.node if node.op_type == "Constant"]
+    return found | {node.output[0]: node.ByteSize() for node in nodes}
 
 
 def _shapes(model: Any, names: list[str], samples: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     for values in linear_layers.recorded(model, names, samples):
         return {name: np.shape(value) for name, value in zip(names, values, strict=True)}
     raise Refused("The model takes more samples at a time than there are to learn from.", "Add more samples.")
+
+
+def _few(model: Any, samples: dict[str, Any], runs: int) -> dict[str, Any]:
+    """Return the first samples: the more the fewer the trials, and a whole batch where the model insists on one."""
+    dims = [value.type.tensor_type.shape.dim for value in model.graph.input]
+    count = max(FEWEST, RUNS // runs, *(shape[0].dim_value for shape in dims if shape))
+    return {name: array[:count] for name, array in samples.items()}

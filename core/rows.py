@@ -9,6 +9,7 @@ from core.blobs import NAME
 from core.domain.artifact import Artifact
 from core.domain.dataset import StoredDataset
 from core.domain.recipe import Step
+from core.domain.share import Share
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ def read_report(row: dict[str, Any], blobs: tuple[str, ...]) -> StoredReport:
 def read_dataset(row: dict[str, Any]) -> StoredDataset:
     """Read a row of the table dataset."""
     return StoredDataset(**_own(row))
+
+
+def read_share(row: dict[str, Any]) -> Share:
+    """Read a row of the table share."""
+    return Share(**_own(row))
 
 
 def _own(row: dict[str, Any], *other: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Rows beside the blobs: artifacts with their lineage and consent, data sets, and reports; every read names the visitor who asks.
+"""Rows beside the blobs: artifacts with their lineage and consent, data sets, reports and shares; every read but a share's names the visitor who asks.
 
 The row comes after the blob, so a row never names a file that is not whole; and a blob is removed only when no row
 names it. What a report or a job names is found in its JSON: every string that is the SHA-256 of a stored blob.
@@ -17,8 +17,10 @@ from core.domain.artifact import Artifact
 from core.domain.dataset import StoredDataset
 from core.domain.errors import NotFound, Refused
 from core.domain.recipe import Step
-from core.rows import StoredReport, hashes, plain_name, read_artifact, read_dataset, read_report, text
+from core.domain.share import Share
+from core.rows import StoredReport, hashes, plain_name, read_artifact, read_dataset, read_report, read_share, text
 
+GONE = "There is nothing to see here any more.", "Ask whoever sent the link for a new one."
 RETRY_SECONDS = 7 * 24 * 3600.0
 """How long the files of a job that ended without a result are kept, so that it can be run again."""
 
@@ -189,6 +191,34 @@ class Store:
         with self.transaction() as db:
             if db.execute("DELETE FROM dataset WHERE id = ? AND visitor = ?", [id, visitor]).rowcount == 0:
                 raise NotFound("There is no such data set here.", "Choose one from the list of data sets.")
+
+    def add_share(self, visitor: str, artifact: str, sha256: str, title: str) -> Share:
+        """Show a stored page under a name of 128 random bits. Raises NotFound for an artifact that is not the visitor's."""
+        share = Share(secrets.token_hex(16), artifact, sha256, plain_name(title), time.time())
+        self.blobs.touch(sha256)
+        with self.transaction() as db:
+            self.artifact(visitor, artifact)
+            db["share"].insert({**vars(share), "visitor": visitor})
+        return share
+
+    def shares(self, visitor: str, artifact: str) -> list[Share]:
+        """Return what a visitor shows of an artifact, newest first."""
+        sql = "SELECT * FROM share WHERE visitor = ? AND artifact = ? ORDER BY created DESC, rowid DESC"
+        with self.database.reading() as db:
+            return [read_share(row) for row in db.query(sql, [visitor, artifact])]
+
+    def share(self, id: str) -> Share:
+        """Return what is shown under a name, to anybody. Raises NotFound."""
+        with self.database.reading() as db:
+            for row in db.query("SELECT * FROM share WHERE id = ?", [id]):
+                return read_share(row)
+        raise NotFound(*GONE)
+
+    def remove_share(self, visitor: str, id: str) -> None:
+        """Stop showing a page. Raises NotFound."""
+        with self.transaction() as db:
+            if db.execute("DELETE FROM share WHERE id = ? AND visitor = ?", [id, visitor]).rowcount == 0:
+                raise NotFound(*GONE)
 
     def named(self, value: Any) -> list[str]:
         """Return the stored blobs that a JSON value names, made young so that they last until the value is written down."""

@@ -130,7 +130,7 @@ def learned_from(args: dict[str, Any], teacher: Path, rows: int) -> Lesson:
     dataset = open_dataset(args, open_session(args))
     if dataset is None:
         raise Refused("This technique learns from samples, and there are none.", "Add a data set; it needs no labels.")
-    return Lesson(teacher, dataset.rows(0, rows), None if dataset.labels is None else dataset.labels[:rows])
+    return Lesson(teacher, dataset.samples(0, rows), None if dataset.labels is None else dataset.labels[:rows])
 
 
 def probe(args: dict[str, Any], progress: Progress) -> dict[str, Any]:

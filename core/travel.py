@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import bundle
-from core.bench import Bench, Model
+from core.bench import Bench
 from core.blobs import Blob, Blobs
 from core.domain.errors import Cancelled, PortolanError
+from core.domain.work import Model
 
 
 @dataclass(frozen=True)

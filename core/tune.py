@@ -9,9 +9,10 @@ stops, and noise who wins among files of like latency. What was tried is kept, s
 from typing import TYPE_CHECKING, Any
 
 from core import compress
-from core.bench import Bench, Data, Model
+from core.bench import Bench
 from core.domain.errors import Refused
 from core.domain.tuning import Goal
+from core.domain.work import Data, Model
 from core.formats import FORMATS
 from core.tools import Tools
 from core.tuning import finishing, tally

@@ -37,7 +37,7 @@ def page() -> None:
     progress.refusal()
     to_onnx.arrived()
     models = current().store.artifacts(visitor())
-    found = sorted((a for a in models if a.format == FORMAT or to_onnx.leads(a)), key=is_variant)
+    found = sorted((a for a in models if a.format == FORMAT or to_onnx.leads(a, models)), key=is_variant)
     if not found:
         empty()
         return

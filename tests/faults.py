@@ -6,8 +6,9 @@ from typing import Any
 import onnx
 from onnx import numpy_helper
 
-from core.bench import Bench, Golden, Model
+from core.bench import Bench
 from core.domain.transform import Converter
+from core.domain.work import Golden, Model
 
 
 class Faulty(Bench):

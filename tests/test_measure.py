@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from core.bench import Bench, Golden, Model
+from core.bench import Bench
 from core.domain.errors import Cancelled
 from core.domain.overhead import Pace
+from core.domain.work import Golden, Model
 from core.sandbox.turn import lock_file, measuring
 from core.tools import Tools
 from tests.proof.layered import chain

@@ -14,7 +14,7 @@ import pytest
 
 from core import convert, converters, portability
 from core.__main__ import main
-from core.bench import Bench, Golden, Model
+from core.bench import Bench
 from core.converters import CONVERTERS
 from core.domain.job import State
 from core.domain.portability import Attempt, Standing
@@ -22,6 +22,7 @@ from core.domain.recipe import Step
 from core.domain.report import Verdict
 from core.domain.shelf import Shelf
 from core.domain.transform import Converter, Tolerance
+from core.domain.work import Golden, Model
 from core.runtimes.onnxruntime import OnnxRuntime
 from core.tools import Memory, Tools
 from core.transform import Applied, apply, guilty

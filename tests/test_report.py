@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core import report, shares
+from core import report
 from core.__main__ import main
 from core.domain.errors import NotFound
 from core.samples import FOLDER
@@ -63,21 +63,21 @@ def test_a_share_is_found_by_its_name_until_it_is_taken_back(tmp_path: Path) -> 
     page = tmp_path / "page.html"
     page.write_bytes(b"<!doctype html>")
     blob = store.blobs.put(page)
-    share = shares.add(store, "v1", artifact.id, blob.sha256, "A page")
+    share = store.add_share("v1", artifact.id, blob.sha256, "A page")
     assert len(share.id) == 32
-    assert shares.find(store, share.id) == share
-    assert shares.mine(store, "v1", artifact.id) == [share]
-    assert shares.mine(store, "v2", artifact.id) == []
+    assert store.share(share.id) == share
+    assert store.shares("v1", artifact.id) == [share]
+    assert store.shares("v2", artifact.id) == []
     store.sweep(age=-1)
     assert store.blobs.path(blob.sha256).exists()
     with pytest.raises(NotFound):
-        shares.take_back(store, "v2", share.id)
+        store.remove_share("v2", share.id)
     with pytest.raises(NotFound):
-        shares.add(store, "v2", artifact.id, blob.sha256, "Not mine")
-    shares.take_back(store, "v1", share.id)
+        store.add_share("v2", artifact.id, blob.sha256, "Not mine")
+    store.remove_share("v1", share.id)
     with pytest.raises(NotFound):
-        shares.find(store, share.id)
-    again = shares.add(store, "v1", artifact.id, blob.sha256, "A page")
+        store.share(share.id)
+    again = store.add_share("v1", artifact.id, blob.sha256, "A page")
     store.remove_artifact("v1", artifact.id)
     with pytest.raises(NotFound):
-        shares.find(store, again.id)
+        store.share(again.id)

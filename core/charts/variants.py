@@ -67,7 +67,7 @@ def pareto(rows: list[dict[str, Any]], ink: str) -> alt.LayerChart:
 def variant(result: dict[str, Any]) -> dict[str, Any]:
     """Return one finished compression as the chart and a table need it."""
     steps, size, parity, quality = result["steps"], result["size"], result["parity"], result["quality"]
-    data = next((check for check in parity["checks"] if check["name"] == "data"), None)
+    flips = changed(result)
     after = quality["after"] if quality else None
     return {
         "variant": ", ".join(words(step) for step in steps),
@@ -79,9 +79,15 @@ def variant(result: dict[str, Any]) -> dict[str, Any]:
         "metric": after["metric"] if after else "",
         "quality shown": shown(after),
         "speed": f"{result['speed']['ratio']:.2f}x {result['speed']['pace']}",
-        "flips": f"{data['flips']['k']:,} of {data['flips']['n']:,}" if data and data["flips"] else "",
+        "flips": f"{flips['k']:,} of {flips['n']:,}" if flips else "",
         "verdict": parity["verdict"],
     }
+
+
+def changed(result: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the count of changed predictions on held-out data; None where it was not taken."""
+    counts = (check["flips"] for check in result["parity"]["checks"] if check["name"] == "data")
+    return next(counts, None)
 
 
 def original(result: dict[str, Any]) -> dict[str, Any]:

@@ -136,6 +136,8 @@ class Footprint:
     inference_peak: float
     batch: int
     runs: int = 1
+    spread: tuple[float, float] | None = None
+    """The lowest and the highest ``peak`` among the runs."""
 
     @property
     def peak(self) -> float:
@@ -147,7 +149,8 @@ class Footprint:
         """Return the median of each figure over measurements of one file in processes of their own."""
         names = ("file", "loaded", "anonymous", "mapped", "load_peak", "inference_peak")
         middle = {name: median(getattr(run, name) for run in runs) for name in names}
-        return cls(**middle, batch=runs[0].batch, runs=len(runs))
+        peaks = [run.peak for run in runs]
+        return cls(**middle, batch=runs[0].batch, runs=len(runs), spread=(min(peaks), max(peaks)))
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain values, with the larger peak."""
@@ -156,5 +159,6 @@ class Footprint:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Rebuild a footprint from ``to_json``."""
-        figures = {f.name: float(value[f.name]) for f in fields(cls) if f.name not in ("batch", "runs")}
-        return cls(**figures, batch=int(value["batch"]), runs=int(value["runs"]))
+        figures = {f.name: float(value[f.name]) for f in fields(cls) if f.type is float}
+        spread = tuple(value["spread"]) if value["spread"] else None
+        return cls(**figures, batch=int(value["batch"]), runs=int(value["runs"]), spread=spread)

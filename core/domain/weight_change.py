@@ -44,7 +44,7 @@ class WeightChange:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a change from ``to_json``, or from JSON text of it."""
+        """Rebuild a change from ``to_json``."""
         bins = value["histogram"]
         after = value["shape_after"]
         return cls(

@@ -15,9 +15,6 @@ from core.domain.tuning import Score
 from core.proof import quality, scoring
 from core.proof.datasets import Dataset
 
-CLEAN_UP = "clean_up"
-"""What follows every row where it makes the file smaller still."""
-
 Tell = Callable[[float | None, str], None]
 
 
@@ -31,23 +28,27 @@ class Material:
     expected: list[Any]
 
 
-def run(material: Material, steps: list[dict[str, Any]], out: Path, tell: Tell) -> list[str]:
-    """Write ``out/0.onnx``, ``out/1.onnx`` ... and return the techniques that ran, those of ``steps`` and perhaps a clean-up.
+def run(
+    material: Material, steps: list[dict[str, Any]], after: list[dict[str, Any]], out: Path, tell: Tell
+) -> list[dict[str, Any]]:
+    """Write ``out/0.onnx``, ``out/1.onnx`` ... and return the steps that ran: ``steps``, and of ``after`` those that do not refuse.
 
-    Raises what a technique raises.
+    Raises what a technique of ``steps`` raises.
     """
-    made, ran = material.source, list[str]()
+    made, ran = material.source, list[dict[str, Any]]()
     for number, step in enumerate(steps):
         technique, target = _technique(step), out / f"{number}.onnx"
         tell(None, technique.title)
         technique.apply(
             made, target, parse_options(technique.Options, step["options"]), _lesson(material, technique, tell)
         )
-        made, ran = target, [*ran, technique.id]
+        made, ran = target, [*ran, step]
         if number + 1 < len(steps):
             _must_apply(_technique(steps[number + 1]), made)
-    if ran[-1] != CLEAN_UP and _cleaned(made, out / f"{len(ran)}.onnx"):
-        ran.append(CLEAN_UP)
+    for step in after:
+        target = out / f"{len(ran)}.onnx"
+        if _gains(step, made, target):
+            made, ran = target, [*ran, step]
     return ran
 
 
@@ -80,7 +81,7 @@ def _lesson(material: Material, technique: Technique, tell: Tell) -> Lesson:
     data, rows = material.learning, technique.rows
     labels = None if data.labels is None else data.labels[:rows]
     return Lesson(
-        material.source, data.rows(0, rows), labels, lambda share, text: tell(None, f"{technique.title}: {text}")
+        material.source, data.samples(0, rows), labels, lambda share, text: tell(None, f"{technique.title}: {text}")
     )
 
 
@@ -92,11 +93,11 @@ def _must_apply(technique: Technique, path: Path) -> None:
         raise from_json(trouble.to_json())
 
 
-def _cleaned(made: Path, out: Path) -> bool:
-    """Say whether a clean-up had something to do; it refuses where it has not."""
-    technique = _technique({"transform": CLEAN_UP})
+def _gains(step: dict[str, Any], made: Path, out: Path) -> bool:
+    """Say whether a step that learns nothing had something to do; it refuses where it has not."""
+    technique = _technique(step)
     try:
-        technique.apply(made, out, technique.Options(), Lesson(made, {}))
+        technique.apply(made, out, parse_options(technique.Options, step["options"]), Lesson(made, {}))
     except Refused:
         out.unlink(missing_ok=True)
         return False

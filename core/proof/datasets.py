@@ -6,16 +6,18 @@ feature and optionally a label column. Nothing in a data set is ever unpickled.
 
 import math
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from core.domain import batching
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.technique import HALVES, QUARTERS
+from core.proof import fitting
 from core.proof.tables import read_csv, read_npz, read_parquet
 
 LABELS = ("y", "label", "target")
@@ -23,15 +25,20 @@ LABELS = ("y", "label", "target")
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples by input name, all with ``n`` rows; labels of the same length or None."""
+    """Samples by input name, all with ``n`` rows; labels of the same length or None; the shapes of the inputs where rows are not all that they hold."""
 
     inputs: dict[str, np.ndarray]
     labels: np.ndarray | None
     n: int
+    shapes: batching.Shapes = field(default_factory=dict)
+
+    def samples(self, start: int, stop: int) -> dict[str, np.ndarray]:
+        """Return a range of rows, each array [rows, ...]."""
+        return {name: array[start:stop] for name, array in self.inputs.items()}
 
     def rows(self, start: int, stop: int) -> dict[str, np.ndarray]:
-        """Return the inputs of a range of rows."""
-        return {name: array[start:stop] for name, array in self.inputs.items()}
+        """Return a range of rows laid out as the model takes them."""
+        return batching.native(self.samples(start, stop), self.shapes)
 
     def half(self, which: str) -> "Dataset":
         """Return the ``calibration`` half or the ``test`` half of the samples, in their order, or a quarter of the first.
@@ -39,11 +46,12 @@ class Dataset:
         A sample belongs to one by the SHA-256 of its inputs' bytes, so that equal samples are never on both sides, and
         a sample stays on its side whatever else the file holds. Raises Refused where that part is empty.
         """
-        kept = np.array([which in _parts(self.rows(row, row + 1)) for row in range(self.n)])
+        kept = np.array([which in _parts(self.samples(row, row + 1)) for row in range(self.n)])
         if not kept.any():
             raise Refused(f"The {which} part of the data has no sample.", "Bring more samples.")
         labels = None if self.labels is None else self.labels[kept]
-        return Dataset({name: array[kept] for name, array in self.inputs.items()}, labels, int(kept.sum()))
+        inputs = {name: array[kept] for name, array in self.inputs.items()}
+        return Dataset(inputs, labels, int(kept.sum()), self.shapes)
 
 
 def _parts(sample: dict[str, np.ndarray]) -> tuple[str, ...]:
@@ -74,7 +82,9 @@ def read_dataset(path: Path, label: str | None, signature: Signature) -> Dataset
         raise Refused(
             f"Inputs and labels differ in their number of rows, or have none: {counts}.", "Give every sample one row."
         )
-    return Dataset(inputs, None if labels is None else _flat_labels(labels), rows.pop())
+    return Dataset(
+        inputs, None if labels is None else _flat_labels(labels), rows.pop(), fitting.shapes(signature.inputs)
+    )
 
 
 def _kind(path: Path) -> str:
@@ -120,14 +130,14 @@ def _from_arrays(arrays: dict[str, np.ndarray], signature: Signature) -> dict[st
             f"The data set has no array for the input {', '.join(missing)}.",
             f"Arrays here: {_some(arrays)}; name one x or after the input.",
         )
-    return {spec.name: _fitted(arrays[spec.name], spec) for spec in specs}
+    return fitting.fitted(arrays, specs)
 
 
 def _from_columns(columns: dict[str, np.ndarray], signature: Signature) -> dict[str, np.ndarray]:
     """Match columns to inputs by name, or stack them in file order into the one table that the model takes."""
     specs = signature.inputs
     if all(spec.name in columns for spec in specs):
-        return {spec.name: _fitted(columns[spec.name], spec) for spec in specs}
+        return fitting.fitted(columns, specs)
     if len(specs) == 1 and not _are_columns(specs):
         texts = [name for name, values in columns.items() if values.dtype.kind == "U"]
         if texts and specs[0].dtype != "str":
@@ -135,57 +145,13 @@ def _from_columns(columns: dict[str, np.ndarray], signature: Signature) -> dict[
                 f"The column {texts[0]!r} holds text, and the model takes numbers.",
                 "Remove it, or name it as the label.",
             )
-        return {specs[0].name: _fitted(np.stack(list(columns.values()), axis=1), specs[0])}
+        return fitting.fitted({specs[0].name: np.stack(list(columns.values()), axis=1)}, specs)
     missing = [spec.name for spec in specs if spec.name not in columns]
     raise Refused(f"The data set has no column {', '.join(missing[:8])}.", f"Columns here: {_some(columns)}.")
 
 
 def _are_columns(specs: tuple[TensorSpec, ...]) -> bool:
     return all(spec.shape is not None and (len(spec.shape) == 1 or spec.shape[1:] == (1,)) for spec in specs)
-
-
-def _fitted(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
-    """Give an array the input's type and, for a column, its shape. Raises Refused when it cannot have them."""
-    array = _cast(array, spec)
-    if spec.shape is None:
-        return array
-    if array.ndim == 1 and len(spec.shape) == 2 and spec.shape[1] in (1, None):
-        array = array[:, None]
-    fits = array.ndim == len(spec.shape) and all(
-        not isinstance(want, int) or want == have for want, have in zip(spec.shape[1:], array.shape[1:], strict=False)
-    )
-    if not fits:
-        want = " x ".join(str(dim) for dim in ("n", *spec.shape[1:]))
-        have = " x ".join(str(dim) for dim in ("n", *array.shape[1:]))
-        raise Refused(
-            f"The input {spec.name!r} takes {want}, and the data set holds {have}.",
-            "Give the samples the shape of the input.",
-        )
-    return array
-
-
-def _cast(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
-    if spec.dtype == "str":
-        return array.astype(np.str_)
-    if array.dtype.kind not in "biuf":
-        raise Refused(
-            f"The input {spec.name!r} takes {spec.dtype}, and the data set holds text.",
-            "Encode it as the model was trained.",
-        )
-    wanted = np.dtype("float32" if spec.dtype == "bfloat16" else spec.dtype)
-    if wanted.kind in "iu":
-        if not np.all(np.isfinite(array)) or np.any(array != np.floor(array)):
-            raise Refused(
-                f"The input {spec.name!r} takes whole numbers, and the data set holds fractions.",
-                "Bring the ids themselves.",
-            )
-        bounds = np.iinfo(wanted)
-        if array.size and (array.min() < bounds.min or array.max() > bounds.max):
-            raise Refused(
-                f"The input {spec.name!r} is {spec.dtype}, and the data set holds numbers beyond it.",
-                "Bring the ids themselves.",
-            )
-    return np.ascontiguousarray(array.astype(wanted))
 
 
 def _flat_labels(labels: np.ndarray) -> np.ndarray:

@@ -55,11 +55,16 @@ class Golden:
         if not self.free_batch:
             return inputs, samples
         rows = np.arange(batch) % samples
-        return {k: a[rows] if a.ndim and len(a) == samples else a for k, a in inputs.items()}, batch
+        return {name: _taken(array, samples, rows) for name, array in inputs.items()}, batch
 
     def case_outputs(self, number: int) -> list[Any]:
         """Return the answers of one case in order."""
         return [self.arrays[f"c{number}/out{i}"] for i in range(len(self.outputs))]
+
+
+def _taken(array: Any, samples: int, rows: Any) -> Any:
+    """Return some of the samples of an array, which lie along its first dimension that is as long as they are many."""
+    return array.take(rows, axis=array.shape.index(samples)) if samples in array.shape else array
 
 
 def write(golden: Golden, out: Path) -> None:

@@ -20,6 +20,7 @@ from core.domain.runtime import Session
 from core.domain.transform import Tolerance
 from core.proof import golden
 from core.proof.golden import Golden
+from core.proof.predictions import changed, counted, label, prediction
 from core.proof.probes import versions
 
 NEEDED = 30
@@ -92,26 +93,6 @@ def machine() -> str:
     return f"{model or platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 
-def prediction(outputs: list[Any]) -> tuple[Any, Any] | None:
-    """Return the predicted class of each sample and the scores behind it, or None when the answers are no classes.
-
-    A label output (whole numbers, text or truth) decides; else the largest of the last dimension of the first
-    output of numbers that has at least two there.
-    """
-    found = (out for out in outputs if out.dtype.kind == "f" and out.ndim >= 2 and out.shape[-1] >= 2 and out.size)
-    scores, place = next(found, None), _label(outputs)
-    if place is not None:
-        rows = outputs[place].reshape(len(outputs[place]), -1)
-        return rows, scores if scores is not None and scores.ndim == 2 and len(scores) == len(rows) else None
-    return None if scores is None else (scores.argmax(axis=-1).reshape(len(scores), -1), scores)
-
-
-def _label(outputs: list[Any]) -> int | None:
-    """Return which output is the predicted class, or None when none is."""
-    kinds = [out.dtype.kind in "iubU" and out.ndim in (1, 2) and out.size > 0 for out in outputs]
-    return kinds.index(True) if True in kinds else None
-
-
 def _replay(session: Session, recorded: Golden, number: int, tally: Tally, tolerance: Tolerance) -> None:
     case = recorded.cases[number]
     tally.samples += case.samples
@@ -135,7 +116,7 @@ def _replay(session: Session, recorded: Golden, number: int, tally: Tally, toler
         for a, b in zip(expected, got, strict=True):
             _differences(a, b, tally, tolerance)
         tally.faults.extend(_unequal(expected, got, recorded.outputs))
-        _flips(expected, got, tally, tolerance)
+        _flips(expected, got, case.samples, tally, tolerance)
 
 
 def _baked(session: Session, recorded: Golden, tallies: list[Tally]) -> str:
@@ -227,26 +208,32 @@ def _differences(a: Any, b: Any, tally: Tally, tolerance: Tolerance) -> None:
 
 def _unequal(expected: list[Any], got: list[Any], names: tuple[str, ...]) -> list[str]:
     """Return what differs in outputs of whole numbers, truth or text; the predicted class is judged by its flips."""
-    label = _label(expected)
+    place = label(expected)
     wrong = {
         names[n]: int((a != b).sum())
         for n, (a, b) in enumerate(zip(expected, got, strict=True))
-        if n != label and a.dtype.kind in "iubU"
+        if n != place and a.dtype.kind in "iubU"
     }
     return [
         f"output {name!r} differs in {count} of its whole numbers or texts" for name, count in wrong.items() if count
     ]
 
 
-def _flips(expected: list[Any], got: list[Any], tally: Tally, tolerance: Tolerance) -> None:
-    before, after = prediction(expected), prediction(got)
+def _samples_first(out: Any, samples: int) -> Any:
+    """Return an output of steps, samples and scores with the samples first."""
+    return out.swapaxes(0, 1) if out.ndim >= 3 and out.shape[0] != samples == out.shape[1] else out
+
+
+def _flips(expected: list[Any], got: list[Any], samples: int, tally: Tally, tolerance: Tolerance) -> None:
+    """Count the predictions that changed: those of the samples, or of the places of a mask."""
+    before, after = (prediction([_samples_first(out, samples) for out in outputs]) for outputs in (expected, got))
     if before is None or after is None:
         return
-    changed = (before[0] != after[0]).any(axis=1)
-    tally.predicted += len(changed)
-    tally.flips += int(changed.sum())
-    if before[1] is not None and changed.any():
-        tally.ties += int((changed & _tied(before[1], tolerance)).sum())
+    flags = changed(before[0], after[0])
+    tally.predicted += counted(before[0], after[0], samples)
+    tally.flips += int(flags.sum())
+    if before[1] is not None and flags.any():
+        tally.ties += int((flags & _tied(before[1], tolerance)).sum())
 
 
 def _tied(scores: Any, tolerance: Tolerance) -> Any:

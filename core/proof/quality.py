@@ -10,7 +10,7 @@ from core.domain.errors import Refused
 from core.domain.report import Count, Quality
 from core.domain.runtime import Session
 from core.proof.datasets import Dataset
-from core.proof.parity import prediction
+from core.proof.predictions import prediction
 from core.proof.samples import Sampler
 
 CHUNK = 256
@@ -36,7 +36,7 @@ def evaluate(session: Session, dataset: Dataset) -> Quality:
 def graded(outputs: list[Any], labels: Any) -> Graded:
     """Score the answers to every row. Raises Refused when labels and answers do not fit."""
     found = prediction(outputs)
-    if found is not None and found[0].shape[1] == 1:
+    if found is not None and found[0].shape == (len(labels), 1):
         return _accuracy(_classes(found[0][:, 0], found[1], labels), labels)
     values = next((out.reshape(len(out)) for out in outputs if out.dtype.kind == "f" and out.size == len(out)), None)
     if values is None or labels.dtype.kind == "U":

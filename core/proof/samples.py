@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from core.domain import batching
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.runtime import Domain, Session
@@ -42,13 +43,17 @@ class Sampler:
     @property
     def fixed_batch(self) -> int | None:
         """The number of samples that the model insists on, or None when it is free."""
-        firsts = [spec.shape[0] for spec in self.specs if spec.shape]
-        return next((dim for dim in firsts if isinstance(dim, int)), None)
+        return batching.batch({spec.name: spec.shape for spec in self.specs})
 
     @property
     def free_dims(self) -> bool:
         """Whether a dimension behind the batch is free."""
-        return any(not isinstance(dim, int) for spec in self.specs for dim in (spec.shape or ())[1:])
+        axes = self._axes()
+        return any(
+            not isinstance(dim, int) and place != axes[spec.name]
+            for spec in self.specs
+            for place, dim in enumerate(spec.shape or ())
+        )
 
     @property
     def sample_bytes(self) -> int:
@@ -79,10 +84,15 @@ class Sampler:
             inputs[self.specs[place].name][:, 0] = values
         return inputs
 
+    def _axes(self) -> dict[str, int | None]:
+        return batching.axes({spec.name: spec.shape for spec in self.specs})
+
     def _shape(self, spec: TensorSpec, batch: int, size: int) -> tuple[int, ...]:
-        first, *rest = spec.shape or (None,)
-        dims = [first if isinstance(first, int) else batch, *(dim if isinstance(dim, int) else size for dim in rest)]
-        return tuple(dims) if spec.shape else ()
+        axis = self._axes()[spec.name]
+        rest = [dim if isinstance(dim, int) else size for dim in spec.shape or ()]
+        if axis is not None and spec.shape and not isinstance(spec.shape[axis], int):
+            rest[axis] = batch
+        return tuple(rest)
 
     def _domain(self, spec: TensorSpec) -> Domain:
         return self.session.domains.get(spec.name, Domain())

@@ -9,7 +9,7 @@ from core.domain.errors import Refused
 from core.domain.report import Count
 from core.domain.tuning import Loss, Score
 from core.proof import quality
-from core.proof.parity import prediction
+from core.proof.predictions import changed, counted, prediction
 from core.proof.quality import Graded
 
 LOST = Loss(1.0, 1.0, 0.0)
@@ -39,7 +39,8 @@ def changes(before: list[Any], after: list[Any]) -> Count | None:
     old, new = prediction(before), prediction(after)
     if old is None or new is None or old[0].shape != new[0].shape:
         return None
-    return Count(int(np.any(old[0] != new[0], axis=1).sum()), len(old[0]))
+    n = counted(old[0], new[0], len(np.atleast_1d(before[0])))
+    return Count(int(changed(old[0], new[0]).sum()), n) if n else None
 
 
 def _fault(before: list[Any], after: list[Any]) -> str:

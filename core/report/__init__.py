@@ -9,10 +9,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from core.domain.artifact import Artifact
 from core.domain.errors import Crashed
+from core.domain.share import Share
+from core.store import Store
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = 60.0
+
+
+def show(store: Store, visitor: str, model: Artifact, title: str, results: list[dict[str, Any]], chosen: int) -> Share:
+    """Write the page about the compressions of a model and keep it under a link; see ``written``."""
+    page = written(model.name, results, chosen)
+    with store.blobs.writer() as writer:
+        writer.write(page)
+        blob = writer.commit()
+    return store.add_share(visitor, model.id, blob.sha256, title)
 
 
 def written(name: str, results: list[dict[str, Any]], chosen: int) -> bytes:

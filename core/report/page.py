@@ -7,6 +7,7 @@ from typing import Any
 
 from core.charts import (
     before_after,
+    changed,
     class_changes,
     class_rows,
     layer_rows,
@@ -68,11 +69,8 @@ def cards(result: dict[str, Any]) -> list[str]:
         card("Speed", f"{speed['ratio']:.2f}x", f"{speed['low']:.2f} to {speed['high']:.2f}, 95 % interval"),
         card("Peak memory", f"{memory['after']['peak']:.1f} MB", f"from {memory['before']['peak']:.1f} MB"),
     ]
-    data = next((check for check in result["parity"]["checks"] if check["name"] == "data"), None)
-    if data and data["flips"]:
-        found.append(
-            card("Changed predictions", f"{data['flips']['k']:,}", f"of {data['flips']['n']:,} held-out samples")
-        )
+    if flips := changed(result):
+        found.append(card("Changed predictions", f"{flips['k']:,}", f"of {flips['n']:,} held-out samples"))
     if result["quality"]:
         before, after = result["quality"]["before"], result["quality"]["after"]
         value, _, counted = shown(after).partition(" ")

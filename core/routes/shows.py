@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from core import shares, workspace
+from core import workspace
 from core.domain.share import Share
 
 POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
@@ -12,7 +12,7 @@ POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 def show(request: Request) -> Response:
     """Send the page under an unguessable name, which no cookie goes with. Raises NotFound when it was taken back."""
     store = workspace.current().store
-    share = shares.find(store, str(request.path_params["share"]))
+    share = store.share(str(request.path_params["share"]))
     headers = {
         "Content-Security-Policy": POLICY,
         "Cache-Control": "private, no-store",

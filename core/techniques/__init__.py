@@ -4,6 +4,9 @@ Every technique writes a file that it has checked and loaded in stock ONNX Runti
 stored bytes by the verb.
 """
 
+from typing import Any
+
+from core.domain.errors import Trouble
 from core.domain.shelf import Shelf
 from core.domain.technique import Technique
 from core.techniques import (
@@ -12,6 +15,7 @@ from core.techniques import (
     codebooks,
     codebooks_second_order,
     distill,
+    drop_blocks,
     dynamic_int8,
     fine_tune,
     float16,
@@ -39,6 +43,7 @@ TECHNIQUES: Shelf[Technique] = Shelf(
     prune_second_order.TECHNIQUE,
     prune_trained.TECHNIQUE,
     prune_channels.TECHNIQUE,
+    drop_blocks.TECHNIQUE,
     low_rank.TECHNIQUE,
     fine_tune.TECHNIQUE,
     distill.TECHNIQUE,
@@ -46,3 +51,9 @@ TECHNIQUES: Shelf[Technique] = Shelf(
     clean_up.TECHNIQUE,
     clean_trees.TECHNIQUE,
 )
+
+
+def misfits(summary: dict[str, Any]) -> dict[str, Trouble]:
+    """Return by id why techniques can do nothing for a model, by what its file says."""
+    asked = {technique.id: technique.applies(summary) for technique in TECHNIQUES}
+    return {id: trouble for id, trouble in asked.items() if trouble}

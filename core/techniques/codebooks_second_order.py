@@ -72,6 +72,8 @@ class CodebooksSecondOrder(Technique):
         model, original = onnx_files.load(source), onnx_files.load(source)
         storage = Storage(model)
         everything = linear_layers.layers(model, LEAST)
+        if not everything and (trouble := onnx_weights.unreached(model, LEAST)):
+            raise Refused(trouble.message, trouble.next_step)
         if not everything or not lesson.inputs:
             lacking = "samples" if everything else f"Conv, Gemm or MatMul layers with {LEAST} weights or more"
             raise Refused(f"Correcting shared weights needs {lacking}.", "Use codebooks without samples instead.")

@@ -1,66 +1,90 @@
-"""A narrower student that learns the answers of the model it was cut from (Hinton 2015, arXiv 1503.02531).
+"""A narrower or shallower student that learns the answers of the model it was cut from (Hinton 2015, arXiv 1503.02531).
 
-The cut of ``prune_channels`` begins it: it keeps the units that matter most, fitted to the original answers, from which a
-student learns faster than from chance.
+The cut begins it: it keeps the channels that matter most, fitted to the original answers, and the blocks that are missed
+most, from which a student learns faster than from chance.
 """
 
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.domain.errors import Trouble
+from core import onnx_files, onnx_weights, residuals
+from core.channels import narrow
+from core.domain.errors import Refused, Trouble
 from core.domain.technique import Claim, Family, Lesson, Technique
 from core.integers import finish
-from core.techniques import prune_channels
 from core.training_options import TrainingOptions, minutes
-
-STUDENT = prune_channels.TECHNIQUE
 
 
 @dataclass(frozen=True)
-class ChannelShare:
-    """How narrow the student is."""
+class StudentSize:
+    """How narrow and how shallow the student is."""
 
     share: float = field(
         default=0.4,
-        metadata={"help": "Share of the channels, neurons and heads that go.", "low": 0.05, "high": 0.9},
+        metadata={"help": "Share of the channels, neurons and heads that go; 0 for none.", "low": 0.0, "high": 0.9},
+    )
+    blocks: int = field(
+        default=0,
+        metadata={"help": "Residual blocks that go, such as attention layers; 0 for none.", "low": 0, "high": 1000},
     )
 
 
 @dataclass(frozen=True)
-class DistillOptions(TrainingOptions, ChannelShare):
-    """How narrow the student is, and how it learns."""
+class DistillOptions(TrainingOptions, StudentSize):
+    """How small the student is, and how it learns."""
 
     minutes: float = minutes(4.0, most=6.0)
 
 
 class Distill(Technique):
-    """Cuts channels and trains what is left towards the answers of the model before."""
+    """Cuts blocks and channels, and trains what is left towards the answers of the model before."""
 
-    title = "Distil into a narrower model"
-    sentence = (
-        "Cuts out channels, neurons and heads, and trains the narrower model to answer as before: faster and smaller."
-    )
+    title = "Distil into a smaller model"
+    sentence = "Cuts out channels, neurons and heads, or whole blocks, and trains what is left to answer as before: faster and smaller."
     family, claim, calibrates = Family.DISTILLATION, Claim.LATENCY, True
     rows, kind = 100_000, "torch"
     Options = DistillOptions
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:
-        """Return why no channels can be cut."""
-        return STUDENT.applies(summary)
+        """Return why neither channels nor blocks can be cut."""
+        return residuals.barred(summary) and narrow.barred(summary)
 
     def apply(self, source: Path, out: Path, options: DistillOptions, lesson: Lesson) -> None:
-        """Cut, train and write. Raises Refused in the words of either."""
+        """Cut, train and write. Raises Refused in the words of either, and where nothing is to be cut."""
         from core.training import Plan, train
 
-        few = {name: array[: STUDENT.rows] for name, array in lesson.inputs.items()}
+        if not lesson.inputs:
+            raise Refused("A student learns from samples, and there are none.", "Add a data set; it needs no labels.")
+        told = {name: value for name, value in vars(options).items() if name not in ("share", "blocks")}
         with tempfile.TemporaryDirectory() as folder:
-            narrow = Path(folder) / "narrow.onnx"
-            cut = STUDENT.Options(share=options.share, keep=options.keep)
-            STUDENT.apply(source, narrow, cut, replace(lesson, inputs=few))
-            told = {name: value for name, value in vars(options).items() if name != "share"}
-            finish(train(narrow, lesson, Plan(**told)), source, out)
+            student = _cut(source, Path(folder), options, lesson)
+            finish(train(student, lesson, Plan(**told)), source, out)
+
+
+def _cut(source: Path, folder: Path, options: DistillOptions, lesson: Lesson) -> Path:
+    """Write the student as it is before it learns."""
+    if not options.share and not options.blocks:
+        raise Refused(
+            "Nothing is to go, so the student would be its teacher.", "Let a share of the channels or some blocks go."
+        )
+    few = {name: array[: narrow.ROWS] for name, array in lesson.inputs.items()}
+    student = source
+    if options.blocks:
+        model = residuals.shallower(source, options.blocks, options.keep, few, lambda _, text: lesson.tell(0.0, text))
+        student = _saved(model, folder / "shallow.onnx")
+    if options.share:
+        model = narrow.narrower(student, options.share, narrow.MEASURED, options.keep, few)
+        student = _saved(model, folder / "narrow.onnx")
+    return student
+
+
+def _saved(model: Any, path: Path) -> Path:
+    onnx_weights.tidy(model)
+    model.ir_version = max(model.ir_version, 4, onnx_files.lowest_ir(model))
+    onnx_files.write(model, path)
+    return path
 
 
 TECHNIQUE = Distill()

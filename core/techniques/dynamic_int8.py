@@ -72,9 +72,9 @@ class DynamicInt8(Technique):
         kept = onnx_weights.kept(options.keep, model)
         rule = _Integers(model, pairing(host_truth.measure(), options.exact_on), options.tables, kept)
         if not onnx_weights.rewrite(model, rule):
-            nodes = [node for graph in onnx_weights.graphs(model.graph) for node in graph.node]
-            nothing = _nothing(Counter(node.op_type for node in nodes))
-            raise Refused(nothing.message, nothing.next_step)
+            readers = {id(node): node.op_type for one in onnx_weights.weights(model, LEAST) for node, _ in one.readers}
+            nothing, inner = _nothing(Counter(readers.values())), onnx_weights.unreached(model, LEAST)
+            raise Refused(nothing.message, inner.next_step if inner else nothing.next_step)
         onnx_weights.drop_unread(model)
         storage.settle()
         finish(model, source, out)

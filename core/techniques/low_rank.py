@@ -50,6 +50,10 @@ class LowRank(Technique):
         free = [layer for layer in layers(model, LEAST) if layer.weight.name not in kept]
         found = [(layer, rank(layer.matrix, options.energy)) for layer in free]
         gaining = [(layer, thin) for layer, thin in found if _numbers(layer, thin) < layer.matrix.size]
+        if not found and (trouble := onnx_weights.unreached(model, LEAST)):
+            raise Refused(trouble.message, trouble.next_step)
+        if not found:
+            raise Refused(f"No layer that can be split has {LEAST} constant weights.", "Choose another technique.")
         if not gaining:
             raise Refused(_nowhere(found, options.energy), "Keep less energy, or choose another technique.")
         firsts = {str(layer.node.output[0]): _split(model.graph, layer, thin, taken) for layer, thin in gaining}
@@ -76,8 +80,6 @@ def _numbers(layer: Layer, kept: int) -> int:
 
 
 def _nowhere(found: list[tuple[Layer, int]], energy: float) -> str:
-    if not found:
-        return f"No Conv, Gemm or MatMul with a constant matrix of {LEAST} weights was found, so there is nothing to split."
     layer, kept = min(found, key=lambda one: _numbers(*one) / one[0].matrix.size)
     outputs, inputs = layer.matrix.shape
     return (

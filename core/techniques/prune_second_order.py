@@ -74,6 +74,8 @@ class PruneSecondOrder(Technique):
         model = onnx_files.load(source)
         storage = Storage(model)
         layers = linear_layers.layers(model, LEAST)
+        if not layers and (trouble := onnx_weights.unreached(model, LEAST)):
+            raise Refused(trouble.message, trouble.next_step)
         if not layers or not lesson.inputs:
             lacking = "samples" if layers else f"Conv, Gemm or MatMul layers with {LEAST} weights or more"
             raise Refused(f"Second-order pruning needs {lacking}.", "Prune by magnitude instead.")

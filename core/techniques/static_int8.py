@@ -131,22 +131,11 @@ class StaticInt8(Technique):
 
 def _found(model: Any, kept: set[str]) -> list[Site]:
     found = [site for site in sites(model) if site.weight.name not in kept]
-    inner = _in_branches(model)
-    if not found and inner:
-        raise Refused(
-            f"All layers lie in branches or loops, which static int8 does not reach: {', '.join(inner[:6])}.",
-            "Choose dynamic int8 for products, or integer weights.",
-        )
     if not found:
         nothing = _nothing(sorted({node.op_type for node in model.graph.node}))
-        raise Refused(nothing.message, nothing.next_step)
+        trouble = onnx_weights.unreached(model, 1) or nothing
+        raise Refused(trouble.message, trouble.next_step)
     return found
-
-
-def _in_branches(model: Any) -> list[str]:
-    """Return the names of weights of layers that lie in inner graphs."""
-    inner = [weight for weight in onnx_weights.weights(model) if weight.graph is not model.graph]
-    return [one.name for one in inner if any(node.op_type in SITES and place == 1 for node, place in one.readers)]
 
 
 def _narrow(original: Any, model: Any, found: list[Site], bits: int, samples: dict[str, Any]) -> dict[str, Scaled]:

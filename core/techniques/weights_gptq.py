@@ -53,7 +53,8 @@ class WeightsGptq(Technique):
         storage, fresh = Storage(model), Names(model)
         named = {layer.weight.name for layer in linear_layers.layers(model, scaled_integers.LEAST)}
         if not named:
-            raise Refused(_nothing().message, _nothing().next_step)
+            trouble = onnx_weights.unreached(model, scaled_integers.LEAST) or _nothing()
+            raise Refused(trouble.message, trouble.next_step)
         kept = onnx_weights.kept(options.keep, model)
         rest = [weight for weight in scaled_integers.candidates(model) if weight.name not in named | kept]
         scaled = {weight.name: scaled_integers.nearest(weight.array, options.table_bits) for weight in rest}

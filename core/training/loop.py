@@ -190,7 +190,7 @@ class Course:
                 yield Batch(inputs, self._teacher.answer(inputs), None)
 
     def _apart(self, batch: Batch) -> Tensor:
-        said = self._student.run(self._student.tensors(batch.inputs))
+        said = self._student.run(self._student.tensors(self._teacher.laid_out(batch.inputs)))
         wanted = [torch.from_numpy(np.ascontiguousarray(array)) for array in batch.answers]
         labels = None if batch.labels is None else torch.from_numpy(batch.labels)
         distance = self._goal.distance(said, wanted, labels)

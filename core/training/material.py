@@ -17,7 +17,12 @@ LEAST = 32
 KEPT, MOST_KEPT = 0.15, 2000
 """Share of the samples that decide, and their number at most."""
 FEW = 10_000
-"""Samples below which mixed ones are added."""
+"""Samples below which mixed ones are added.
+
+A narrower Fashion-MNIST network that saw 500 images 60 times had 8,255 to 8,264 of 9,000 right with them in three
+trainings, and without them 8,225 to 8,246, or 8,231 to 8,235 in twice the epochs, which takes as long; in 8 epochs they
+gain nothing for their time.
+"""
 SWAPPED = 0.3
 """Largest share of entries of an integer input that come from another sample."""
 

@@ -45,6 +45,8 @@ class Student:
         self.network = onnx_torch.build(self.model)
         self.weights = dict(self._trainable(onnx_weights.kept(keep, self.model)))
         if not self.weights:
+            if trouble := onnx_weights.unreached(self.model, 2):
+                raise Refused(trouble.message, trouble.next_step)
             raise Refused("The file holds no weights that can be trained.", "Choose another technique.")
         for name, parameter in self.network.named_parameters():
             parameter.requires_grad_(name in self.weights)
@@ -84,8 +86,8 @@ class Student:
     @torch.no_grad()
     def check(self, model: Path | bytes, samples: dict[str, Any], batch: int | None) -> None:
         """Raise Refused where the network answers otherwise than a file, or its bytes, in ONNX Runtime."""
-        few = {name: array[: batch or CHECKED] for name, array in samples.items()}
         opened = calibration.session(model, "all")
+        few = calibration.laid_out(opened, calibration.cut(samples, 0, batch or CHECKED))
         try:
             expected = opened.run(None, few)
         except Exception as error:

@@ -46,13 +46,16 @@ class Teacher:
     @property
     def batch(self) -> int | None:
         """The samples that the file insists on at a time, if it does."""
-        shapes = [value.shape for value in self._session.get_inputs()]
-        return next((shape[0] for shape in shapes if shape and isinstance(shape[0], int)), None)
+        return calibration.batch(self._session)
+
+    def laid_out(self, samples: dict[str, Any]) -> dict[str, Any]:
+        """Return samples [n, ...] as the file takes them."""
+        return calibration.laid_out(self._session, samples)
 
     def answer(self, feed: dict[str, Any]) -> list[Any]:
         """Return all outputs for one batch. Raises Refused where the samples do not run."""
         try:
-            return list(self._session.run(None, {name: feed[name] for name in self.inputs}))
+            return list(self._session.run(None, self.laid_out({name: feed[name] for name in self.inputs})))
         except Exception as error:
             cause = onnx_files.first_line(error)
             raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
@@ -104,5 +107,5 @@ def _check_rows(found: list[Any], rows: int) -> None:
     if any(not out.shape or out.shape[0] != rows for out in found if hasattr(out, "shape")):
         raise Refused(
             "An output of the model has not one row for each sample, so samples cannot be learned apart.",
-            "Cut the part that sums samples up, or sorts them, off the model.",
+            "Cut the part that sums samples up, sorts them, or hands out a state, off the model.",
         )

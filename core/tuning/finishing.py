@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from core import compress
-from core.bench import Cost, Golden
+from core.bench import Cost
 from core.compress import Effort
 from core.domain.report import Parity, Verdict
 from core.domain.technique import ANY, QUARTERS
 from core.domain.tuning import Look, Point
+from core.domain.work import Golden
 from core.tuning.trials import QUICK
 
 if TYPE_CHECKING:
@@ -26,8 +27,10 @@ LOOKS = 3
 """Looks at the test half at most: more would make it one more set to choose by."""
 MILDER = 1.15
 """Of the measure of a candidate that failed on the test half: what the next has at least; few samples tell like ones not apart."""
+NEXT = 1.02
+"""The same where many samples tell like ones apart: the best of many is the luckiest too, and one beside it may hold."""
 LAST = 2 / 3
-"""Of the loss to expect of a candidate that failed: what the one at the last look may be expected to lose."""
+"""Of the loss to expect of a candidate that failed: what the one at the last look may be expected to lose; and of what is allowed, the one beside it."""
 UNKNOWN, RESERVED = 25.0, 0.4
 """Seconds for the verdict while nobody knows what it takes, and the share of the budget that it takes at most."""
 LATER = 1.3
@@ -126,9 +129,12 @@ def verdict(search: "Search", point: Point, golden: Golden) -> Parity:
 
 
 def milder(search: "Search", failed: Point) -> Point | None:
-    """Return what to judge after a point that failed: the best that is clearly gentler and should lose no more, at the last look clearly less; else a gentler rung, tried now."""
-    least, share = MILDER * (failed.measure or 0.0), LAST if len(search.looks) == LOOKS - 1 else 1.0
-    most = share * (failed.expected or 0.0)
+    """Return what to judge after a point that failed: the best that is gentler and should lose no more, at the last look clearly less; else a gentler rung, tried now."""
+    last = len(search.looks) == LOOKS - 1
+    if search.telling and not last:
+        least, most = NEXT * (failed.measure or 0.0), LAST * search.allowed
+    else:
+        least, most = MILDER * (failed.measure or 0.0), (LAST if last else 1.0) * (failed.expected or 0.0)
     gentler = [p for p in search.able() if (p.measure or 0.0) >= least and (p.expected or 0.0) <= most]
     if gentler:
         return gentler[0]

@@ -29,11 +29,14 @@ SHARES = (0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.96)
 ENERGIES = (0.999, 0.995, 0.99, 0.98, 0.96, 0.93, 0.9, 0.85, 0.8, 0.7)
 CUTS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 """Shares of the channels that go."""
+BLOCKS = 8
+"""Residual blocks that may go."""
 CAREFUL, TRAINED = 1, 3
 """The cuts to begin with, without and with training."""
 FLIPS = (0.0, 0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1)
 """Shares of the predictions that pruned trees may change on the learning samples."""
-FINE_TUNE = Step("fine_tune", {"minutes": 0.3})
+TRAINING = (0.3, 3.0, 1 / 30)
+"""Minutes of one training: at least, at most, and as a share of those of the whole search."""
 ENOUGH = 1000
 """Samples to learn from, below which training seldom gains."""
 COST = 0.3
@@ -63,25 +66,36 @@ class Ladder:
     """The rung to begin with where nothing is foretold; None for the end of the first third."""
 
 
-def ladders(summary: dict[str, Any], goal: Goal, heat: HeatMap | None, keep: str, learning: int = 0) -> list[Ladder]:
-    """Return the ladders whose techniques are here, apply to a file with this summary, and can win at the goal.
+@dataclass(frozen=True)
+class Means:
+    """What a search has: the samples that there are to learn from, and its minutes."""
 
-    ``learning`` is the number of samples that there are to learn from.
-    """
-    fitting = (ladder for ladder in _every(heat) if goal in ladder.goals and ladder.rungs)
-    able = (ladder for ladder in fitting if learning >= ENOUGH or FINE_TUNE not in ladder.rungs[0])
+    samples: int = 0
+    minutes: float = 0.0
+
+    @property
+    def training(self) -> Step:
+        """The step that trains; the longer the search, the longer it."""
+        least, most, share = TRAINING
+        return Step("fine_tune", {"minutes": round(min(most, max(least, share * self.minutes)), 2)})
+
+
+def ladders(summary: dict[str, Any], goal: Goal, heat: HeatMap | None, keep: str, means: Means) -> list[Ladder]:
+    """Return the ladders whose techniques are here, apply to a file with this summary, and can win at the goal."""
+    fitting = (ladder for ladder in _every(heat, means.training) if goal in ladder.goals and ladder.rungs)
+    able = (ladder for ladder in fitting if means.samples >= ENOUGH or means.training not in ladder.rungs[0])
     return [keeping(ladder, keep) for ladder in able if _applies(ladder.rungs[0], summary, keep)]
 
 
-def _every(heat: HeatMap | None) -> Iterator[Ladder]:
+def _every(heat: HeatMap | None, training: Step) -> Iterator[Ladder]:
     sharing, pruning, integers = map(str, (Family.SHARING, Family.PRUNING, Family.QUANTIZATION))
     mixed, shared = list(_mixed(heat)), list(_shared(heat))
     foretold = tuple(loss for _, loss in mixed), tuple(loss for _, loss in shared if loss is not None)
     rungs = tuple(steps for steps, _ in mixed)
     yield Ladder("mixed", "Pruned and shared, layer by layer", "recipe", rungs, FILES, 0, losses=foretold[0])
-    rungs = tuple((*steps, FINE_TUNE) for steps in rungs)
+    rungs = tuple((first, training, then, training) for first, then in rungs)
     losses = tuple(loss / 2 for loss in foretold[0])
-    yield Ladder("mixed_trained", "Pruned and shared, trained", "recipe", rungs, FILES, 6, losses=losses)
+    yield Ladder("mixed_trained", "Pruned, trained, shared, trained", "recipe", rungs, FILES, 6, losses=losses)
     rungs = tuple(steps for steps, _ in shared)
     yield Ladder("shared", "Shared weights, layer by layer", sharing, rungs, FILES, 1, losses=foretold[1])
     yield Ladder("gptq", "Integer weights, corrected", integers, tuple(_gptq()), FILES, 2)
@@ -102,10 +116,14 @@ def _every(heat: HeatMap | None) -> Iterator[Ladder]:
     thin = Step("prune_channels", {"share": CUTS[0], "spread": "even"})
     found = tuple((thin, Step("codebooks_second_order", {"bits": bits})) for bits in BUDGETS[8::2] if bits >= 1.2)
     yield Ladder("thin_shared", "A few channels less, shared weights", "recipe", found, FILES, 1.5)
-    yield from _narrower()
+    fewer = tuple(Step("drop_blocks", {"blocks": blocks}) for blocks in range(1, BLOCKS + 1))
+    yield Ladder("blocks", "Fewer blocks", pruning, tuple((one,) for one in fewer), RUNNING, 1.5, start=0)
+    found = tuple((one, Step("static_int8")) for one in fewer)
+    yield Ladder("blocks_int8", "Fewer blocks, int8", "recipe", found, RUNNING, 2, start=0)
+    yield from _narrower(training)
 
 
-def _narrower() -> Iterator[Ladder]:
+def _narrower(training: Step) -> Iterator[Ladder]:
     """Yield the ladders that cut whole channels, where the shelf holds what they need."""
     cuts = {
         goals: [Step("prune_channels", {"share": share, "spread": spread}) for share in CUTS]
@@ -118,12 +136,12 @@ def _narrower() -> Iterator[Ladder]:
         ("channels_int8", "Fewer channels, int8", (int8,), RUNNING, 1),
         ("channels_shared", "Fewer channels, shared weights", (shared,), FILES, 4),
         ("channels_small", "Fewer channels, int8 of 4 bits", (small,), FILES, 5),
-        ("trained", "Fewer channels, trained", (FINE_TUNE,), RUNNING, 2.5),
-        ("trained_int8", "Fewer channels, trained, int8", (FINE_TUNE, int8), RUNNING, 2),
-        ("trained_shared", "Fewer channels, trained, shared weights", (FINE_TUNE, shared), FILES, 6),
+        ("trained", "Fewer channels, trained", (training,), RUNNING, 2.5),
+        ("trained_int8", "Fewer channels, trained, int8", (training, int8), RUNNING, 2),
+        ("trained_shared", "Fewer channels, trained, shared weights", (training, shared), FILES, 6),
     )
     for id, title, then, goals, rank in rows:
-        family, start = "recipe" if then else str(Family.PRUNING), TRAINED if FINE_TUNE in then else CAREFUL
+        family, start = "recipe" if then else str(Family.PRUNING), TRAINED if training in then else CAREFUL
         yield Ladder(id, title, family, tuple((one, *then) for one in cuts[goals]), goals, rank, start=start)
 
 

@@ -15,7 +15,7 @@ MOST = 16
 """Recipes around one."""
 RANK = 1.0
 """Before the ladders that have not been tried yet and seldom win; see ``Ladder``."""
-KNOWN = frozenset(("prune_second_order", "codebooks_second_order", "clean_up"))
+KNOWN = frozenset(("prune_second_order", "codebooks_second_order", "float16", "clean_up"))
 """The techniques of recipes that say what becomes of each tensor."""
 
 Picked = dict[str, Choice]

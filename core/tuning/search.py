@@ -5,12 +5,13 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core.bench import Bench, Cost, Data, Lessons, Model
+from core.bench import Bench, Cost
 from core.domain.errors import Cancelled, PortolanError, Refused
 from core.domain.technique import QUARTERS
 from core.domain.tuning import Goal, HeatMap, Look, Point
+from core.domain.work import Data, Lessons, Model
 from core.tuning import finishing, ladders, tally
-from core.tuning.ladders import Ladder
+from core.tuning.ladders import Ladder, Means
 from core.tuning.neighbours import NEAR, neighbours
 from core.tuning.trials import Trials
 from core.tuning.walks import Walk
@@ -119,7 +120,8 @@ class Search:
     def usable(self, summary: dict[str, Any]) -> list[Ladder]:
         """Return the ladders to walk. Raises Refused where there is none."""
         keep = ",".join(self.args.get("keep", []))
-        found = ladders.ladders(summary, self.goal, self.heat, keep, self.trials.samples)
+        means = Means(self.trials.samples, self.budget / 60)
+        found = ladders.ladders(summary, self.goal, self.heat, keep, means)
         if not found:
             raise Refused(f"No technique here makes the {self.goal} of this model less.", "Choose another goal.")
         return found
@@ -145,8 +147,12 @@ class Search:
 
     def look_around(self) -> None:
         """Put the recipes near a new leader among the ladders, in the place of those near the last."""
-        few = self.allowed * self.trials.samples < TELLING or self.goal not in ladders.FILES
-        if few or self.leader is None or self.leader.number in self.around:
+        if (
+            not self.telling
+            or self.goal not in ladders.FILES
+            or self.leader is None
+            or self.leader.number in self.around
+        ):
             return
         self.around.add(self.leader.number)
         self.walks = [walk for walk in self.walks if walk.tried or not walk.ladder.id.startswith(NEAR)]
@@ -191,6 +197,11 @@ class Search:
         except PortolanError as error:
             reason = f"{error.message} {error.next_step}".strip()
             return replace(empty, reason=reason, broken=not isinstance(error, Refused))
+
+    @property
+    def telling(self) -> bool:
+        """Whether the selection samples are enough to tell like recipes apart."""
+        return self.allowed * self.trials.samples >= TELLING
 
     @property
     def leader(self) -> Point | None:

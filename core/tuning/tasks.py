@@ -15,7 +15,7 @@ def sensitivity(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     from core.proof import heat_map
 
     dataset = required(open_dataset(args, open_session(args)))
-    return heat_map.measure(IN / args["file"], dataset.rows(0, heat_map.MOMENTS), progress).to_json()
+    return heat_map.measure(IN / args["file"], dataset.samples(0, heat_map.MOMENTS), progress).to_json()
 
 
 def answers(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -31,7 +31,9 @@ def answers(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def attempt(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Apply ``steps`` in a row to ``file`` and score the last result; ``out/0.onnx``, ``out/1.onnx`` ... are what each wrote.
+    """Apply ``steps`` in a row to ``file``, then those of ``after`` that gain, and score the last result.
+
+    ``out/0.onnx``, ``out/1.onnx`` ... are what each wrote.
 
     Techniques learn from the part ``learns`` of ``data``, the Score is of the part ``scores``. Where the loss is within
     ``packs``, if that is a number, the answer also has the bytes of the result when it is packed.
@@ -41,7 +43,7 @@ def attempt(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     whole = required(open_dataset(args, open_session(args)))
     expected = attempts.read_answers(IN / args["answers"])
     material = attempts.Material(IN / args["file"], whole.half(args["learns"]), whole.half(args["scores"]), expected)
-    ran = attempts.run(material, args["steps"], OUT, progress)
+    ran = attempts.run(material, args["steps"], args["after"], OUT, progress)
     last = OUT / f"{len(ran) - 1}.onnx"
     score = attempts.score(material, runtime_of(args).open_with(last, args["format"], {}))
     packs = args["packs"] is not None and score.loss.within(args["packs"])

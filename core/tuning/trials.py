@@ -4,18 +4,22 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core import compress
-from core.bench import CLEAN_UP, Attempt, Bench, Golden, Lessons, Model
+from core.bench import Bench
 from core.compress import Effort, Reduced
 from core.domain.errors import Refused
 from core.domain.limits import WORKING
 from core.domain.recipe import Recipe, Step
 from core.domain.report import Quality
 from core.domain.tuning import Goal, Point
+from core.domain.work import Attempt, Golden, Lessons, Model, Trial
 from core.techniques import TECHNIQUES
 from core.transform import zipped_size
+from core.tuning.ladders import CLEAN_UP
 
 QUICK = Effort(seconds=3.0, processes=1)
 """What the measurements of a candidate that is the best so far may take; those of the winner take longer."""
+STORED = frozenset(("codebooks", "codebooks_second_order", "fine_tune"))
+"""Behind these, which leave small tensors in float32 and all arithmetic in floats, float16 halves what is left."""
 NAMES = {Goal.SIZE: "size", Goal.TRAVEL: "travel", Goal.LATENCY: "time", Goal.MEMORY: "memory"}
 
 
@@ -44,12 +48,9 @@ class Trials:
         return self.scored(point, self.attempted(point, seconds))
 
     def attempted(self, point: Point, seconds: float) -> Attempt:
-        """Run the recipe of a point, with a clean-up behind it where that helps."""
-        bare = [Step(**step) for step in point.recipe if step["transform"] != CLEAN_UP.transform] or [CLEAN_UP]
-        kinds = {TECHNIQUES[step.transform].kind for step in bare} - {"light"}
+        """Run the recipe of a point, with what makes the file smaller still behind it."""
         limits, packs = replace(WORKING, wall_seconds=seconds), self.goal is Goal.TRAVEL
-        kind = min(kinds, default="light")
-        done = self.bench.attempt(self.source, tuple(bare), kind, self.lessons, packs, limits)
+        done = self.bench.attempt(self.source, trial(point.recipe), self.lessons, packs, limits)
         if done.models:
             self.made[point.ladder, point.rung] = done.models
         return done
@@ -118,3 +119,12 @@ class Trials:
             return self.bench.pack(model).size
         except Refused:
             return zipped_size(self.bench.tools.blobs.path(model.sha256))
+
+
+def trial(recipe: tuple[dict[str, Any], ...]) -> Trial:
+    """Return a recipe as a child runs it: a clean-up runs where it gains, and so does float16 for what shared values leave."""
+    steps = tuple(Step(**step) for step in recipe if step["transform"] != CLEAN_UP.transform) or (CLEAN_UP,)
+    kinds = {TECHNIQUES[step.transform].kind for step in steps} - {"light"}
+    keep = {name: value for name, value in steps[-1].options.items() if name == "keep"}
+    half = (Step("float16", keep),) if steps[-1].transform in STORED else ()
+    return Trial(steps, (*half, CLEAN_UP) if steps != (CLEAN_UP,) else (), min(kinds, default="light"))

@@ -5,13 +5,10 @@ from typing import Any
 import streamlit as st
 
 from core.bundle import usage
-from core.charts import before_after, megabytes, travelling, words
+from core.charts import before_after, changed, megabytes, travelling, words
 from core.domain.report import Verdict
 from pages.widgets import download, evidence, inside
 from pages.widgets.text import plain
-
-NOISE = 0.05
-"""Two measurements of the memory of one file differ by as much."""
 
 HEADINGS = {
     Verdict.PASS: "PASS. It keeps its quality within what you allowed.",
@@ -69,9 +66,7 @@ def verdict(result: dict[str, Any]) -> None:
 
 def figures(result: dict[str, Any]) -> None:
     """Show the figures that decide."""
-    parity, size = result["parity"], result["size"]
-    data = next((check for check in parity["checks"] if check["name"] == "data"), None)
-    flips = data["flips"] if data else None
+    size, flips = result["size"], changed(result)
     with st.grid(3, min_column_width=190):
         st.metric(
             "Smaller as it runs",
@@ -127,17 +122,24 @@ def speed(race: dict[str, Any]) -> None:
 def memory(both: dict[str, Any]) -> None:
     """Show the highest memory, and in the help what it is made of."""
     before, after = both["before"]["peak"], both["after"]["peak"]
+    spreads = [both[side].get("spread") or [both[side]["peak"]] * 2 for side in ("before", "after")]
+    (least, most), runs = spreads[1], both["after"]["runs"]
     st.metric(
         "Peak memory",
         f"{after:.1f} MB",
         f"{after / before - 1:+.0%}" if before else None,
-        delta_color="inverse" if before and abs(after / before - 1) > NOISE else "off",
+        delta_color="inverse" if apart(*spreads) else "off",
         delta_description=f"from {before:.1f} MB",
         border=True,
         height="stretch",
-        help=f"Beyond an empty process, median of {both['after']['runs']}: {both['after']['load_peak']:.1f} MB while it loads, "
+        help=f"Beyond an empty process, median of {runs} ({least:.1f} to {most:.1f} MB): {both['after']['load_peak']:.1f} MB while it loads, "
         f"{both['after']['inference_peak']:.1f} MB while it answers, {both['after']['loaded']:.1f} MB held in between.",
     )
+
+
+def apart(one: list[float], other: list[float]) -> bool:
+    """Say whether the measurements of two files do not overlap."""
+    return one[1] < other[0] or other[1] < one[0]
 
 
 def change(result: dict[str, Any], ink: str) -> None:

@@ -24,7 +24,7 @@ def build(artifact: Artifact, first: list[dict[str, Any]]) -> list[tuple[Techniq
         "Begin with",
         list(titles),
         index=None,
-        placeholder="A recipe that is known to go well",
+        placeholder="A ready-made recipe",
         format_func=titles.__getitem__,
         key=f"{key}-preset",
         on_change=begin,

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from core import report, shares
+from core import report
 from core.domain.artifact import Artifact
 from core.domain.errors import PortolanError
 from core.domain.job import Job
+from core.domain.share import Share
 from core.routes import shows
 from core.workspace import current
 from pages.visitor import visitor
@@ -24,7 +25,7 @@ def section(artifact: Artifact, job: Job, jobs: list[Job]) -> None:
         if pressed:
             with st.spinner("Drawing the charts"):
                 make(artifact, job, jobs)
-        for share in shares.mine(current().store, visitor(), artifact.id):
+        for share in current().store.shares(visitor(), artifact.id):
             entry(share)
 
 
@@ -32,18 +33,14 @@ def make(artifact: Artifact, job: Job, jobs: list[Job]) -> None:
     """Write the page and keep it under a link."""
     done = [one for one in jobs if one.result]
     results = [one.result for one in done if one.result]
-    place = next(place for place, one in enumerate(done) if one.id == job.id)
-    store = current().store
+    chosen = [one.id for one in done].index(job.id)
     try:
-        with store.blobs.writer() as writer:
-            writer.write(report.written(artifact.name, results, place))
-            blob = writer.commit()
-        shares.add(store, visitor(), artifact.id, blob.sha256, job.title)
+        report.show(current().store, visitor(), artifact, job.title, results, chosen)
     except PortolanError as error:
         st.error(f"{plain(error.message, 400)} {plain(error.next_step, 400)}", icon=":material/block:")
 
 
-def entry(share: shares.Share) -> None:
+def entry(share: Share) -> None:
     """Show one page's link with its file, and the way to take it back."""
     address = f"{(st.context.url or '').rstrip('/').rpartition('/')[0]}{shows.link(share)}"
     st.markdown(f"**{plain(share.title)}**")
@@ -63,6 +60,6 @@ def entry(share: shares.Share) -> None:
 def take_back(id: str) -> None:
     """Stop showing a page; one that is gone already stays gone."""
     try:
-        shares.take_back(current().store, visitor(), id)
+        current().store.remove_share(visitor(), id)
     except PortolanError as error:
         st.session_state["trouble"] = error.trouble

@@ -5,7 +5,7 @@ import streamlit as st
 from core.domain.artifact import Artifact
 from core.domain.errors import Trouble
 from core.domain.technique import Technique
-from core.techniques import TECHNIQUES
+from core.techniques import TECHNIQUES, misfits
 from core.workspace import current
 from pages.visitor import visitor
 from pages.widgets.text import plain
@@ -13,7 +13,8 @@ from pages.widgets.text import plain
 
 def pick(artifact: Artifact, begun: str | None) -> Technique | None:
     """Choose the family, then the technique; begin with a given one if it fits. None where nothing fits."""
-    reasons = misfits(artifact)
+    reports = current().store.reports(visitor(), artifact.id, "summary")
+    reasons = misfits(reports[0].value["summary"]) if reports else {}
     fitting = [technique for technique in TECHNIQUES if technique.id not in reasons]
     if not fitting:
         st.error("No technique fits this model.", icon=":material/block:")
@@ -40,16 +41,6 @@ def pick(artifact: Artifact, begun: str | None) -> Technique | None:
     )
     why_not(reasons)
     return TECHNIQUES[id]
-
-
-def misfits(artifact: Artifact) -> dict[str, Trouble]:
-    """Return by id why techniques can do nothing for a model, by what its file says."""
-    reports = current().store.reports(visitor(), artifact.id, "summary")
-    summary = reports[0].value.get("summary") if reports else None
-    if not summary:
-        return {}
-    asked = {technique.id: technique.applies(summary) for technique in TECHNIQUES}
-    return {id: trouble for id, trouble in asked.items() if trouble}
 
 
 def why_not(reasons: dict[str, Trouble]) -> None:

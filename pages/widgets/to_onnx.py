@@ -14,17 +14,17 @@ from pages.widgets.summary import format_title
 FORMAT = "onnx"
 
 
-def leads(artifact: Artifact) -> bool:
-    """Say whether a model is no ONNX file, a converter that is installed leads there, and nobody took it yet."""
+def leads(artifact: Artifact, models: list[Artifact]) -> bool:
+    """Say whether a model is no ONNX file, a converter that is installed leads there, and nobody of ``models`` came that way yet."""
     if artifact.format == FORMAT or FORMAT not in targets(artifact.format):
         return False
-    return unavailable(way(artifact.format, FORMAT)) is None and not converted(artifact)
+    return unavailable(way(artifact.format, FORMAT)) is None and not converted(artifact, models)
 
 
-def converted(artifact: Artifact) -> bool:
+def converted(artifact: Artifact, models: list[Artifact]) -> bool:
     """Say whether an ONNX file was made from a model, directly or over other formats."""
-    children = current().store.children(visitor(), artifact.id)
-    return any(child.format == FORMAT or converted(child) for child in children)
+    children = [one for one in models if one.parent == artifact.id]
+    return any(child.format == FORMAT or converted(child, models) for child in children)
 
 
 def section(artifact: Artifact) -> None:

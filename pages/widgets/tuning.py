@@ -8,7 +8,7 @@ from core.bundle import safe_stem
 from core.charts import heat, megabytes, search
 from core.domain.artifact import Artifact
 from core.domain.job import Job, State
-from core.domain.tuning import Goal
+from core.domain.tuning import Goal, Standing
 from core.tuning.search import MINUTES
 from core.workspace import current
 from pages.visitor import visitor
@@ -25,7 +25,13 @@ SECONDS = 1.0
 TOGGLED = "tune-toggled"
 """Under it the session notes a click in the heat map, which the form outside of this part must follow."""
 
-LOOKS = {"walking": "blue", "waiting": "gray", "walked": "green", "cannot win": "gray", "refused": "orange"}
+LOOKS = {
+    Standing.WAITING: "gray",
+    Standing.WALKING: "blue",
+    Standing.WALKED: "green",
+    Standing.OVERTAKEN: "gray",
+    Standing.REFUSED: "orange",
+}
 
 
 def form(artifact: Artifact, data: dict[str, Any] | None, drop: float, job: Job | None) -> None:
@@ -198,7 +204,7 @@ def ladder(one: dict[str, Any]) -> dict[str, str]:
     return {
         "ladder": plain(one["title"]),
         "family": plain(one["family"]),
-        "stands": f":{LOOKS.get(one['standing'], 'gray')}-badge[{one['standing']}]",
+        "stands": f":{LOOKS[one['standing']]}-badge[{one['standing']}]",
         "tried": f"{one['tried']} of {one['rungs']} rungs",
         "within the drop": "" if one["within"] is None else f"rung {one['within'] + 1}",
         "why": plain(one["reason"], 200),

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.charts import megabytes, pareto, shown, travelling, variants
+from core.charts import changed, megabytes, pareto, shown, travelling, variants
 from core.domain.job import Job
 from pages.widgets.text import plain
 
@@ -85,8 +85,8 @@ def side_by_side(first: dict[str, Any], second: dict[str, Any]) -> list[dict[str
 
 def flips(result: dict[str, Any]) -> str:
     """Write the changed predictions on held-out samples."""
-    data = next((check for check in result["parity"]["checks"] if check["name"] == "data"), None)
-    return f"{data['flips']['k']:,} of {data['flips']['n']:,}" if data and data["flips"] else "not measured"
+    found = changed(result)
+    return f"{found['k']:,} of {found['n']:,}" if found else "not measured"
 
 
 def speed(result: dict[str, Any]) -> str:

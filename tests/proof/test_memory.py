@@ -56,9 +56,10 @@ def measured(path: Path, width: int) -> Footprint:
 
 
 def test_a_weight_of_40_mb_is_in_memory(tmp_path: Path) -> None:
-    little, heavy = (measured(chain(1, width, tmp_path / f"{width}.onnx"), width) for width in (8, 3300))
+    first, little, heavy = (measured(chain(1, width, tmp_path / f"{width}.onnx"), width) for width in (8, 8, 3300))
+    assert first.loaded >= little.loaded - NEAR, "the first of a process also pays for the engine's code"
     assert heavy.file > 40
-    assert heavy.loaded >= little.loaded + 40 - NEAR, "the first of a process also pays for the engine's code"
+    assert heavy.loaded >= little.loaded + 40 - NEAR
     assert heavy.loaded >= 40
     assert heavy.load_peak >= heavy.loaded - NEAR
     assert heavy.peak == max(heavy.load_peak, heavy.inference_peak)
@@ -69,4 +70,5 @@ def test_each_figure_is_the_median_of_the_runs() -> None:
     runs = [Footprint(4, loaded, 5, 1, peak, 7, 1) for loaded, peak in ((9, 20), (6, 30), (7, 10))]
     middle = Footprint.of(runs)
     assert (middle.loaded, middle.load_peak, middle.runs) == (7, 20, 3)
+    assert middle.spread == (10, 30)
     assert Footprint.from_json(middle.to_json()) == middle

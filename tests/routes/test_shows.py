@@ -4,7 +4,6 @@ from pathlib import Path
 
 import httpx
 
-from core import shares
 from core.store import Store
 from tests.serving import Server
 
@@ -16,7 +15,7 @@ def shared(server: Server, folder: Path) -> str:
     page.write_text("<!doctype html><title>Figures</title><p>Hello")
     blob = store.blobs.put(page)
     artifact = store.add_artifact("v" + "0" * 32, sha256=blob.sha256, size=blob.size, format="onnx", name="m.onnx")
-    return f"/show/{shares.add(store, 'v' + '0' * 32, artifact.id, blob.sha256, 'Figures').id}"
+    return f"/show/{store.add_share('v' + '0' * 32, artifact.id, blob.sha256, 'Figures').id}"
 
 
 def test_a_stranger_reads_the_page_and_gets_no_cookie(server: Server, stranger: httpx.Client, tmp_path: Path) -> None:
@@ -42,7 +41,7 @@ def test_other_names_lead_nowhere(server: Server, stranger: httpx.Client, tmp_pa
     ):
         assert stranger.get(wrong).status_code in (307, 400, 404), wrong
     store = Store(server.home)
-    shares.take_back(store, "v" + "0" * 32, path.rpartition("/")[2])
+    store.remove_share("v" + "0" * 32, path.rpartition("/")[2])
     gone = stranger.get(path)
     assert gone.status_code == 404
     assert "nothing to see" in gone.json()["error"]["message"]

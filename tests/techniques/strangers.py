@@ -190,6 +190,17 @@ def no_weight(path: Path) -> dict[str, Any]:
     return {"x": rows(4)}
 
 
+def residual(path: Path) -> dict[str, Any]:
+    """Two residual blocks, the second of them normalised."""
+    text = """<ir_version: 8, opset_import: ["" : 17]>
+    m (float[N, 40] x) => (float[N, 40] y) {
+        a = MatMul (x, w1)  b = Relu (a)  c = MatMul (b, w2)  h = Add (x, c)
+        n = LayerNormalization (h, s)  d = MatMul (n, w3)  e = Relu (d)  f = MatMul (e, w4)  y = Add (f, h)
+    }"""
+    onnx.save(filled(text, {"w1": (40, 64), "w2": (64, 40), "s": (40,), "w3": (40, 64), "w4": (64, 40)}), path)
+    return {"x": rows(40)}
+
+
 def doubles(path: Path) -> dict[str, Any]:
     """Weights and values of float64."""
     text = (LINEAR % 17).replace("float[", "double[")
@@ -330,6 +341,6 @@ STRANGERS: dict[str, Stranger] = {
             no_weight,
         ),
         *(doubles, halves, bfloat16, shapeless, fixed_batch, depthwise, recurrent, shared, function, broken_numbers),
-        *(zeros, sparse),
+        *(zeros, sparse, residual),
     )
 }

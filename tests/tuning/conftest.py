@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from core.domain.recipe import Step
 from core.domain.tuning import HeatMap
 from core.tuning import ladders
 from core.tuning.ladders import Ladder
@@ -23,8 +24,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """One of the real ladders and short races, so that a search soon ends by itself."""
     every = ladders._every
 
-    def chosen(heat: HeatMap | None) -> Iterator[Ladder]:
-        return (ladder for ladder in every(heat) if ladder.id == "gptq")
+    def chosen(heat: HeatMap | None, training: Step) -> Iterator[Ladder]:
+        return (ladder for ladder in every(heat, training) if ladder.id == "gptq")
 
     monkeypatch.setattr(ladders, "_every", chosen)
     short_races(monkeypatch)

@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from core import tune
 from core.domain.errors import Refused
 from core.domain.job import State
+from core.domain.recipe import Step
 from core.domain.technique import HALVES, QUARTERS
 from core.domain.tuning import Goal, HeatMap
 from core.proof.datasets import Dataset
@@ -225,8 +226,8 @@ def test_each_goal_measures_what_it_is_about(
 ) -> None:
     every = ladders._every
 
-    def chosen(heat: HeatMap | None) -> Iterator[Ladder]:
-        found = (ladder for ladder in every(heat) if ladder.id == id)
+    def chosen(heat: HeatMap | None, training: Step) -> Iterator[Ladder]:
+        found = (ladder for ladder in every(heat, training) if ladder.id == id)
         return (replace(ladder, rungs=ladder.rungs[:1], goals=frozenset(Goal)) for ladder in found)
 
     monkeypatch.setattr(ladders, "_every", chosen)

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.bench import Bench, Data, Model
+from core.bench import Bench
 from core.domain.recipe import Step
 from core.domain.technique import QUARTERS
 from core.domain.tuning import Cell, Goal, HeatMap, Loss, Point, Row
+from core.domain.work import Data, Model
 from core.tools import Tools
 from core.tuning import ladders
-from core.tuning.ladders import Ladder
+from core.tuning.ladders import CLEAN_UP, Ladder, Means
 from core.tuning.neighbours import neighbours
+from core.tuning.trials import trial
 from core.tuning.walks import Walk
 from tests.tuning.small import asked
 
@@ -94,6 +96,15 @@ def test_recipes_near_one_change_one_tensor_or_two_and_save_bytes() -> None:
     assert not neighbours((Step("float16").to_json(),), heat)
 
 
+def test_float16_follows_shared_values_and_leaves_what_is_kept() -> None:
+    shared = Step("codebooks", {"keep": "a"})
+    found = trial((shared.to_json(), CLEAN_UP.to_json()))
+    assert (found.steps, found.after) == ((shared,), (Step("float16", {"keep": "a"}), CLEAN_UP))
+    assert trial((Step("static_int8").to_json(),)).after == (CLEAN_UP,)
+    alone = trial((CLEAN_UP.to_json(),))
+    assert (alone.steps, alone.after) == ((CLEAN_UP,), ())
+
+
 def test_points_and_heat_maps_survive_json(files: tuple[Path, Path], tools: Tools) -> None:
     args = asked(tools, *files)
     bench = Bench(tools)
@@ -101,7 +112,9 @@ def test_points_and_heat_maps_survive_json(files: tuple[Path, Path], tools: Tool
     heat = bench.sensitivity(Model(args["sha256"], args["size"], "onnx"), data)
     again = HeatMap.from_json(json.loads(json.dumps(heat.to_json())))
     assert again == heat
-    found = ladders.ladders({"operators": {"MatMul": 3}, "layers": [1], "precision": "float32"}, Goal.SIZE, heat, "")
+    found = ladders.ladders(
+        {"operators": {"MatMul": 3}, "layers": [1], "precision": "float32"}, Goal.SIZE, heat, "", Means()
+    )
     mixed = next(one for one in found if one.id == "mixed")
     assert all(len(rung) == 2 for rung in mixed.rungs)
     assert len(mixed.rungs) == len(mixed.losses) > 5

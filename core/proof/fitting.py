@@ -1,0 +1,95 @@
+"""Gives the arrays of a data set the types and shapes of a model's inputs, one row a sample, or says why they do not fit."""
+
+from typing import Any
+
+import numpy as np
+
+from core.domain import batching
+from core.domain.artifact import TensorSpec
+from core.domain.errors import Refused
+
+Specs = tuple[TensorSpec, ...]
+
+
+def shapes(specs: Specs) -> batching.Shapes:
+    """Return the shapes by name."""
+    return {spec.name: spec.shape for spec in specs}
+
+
+def fitted(arrays: dict[str, Any], specs: Specs) -> dict[str, Any]:
+    """Return the array of each input as [n, ...]; what all samples of a call share is repeated. Raises Refused where one does not fit."""
+    axes = batching.axes(shapes(specs))
+    if all(axis is None for axis in axes.values()):
+        axes = dict.fromkeys(axes, 0)
+    found = {s.name: _by_sample(_cast(arrays[s.name], s), s, axes[s.name]) for s in specs if axes[s.name] is not None}
+    n = len(next(iter(found.values())))
+    found |= {s.name: _shared(_cast(arrays[s.name], s), s, n) for s in specs if axes[s.name] is None}
+    return {spec.name: found[spec.name] for spec in specs}
+
+
+def _by_sample(array: Any, spec: TensorSpec, axis: int | None) -> Any:
+    """Return the array with the samples first, whether it came so or as the model takes it."""
+    if spec.shape is None:
+        return array
+    place = axis or 0
+    sample = [dim for other, dim in enumerate(spec.shape) if other != place]
+    if array.ndim == 1 and len(sample) == 1 and sample[0] in (1, None):
+        array = array[:, None]
+    if array.ndim == len(spec.shape) and _fits(array.shape[1:], sample):
+        return array
+    if place and array.ndim == len(spec.shape) and _fits(np.delete(array.shape, place), sample):
+        return np.moveaxis(array, place, 0)
+    raise _unfit(array, spec, ["n", *sample])
+
+
+def _shared(array: Any, spec: TensorSpec, n: int) -> Any:
+    """Repeat what all samples share; rows that say so by being equal will do as well. Raises Refused where they differ."""
+    sample = list(spec.shape or ())
+    if _fits(array.shape, sample) and array.ndim == len(sample):
+        return np.broadcast_to(array, (n, *array.shape))
+    if array.ndim != len(sample) + 1 or not _fits(array.shape[1:], sample):
+        raise _unfit(array, spec, sample)
+    if (array != array[:1]).any():
+        raise Refused(
+            f"The input {spec.name!r} is one value for all samples of a call, and the data set holds several.",
+            "Bring a data set for one of them.",
+        )
+    return array
+
+
+def _fits(have: Any, want: list[Any]) -> bool:
+    return len(have) == len(want) and all(not isinstance(w, int) or w == h for h, w in zip(have, want, strict=True))
+
+
+def _unfit(array: Any, spec: TensorSpec, sample: list[Any]) -> Refused:
+    want, have = " x ".join(map(str, sample)) or "one number", " x ".join(map(str, array.shape)) or "one number"
+    if sample[:1] == ["n"]:
+        have = " x ".join(map(str, ("n", *array.shape[1:]))) if array.ndim else have
+    return Refused(
+        f"The input {spec.name!r} takes {want}, and the data set holds {have}.",
+        "Give the samples the shape of the input.",
+    )
+
+
+def _cast(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
+    if spec.dtype == "str":
+        return array.astype(np.str_)
+    if array.dtype.kind not in "biuf":
+        raise Refused(
+            f"The input {spec.name!r} takes {spec.dtype}, and the data set holds text.",
+            "Encode it as the model was trained.",
+        )
+    wanted = np.dtype("float32" if spec.dtype == "bfloat16" else spec.dtype)
+    if wanted.kind in "iu":
+        if not np.all(np.isfinite(array)) or np.any(array != np.floor(array)):
+            raise Refused(
+                f"The input {spec.name!r} takes whole numbers, and the data set holds fractions.",
+                "Bring the ids themselves.",
+            )
+        bounds = np.iinfo(wanted)
+        if array.size and (array.min() < bounds.min or array.max() > bounds.max):
+            raise Refused(
+                f"The input {spec.name!r} is {spec.dtype}, and the data set holds numbers beyond it.",
+                "Bring the ids themselves.",
+            )
+    return array.astype(wanted, order="C")

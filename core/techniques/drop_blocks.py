@@ -1,0 +1,43 @@
+"""Structured pruning in depth: whole residual blocks go, those that the answers miss least (Men 2024, arXiv 2403.03853)."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core import residuals
+from core.domain.errors import Refused, Trouble
+from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
+from core.integers import finish
+
+
+@dataclass(frozen=True)
+class BlockOptions:
+    """How many blocks go, and which stay."""
+
+    blocks: int = field(default=1, metadata={"help": "Residual blocks that go.", "low": 1, "high": 1000})
+    keep: str = field(default="", metadata=KEEP)
+
+
+class DropBlocks(Technique):
+    """Leaves out attentions, feed-forward parts and residual convolutions; nothing is trained."""
+
+    title = "Drop blocks"
+    sentence = (
+        "Leaves out the residual blocks, such as attention layers, that your samples miss least: fewer layers to run."
+    )
+    family, claim, calibrates = Family.PRUNING, Claim.LATENCY, True
+    Options = BlockOptions
+
+    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+        """Return why not: quantized already, or no sum that could end a block."""
+        return residuals.barred(summary)
+
+    def apply(self, source: Path, out: Path, options: BlockOptions, lesson: Lesson) -> None:
+        """Choose and cut. Raises Refused without samples, without blocks, and where all of them would go."""
+        if not lesson.inputs:
+            raise Refused("Which blocks matter is learned from samples, and there are none.", "Add a data set.")
+        model = residuals.shallower(source, options.blocks, options.keep, lesson.inputs, lesson.tell)
+        finish(model, source, out)
+
+
+TECHNIQUE = DropBlocks()
