@@ -146,9 +146,9 @@ def tuned(rows: list[dict[str, Any]]) -> str:
     for one in rows:
         other = "none"
         if "smaller_travelling" in one:
-            other = f"none; {one['smaller']:g}x as it runs, {one['smaller_travelling']:g}x as it travels"
-        if "right" in one:
-            other = f"{_of(one['before'])} before, {_of(one['right'])} after; {one['smaller']:g}x as it runs, {one['smaller_travelling']:g}x as it travels; speed {_speed(one['race'])}"
+            asked = f"{_of(one['before'])} before, {_of(one['right'])} after" if "right" in one else "none"
+            speed = f"; speed {_speed(one['race'])}" if "race" in one else ""
+            other = f"{asked}; {one['smaller']:g}x as it runs, {one['smaller_travelling']:g}x as it travels{speed}"
         lines.append(f"| {one['name']} | {one['goal']}, {one['minutes']:g} minutes | {one['found']} | {other} |")
     return "\n".join(
         [
