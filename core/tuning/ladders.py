@@ -5,26 +5,21 @@ it; else all tensors are treated alike.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from math import log2, sqrt
-from statistics import median
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.domain.recipe import Step
 from core.domain.technique import Family, Technique
 from core.domain.transform import option_fields
-from core.domain.tuning import Goal, HeatMap, Row
-from core.sensitivity import Change, chosen
+from core.domain.tuning import Goal, HeatMap
 from core.techniques import TECHNIQUES
+from core.tuning import layerwise
+from core.tuning.layerwise import Steps
 
 FILES = frozenset((Goal.SIZE, Goal.TRAVEL))
 RUNNING = frozenset((Goal.LATENCY, Goal.MEMORY))
 ALL = FILES | RUNNING
 
-BUDGETS = tuple(round(6 * 0.93**step, 2) for step in range(36))
-"""Bits a weight, on average over the model."""
-GAP = 1.5
-"""Bits that the step from one entry to the next takes beyond the information in it."""
 SHARES = (0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.96)
 ENERGIES = (0.999, 0.995, 0.99, 0.98, 0.96, 0.93, 0.9, 0.85, 0.8, 0.7)
 CUTS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
@@ -37,13 +32,11 @@ FLIPS = (0.0, 0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 
 """Shares of the predictions that pruned trees may change on the learning samples."""
 TRAINING = (0.3, 3.0, 1 / 30)
 """Minutes of one training: at least, at most, and as a share of those of the whole search."""
+LONGER = 3.0
+"""Times that a training takes when the search comes back to it."""
 ENOUGH = 1000
 """Samples to learn from, below which training seldom gains."""
-COST = 0.3
-"""Of the predictions that a layer's change moves, those that turn wrong; measured candidates correct it."""
 CLEAN_UP = Step("clean_up")
-
-Steps = tuple[Step, ...]
 
 
 @dataclass(frozen=True)
@@ -87,9 +80,25 @@ def ladders(summary: dict[str, Any], goal: Goal, heat: HeatMap | None, keep: str
     return [keeping(ladder, keep) for ladder in able if _applies(ladder.rungs[0], summary, keep)]
 
 
+def longer(ladder: Ladder, within: int | None) -> Ladder | None:
+    """Return a ladder with longer trainings that begins beyond the rung that held; None where nothing trains, or for long already."""
+    minutes = max((step.options.get("minutes", 0.0) for step in ladder.rungs[0]), default=0.0)
+    more = min(TRAINING[1], LONGER * minutes)
+    if more <= minutes:
+        return None
+    rungs = tuple(tuple(_trained(step, more) for step in rung) for rung in ladder.rungs)
+    start = min(len(rungs) - 1, 0 if within is None else within + 1)
+    name, title = f"{ladder.id}_{more:g}", f"{ladder.title}, {more:g} minutes"
+    return replace(ladder, id=name, title=title, rungs=rungs, losses=(), start=start)
+
+
+def _trained(step: Step, minutes: float) -> Step:
+    return Step(step.transform, {**step.options, "minutes": minutes}) if "minutes" in step.options else step
+
+
 def _every(heat: HeatMap | None, training: Step) -> Iterator[Ladder]:
     sharing, pruning, integers = map(str, (Family.SHARING, Family.PRUNING, Family.QUANTIZATION))
-    mixed, shared = list(_mixed(heat)), list(_shared(heat))
+    mixed, shared = list(layerwise.mixed(heat)), list(layerwise.shared(heat))
     foretold = tuple(loss for _, loss in mixed), tuple(loss for _, loss in shared if loss is not None)
     rungs = tuple(steps for steps, _ in mixed)
     yield Ladder("mixed", "Pruned and shared, layer by layer", "recipe", rungs, FILES, 0, losses=foretold[0])
@@ -114,7 +123,9 @@ def _every(heat: HeatMap | None, training: Step) -> Iterator[Ladder]:
     trees = (Step("clean_trees"),), *((Step("prune_trees", {"flips": share}),) for share in FLIPS)
     yield Ladder("trees", "Fewer and smaller trees", pruning, trees, ALL, 0)
     thin = Step("prune_channels", {"share": CUTS[0], "spread": "even"})
-    found = tuple((thin, Step("codebooks_second_order", {"bits": bits})) for bits in BUDGETS[8::2] if bits >= 1.2)
+    found = tuple(
+        (thin, Step("codebooks_second_order", {"bits": bits})) for bits in layerwise.BUDGETS[8::2] if bits >= 1.2
+    )
     yield Ladder("thin_shared", "A few channels less, shared weights", "recipe", found, FILES, 1.5)
     fewer = tuple(Step("drop_blocks", {"blocks": blocks}) for blocks in range(1, BLOCKS + 1))
     yield Ladder("blocks", "Fewer blocks", pruning, tuple((one,) for one in fewer), RUNNING, 1.5, start=0)
@@ -182,93 +193,6 @@ def _with_kept(step: Step, keep: str) -> Step:
         return step
     names = dict.fromkeys([*filter(None, step.options.get("keep", "").split(",")), *keep.split(",")])
     return Step(step.transform, {**step.options, "keep": ",".join(names)})
-
-
-def _mixed(heat: HeatMap | None) -> Iterator[tuple[Steps, float]]:
-    """Yield recipes in which each tensor has the share that is pruned and the values that are kept by what it bears, and what they should lose."""
-    rows = free(heat)
-    choices = {row.name: joint(row) for row in rows}
-    changes = {
-        name: [Change(n, one.bytes, one.error) for n, one in enumerate(found)] for name, found in choices.items()
-    }
-    seen = []
-    for bits in BUDGETS if rows else ():
-        found = chosen(changes, int(sum(row.parameters for row in rows) * bits / 8))
-        picked = {name: choices[name][change.level] for name, change in found.items()}
-        steps = recipe(picked)
-        if len(steps) > 1 and steps not in seen:
-            seen.append(steps)
-            yield steps, foretold(heat, sum(one.error for one in picked.values()))
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What one tensor may become: the share that is pruned, the values that are kept, and what that should take and cost."""
-
-    share: float
-    levels: int
-    bytes: int
-    error: float
-
-
-def recipe(picked: dict[str, Choice]) -> Steps:
-    """Return the steps that make each named tensor what was chosen for it."""
-    shares = ",".join(f"{name}={one.share:g}" for name, one in picked.items() if one.share)
-    levels = ",".join(f"{name}={one.levels}" for name, one in picked.items())
-    share = Step("codebooks_second_order", {"levels": levels})
-    return (Step("prune_second_order", {"shares": shares}), share) if shares else (share,)
-
-
-def foretold(heat: HeatMap | None, error: float) -> float:
-    """Return the loss to expect at an error of the answers: changed predictions grow with its root, as the map shows."""
-    cells = [cell for row in (heat.rows if heat else ()) for cell in row.cells if cell.changed and cell.error > 0]
-    slopes = [c.changed.k / c.changed.n / sqrt(c.error) for c in cells if c.changed and c.changed.k > 1]
-    return COST * sqrt(max(error, 0.0)) * (median(slopes) if slopes else 1.0)
-
-
-def joint(row: Row) -> list[Choice]:
-    """Return what pruning and sharing together make of a tensor; their errors are taken to add up."""
-    cells = {cell.change: cell for cell in row.cells}
-    shares = {0.0: 0.0} | {_number(id) / 100: one.error for id, one in cells.items() if id.startswith("pruned-")}
-    values = {int(_number(id)): one for id, one in cells.items() if id.startswith("values-")}
-    return [
-        Choice(share, levels, _bytes(row, share, levels) if share else cell.bytes, error + cell.error)
-        for share, error in shares.items()
-        for levels, cell in values.items()
-    ]
-
-
-def _bytes(row: Row, share: float, levels: int) -> int:
-    return int(row.parameters * (1 - share) * (log2(levels) + log2(1 / (1 - share)) + GAP) / 8)
-
-
-def _shared(heat: HeatMap | None) -> Iterator[tuple[Steps, float | None]]:
-    """Yield recipes of shared weights, and what they should lose; by the heat map where it knows enough, else measured by the technique itself."""
-    rows = free(heat)
-    if not rows:
-        yield from (((Step("codebooks_second_order", {"bits": bits}),), None) for bits in BUDGETS if bits >= 1)
-        return
-    choices = {row.name: [one for one in joint(row) if not one.share] for row in rows}
-    changes = {
-        name: [Change(n, one.bytes, one.error) for n, one in enumerate(found)] for name, found in choices.items()
-    }
-    seen = []
-    for bits in BUDGETS:
-        found = chosen(changes, int(sum(row.parameters for row in rows) * bits / 8))
-        picked = {name: choices[name][change.level] for name, change in found.items()}
-        if picked not in seen:
-            seen.append(picked)
-            yield recipe(picked), foretold(heat, sum(one.error for one in picked.values()))
-
-
-def free(heat: HeatMap | None) -> list[Row]:
-    """Return the rows that may change, or none where the map is too coarse to choose by."""
-    rows = [row for row in heat.rows if not row.kept] if heat else []
-    return rows if all(sum(c.change.startswith("values-") for c in row.cells) > 3 for row in rows) else []
-
-
-def _number(change: str) -> float:
-    return float(change.rpartition("-")[2])
 
 
 def _gptq() -> Iterator[Steps]:

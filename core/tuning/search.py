@@ -128,7 +128,7 @@ class Search:
 
     def walk(self) -> None:
         """Try one candidate after the other until the time is up or none is left that can win."""
-        while (pick := self.pick()) and (not self.points or self.timely(*pick)):
+        while (pick := self.pick() or self.longer()) and (not self.points or self.timely(*pick)):
             self.visit(*pick)
             self.look_around()
             finishing.settle(self)
@@ -144,6 +144,14 @@ class Search:
         """Return the ladder that promises most, with its next rung: by what that should measure."""
         able = [(walk, rung) for walk in self.walks if (rung := walk.next) is not None and not self.hopeless(walk)]
         return min(able, key=lambda one: self.promise(one[0]), default=None)
+
+    def longer(self) -> tuple[Walk, int] | None:
+        """Where no ladder is left that can win, add those that train with longer trainings, and return what to try."""
+        known = {walk.ladder.id for walk in self.walks}
+        found = (ladders.longer(walk.ladder, walk.within) for walk in self.walks)
+        new = [Walk(ladder, self.allowed) for ladder in found if ladder and ladder.id not in known]
+        self.walks += new
+        return self.pick() if new else None
 
     def look_around(self) -> None:
         """Put the recipes near a new leader among the ladders, in the place of those near the last."""

@@ -15,7 +15,7 @@ from core.domain.tuning import Cell, Goal, HeatMap, Loss, Point, Row
 from core.domain.work import Data, Model
 from core.tools import Tools
 from core.tuning import ladders
-from core.tuning.ladders import CLEAN_UP, Ladder, Means
+from core.tuning.ladders import CLEAN_UP, Ladder, Means, longer
 from core.tuning.neighbours import neighbours
 from core.tuning.trials import trial
 from core.tuning.walks import Walk
@@ -103,6 +103,24 @@ def test_float16_follows_shared_values_and_leaves_what_is_kept() -> None:
     assert trial((Step("static_int8").to_json(),)).after == (CLEAN_UP,)
     alone = trial((CLEAN_UP.to_json(),))
     assert (alone.steps, alone.after) == ((CLEAN_UP,), ())
+
+
+def test_a_ladder_that_trains_comes_back_with_longer_trainings() -> None:
+    rungs = tuple(
+        (Step("prune_channels", {"share": share}), Step("fine_tune", {"minutes": 0.5})) for share in (0.1, 0.2)
+    )
+    begun = replace(ladder(), rungs=rungs)
+    again = longer(begun, within=0)
+    assert again
+    assert [rung[1].options["minutes"] for rung in again.rungs] == [1.5, 1.5]
+    assert again.rungs[0][0] == rungs[0][0]
+    assert Walk(again, 0.01).next == 1
+    last = longer(again, within=None)
+    assert last
+    assert last.rungs[0][1].options["minutes"] == 3.0
+    assert longer(last, within=None) is None
+    assert longer(ladder(), within=None) is None
+    assert len({begun.id, again.id, last.id}) == 3
 
 
 def test_points_and_heat_maps_survive_json(files: tuple[Path, Path], tools: Tools) -> None:
