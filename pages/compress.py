@@ -92,7 +92,7 @@ def form(artifact: Artifact, job: Job | None) -> None:
         "What to do", WAYS, default=way(job), required=True, key=f"how-{artifact.id}", width="stretch"
     )
     if how == TUNE:
-        data = testdata.choose(artifact)
+        data = testdata.choose(artifact, job)
         tuning.form(artifact, data, allowed(artifact), job)
         return
     begun = job.args["recipe"] if job is not None and job.verb == "compress" else []
@@ -115,7 +115,7 @@ def way(job: Job | None) -> str:
 
 def submit(artifact: Artifact, steps: list[tuple[Technique, dict[str, Any]]], job: Job | None) -> None:
     """Ask for data and the allowed drop, and offer to begin where nothing is missing."""
-    data = testdata.choose(artifact)
+    data = testdata.choose(artifact, job)
     drop = allowed(artifact)
     learners = [one.title for one, _ in steps if one.calibrates]
     if learners and data is None:

@@ -88,7 +88,7 @@ def form(artifact: Artifact, job: Job | None) -> dict[str, Any] | None:
     )
     not_installed(artifact, missing)
     chosen = options.form(steps, opened=artifact.format in architecture.WEIGHTS)
-    data = testdata.choose(artifact)
+    data = testdata.choose(artifact, job)
     consent(artifact)
     asked = {**library.subject(artifact), **architecture.choose(artifact), "data": data, "options": chosen}
     args = {**asked, "target": target}

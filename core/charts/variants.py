@@ -40,7 +40,7 @@ def pareto(rows: list[dict[str, Any]], ink: str) -> alt.LayerChart:
     base = alt.Chart(alt.Data(values=values)).encode(
         x=alt.X(
             "bytes:Q",
-            scale=alt.Scale(type="log", padding=30),
+            scale=alt.Scale(type="log", padding=30, nice=False),
             title="size as it runs, bytes (log)",
             axis=alt.Axis(format="~s", tickCount=4),
         ),

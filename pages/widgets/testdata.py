@@ -5,23 +5,26 @@ from typing import Any
 import streamlit as st
 
 from core.domain.artifact import Artifact
+from core.domain.dataset import StoredDataset
+from core.domain.job import Job
 from core.workspace import current
 from pages.visitor import visitor
 from pages.widgets import upload
 
 NOTHING = ""
+BROUGHT = "data-brought-{}"
+"""Under it the session keeps the hash of the data set that was brought last for a model."""
 
 
-def choose(artifact: Artifact) -> dict[str, Any] | None:
-    """Choose a data set of the visitor, or bring one; returns what a verb needs, or None."""
+def choose(artifact: Artifact, job: Job | None) -> dict[str, Any] | None:
+    """Choose a data set of the visitor, or bring one; returns what a verb needs, or None. It begins with that of the job on the page."""
     found = current().store.datasets(visitor())
     by_hash = {one.sha256: one for one in found}
-    fitting = [one.sha256 for one in found if one.sample is not None and one.sample == root_sample(artifact)]
     choices = [*by_hash, NOTHING]
     picked = st.selectbox(
         "Test data",
         choices,
-        index=choices.index(fitting[0]) if fitting else len(choices) - 1,
+        index=choices.index(first(artifact, job, found)),
         format_func=lambda sha256: "None: random and edge inputs only" if not sha256 else label(by_hash[sha256]),
         help="The model is also compared, and its accuracy measured, on your own labelled samples.",
         key=f"data-{artifact.id}-{len(found)}",
@@ -34,11 +37,21 @@ def choose(artifact: Artifact) -> dict[str, Any] | None:
             key="data-upload",
         )
         if answer:
+            st.session_state[BROUGHT.format(artifact.id)] = answer.get("sha256")
             st.rerun()
     if not picked:
         return None
     one = by_hash[picked]
     return {"sha256": one.sha256, "name": one.name, "label": one.label}
+
+
+def first(artifact: Artifact, job: Job | None, found: list[StoredDataset]) -> str:
+    """Return the data set to begin with: the one just brought, that of the job, the sample's own, or none."""
+    sample, brought = root_sample(artifact), st.session_state.get(BROUGHT.format(artifact.id))
+    used = (job.args.get("data") or {}).get("sha256") if job is not None else None
+    own = (one.sha256 for one in found if sample is not None and one.sample == sample)
+    here = {one.sha256 for one in found}
+    return next((one for one in (brought, used, *own) if one in here), NOTHING)
 
 
 def label(dataset: Any) -> str:

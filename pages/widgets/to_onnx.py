@@ -42,7 +42,7 @@ def section(artifact: Artifact) -> None:
             )
             return
         st.caption("One conversion, proven like any other, and it can be compressed here.")
-        data = testdata.choose(artifact)
+        data = testdata.choose(artifact, job)
         args = {**library.subject(artifact), "data": data, "options": {}, "target": FORMAT}
         st.button(
             "Convert to ONNX and go on",

@@ -141,6 +141,7 @@ def test_compress_page_shows_what_a_job_measured_among_all_variants(home: Worksp
     artifact = home.store.add_artifact(VISITOR, sha256=blob.sha256, size=blob.size, format="onnx", name="m.onnx")
     args = {"artifact": artifact.id, "sha256": blob.sha256, "size": blob.size, "format": "onnx", "name": "m.onnx"}
     data = home.store.blobs.put(ROOT / "sample_models" / "fashion_cnn" / "test.npz")
+    home.store.add_dataset(VISITOR, sha256=data.sha256, size=data.size, name="test.npz")
     asked = {**args, "data": {"sha256": data.sha256, "name": "test.npz", "label": None}, "max_drop": 0.01}
     job = home.queue.submit(VISITOR, "compress", {**asked, "recipe": [{"transform": "float16", "options": {}}]})
     done = home.queue.wait(VISITOR, job.id, 120)
@@ -150,6 +151,7 @@ def test_compress_page_shows_what_a_job_measured_among_all_variants(home: Worksp
     labels = {metric.label: metric.value for metric in app.metric}
     assert {"Smaller as it runs", "Prediction flips", "Speed", "Peak memory", "Accuracy"} <= set(labels)
     assert "**Float16 weights**" in words(app)
+    assert [box.value for box in app.selectbox if box.label == "Test data"] == [data.sha256]
     assert "All variants of this model" in words(app)
     assert [list(row) for row in app.table[-1].value["variant"].items()][-1][1] == "original"
 
