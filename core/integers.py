@@ -71,11 +71,17 @@ def unsigned(rounded: Any) -> Any:
     return (rounded.astype(np.int16) + 128).astype(np.uint8)
 
 
-def finish(model: Any, source: Path, out: Path) -> None:
-    """Write a compressed model and load it once. Raises Refused where it is not valid, or hardly smaller than its source."""
+def written(model: Any, out: Path) -> Path:
+    """Write a compressed model without what it no longer needs, and return its path. Raises Refused where it is not valid."""
     onnx_weights.tidy(model)
     model.ir_version = max(model.ir_version, 4, onnx_files.lowest_ir(model))
     onnx_files.write(model, out)
+    return out
+
+
+def finish(model: Any, source: Path, out: Path) -> None:
+    """Write a compressed model and load it once. Raises Refused where it is not valid, or hardly smaller than its source."""
+    written(model, out)
     before, after = source.stat().st_size, out.stat().st_size
     if after > (1 - GAIN) * before:
         raise Refused(

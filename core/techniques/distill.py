@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import onnx_files, onnx_weights, residuals
+from core import residuals
 from core.channels import narrow
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import Claim, Family, Lesson, Technique
-from core.integers import finish
+from core.integers import finish, written
 from core.training_options import TrainingOptions, minutes
 
 
@@ -73,18 +73,11 @@ def _cut(source: Path, folder: Path, options: DistillOptions, lesson: Lesson) ->
     student = source
     if options.blocks:
         model = residuals.shallower(source, options.blocks, options.keep, few, lambda _, text: lesson.tell(0.0, text))
-        student = _saved(model, folder / "shallow.onnx")
+        student = written(model, folder / "shallow.onnx")
     if options.share:
         model = narrow.narrower(student, options.share, narrow.MEASURED, options.keep, few)
-        student = _saved(model, folder / "narrow.onnx")
+        student = written(model, folder / "narrow.onnx")
     return student
-
-
-def _saved(model: Any, path: Path) -> Path:
-    onnx_weights.tidy(model)
-    model.ir_version = max(model.ir_version, 4, onnx_files.lowest_ir(model))
-    onnx_files.write(model, path)
-    return path
 
 
 TECHNIQUE = Distill()
