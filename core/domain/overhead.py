@@ -1,6 +1,7 @@
 """What a model costs to run: how its speed compares with another file's, and the memory that it takes."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from statistics import median
@@ -117,6 +118,11 @@ class Race:
         )
         parent, variant = (Latency.from_json(value[who]) for who in ("parent", "variant"))
         return cls(ratio, low, high, rounds, sessions, calls, batch, threads, interference, parent, variant)
+
+
+def apart(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Say whether two spreads, each the lowest and the highest of some measurements, do not overlap."""
+    return one[1] < other[0] or other[1] < one[0]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.bundle import usage
 from core.charts import before_after, changed, megabytes, travelling, words
+from core.domain.overhead import apart
 from core.domain.report import Verdict
 from pages.widgets import download, evidence, inside
 from pages.widgets.text import plain
@@ -135,11 +136,6 @@ def memory(both: dict[str, Any]) -> None:
         help=f"Beyond an empty process, median of {runs} ({least:.1f} to {most:.1f} MB): {both['after']['load_peak']:.1f} MB while it loads, "
         f"{both['after']['inference_peak']:.1f} MB while it answers, {both['after']['loaded']:.1f} MB held in between.",
     )
-
-
-def apart(one: list[float], other: list[float]) -> bool:
-    """Say whether the measurements of two files do not overlap."""
-    return one[1] < other[0] or other[1] < one[0]
 
 
 def change(result: dict[str, Any], ink: str) -> None:

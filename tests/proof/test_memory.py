@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.domain.limits import MB
-from core.domain.overhead import Footprint
+from core.domain.overhead import Footprint, apart
 from core.proof.memory import footprint, give_back, residence, rise
 from core.runtimes import runtime_for
 from tests.proof.layered import chain
@@ -71,4 +71,7 @@ def test_each_figure_is_the_median_of_the_runs() -> None:
     middle = Footprint.of(runs)
     assert (middle.loaded, middle.load_peak, middle.runs) == (7, 20, 3)
     assert middle.spread == (10, 30)
+    assert apart(middle.spread, (31, 40))
+    assert apart((31, 40), middle.spread)
+    assert not apart(middle.spread, (30, 40))
     assert Footprint.from_json(middle.to_json()) == middle
