@@ -93,23 +93,18 @@ def sparing(share: float, levels: int, minutes: float) -> tuple[Step, ...]:
 
 def layered(share: float, deep: float, minutes: float) -> tuple[Step, ...]:
     """Return a recipe for the picture sample that takes from a convolution too."""
-    pruned = Step("prune_second_order", {"shares": f"stages.4.weight={deep},head.1.weight={share}"})
-    return pruned, *values(minutes), Step("clean_up")
+    return (
+        Step("prune_second_order", {"shares": f"stages.4.weight={deep},head.1.weight={share}"}),
+        Step("codebooks_second_order", {"levels": VALUES.format(4, 4)}),
+        Step("fine_tune", {"minutes": minutes, "epochs": 30}),
+        Step("clean_up"),
+    )
 
 
 def recovered(share: float, deep: float, minutes: float) -> tuple[Step, ...]:
-    """Return a recipe that trains before values are shared too, and halves what is left in float32."""
-    pruned, *later = layered(share, deep, minutes)
-    trained = Step("fine_tune", {"minutes": minutes, "epochs": 30})
-    return pruned, trained, *later[:-1], Step("float16"), later[-1]
-
-
-def values(minutes: float) -> tuple[Step, ...]:
-    """Return the steps that share the values of the picture sample, and train them."""
-    return (
-        Step("codebooks_second_order", {"levels": VALUES.format(4, 4)}),
-        Step("fine_tune", {"minutes": minutes, "epochs": 30}),
-    )
+    """Return the recipe of ``layered`` that trains before values are shared too, and halves what is left in float32."""
+    pruned, values, trained, cleaned = layered(share, deep, minutes)
+    return pruned, trained, values, trained, Step("float16"), cleaned
 
 
 def shared(bits: float, minutes: float) -> tuple[Step, ...]:
