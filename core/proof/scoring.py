@@ -23,15 +23,15 @@ def score(before: list[Any], after: list[Any], labels: Any | None) -> Score:
     """
     if fault := _fault(before, after):
         return Score(LOST, fault=fault)
-    changed = changes(before, after)
+    flips = changes(before, after)
     if labels is None:
-        if changed is None:
+        if flips is None:
             raise Refused(
                 "The answers are no classes, and there are no labels to choose by.", "Add labels to the data."
             )
-        return Score(Loss.of_changes(changed.n, changed.k), changed=changed)
+        return Score(Loss.of_changes(flips.n, flips.k), changed=flips)
     old, new = quality.graded(before, labels), quality.graded(after, labels)
-    return Score(_loss(old, new, changed), new.quality, changed)
+    return Score(_loss(old, new, flips), new.quality, flips)
 
 
 def changes(before: list[Any], after: list[Any]) -> Count | None:
@@ -52,11 +52,11 @@ def _fault(before: list[Any], after: list[Any]) -> str:
     return ""
 
 
-def _loss(old: Graded, new: Graded, changed: Count | None) -> Loss:
+def _loss(old: Graded, new: Graded, flips: Count | None) -> Loss:
     if old.quality.correct is None:
         return _growth(old, new)
     lost, won = int((old.each & ~new.each).sum()), int((new.each & ~old.each).sum())
-    return Loss.of_answers(len(old.each), max(changed.k if changed else 0, lost + won), lost, won)
+    return Loss.of_answers(len(old.each), max(flips.k if flips else 0, lost + won), lost, won)
 
 
 def _growth(old: Graded, new: Graded) -> Loss:
