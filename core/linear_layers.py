@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core import calibration, onnx_weights, second_order
+from core import calibration, onnx_parts, onnx_weights, second_order
 from core.domain.errors import Refused
 from core.onnx_weights import Weight
 
@@ -72,11 +72,19 @@ class Layer:
         """The weights' dimension over which the layer sums, besides those of a kernel."""
         return 1 if self.outputs_first else 0
 
-    def rows(self, inputs: Any) -> Any:
-        """Return what the matrix is multiplied by, as [rows, inputs + 1] with 1 in the last place."""
-        spread = _patches(inputs, self.node, tuple(self.weight.tensor.dims)) if self.node.op_type == "Conv" else inputs
-        flat = spread.reshape(-1, spread.shape[-1])
-        return np.concatenate([flat, np.ones((len(flat), 1), flat.dtype)], axis=1)
+    def rows(self, inputs: Any, samples: int) -> Any:
+        """Return what the matrix is multiplied by, as float64 [rows, inputs + 1] with 1 in the last place.
+
+        Of a chunk of so many ``samples`` the rows are drawn before they are laid out, for those of a Conv take its
+        kernel's size times the memory of the inputs.
+        """
+        shape = tuple(self.weight.tensor.dims)
+        seen = _windows(inputs, self.node, shape) if self.node.op_type == "Conv" else inputs
+        places = seen.shape[: inputs.ndim - 1]
+        width = int(np.prod(seen.shape[len(places) :]))
+        drawn = _drawn(int(np.prod(places)), width + 1, samples)
+        flat = seen.reshape(-1, width) if drawn is None else seen[np.unravel_index(drawn, places)].reshape(-1, width)
+        return np.concatenate([flat, np.ones((len(flat), 1), flat.dtype)], axis=1, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,7 @@ def moments(original: Any, model: Any, layer: Layer, samples: dict[str, Any]) ->
         ((one, one) for one in now) if original is model else zip(recorded(original, [name], samples), now, strict=True)
     )
     for old, new in both:
-        known, rows = (_some(layer.rows(values), total) for (values,) in (old, new))
+        known, rows = (layer.rows(values, total) for (values,) in (old, new))
         after, before, n = after + rows.T @ rows, before + known.T @ rows, n + len(rows)
     if not (np.isfinite(after).all() and np.isfinite(before).all()):
         raise Refused(
@@ -150,12 +158,8 @@ def _added(node: Any, graph: Any) -> list[str]:
 def recorded(model: Any, names: list[str], samples: dict[str, Any]) -> Iterator[list[Any]]:
     """Yield the values of some names for one chunk of samples after the other. Raises Refused when the samples do not run."""
     import onnxruntime
-    from onnx import helper
 
-    shown = type(model)()
-    shown.CopyFrom(model)
-    known = {value.name for value in (*model.graph.input, *model.graph.output)}
-    shown.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names if name not in known)
+    shown = onnx_parts.leading_to(model, names)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 1, 4
     session = onnxruntime.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])
@@ -178,18 +182,17 @@ def _chunks(session: Any, samples: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield calibration.cut(samples, start, start + step)
 
 
-def _some(rows: Any, samples: int) -> Any:
-    """Return rows drawn at random: as many as this chunk's share of all the rows that count.
+def _drawn(rows: int, width: int, samples: int) -> Any | None:
+    """Return which rows are drawn at random, as many as this chunk's share of all that count, or None where all do.
 
     Rows at even distances would show a text always at the same positions.
     """
-    most = max(ROWS, 4 * rows.shape[1]) * CHUNK // max(samples, CHUNK)
-    drawn = np.random.default_rng(len(rows)).permutation(len(rows))[:most] if len(rows) > most else slice(None)
-    return rows[drawn].astype(np.float64)
+    most = max(ROWS, 4 * width) * CHUNK // max(samples, CHUNK)
+    return np.random.default_rng(rows).permutation(rows)[:most] if rows > most else None
 
 
-def _patches(inputs: Any, node: Any, shape: tuple[int, ...]) -> Any:
-    """Return what each place of a convolution sees: [n, *places, channels * kernel], channels outermost."""
+def _windows(inputs: Any, node: Any, shape: tuple[int, ...]) -> Any:
+    """Return a view of what each place of a convolution sees: [n, *places, channels, *kernel]."""
     kernel, axes = shape[2:], tuple(range(2, len(shape)))
     strides = _attribute(node, "strides", [1] * len(kernel))
     dilations = _attribute(node, "dilations", [1] * len(kernel))
@@ -199,8 +202,7 @@ def _patches(inputs: Any, node: Any, shape: tuple[int, ...]) -> Any:
     places = tuple(slice(None, None, step) for step in strides)
     inside = tuple(slice(None, None, step) for step in dilations)
     seen = windows[(slice(None), slice(None), *places, *inside)]
-    ordered = np.moveaxis(seen, 1, len(kernel) + 1)
-    return ordered.reshape(*ordered.shape[: len(kernel) + 1], -1)
+    return np.moveaxis(seen, 1, len(kernel) + 1)
 
 
 def _pads(node: Any, sizes: Any, reach: list[int], strides: list[int]) -> list[tuple[int, int]]:

@@ -167,7 +167,7 @@ def _measured(
 
     def change(level: int, arrays: Arrays) -> Change:
         size = sum(storage.size(weight, array) for weight, array in arrays)
-        return Change(level, size, sensitivity.error(model, arrays, expected, samples))
+        return Change(level, size, sensitivity.error(model, arrays, expected, samples) if tried[level] else 0.0)
 
     changes = {
         table.name: [change(n, [(table, smallest_gone(table.array, one))]) for n, one in enumerate(tried)]
@@ -175,7 +175,9 @@ def _measured(
     }
     for layer in layers:
         moments = linear_layers.moments(model, model, layer, samples)
-        changes[layer.weight.name] = [change(n, pruned(layer, moments, one)) for n, one in enumerate(tried)]
+        whole = [(weight, weight.array) for weight in (layer.weight, layer.bias) if weight]
+        arrays = [pruned(layer, moments, one) if one else whole for one in tried]
+        changes[layer.weight.name] = [change(n, some) for n, some in enumerate(arrays)]
     most = sum(options[tried.index(share)].bytes for options in changes.values())
     return {name: tried[found.level] for name, found in sensitivity.chosen(changes, most).items()}
 
