@@ -25,6 +25,14 @@ class TrainingOptions:
     epochs: int = field(
         default=60, metadata={"help": "Times that each sample is seen at most.", "low": 1, "high": 10_000}
     )
+    teraflops: float = field(
+        default=0.0,
+        metadata={
+            "help": "Trillions of operations that it computes at most, the same on a quick and on a busy machine; 0 for no bound.",
+            "low": 0.0,
+            "high": 1e6,
+        },
+    )
     learning_rate: float = rate(0.001)
     labels: str = field(
         default="use",

@@ -2,9 +2,9 @@
 
 Techniques learn from one quarter of the data and the search chooses by another (``core.domain.tuning.RULE``); the test
 half is looked at when the search is over, once unless the winner fails there. The order of candidates follows from the
-seed and from what was measured, so that equal seeds give equal answers at sizes as far as nothing trains by the clock,
-which also decides where the search stops; noise decides who wins among files of like latency. What was tried is kept, so
-that stopping and running again goes on.
+seed and from what was measured, and trainings end by what they compute, so that equal seeds give equal answers at sizes.
+The clock decides only where the search stops, and ends a training that takes several times what was reckoned; noise
+decides who wins among files of like latency. What was tried is kept, so that stopping and running again goes on.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -36,7 +36,8 @@ class Goal:
         if labels is None or one is None:
             return None
         if one.kind is Kind.NUMBERS:
-            return labels.astype(np.float32) if labels.dtype.kind in "fiub" else None
+            fit = labels.dtype.kind in "fiub" and answers[one.place].size == len(labels)
+            return labels.astype(np.float32) if fit else None
         classes = answers[one.place].shape[1]
         if labels.dtype.kind == "U":
             names, labels = np.unique(labels, return_inverse=True)

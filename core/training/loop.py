@@ -16,9 +16,11 @@ from core.domain.limits import WORKING
 from core.domain.technique import Lesson
 from core.training.lesson import Goal
 from core.training.material import FEW, LEAST, Batch, Material, batches, mixed
+from core.training.pictures import moved
 from core.training.student import Student
 from core.training.teacher import Teacher, outputs
 from core.training.thinning import Thinning
+from core.training.work import ASKING, LOOKS, Work
 
 USED, IGNORED = "use", "ignore"
 MOST_MINUTES = 8.0
@@ -27,10 +29,8 @@ CPU_SHARE = 0.75
 """Of the CPU seconds of a job, after which training ends early."""
 WARM = 0.05
 """Share of the training in which the rate rises."""
-LOOKS = 20
-"""Times that the deciding samples are asked, in equal parts of the training."""
-ASKING = 0.25
-"""Share of the time for the teacher's answers, and for all looks at the deciding samples; a large model sees fewer."""
+LATE = 0.05
+"""Share of its minutes from which a training heeds the clock; before, only its steps count, for the first are slow."""
 KNOWN = 1e-9
 """Distance from the teacher at which there is nothing to learn."""
 
@@ -47,6 +47,7 @@ class Plan:
     seed: int
     keep: str = ""
     share: float = 0.0
+    teraflops: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ class Clock:
 def train(source: Path, lesson: Lesson, plan: Plan) -> Any:
     """Return the ModelProto of ``source`` with trained weights.
 
-    The same seed gives the same weights where the epochs end the training and not the minutes. Raises Refused without
-    samples, where torch cannot train the model, and where the file already answers like its teacher.
+    The same seed gives the same weights where the epochs or the operations end the training and not the minutes. Raises
+    Refused without samples, where torch cannot train the model, and where the file already answers like its teacher.
     """
     clock = Clock(plan.minutes)
     torch.set_num_threads(min(torch.get_num_threads(), threads(plan.minutes)))
@@ -83,10 +84,11 @@ def train(source: Path, lesson: Lesson, plan: Plan) -> Any:
     torch.manual_seed(plan.seed)
     student, teacher = Student(source, plan.keep), Teacher(lesson.teacher)
     student.check(source, lesson.inputs, teacher.batch)
-    answers = teacher.answers(lesson.inputs, lambda: clock.gone > ASKING)
+    work = Work.bounded(plan.teraflops, student, teacher, lesson.inputs)
+    answers = teacher.answers(lesson.inputs, lambda n: n >= work.answered or clock.gone > ASKING)
     goal = Goal(outputs(answers), plan.temperature)
     material = Material.split(_samples(lesson, answers, goal, plan), teacher.batch, plan.seed)
-    Course(student, teacher, goal, material, plan, clock).run(lesson.tell)
+    Course(student, teacher, goal, material, plan, clock, work).run(lesson.tell)
     model = student.store()
     student.check(model.SerializeToString(), lesson.inputs, teacher.batch)
     return model
@@ -107,11 +109,19 @@ class Course:
     """One training from the weights of a student to better ones."""
 
     def __init__(
-        self, student: Student, teacher: Teacher, goal: Goal, material: Material, plan: Plan, clock: Clock
+        self,
+        student: Student,
+        teacher: Teacher,
+        goal: Goal,
+        material: Material,
+        plan: Plan,
+        clock: Clock,
+        work: Work,
     ) -> None:
         self._student, self._teacher, self._goal = student, teacher, goal
-        self._material, self._plan, self._clock = material, plan, clock
-        self._deciding = material.deciding
+        self._material, self._plan, self._clock, self._work = material, plan, clock, work
+        self._mixes = len(material.trained) < FEW
+        self._deciding = self._fewer(work.deciding)
         self._rng = np.random.default_rng(plan.seed)
         self._leaves = [rule.leaf for rule in student.rules.values()]
         self._optimizer = torch.optim.Adam(self._leaves, lr=plan.learning_rate)
@@ -140,24 +150,31 @@ class Course:
         return Outcome(before, best)
 
     def _first_look(self) -> float:
-        """Return the distance before the training; deciding samples are fewer from now on where they would take too long."""
+        """Return the distance before the training; where the clock is the only bound and they take too long, deciding samples are fewer from now on."""
         start, found = self._clock.gone, self.distance()
         cost = (self._clock.gone - start) * LOOKS / ASKING
-        if cost <= 1:
+        if cost <= 1 or self._work.bound:
             return found
-        fewer = max(LEAST // 2, int(len(self._deciding) / cost)) // self._material.unit * self._material.unit
-        self._deciding = self._deciding.rows(slice(fewer or self._material.unit))
+        self._deciding = self._fewer(len(self._deciding) / cost)
         return self.distance()
+
+    def _fewer(self, most: float) -> Batch:
+        """Return no more of the deciding samples than that, but for the least that can decide."""
+        unit, deciding = self._material.unit, self._material.deciding
+        fewer = max(LEAST // 2, int(min(len(deciding), most))) // unit * unit
+        return deciding.rows(slice(fewer or unit))
 
     def _steps(self) -> Iterator[float]:
         """Take one step after the other and yield how much is done, 1 after the last."""
-        steps = self._plan.epochs * max(1, len(self._material.trained) // self._material.size)
-        step, progress = 0, 0.0
+        epoch = max(1, len(self._material.trained) // self._material.size)
+        steps = min(self._plan.epochs * epoch, self._work.steps(self._material.size * (1 + self._mixes)))
+        step, progress, begun = 0, 0.0, self._clock.gone + LATE
         while progress < 1:
             for batch in batches(self._material.trained, self._material.size, self._rng):
                 self._step(batch, progress)
                 step += 1
-                progress = min(1.0, max(step / steps, self._clock.gone))
+                late = (self._clock.gone - begun) / max(1 - begun, LATE)
+                progress = min(1.0, max(step / steps, late))
                 yield progress
                 if progress >= 1:
                     return
@@ -180,13 +197,13 @@ class Course:
             rule.spread()
 
     def _pieces(self, batch: Batch) -> Iterator[Batch]:
-        """Yield a batch in the pieces that the model takes, and as many mixed samples where there are few."""
+        """Yield a batch in the pieces that the model takes, and as many that are mixed and moved where there are few."""
         step = self._teacher.batch or len(batch)
         for start in range(0, len(batch) - step + 1, step):
             piece = batch.rows(slice(start, start + step))
             yield piece
-            if len(self._material.trained) < FEW:
-                inputs = mixed(piece.inputs, self._rng)
+            if self._mixes:
+                inputs = moved(mixed(piece.inputs, self._rng), self._rng)
                 yield Batch(inputs, self._teacher.answer(inputs), None)
 
     def _apart(self, batch: Batch) -> Tensor:

@@ -1,7 +1,7 @@
 """The samples of a training: which are trained on, which decide what is kept, and new ones made by mixing.
 
 The teacher can answer any input, so that samples may be mixed where there are few (Zhang 2018, arXiv 1710.09412, with
-the teacher's answers in the place of mixed labels).
+the teacher's answers in the place of mixed labels; long, and beside other changes, as Beyer 2022, arXiv 2106.05237, does).
 """
 
 from collections.abc import Iterator

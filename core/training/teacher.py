@@ -60,8 +60,8 @@ class Teacher:
             cause = onnx_files.first_line(error)
             raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
 
-    def answers(self, samples: dict[str, Any], enough: Callable[[], bool]) -> list[Any]:
-        """Return each output for the first samples, until it is ``enough``: whole batches, and no more than a gigabyte.
+    def answers(self, samples: dict[str, Any], enough: Callable[[int], bool]) -> list[Any]:
+        """Return each output for the first samples, until so many are ``enough``: whole batches, and no more than a gigabyte.
 
         Raises Refused where an output has not one row for each sample.
         """
@@ -73,7 +73,7 @@ class Teacher:
             found = self.answer({name: array[start:stop] for name, array in samples.items()})
             _check_rows(found, stop - start)
             pieces.append(found)
-            if enough() or sum(out.nbytes for out in found) * len(pieces) > LARGEST:
+            if enough(stop) or sum(out.nbytes for out in found) * len(pieces) > LARGEST:
                 break
         return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 

@@ -30,9 +30,15 @@ CAREFUL, TRAINED = 1, 3
 """The cuts to begin with, without and with training."""
 FLIPS = (0.0, 0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1)
 """Shares of the predictions that pruned trees may change on the learning samples."""
-TRAINING = (0.3, 3.0, 1 / 30)
-"""Minutes of one training: at least, at most, and as a share of those of the whole search."""
-LONGER = 3.0
+TRAINING = (0.2, 3.0, 1 / 30)
+"""Minutes that one training is reckoned to take: at least, at most, and as a share of those of the whole search."""
+PACE = 1.2
+"""Trillions of operations that a training is reckoned to compute in a minute; it ends by them and not by the clock, so that equal seeds give equal answers."""
+PASSES = 150
+"""Times that a training sees each sample in a minute at most: small models take their time to begin a step."""
+LATE = (5.0, 7.5)
+"""Times the reckoned minutes, and minutes at most, after which the clock ends a training after all."""
+LONGER = 3
 """Times that a training takes when the search comes back to it."""
 ENOUGH = 1000
 """Samples to learn from, below which training seldom gains."""
@@ -58,6 +64,9 @@ class Ladder:
     start: int | None = None
     """The rung to begin with where nothing is foretold; None for the end of the first third."""
 
+    times: int = 1
+    """How many times as long it trains as the ladder that it comes from."""
+
 
 @dataclass(frozen=True)
 class Means:
@@ -70,7 +79,7 @@ class Means:
     def training(self) -> Step:
         """The step that trains; the longer the search, the longer it."""
         least, most, share = TRAINING
-        return Step("fine_tune", {"minutes": round(min(most, max(least, share * self.minutes)), 2)})
+        return trained(min(most, max(least, share * self.minutes)))
 
 
 def ladders(summary: dict[str, Any], goal: Goal, heat: HeatMap | None, keep: str, means: Means) -> list[Ladder]:
@@ -81,19 +90,30 @@ def ladders(summary: dict[str, Any], goal: Goal, heat: HeatMap | None, keep: str
 
 
 def longer(ladder: Ladder, within: int | None) -> Ladder | None:
-    """Return a ladder with longer trainings that begins beyond the rung that held; None where nothing trains, or for long already."""
-    minutes = max((step.options.get("minutes", 0.0) for step in ladder.rungs[0]), default=0.0)
-    more = min(TRAINING[1], LONGER * minutes)
-    if more <= minutes:
+    """Return a ladder with longer trainings that begins beyond the rung that held; None where nothing trains, or for long already, or nothing is beyond."""
+    minutes = LONGER * max(map(reckoned, ladder.rungs[0]), default=0.0)
+    start = 0 if within is None else within + 1
+    if not 0 < minutes <= TRAINING[1] or start == len(ladder.rungs):
         return None
-    rungs = tuple(tuple(_trained(step, more) for step in rung) for rung in ladder.rungs)
-    start = min(len(rungs) - 1, 0 if within is None else within + 1)
-    name, title = f"{ladder.id}_{more:g}", f"{ladder.title}, {more:g} minutes"
-    return replace(ladder, id=name, title=title, rungs=rungs, losses=(), start=start)
+    rungs = tuple(tuple(trained(minutes) if reckoned(step) else step for step in rung) for rung in ladder.rungs)
+    times = LONGER * ladder.times
+    name, title = (
+        ladder.id.partition("_x")[0] + f"_x{times}",
+        ladder.title.partition(" (")[0] + f" ({times} times as long)",
+    )
+    return replace(ladder, id=name, title=title, rungs=rungs, losses=(), start=start, rank=0, times=times)
 
 
-def _trained(step: Step, minutes: float) -> Step:
-    return Step(step.transform, {**step.options, "minutes": minutes}) if "minutes" in step.options else step
+def trained(minutes: float) -> Step:
+    """Return the step that trains for about so many minutes."""
+    times, most = LATE
+    bounds = {"teraflops": round(PACE * minutes, 3), "epochs": round(PASSES * minutes)}
+    return Step("fine_tune", {**bounds, "minutes": round(min(times * minutes, most), 2)})
+
+
+def reckoned(step: Step) -> float:
+    """Return the minutes that a step is reckoned to train."""
+    return float(step.options.get("teraflops", 0.0)) / PACE
 
 
 def _every(heat: HeatMap | None, training: Step) -> Iterator[Ladder]:
@@ -147,8 +167,8 @@ def _narrower(training: Step) -> Iterator[Ladder]:
         ("channels_int8", "Fewer channels, int8", (int8,), RUNNING, 1),
         ("channels_shared", "Fewer channels, shared weights", (shared,), FILES, 4),
         ("channels_small", "Fewer channels, int8 of 4 bits", (small,), FILES, 5),
-        ("trained", "Fewer channels, trained", (training,), RUNNING, 2.5),
-        ("trained_int8", "Fewer channels, trained, int8", (training, int8), RUNNING, 2),
+        ("trained", "Fewer channels, trained", (training,), RUNNING, 1.5),
+        ("trained_int8", "Fewer channels, trained, int8", (training, int8), RUNNING, 0.5),
         ("trained_shared", "Fewer channels, trained, shared weights", (training, shared), FILES, 6),
     )
     for id, title, then, goals, rank in rows:

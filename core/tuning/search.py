@@ -131,12 +131,13 @@ class Search:
         while (pick := self.pick() or self.longer()) and (not self.points or self.timely(*pick)):
             self.visit(*pick)
             self.look_around()
+            self.train_on()
             finishing.settle(self)
 
     def timely(self, walk: Walk, rung: int) -> bool:
         """Say whether there is time for a rung; one that was tried before takes none."""
         latest = [point.seconds for point in self.points[-5:]]
-        training = 60 * sum(step.options.get("minutes", 0.0) for step in walk.ladder.rungs[rung])
+        training = 60 * sum(map(ladders.reckoned, walk.ladder.rungs[rung]))
         ahead = training + sum(latest) / len(latest) + finishing.reserve(self) if self.best else 0.0
         return (walk.ladder.id, rung) in self.earlier or self.seconds + ahead < self.budget
 
@@ -147,11 +148,20 @@ class Search:
 
     def longer(self) -> tuple[Walk, int] | None:
         """Where no ladder is left that can win, add those that train with longer trainings, and return what to try."""
+        return self.pick() if self.add_longer(self.walks) else None
+
+    def train_on(self) -> None:
+        """Add the ladders with longer trainings that are walked and came near the leader: more of the same may win."""
+        best = self.leader.measure if self.leader else None
+        self.add_longer([walk for walk in self.walks if walk.next is None and near(walk, best)])
+
+    def add_longer(self, walks: list[Walk]) -> bool:
+        """Put some ladders with longer trainings among the others, and say whether there was one that is new."""
         known = {walk.ladder.id for walk in self.walks}
-        found = (ladders.longer(walk.ladder, walk.within) for walk in self.walks)
+        found = (ladders.longer(walk.ladder, walk.within) for walk in walks)
         new = [Walk(ladder, self.allowed) for ladder in found if ladder and ladder.id not in known]
         self.walks += new
-        return self.pick() if new else None
+        return bool(new)
 
     def look_around(self) -> None:
         """Put the recipes near a new leader among the ladders, in the place of those near the last."""
@@ -237,3 +247,9 @@ class Search:
         """Write down what is known so far."""
         self.stage = stage
         self.bench.tools.memory.keep(tally.result(self))
+
+
+def near(walk: Walk, best: float | None) -> bool:
+    """Say whether a little more on a ladder would beat the best."""
+    found = walk.measures.get(walk.within) if walk.within is not None else None
+    return found is not None and best is not None and HOPE * found <= best

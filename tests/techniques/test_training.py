@@ -37,7 +37,7 @@ def test_fine_tuning_gives_quality_back_in_a_file_as_small(
 ) -> None:
     model = sample("fashion_cnn")
     small = apply(technique, model.source, tmp_path / "small.onnx", **options)
-    out = _taught(model.source, small, tmp_path / "out.onnx", model.calibration, epochs=6)
+    out = _taught(model.source, small, tmp_path / "out.onnx", model.calibration, epochs=8)
     assert TECHNIQUES["fine_tune"].claim is Claim.QUALITY
     assert model.right(out) >= model.right(small) + gained
     assert out.stat().st_size <= small.stat().st_size * 1.001

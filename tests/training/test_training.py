@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ from core.training import Student, loop, material, rules, teacher, train
 from core.training.lesson import Goal
 from core.training.loop import Clock, Course
 from core.training.material import Batch, Material
+from core.training.pictures import moved, sides
 from core.training.teacher import Kind, Output, Teacher
+from core.training.work import Work
+from tests.load import busy
 from tests.training import models
 from tests.training.models import PLAN
 
@@ -113,6 +117,46 @@ def test_time_ends_a_training(tmp_path: Path) -> None:
     assert time.monotonic() - start < 30
 
 
+def test_operations_end_a_training_the_same_on_a_busy_machine(tmp_path: Path) -> None:
+    source = models.damaged(models.network(), models.pruned)
+    bound = {"teraflops": 0.0002, "epochs": 100_000}
+    alone = _trained(tmp_path, source, **bound)
+    with busy():
+        crowded = _trained(tmp_path, source, **bound)
+    assert alone.SerializeToString() == crowded.SerializeToString()
+    assert alone.SerializeToString() != _trained(tmp_path, source, teraflops=0.0004, epochs=100_000).SerializeToString()
+    with pytest.raises(Refused, match="learns nothing in 1e-06 trillion"):
+        _trained(tmp_path, source, teraflops=1e-6)
+
+
+def test_a_bound_on_operations_counts_all_that_a_training_computes(tmp_path: Path) -> None:
+    path = models.saved(models.network(), tmp_path / "net.onnx")
+    work = Work.bounded(1e-6, Student(path), Teacher(path), models.rows())
+    assert work.answer == 2 * sum(a * b for a, b in pairwise(models.SIZES))
+    assert work.answered * work.answer == work.total / 4
+    assert work.deciding == work.answered / 20
+    assert Work().steps(64) == Work().answered == float("inf")
+
+
+def test_pictures_move_and_nothing_else_does() -> None:
+    ramp = np.broadcast_to(np.arange(28, dtype=np.float32), (40, 3, 28, 28))
+    rng = np.random.default_rng(1)
+    for array in (ramp, ramp.transpose(0, 2, 3, 1)):
+        found = moved({"x": array}, rng)["x"]
+        assert found.shape == array.shape
+        across = found[:, 0, 14] if array is ramp else found[:, 14, :, 0]
+        assert set(across[:, 14] - 14) == {-2, -1, 0, 1, 2}
+        assert all(np.array_equal(row, np.clip(np.arange(28) + row[14] - 14, 0, 27)) for row in across)
+    for other in (
+        np.zeros((4, 64, 8, 8)),
+        np.zeros((4, 1, 7, 28)),
+        np.zeros((4, 28, 28)),
+        np.zeros((4, 3, 28, 28), int),
+    ):
+        assert sides(other) is None
+        assert moved({"x": other}, rng)["x"] is other
+
+
 def test_threads_leave_cpu_seconds_for_the_minutes() -> None:
     assert loop.threads(loop.MOST_MINUTES) == 1
     assert all(loop.threads(minutes) * minutes * 60 < WORKING.cpu_seconds for minutes in (0.5, 2, 4))
@@ -138,6 +182,7 @@ def test_labels_are_class_numbers_names_or_nothing() -> None:
     assert goal.usable(np.array(["a", "b", "c", "a"]), answers) is None
     numbers = Goal([Output(0, Kind.NUMBERS, 1, 1.0)], 1.0)
     assert numbers.usable(np.array([1, 2, 3, 0]), [np.zeros((4, 1), np.float32)]).dtype == np.float32
+    assert numbers.usable(np.array([1, 2, 3, 0]), [np.zeros((4, 3), np.float32)]) is None
 
 
 def test_answers_are_told_apart() -> None:
@@ -237,11 +282,13 @@ def _distances(folder: Path, change: Any, model: onnx.ModelProto, **changes: Any
 
 def _course(source: Path, original: Path, plan: loop.Plan) -> Course:
     student, taught, samples = Student(source), Teacher(original), models.rows()
-    answers = taught.answers(samples, lambda: False)
+    answers = taught.answers(samples, lambda n: False)
     n = len(answers[0])
     batch = Batch({"x": samples["x"][:n]}, answers, None)
     goal = Goal(teacher.outputs(answers), plan.temperature)
-    return Course(student, taught, goal, Material.split(batch, taught.batch, plan.seed), plan, Clock(plan.minutes))
+    return Course(
+        student, taught, goal, Material.split(batch, taught.batch, plan.seed), plan, Clock(plan.minutes), Work()
+    )
 
 
 def _right(model: onnx.ModelProto, samples: dict[str, Any], labels: Any) -> int:

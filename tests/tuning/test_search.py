@@ -16,6 +16,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from core import tune
+from core.bench import Bench
 from core.domain.errors import Refused
 from core.domain.job import State
 from core.domain.recipe import Step
@@ -25,6 +26,7 @@ from core.proof.datasets import Dataset
 from core.tools import Tools
 from core.tuning import finishing, ladders
 from core.tuning.ladders import Ladder
+from core.tuning.search import Search
 from core.workspace import Workspace, open_workspace
 from tests.tuning.small import SIZES, Notes, Watched, asked, margins, network, scores, short_races, tried
 
@@ -62,6 +64,17 @@ def test_equal_seeds_give_equal_answers_and_the_test_half_is_seen_last(
     cells = {cell["change"]: cell for cell in rows["w1"]["cells"]}
     assert cells["int8"]["error"] < cells["values-4"]["error"] < cells["values-2"]["error"]
     assert cells["values-2"]["bytes"] < cells["values-16"]["bytes"] < rows["w1"]["bytes"]
+
+
+def test_a_candidate_that_trains_is_the_same_each_time(files: tuple[Path, Path], tools: Tools) -> None:
+    thin = Step("prune_channels", {"share": 0.3, "spread": "even"})
+    ladder = Ladder("trained", "Trained", "recipe", ((thin, ladders.trained(0.1)),), frozenset(Goal), 0)
+    args = asked(tools, *files, max_drop=0.5)
+    search = Search(Bench(tools), args, *tune.checked(args))
+    search.trials = search.opened()
+    first, second = (search.tried(ladder, 0) for _ in range(2))
+    assert first.within
+    assert first == second
 
 
 @pytest.fixture

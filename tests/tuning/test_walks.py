@@ -106,21 +106,25 @@ def test_float16_follows_shared_values_and_leaves_what_is_kept() -> None:
 
 
 def test_a_ladder_that_trains_comes_back_with_longer_trainings() -> None:
-    rungs = tuple(
-        (Step("prune_channels", {"share": share}), Step("fine_tune", {"minutes": 0.5})) for share in (0.1, 0.2)
-    )
+    short = Means(2000, minutes=10).training
+    rungs = tuple((Step("prune_channels", {"share": share}), short) for share in (0.1, 0.2))
     begun = replace(ladder(), rungs=rungs)
     again = longer(begun, within=0)
     assert again
-    assert [rung[1].options["minutes"] for rung in again.rungs] == [1.5, 1.5]
+    assert {name: again.rungs[1][1].options[name] / value for name, value in short.options.items()} == pytest.approx(
+        {"teraflops": 3, "epochs": 3, "minutes": 3}, rel=0.01
+    )
+    assert again.rungs[1][1].options["minutes"] > 2 * ladders.reckoned(again.rungs[1][1])
     assert again.rungs[0][0] == rungs[0][0]
     assert Walk(again, 0.01).next == 1
     last = longer(again, within=None)
     assert last
-    assert last.rungs[0][1].options["minutes"] == 3.0
+    assert last.rungs[0][1] == ladders.trained(9 * ladders.reckoned(short))
     assert longer(last, within=None) is None
+    assert longer(begun, within=1) is None
     assert longer(ladder(), within=None) is None
     assert len({begun.id, again.id, last.id}) == 3
+    assert last.title == "One (9 times as long)"
 
 
 def test_points_and_heat_maps_survive_json(files: tuple[Path, Path], tools: Tools) -> None:
