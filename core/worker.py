@@ -63,7 +63,7 @@ PRELOAD: Mapping[str, tuple[str, ...]] = {
     "bare": (),
     "light": _LIGHT,
     "torch": _TORCH,
-    "sklearn": ("sklearn.pipeline", "sklearn.ensemble", "skops.io", "skl2onnx", "onnxmltools", *_LIGHT),
+    "sklearn": ("sklearn.pipeline", "sklearn.ensemble", "core.skops_alone", "skl2onnx", "onnxmltools", *_LIGHT),
     "ncnn": _TORCH,
     "executorch": _TORCH,
     "litert": _TORCH,
