@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -10,9 +10,6 @@ from core import calibration
 from core.domain.errors import Refused
 from core.training.student import Student
 from core.training.teacher import Teacher
-
-if TYPE_CHECKING:
-    pass
 
 ASKING = 0.25
 """Share of the training for the teacher's answers, and for all looks at the deciding samples; a large model sees fewer."""
@@ -24,7 +21,7 @@ LEARNING = 3
 
 @dataclass(frozen=True)
 class Work:
-    """The operations of one training, and those of one answer of the student; both infinite and one where nobody set a bound."""
+    """The floating-point operations of a whole training, infinite where nobody set a bound, and those of one answer of the student."""
 
     total: float = math.inf
     answer: float = 1.0

@@ -32,7 +32,7 @@ def worst(rows: list[dict[str, Any]]) -> str:
     first = rows[0]
     if first["change"] >= 0:
         return "no class lost"
-    return f"{plain(first['name'])} lost most, {first['label']}"
+    return f"class {plain(first['name'])} lost most, {first['label']}"
 
 
 def weights(changes: list[dict[str, Any]], ink: str) -> None:
