@@ -53,10 +53,9 @@ class Distill(Technique):
 
     def apply(self, source: Path, out: Path, options: DistillOptions, lesson: Lesson) -> None:
         """Cut, train and write. Raises Refused in the words of either, and where nothing is to be cut."""
-        from core.training import Plan, train
+        from core.training import Plan, require, train
 
-        if not lesson.inputs:
-            raise Refused("A student learns from samples, and there are none.", "Add a data set; it needs no labels.")
+        require(lesson.inputs)
         told = {name: value for name, value in vars(options).items() if name not in ("share", "blocks")}
         with tempfile.TemporaryDirectory() as folder:
             student = _cut(source, Path(folder), options, lesson)

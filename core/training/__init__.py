@@ -8,6 +8,7 @@ stays off. Only the sandboxed child imports this package, because it imports tor
 """
 
 from core.training.loop import Plan, train
+from core.training.material import require
 from core.training.student import Student
 
-__all__ = ["Plan", "Student", "train"]
+__all__ = ["Plan", "Student", "require", "train"]

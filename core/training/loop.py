@@ -15,7 +15,7 @@ from core.domain.errors import Refused
 from core.domain.limits import WORKING
 from core.domain.technique import Lesson
 from core.training.lesson import Goal
-from core.training.material import FEW, LEAST, Batch, Material, batches, mixed
+from core.training.material import FEW, LEAST, Batch, Material, batches, mixed, require
 from core.training.pictures import moved
 from core.training.student import Student
 from core.training.teacher import Teacher, outputs
@@ -79,8 +79,7 @@ def train(source: Path, lesson: Lesson, plan: Plan) -> Any:
     """
     clock = Clock(plan.minutes)
     torch.set_num_threads(min(torch.get_num_threads(), threads(plan.minutes)))
-    if not lesson.inputs:
-        raise Refused("Training learns from samples, and there are none.", "Add a data set; it needs no labels.")
+    require(lesson.inputs)
     torch.manual_seed(plan.seed)
     student, teacher = Student(source, plan.keep), Teacher(lesson.teacher)
     student.check(source, lesson.inputs, teacher.batch)

@@ -27,6 +27,15 @@ SWAPPED = 0.3
 """Largest share of entries of an integer input that come from another sample."""
 
 
+def require(inputs: dict[str, Any]) -> None:
+    """Raise Refused where samples [n, ...] are too few to keep some apart."""
+    n = len(next(iter(inputs.values()), ()))
+    if not n:
+        raise Refused("Training learns from samples, and there are none.", "Add a data set; it needs no labels.")
+    if n < LEAST:
+        raise Refused(f"Training needs {LEAST} samples, and there are {n}.", "Bring more samples.")
+
+
 @dataclass(frozen=True)
 class Batch:
     """Some samples with the teacher's answers, and their labels where these are used."""

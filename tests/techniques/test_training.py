@@ -136,3 +136,16 @@ def _zeros(path: Path) -> float:
 
 def _apart(model: Any, path: Path) -> float:
     return float(np.mean((model.scores(path) - model.scores(model.source)) ** 2))
+
+
+def test_too_few_samples_are_told_before_anything_is_cut(tmp_path: Path) -> None:
+    (tmp_path / "no.onnx").write_bytes(b"a file that nobody may open before the samples are counted")
+    few = {"x": np.zeros((31, 1, 28, 28), np.float32)}
+    entry = TECHNIQUES["distill"]
+    with pytest.raises(Refused, match="Training needs 32 samples, and there are 31"):
+        entry.apply(
+            tmp_path / "no.onnx",
+            tmp_path / "out.onnx",
+            parse_options(entry.Options, {}),
+            Lesson(tmp_path / "no.onnx", few),
+        )
