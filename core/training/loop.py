@@ -85,6 +85,12 @@ def train(source: Path, lesson: Lesson, plan: Plan) -> Any:
     student.check(source, lesson.inputs, teacher.batch)
     work = Work.bounded(plan.teraflops, student, teacher, lesson.inputs)
     answers = teacher.answers(lesson.inputs, lambda n: n >= work.answered or clock.gone > ASKING)
+    if (n := len(answers[0])) < LEAST:
+        given = len(next(iter(lesson.inputs.values())))
+        raise Refused(
+            f"In so short a training the first model answers {n} of {given} samples, and {LEAST} are needed.",
+            "Give it more minutes or operations, or take a technique that does not train.",
+        )
     goal = Goal(outputs(answers), plan.temperature)
     material = Material.split(_samples(lesson, answers, goal, plan), teacher.batch, plan.seed)
     Course(student, teacher, goal, material, plan, clock, work).run(lesson.tell)

@@ -157,6 +157,13 @@ def test_pictures_move_and_nothing_else_does() -> None:
         assert moved({"x": other}, rng)["x"] is other
 
 
+def test_too_short_a_training_is_told_from_too_few_samples(tmp_path: Path) -> None:
+    path = models.saved(models.network(batch=1), tmp_path / "net.onnx")
+    with pytest.raises(Refused, match="answers 1 of 300 samples, and 32 are needed") as refusal:
+        train(path, models.lesson(path), replace(PLAN, minutes=1e-9))
+    assert "more minutes" in refusal.value.next_step
+
+
 def test_threads_leave_cpu_seconds_for_the_minutes() -> None:
     assert loop.threads(loop.MOST_MINUTES) == 1
     assert all(loop.threads(minutes) * minutes * 60 < WORKING.cpu_seconds for minutes in (0.5, 2, 4))
