@@ -32,18 +32,17 @@ def _needed(graph: Any, needed: set[str]) -> set[str]:
     """Return the names with all that their nodes read; nodes stand in the order in which they run."""
     for node in reversed(graph.node):
         if not needed.isdisjoint(node.output):
-            needed = needed.union(name for name in _read(node) if name)
+            needed = needed.union(name for name in reads(node))
     return needed
 
 
-def _read(node: Any) -> Iterator[str]:
+def reads(node: Any) -> Iterator[str]:
     """Yield the names that a node reads, those of its branches included."""
-    yield from node.input
-    for attribute in node.attribute:
-        for branch in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-            for graph in onnx_weights.graphs(branch):
-                yield from (value.name for value in graph.output)
-                yield from (name for inner in graph.node for name in inner.input)
+    yield from (name for name in node.input if name)
+    for branch in onnx_weights.branches(node):
+        for graph in onnx_weights.graphs(branch):
+            yield from (value.name for value in graph.output)
+            yield from (name for inner in graph.node for name in inner.input if name)
 
 
 def _keep(entries: Any, kept: list[bool]) -> None:

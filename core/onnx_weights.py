@@ -118,9 +118,14 @@ def graphs(graph: Any) -> Iterator[Any]:
     """Yield a graph and those inside the attributes of its nodes."""
     yield graph
     for node in graph.node:
-        for attribute in node.attribute:
-            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                yield from graphs(inner)
+        for inner in branches(node):
+            yield from graphs(inner)
+
+
+def branches(node: Any) -> Iterator[Any]:
+    """Yield the graphs in the attributes of a node."""
+    for attribute in node.attribute:
+        yield from (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs)
 
 
 def rewrite(model: Any, rule: Rule) -> int:
@@ -174,9 +179,8 @@ def _rewrite(graph: Any, ir_version: int, around: dict[str, Weight], rule: Rule)
     seen = {**around, **{weight.name: weight for weight in _constants(graph, ir_version)}}
     done, after = 0, []
     for node in graph.node:
-        for attribute in node.attribute:
-            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                done += _rewrite(inner, ir_version, seen, rule)
+        for inner in branches(node):
+            done += _rewrite(inner, ir_version, seen, rule)
         nodes = rule(graph, node, seen)
         done += nodes is not None
         after.extend([node] if nodes is None else nodes)

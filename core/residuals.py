@@ -6,14 +6,14 @@ out (Veit 2016, arXiv 1605.06431); which one it misses least is measured (Men 20
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core import linear_layers, onnx_files, onnx_weights, sensitivity
+from core import linear_layers, onnx_files, onnx_parts, onnx_weights, sensitivity
 from core.domain.errors import Refused, Trouble
 from core.integers import already, refuse_quantized
 from core.onnx_unfolding import sweep
@@ -178,15 +178,8 @@ def _before(name: str, made: dict[str, Any]) -> set[str]:
         one = ahead.pop()
         if one not in found:
             found.add(one)
-            ahead.extend(_reads(made[one]) if one in made else ())
+            ahead.extend(onnx_parts.reads(made[one]) if one in made else ())
     return found
-
-
-def _reads(node: Any) -> Iterator[str]:
-    """Yield what a node reads, inner graphs included."""
-    yield from (name for name in node.input if name)
-    for inner in (attribute.g for attribute in node.attribute if attribute.HasField("g")):
-        yield from (name for graph in onnx_weights.graphs(inner) for one in graph.node for name in one.input if name)
 
 
 def _end(name: str, instead: dict[str, str]) -> str:
