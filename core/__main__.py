@@ -16,13 +16,13 @@ from core import compress, console, convert, environments, evaluate, ingest, por
 from core.blobs import Blob, Blobs
 from core.converters import CONVERTERS
 from core.domain.errors import Crashed, PortolanError, Refused
+from core.domain.groups import GROUPS
 from core.domain.portability import Attempt, Standing
 from core.domain.recipe import Recipe
 from core.domain.report import Verdict
 from core.domain.shelf import Shelf
 from core.domain.tuning import Goal
 from core.formats import FORMATS
-from core.groups import GROUPS
 from core.runtimes import RUNTIMES
 from core.sandbox import Sandbox
 from core.techniques import TECHNIQUES

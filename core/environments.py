@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core.domain.errors import Cancelled, OverLimit, Refused, Unavailable
-from core.groups import Group, Private
+from core.domain.groups import Group, Private
 
 Progress = Callable[[float | None, str], None]
 

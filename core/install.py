@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import environments
 from core.domain.errors import Refused
-from core.groups import GROUPS, Private
+from core.domain.groups import GROUPS, Private
 from core.tools import Tools
 
 if TYPE_CHECKING:

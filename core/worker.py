@@ -20,7 +20,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from core import groups, jail, tasks
+from core import jail, tasks
+from core.domain import groups
 from core.domain.errors import Crashed, OverLimit, PortolanError, Unavailable
 from core.domain.limits import Limits
 from core.jail import programs

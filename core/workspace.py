@@ -8,12 +8,12 @@ from pathlib import Path
 
 from core import compress, convert, evaluate, ingest, install, portability, tune
 from core.blobs import GB, Blobs
+from core.domain.home import default_home
 from core.domain.job import Job
 from core.domain.recipe import fingerprint
 from core.engines import Engine, far
 from core.engines.dask import DaskEngine, share_of
 from core.engines.local import LocalEngine
-from core.home import default_home
 from core.jobs import Queue, Verb
 from core.samples import Sample
 from core.sandbox import Sandbox

@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.domain.errors import Refused, Unavailable
-from core.groups import GROUPS
+from core.domain.groups import GROUPS
 
 ALLOWED = frozenset({"num_classes", "in_chans", "img_size", "patch_size", "window_size", "global_pool", "class_token"})
 """Arguments that change the network and fetch nothing."""

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from core.domain.groups import GROUPS
 from core.domain.transform import Converter, Tolerance
-from core.groups import GROUPS
 
 
 class KerasH5ToSavedModel(Converter):

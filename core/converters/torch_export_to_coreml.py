@@ -13,8 +13,8 @@ from typing import Any
 from core import exported_programs, onnx_files
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
+from core.domain.groups import GROUPS
 from core.domain.transform import Converter, Tolerance
-from core.groups import GROUPS
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 UNUSED = ("tensorflow", "keras", "sklearn", "xgboost", "libsvm")

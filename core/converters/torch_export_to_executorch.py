@@ -7,8 +7,8 @@ from typing import Any
 
 from core import exported_programs, onnx_files
 from core.domain.errors import Refused
+from core.domain.groups import GROUPS
 from core.domain.transform import Converter, Tolerance
-from core.groups import GROUPS
 from core.jail import programs
 
 

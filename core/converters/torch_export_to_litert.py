@@ -4,8 +4,8 @@ from pathlib import Path
 
 from core import exported_programs, onnx_files
 from core.domain.errors import Refused
+from core.domain.groups import GROUPS
 from core.domain.transform import Converter, NoOptions, Tolerance
-from core.groups import GROUPS
 
 
 class TorchExportToLiteRt(Converter):

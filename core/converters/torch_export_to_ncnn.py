@@ -7,8 +7,8 @@ from typing import Any
 from core import exported_programs, ncnn_files, onnx_files
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
+from core.domain.groups import GROUPS
 from core.domain.transform import Converter, NoOptions, Tolerance
-from core.groups import GROUPS
 
 OPSET = 18
 

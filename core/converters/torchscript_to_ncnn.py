@@ -4,8 +4,8 @@ from pathlib import Path
 
 from core import ncnn_files, torchscripts
 from core.domain.errors import Refused
+from core.domain.groups import GROUPS
 from core.domain.transform import Converter, Tolerance
-from core.groups import GROUPS
 from core.torchscripts import ShapeOptions
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from core import forest_session
+from core.domain.groups import GROUPS
 from core.domain.runtime import Runtime, Session
 from core.forest_session import ForestSession
 from core.formats.forests import Forest
 from core.formats.forests import catboost as model
-from core.groups import GROUPS
 
 KINDS = {"sigmoid": "Probability", "softmax": "Probability", "each_sigmoid": "Probability", "exp": "Exponent"}
 """What CatBoost calls the answer behind each link."""

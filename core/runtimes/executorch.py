@@ -7,10 +7,10 @@ import numpy as np
 
 from core.domain.artifact import Signature
 from core.domain.errors import Refused
+from core.domain.groups import GROUPS
 from core.domain.runtime import Domain, Runtime, Session
 from core.formats.anatomy import executorch_program
 from core.formats.executorch import FORMAT
-from core.groups import GROUPS
 
 UNKNOWN_INTEGER = Domain("ids", bound=2)
 

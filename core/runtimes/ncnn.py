@@ -9,10 +9,10 @@ import numpy as np
 from core import archives
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
+from core.domain.groups import GROUPS
 from core.domain.runtime import Domain, Runtime, Session
 from core.formats.anatomy import ncnn_param
 from core.formats.ncnn import FORMAT, rows_of, specs
-from core.groups import GROUPS
 
 AGAIN = "Convert the model to ncnn again with pnnx."
 

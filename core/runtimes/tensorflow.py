@@ -9,8 +9,8 @@ import numpy as np
 from core import saved_models
 from core.domain.artifact import Signature
 from core.domain.errors import Refused
+from core.domain.groups import GROUPS
 from core.domain.runtime import Domain, Runtime, Session
-from core.groups import GROUPS
 from core.runtimes.openvino import IrSession
 
 UNKNOWN_INTEGER = Domain("ids", bound=2)

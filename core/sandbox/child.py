@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from core import groups
+from core.domain import groups
 from core.domain.errors import Crashed
 from core.domain.limits import MB
 

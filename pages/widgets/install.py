@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.domain.errors import PortolanError
+from core.domain.groups import GROUPS, Private
 from core.domain.job import Job, State
-from core.groups import GROUPS, Private
 from core.workspace import current
 from pages.visitor import visitor
 from pages.widgets import progress

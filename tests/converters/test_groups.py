@@ -15,8 +15,8 @@ from core import convert, ingest
 from core.blobs import Blobs
 from core.converters import CONVERTERS, route
 from core.domain.errors import Refused
+from core.domain.groups import GROUPS
 from core.domain.report import Verdict
-from core.groups import GROUPS
 from core.sandbox import Sandbox
 from core.tools import Tools
 from tests.converters import small
