@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from core import columns
+from core.border.pickles import Global
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.runtime import Domain
 from core.formats.skops import trusts
 from core.onnx_files import first_line
-from core.pickles import Global
 
 
 def load_skops(path: Path, trusted: tuple[str, ...]) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core import archives
+from core.border import archives
 from core.domain.errors import Refused
 from core.formats.anatomy import ir
 

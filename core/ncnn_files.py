@@ -5,11 +5,11 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.border.jail import programs
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.formats.anatomy import ncnn_param
 from core.formats.anatomy.ncnn_param import Row
-from core.jail import programs
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 KINDS = {

@@ -221,7 +221,7 @@ def unpacked(archive: Path) -> Path:
 
     Raises Refused when the zip does not hold exactly one ``.onnx`` file.
     """
-    from core import archives
+    from core.border import archives
 
     folder = Path(tempfile.mkdtemp(prefix="onnx-", dir="tmp" if Path("tmp").is_dir() else None))
     models = [path for path in archives.extract(archive, folder) if path.suffix.lower() == ".onnx"]

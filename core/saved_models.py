@@ -6,7 +6,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from core import archives, ir_files
+from core import ir_files
+from core.border import archives
 from core.domain.artifact import Signature
 from core.domain.errors import Refused
 from core.formats import saved_model

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core import jail
+from core.border import jail
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Format, Risk
 from core.domain.integer_products import Integers

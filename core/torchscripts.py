@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import archives
+from core.border import archives
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.formats.anatomy import script_signature, torch_files

@@ -20,11 +20,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from core import jail, tasks
+from core import tasks
+from core.border import jail
+from core.border.jail import programs
 from core.domain import groups
 from core.domain.errors import Crashed, OverLimit, PortolanError, Unavailable
 from core.domain.limits import Limits
-from core.jail import programs
 from core.tuning import tasks as searching
 
 Task = Callable[[dict[str, Any], tasks.Progress], dict[str, Any]]

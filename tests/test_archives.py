@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core import archives
+from core.border import archives
 from core.domain.errors import Refused
 
 

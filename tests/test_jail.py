@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from core.border.jail import Isolation, syscalls
 from core.domain.errors import Crashed
 from core.domain.limits import Limits
-from core.jail import Isolation, syscalls
 from core.sandbox import Sandbox
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the jail is full on Linux only")

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import pickles
+from core.border import pickles
+from core.border.pickles import Global
 from core.domain.errors import Refused
-from core.pickles import Global
 
 
 class Calls:

@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.border.jail import programs, syscalls
 from core.domain.errors import Crashed, OverLimit, PortolanError, Unavailable
 from core.domain.limits import Limits
-from core.jail import programs, syscalls
 from core.sandbox import Sandbox
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="programs are started on Linux only")

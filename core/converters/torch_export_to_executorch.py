@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from core import exported_programs, onnx_files
+from core.border.jail import programs
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
 from core.domain.transform import Converter, Tolerance
-from core.jail import programs
 
 
 @dataclass(frozen=True)

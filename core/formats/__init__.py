@@ -5,7 +5,7 @@ The order is that in which they are asked. Recognising needs 64 KiB and the name
 
 from pathlib import Path
 
-from core import archives
+from core.border import archives
 from core.domain.format import Format
 from core.domain.shelf import Shelf
 from core.formats import (

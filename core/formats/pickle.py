@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core import pickles
+from core.border import pickles
+from core.border.pickles import Array, Built, Trace
+from core.border.pickles.arrays import Bytes, array_of
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import estimator
 from core.formats.anatomy.estimator import Table, Thing
 from core.formats.anatomy.findings import gathered
 from core.formats.anatomy.torch_files import LEGACY
-from core.pickles import Array, Built, Trace
-from core.pickles.arrays import Bytes, array_of
 
 CONSENT = "This file is a program: it is loaded only in the sandbox, and only after you agree. It names only parts of scikit-learn, NumPy and boosted trees."
 NEXT = "Ask the author for skops or ONNX, or save the model again without these parts."

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from core import archives
-from core.archives import Archive
+from core.border import archives
+from core.border.archives import Archive
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import drawing, tensorflow_graph

@@ -4,13 +4,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core import archives
-from core.archives import Archive
+from core.border import archives
+from core.border.archives import Archive
+from core.border.pickles import Global
+from core.border.pickles.allowlists import (
+    BOOSTED,
+    COMPILED,
+    NUMPY_FUNCTION,
+    NUMPY_SCALAR,
+    PLAIN,
+    SPARSE,
+    sklearn_defines,
+)
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import estimator, skops_tree
 from core.formats.anatomy.findings import gathered, info, parse_json
-from core.pickles import Global
-from core.pickles.allowlists import BOOSTED, COMPILED, NUMPY_FUNCTION, NUMPY_SCALAR, PLAIN, SPARSE, sklearn_defines
 
 MAX_SCHEMA = 64 << 20
 

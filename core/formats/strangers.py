@@ -5,7 +5,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core import archives
+from core.border import archives
 from core.domain.errors import Refused
 
 LATER = "It cannot be converted here yet. "

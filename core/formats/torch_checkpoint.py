@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from core import archives
+from core.border import archives
+from core.border.pickles import Trace
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import torch_files, torch_weights
 from core.formats.anatomy.findings import gathered, info
 from core.formats.anatomy.tally import NOT_WEIGHTS, Tally
-from core.pickles import Trace
 
 
 class TorchCheckpoint(Format):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core import archives
-from core.archives import Archive
+from core.border import archives
+from core.border.archives import Archive
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import program, program_view, torch_files

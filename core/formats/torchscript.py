@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core import archives, pickles
-from core.archives import Archive
+from core.border import archives, pickles
+from core.border.archives import Archive
+from core.border.pickles import Built, Global, Trace
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import script, script_signature, torch_files, torch_weights
 from core.formats.anatomy.findings import gathered, info, warning
 from core.formats.anatomy.tally import Tally
-from core.pickles import Built, Global, Trace
 
 MEMBERS = re.compile(
     r"(data|constants|traced_inputs|bytecode|attributes|__torch__)\.pkl|(data|constants|traced_inputs)/\d+|code/.+\.py(\.debug_pkl)?"

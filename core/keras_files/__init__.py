@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core import archives
+from core.border import archives
 from core.domain.errors import Refused, Unavailable
 from core.formats import keras as keras_zip
 from core.formats import keras_h5

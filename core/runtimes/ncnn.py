@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core import archives
+from core.border import archives
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS

@@ -18,9 +18,9 @@ from typing import Any
 
 import psutil
 
+from core.border.jail import Isolation
 from core.domain.errors import Cancelled, Crashed, OverLimit, PortolanError
 from core.domain.limits import Limits
-from core.jail import Isolation
 from core.sandbox import scratch as folders
 from core.sandbox.child import HOSTILE, Child
 from core.sandbox.watch import TICK_SECONDS, Progress, Watch, ignore

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.jail import Isolation
+from core.border.jail import Isolation
 
 
 def ink() -> str:

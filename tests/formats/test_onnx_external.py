@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from core import archives
+from core.border import archives
 from core.formats import FORMATS
 from tests.formats.honest import linear_onnx
 from tests.formats.test_onnx import external

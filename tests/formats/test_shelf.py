@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.archives import names
+from core.border.archives import names
 from core.domain.format import Summary
 from core.formats import FORMATS, HEAD_BYTES, recognise
 from tests.formats.honest import HONEST

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from core import tasks, worker
+from core.border.jail import programs
 from core.domain.errors import Refused
-from core.jail import programs
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 

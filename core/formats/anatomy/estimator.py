@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.border.pickles.arrays import Bytes
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.format import Summary
 from core.formats.anatomy.tally import Tally
-from core.pickles.arrays import Bytes
 
 MAX_THINGS = 200_000
 NO_PROBABILITIES = {

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from core import archives
+from core.border import archives
 from core.domain.artifact import Dim, TensorSpec
 from core.domain.errors import Refused
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.archives import Archive
+from core.border.archives import Archive
 from core.domain.artifact import Signature
 from core.domain.errors import Refused
 from core.formats.anatomy.findings import parse_json

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from core import archives
-from core.archives import Archive
+from core.border import archives
+from core.border.archives import Archive
+from core.border.pickles import Global
+from core.border.pickles.arrays import EDGE, Bytes
+from core.border.pickles.values import itemsize
 from core.domain.errors import Refused
 from core.formats.anatomy.estimator import Table, Thing
-from core.pickles import Global
-from core.pickles.arrays import EDGE, Bytes
-from core.pickles.values import itemsize
 
 MAX_DEPTH = 200
 MAX_NODES = 2_000_000

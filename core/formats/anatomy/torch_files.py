@@ -3,11 +3,11 @@
 import struct
 from pathlib import Path
 
-from core import archives, pickles
-from core.archives import Archive
+from core.border import archives, pickles
+from core.border.archives import Archive
+from core.border.pickles import Stream, Trace
 from core.domain.errors import Refused
 from core.formats.anatomy import torch_weights
-from core.pickles import Stream, Trace
 
 LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 """The first opcodes of a legacy file: protocol 2 and torch's magic number."""

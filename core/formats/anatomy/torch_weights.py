@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from core import pickles
+from core.border import pickles
+from core.border.pickles import Built, Global, Trace
 from core.domain.errors import Refused
-from core.pickles import Built, Global, Trace
 
 NEXT = "Save the state_dict of the model (torch.save(model.state_dict(), ...)), or export it as .pt2."
 AGAIN = "Save the file again."

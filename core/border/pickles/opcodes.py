@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from core.pickles.values import KEEP, Built, Global, Stored, is_wrapper
+from core.border.pickles.values import KEEP, Built, Global, Stored, is_wrapper
 
 if TYPE_CHECKING:
-    from core.pickles.machine import Machine
+    from core.border.pickles.machine import Machine
 
 
 def _mark(m: "Machine", arg: Any, name: str) -> None:

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from core.pickles.values import Global
+from core.border.pickles.values import Global
 
 PLAIN = {
     *(

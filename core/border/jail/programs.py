@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core import jail
+from core.border import jail
+from core.border.jail import syscalls
 from core.domain.errors import Crashed, OverLimit, Unavailable
 from core.domain.limits import Limits
-from core.jail import syscalls
 
 PR_SET_PDEATHSIG = 1
 SAID_BYTES = 20_000

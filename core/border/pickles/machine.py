@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.border.pickles.arrays import EDGE, Bytes, wrapped_bytes
+from core.border.pickles.opcodes import HANDLERS
+from core.border.pickles.streams import Stream
+from core.border.pickles.values import Array, Built, Global, Stored, reconstructed
 from core.domain.errors import Refused
-from core.pickles.arrays import EDGE, Bytes, wrapped_bytes
-from core.pickles.opcodes import HANDLERS
-from core.pickles.streams import Stream
-from core.pickles.values import Array, Built, Global, Stored, reconstructed
 
 MAX_OPCODES = 3_000_000
 MAX_STRANGE = 20

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from core.pickles.values import Array, Built, itemsize
+from core.border.pickles.values import Array, Built, itemsize
 
 RECONSTRUCT = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
 FROM_BUFFER = ("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer")

@@ -1,7 +1,7 @@
 """What a child locks itself into before it opens a model: rlimits, no capabilities, Landlock, seccomp, and a self-test.
 
 The child calls ``lock`` on itself after its imports and before its first look at the file; there is no way back.
-Outside Linux only the limits hold, ``self_test`` says so, and code-bearing formats are refused. ``core.jail.programs``
+Outside Linux only the limits hold, ``self_test`` says so, and code-bearing formats are refused. ``core.border.jail.programs``
 lets a child have one program of ours run behind the same walls.
 """
 
@@ -19,8 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from core.border.jail import syscalls
 from core.domain.limits import MB, Limits
-from core.jail import syscalls
 
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 SECCOMP, CAPSET = {"x86_64": (317, 126), "aarch64": (277, 91)}.get(platform.machine(), (-1, -1))
@@ -149,7 +149,7 @@ def _landlock(libc: ctypes.CDLL, doors: list[tuple[Path, int]]) -> None:
 def _doors(scratch: Path) -> list[tuple[Path, int]]:
     libraries = {sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
     libraries |= {path for path in sys.path if path.endswith(("site-packages", "dist-packages"))}
-    readable = [*SYSTEM, *libraries, f"{sys.base_prefix}/lib", str(Path(__file__).parents[1])]
+    readable = [*SYSTEM, *libraries, f"{sys.base_prefix}/lib", str(Path(__file__).parents[2])]
     writable = [
         (scratch / "out", WRITE),
         (scratch / "tmp", WRITE | MAKE_DIR | REMOVE_DIR),
