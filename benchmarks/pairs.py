@@ -17,12 +17,12 @@ from typing import Any
 from benchmarks import networks
 from core import ingest
 from core.bench import Bench
-from core.blobs import Blobs
 from core.converters import CONVERTERS
 from core.domain.errors import PortolanError
 from core.domain.recipe import Step
 from core.domain.transform import CODE, Converter, option_fields
 from core.domain.work import Along, Golden, Model
+from core.memory.blobs import Blobs
 from core.runtimes import cannot_run
 from core.samples import FOLDER, samples
 from core.sandbox import Sandbox

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import compress, console, convert, environments, evaluate, ingest, portability, tune
-from core.blobs import Blob, Blobs
 from core.converters import CONVERTERS
 from core.domain.errors import Crashed, PortolanError, Refused
 from core.domain.groups import GROUPS
@@ -23,6 +22,7 @@ from core.domain.report import Verdict
 from core.domain.shelf import Shelf
 from core.domain.tuning import Goal
 from core.formats import FORMATS
+from core.memory.blobs import Blob, Blobs
 from core.runtimes import RUNTIMES
 from core.sandbox import Sandbox
 from core.techniques import TECHNIQUES

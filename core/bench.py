@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core import pack
-from core.blobs import Blob
 from core.domain.errors import Cancelled, PortolanError, Refused, Unavailable, from_json
 from core.domain.limits import PACKING, READING, WORKING, Limits
 from core.domain.overhead import Footprint, Kernels, Race
@@ -19,6 +18,7 @@ from core.domain.tuning import HeatMap, Score
 from core.domain.weight_change import WeightChange
 from core.domain.work import Along, Attempt, Data, Golden, Lessons, Model, Trial
 from core.formats import FORMATS
+from core.memory.blobs import Blob
 from core.proof.traces import TRACES
 from core.runtimes import cannot_run, child_kind, runtime_for
 from core.sandbox.turn import measuring

@@ -25,7 +25,7 @@ from core.tools import Tools
 from core.transform import sizes
 
 if TYPE_CHECKING:
-    from core.store import Store
+    from core.memory.store import Store
 
 FORMAT = "onnx"
 CALIBRATION, TEST = HALVES

@@ -18,7 +18,7 @@ from core.tools import Tools
 from core.transform import Applied, apply, check_code, check_consent, guilty, sizes
 
 if TYPE_CHECKING:
-    from core.store import Store
+    from core.memory.store import Store
 
 
 def run(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:

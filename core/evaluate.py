@@ -11,7 +11,7 @@ from core.tools import Tools
 from core.transform import check_consent, loosest, prove
 
 if TYPE_CHECKING:
-    from core.store import Store
+    from core.memory.store import Store
 
 UNDECLARED = Tolerance(absolute=1e-4, relative=1e-4)
 """For a pair that no converter of ours makes: what float32 runtimes differ by on the same graph, with room."""

@@ -7,7 +7,7 @@ from core.domain.limits import READING
 from core.tools import Tools
 
 if TYPE_CHECKING:
-    from core.store import Store
+    from core.memory.store import Store
 
 
 def run(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:

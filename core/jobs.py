@@ -13,8 +13,8 @@ from core.domain.job import Event, Job, State
 from core.domain.recipe import fingerprint
 from core.engines import Engine, Work
 from core.ledger import EVENTS, INTERRUPTED, Ledger
+from core.memory.store import Store
 from core.sandbox import Sandbox
-from core.store import Store
 from core.tools import Memory, Tools
 
 log = logging.getLogger(__name__)

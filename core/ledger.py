@@ -8,7 +8,7 @@ from typing import Any
 
 from core.domain.errors import NotFound, Trouble
 from core.domain.job import Event, Job, State
-from core.store import Store
+from core.memory.store import Store
 
 EVENTS = 500
 """Lines of log that one job keeps; the oldest go first."""

@@ -6,7 +6,7 @@ from core.domain.recipe import Step
 from core.formats import FORMATS
 
 if TYPE_CHECKING:
-    from core.store import Store
+    from core.memory.store import Store
 
 
 def add(store: "Store", visitor: str, step: dict[str, Any], parent: str, job: str) -> str:

@@ -20,7 +20,7 @@ from core.tools import Tools
 from core.transform import Applied, advance, check_code, check_consent
 
 if TYPE_CHECKING:
-    from core.store import Store
+    from core.memory.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.blobs import Blobs
+from core.memory.blobs import Blobs
 from core.sandbox import Sandbox
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from core.bench import Bench
-from core.blobs import Blobs
 from core.domain.errors import Cancelled, PortolanError, Refused
 from core.domain.recipe import Step
 from core.domain.report import Parity, Verdict
 from core.domain.transform import Converter, Tolerance
 from core.domain.work import Golden, Model
+from core.memory.blobs import Blobs
 
 CHUNK = 1024 * 1024
 Tell = Callable[[float, str], None]

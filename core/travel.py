@@ -5,9 +5,9 @@ from typing import Any
 
 from core import bundle
 from core.bench import Bench
-from core.blobs import Blob, Blobs
 from core.domain.errors import Cancelled, PortolanError
 from core.domain.work import Model
+from core.memory.blobs import Blob, Blobs
 
 
 @dataclass(frozen=True)

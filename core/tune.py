@@ -20,7 +20,7 @@ from core.tuning import finishing, tally
 from core.tuning.search import Search
 
 if TYPE_CHECKING:
-    from core.store import Store
+    from core.memory.store import Store
 
 
 def run(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:

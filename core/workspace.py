@@ -7,7 +7,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from core import compress, convert, evaluate, ingest, install, portability, tune
-from core.blobs import GB, Blobs
 from core.domain.home import default_home
 from core.domain.job import Job
 from core.domain.recipe import fingerprint
@@ -15,9 +14,10 @@ from core.engines import Engine, far
 from core.engines.dask import DaskEngine, share_of
 from core.engines.local import LocalEngine
 from core.jobs import Queue, Verb
+from core.memory.blobs import GB, Blobs
+from core.memory.store import Store
 from core.samples import Sample
 from core.sandbox import Sandbox
-from core.store import Store
 
 VERBS = {
     name: Verb(name, module.run, module.record, module.title)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.blobs import Blobs
+from core.memory.blobs import Blobs
 from core.sandbox import Sandbox
 from core.tools import Tools
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from core.blobs import Blob, Blobs
 from core.domain.errors import NotFound, OverLimit, Refused
+from core.memory.blobs import Blob, Blobs
 
 
 @pytest.fixture

@@ -197,6 +197,8 @@ def test_the_child_knows_no_secret(sandbox: Sandbox, monkeypatch: pytest.MonkeyP
     assert "" not in seen["path"]  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("module", ["sqlite_utils", "core.store", "altair", "pandas", "streamlit", "torch", "psutil"])
+@pytest.mark.parametrize(
+    "module", ["sqlite_utils", "core.memory.store", "altair", "pandas", "streamlit", "torch", "psutil"]
+)
 def test_the_worker_imports_nothing_of_the_server(sandbox: Sandbox, module: str) -> None:
     assert module not in ask(sandbox, "environment")["modules"]  # type: ignore[operator]

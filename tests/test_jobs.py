@@ -14,8 +14,8 @@ from core.domain.job import Job, Spec, State
 from core.engines.local import LocalEngine
 from core.jobs import Queue, Verb
 from core.ledger import Ledger
+from core.memory.store import Store
 from core.sandbox import Sandbox
-from core.store import Store
 from core.tools import Tools
 
 gate = threading.Event()

@@ -14,13 +14,13 @@ from typing import Any
 import psutil
 import pytest
 
-from core.blobs import Blobs
 from core.domain.job import State
 from core.domain.limits import READING
 from core.engines.local import LocalEngine
 from core.jobs import Queue, Verb
+from core.memory.blobs import Blobs
+from core.memory.store import Store
 from core.sandbox import Sandbox
-from core.store import Store
 from core.tools import Tools
 
 SERVER = Path(__file__).parent / "kill" / "server.py"

@@ -10,8 +10,8 @@ import pytest
 from core import report
 from core.__main__ import main
 from core.domain.errors import NotFound
+from core.memory.store import Store
 from core.samples import FOLDER
-from core.store import Store
 
 FASHION = FOLDER / "fashion_cnn"
 HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">.onnx'

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from core.blobs import Blob, Blobs
 from core.domain.artifact import Artifact
 from core.domain.errors import NotFound, OverLimit, Refused, Unavailable
 from core.domain.recipe import Step
-from core.store import Store
+from core.memory.blobs import Blob, Blobs
+from core.memory.store import Store
 
 WRITERS = Path(__file__).parent / "kill" / "writers.py"
 STEP = Step("torch_export_to_onnx", {"opset": 20})

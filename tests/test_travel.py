@@ -12,8 +12,8 @@ import pytest
 from core import pack, travel
 from core.__main__ import main
 from core.bench import Bench
-from core.blobs import Blob
 from core.domain.work import Model
+from core.memory.blobs import Blob
 from core.tools import Tools
 from tests.techniques.samples import apply, sample
 

@@ -65,5 +65,5 @@ def test_every_error_is_one_bounded_line(error: BaseException, kind: type[Except
 
 def test_every_kind_preloads_what_exists() -> None:
     assert set(worker.PRELOAD) == {"bare", "light", "torch", "sklearn", "ncnn", "executorch", "litert"}
-    forbidden = {"sqlite_utils", "altair", "streamlit", "core.store"}
+    forbidden = {"sqlite_utils", "altair", "streamlit", "core.memory.store"}
     assert not forbidden & {name for names in worker.PRELOAD.values() for name in names}

@@ -10,12 +10,12 @@ from string import Template
 from typing import IO, Any, cast
 
 from core import pack
-from core.blobs import Blob, Blobs
 from core.bundle import javascript, scorer
 from core.converters import CONVERTERS
 from core.domain.runtime import Runtime
 from core.formats import FORMATS
 from core.formats.skops import TRUSTED
+from core.memory.blobs import Blob, Blobs
 from core.runtimes import cannot_run, on_shelf
 
 HERE = Path(__file__).parent

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from core.blobs import CHUNK, NAME, Blobs
 from core.domain.errors import NotFound, Refused, Unavailable
+from core.memory.blobs import CHUNK, NAME, Blobs
 
 NAMED = re.compile(rf"\b{NAME.pattern}\b")
 FRESH = timedelta(days=1)

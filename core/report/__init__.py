@@ -12,7 +12,7 @@ from typing import Any
 from core.domain.artifact import Artifact
 from core.domain.errors import Crashed
 from core.domain.share import Share
-from core.store import Store
+from core.memory.store import Store
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = 60.0

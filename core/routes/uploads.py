@@ -9,8 +9,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from core import workspace
-from core.blobs import Blob
 from core.domain.errors import OverLimit, Refused
+from core.memory.blobs import Blob
 from core.routes import visitors
 from core.routes.answers import TooLarge
 from core.routes.links import safe_name

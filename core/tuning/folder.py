@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.blobs import Blobs
 from core.domain.report import Verdict
+from core.memory.blobs import Blobs
 from core.tools import Memory
 
 MODEL, BUNDLE, RECIPE, REPORT = "best.onnx", "best.zip", "recipe.json", "report.json"

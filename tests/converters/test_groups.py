@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from core import convert, ingest
-from core.blobs import Blobs
 from core.converters import CONVERTERS, route
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
 from core.domain.report import Verdict
+from core.memory.blobs import Blobs
 from core.sandbox import Sandbox
 from core.tools import Tools
 from tests.converters import small

@@ -19,9 +19,9 @@ from core.engines import dask
 from core.engines.cluster import FILES
 from core.engines.dask import DaskEngine, share_of
 from core.jobs import Queue
+from core.memory.store import Store
 from core.samples import sample
 from core.sandbox import Sandbox
-from core.store import Store
 from core.tools import Tools
 from tests.engines import verbs
 from tests.engines.cluster import Cluster

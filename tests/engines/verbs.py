@@ -8,7 +8,7 @@ from typing import Any
 from core.domain.errors import Cancelled, Refused
 from core.engines import far
 from core.jobs import Verb
-from core.store import Store
+from core.memory.store import Store
 from core.tools import Tools
 
 

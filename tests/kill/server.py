@@ -15,14 +15,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from core.blobs import Blobs
 from core.domain.artifact import Artifact
 from core.domain.errors import Crashed, PortolanError, Refused
 from core.domain.job import State
 from core.domain.recipe import Step
 from core.engines.local import LocalEngine
 from core.jobs import Queue, Verb
-from core.store import Store
+from core.memory.blobs import Blobs
+from core.memory.store import Store
 from core.tools import Tools
 
 VISITOR = "ann"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from core.store import Store
+from core.memory.store import Store
 
 
 def write(home: Path, seconds: float) -> dict[str, object]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import httpx
 
-from core.store import Store
+from core.memory.store import Store
 from tests.serving import Server
 
 

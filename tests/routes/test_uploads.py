@@ -14,9 +14,9 @@ import pytest
 from starlette.applications import Starlette
 
 from core import workspace
-from core.blobs import Blobs, Writer
+from core.memory.blobs import Blobs, Writer
+from core.memory.store import Store
 from core.routes import HANDLERS, MIDDLEWARE, ROUTES, links, visitors
-from core.store import Store
 from tests.routes.conftest import WRITER, stray
 from tests.serving import Server
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.domain.errors import OverLimit, Unavailable
-from core.migrations import BUSY_SECONDS, connect, prepare
+from core.memory.migrations import BUSY_SECONDS, connect, prepare
 
 OWN_SECONDS = 2.0
 

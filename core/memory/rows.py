@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from core.blobs import NAME
 from core.domain.artifact import Artifact
 from core.domain.dataset import StoredDataset
 from core.domain.recipe import Step
 from core.domain.share import Share
+from core.memory.blobs import NAME
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,23 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
-from core.blobs import Blobs
-from core.database import Database
 from core.domain.artifact import Artifact
 from core.domain.dataset import StoredDataset
 from core.domain.errors import NotFound, Refused
 from core.domain.recipe import Step
 from core.domain.share import Share
-from core.rows import StoredReport, hashes, plain_name, read_artifact, read_dataset, read_report, read_share, text
+from core.memory.blobs import Blobs
+from core.memory.database import Database
+from core.memory.rows import (
+    StoredReport,
+    hashes,
+    plain_name,
+    read_artifact,
+    read_dataset,
+    read_report,
+    read_share,
+    text,
+)
 
 GONE = "There is nothing to see here any more.", "Ask whoever sent the link for a new one."
 RETRY_SECONDS = 7 * 24 * 3600.0
