@@ -26,7 +26,7 @@ from core.memory.blobs import Blobs
 from core.runtimes import cannot_run
 from core.samples import FOLDER, samples
 from core.sandbox import Sandbox
-from core.tools import Tools
+from core.sandbox.tools import Tools
 from core.transform import advance
 from tests.formats import made_keras
 from tests.formats.honest import HONEST

@@ -20,7 +20,7 @@ from core.architectures.named import define_vision_operators
 from core.bench import Bench
 from core.domain.errors import PortolanError
 from core.domain.work import Model
-from core.tools import Tools
+from core.sandbox.tools import Tools
 
 NAMES = [
     "test_vit",

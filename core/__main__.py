@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core import compress, console, convert, environments, evaluate, ingest, portability, tune
+from core import compress, console, convert, evaluate, ingest, portability, tune
 from core.converters import CONVERTERS
 from core.domain.errors import Crashed, PortolanError, Refused
 from core.domain.groups import GROUPS
@@ -24,9 +24,9 @@ from core.domain.tuning import Goal
 from core.formats import FORMATS
 from core.memory.blobs import Blob, Blobs
 from core.runtimes import RUNTIMES
-from core.sandbox import Sandbox
+from core.sandbox import Sandbox, environments
+from core.sandbox.tools import Tools
 from core.techniques import TECHNIQUES
-from core.tools import Tools
 from core.tuning.folder import MODEL, Folder
 from core.tuning.search import MINUTES
 

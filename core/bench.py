@@ -21,9 +21,9 @@ from core.formats import FORMATS
 from core.memory.blobs import Blob
 from core.proof.traces import TRACES
 from core.runtimes import cannot_run, child_kind, runtime_for
-from core.sandbox.turn import measuring
+from core.sandbox.exclusive import measuring
+from core.sandbox.tools import Tools
 from core.sandbox.watch import Progress, ignore
-from core.tools import Tools
 
 Found = TypeVar("Found")
 SEED = 20261121

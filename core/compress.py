@@ -20,8 +20,8 @@ from core.domain.technique import ANY, HALVES, Technique
 from core.domain.transform import Tolerance, parse_options
 from core.domain.work import Data, Golden, Model
 from core.formats import FORMATS
+from core.sandbox.tools import Tools
 from core.techniques import TECHNIQUES
-from core.tools import Tools
 from core.transform import sizes
 
 if TYPE_CHECKING:

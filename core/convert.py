@@ -14,7 +14,7 @@ from core.domain.transform import CODE, Converter, option_fields, parse_options
 from core.domain.work import Along, Data, Golden, Model
 from core.formats import FORMATS
 from core.runtimes import cannot_run
-from core.tools import Tools
+from core.sandbox.tools import Tools
 from core.transform import Applied, apply, check_code, check_consent, guilty, sizes
 
 if TYPE_CHECKING:

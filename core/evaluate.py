@@ -7,7 +7,7 @@ from core.converters import CONVERTERS
 from core.domain.errors import Refused
 from core.domain.transform import Tolerance
 from core.domain.work import Data, Model
-from core.tools import Tools
+from core.sandbox.tools import Tools
 from core.transform import check_consent, loosest, prove
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.domain.errors import from_json
 from core.domain.limits import READING
-from core.tools import Tools
+from core.sandbox.tools import Tools
 
 if TYPE_CHECKING:
     from core.memory.store import Store

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from core import environments
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS, Private
-from core.tools import Tools
+from core.sandbox import environments
+from core.sandbox.tools import Tools
 
 if TYPE_CHECKING:
     from core.memory.store import Store

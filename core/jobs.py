@@ -15,7 +15,7 @@ from core.engines import Engine, Work
 from core.ledger import EVENTS, INTERRUPTED, Ledger
 from core.memory.store import Store
 from core.sandbox import Sandbox
-from core.tools import Memory, Tools
+from core.sandbox.tools import Memory, Tools
 
 log = logging.getLogger(__name__)
 

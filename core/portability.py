@@ -16,7 +16,7 @@ from core.domain.transform import Converter, option_fields
 from core.domain.work import Data, Golden, Model
 from core.formats import FORMATS
 from core.runtimes import cannot_run
-from core.tools import Tools
+from core.sandbox.tools import Tools
 from core.transform import Applied, advance, check_code, check_consent
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from core.domain.errors import Refused
 from core.domain.tuning import Goal
 from core.domain.work import Data, Model
 from core.formats import FORMATS
-from core.tools import Tools
+from core.sandbox.tools import Tools
 from core.tuning import finishing, tally
 from core.tuning.search import Search
 

@@ -8,7 +8,7 @@ import pytest
 
 from core.memory.blobs import Blobs
 from core.sandbox import Sandbox
-from core.tools import Tools
+from core.sandbox.tools import Tools
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"
 

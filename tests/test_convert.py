@@ -12,7 +12,7 @@ import pytest
 
 from core import convert, ingest
 from core.domain.errors import Refused
-from core.tools import Tools
+from core.sandbox.tools import Tools
 from tests.faults import Faulty
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"

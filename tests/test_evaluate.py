@@ -6,7 +6,7 @@ import pytest
 
 from core import evaluate
 from core.domain.errors import Refused
-from core.tools import Tools
+from core.sandbox.tools import Tools
 from tests.faults import spoilt
 from tests.test_convert import SAMPLES, bring
 

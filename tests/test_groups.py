@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core import environments, install
+from core import install
 from core.__main__ import main
 from core.converters import CONVERTERS
 from core.domain import groups
@@ -17,7 +17,7 @@ from core.domain.errors import Cancelled, Refused, Unavailable
 from core.domain.groups import GROUPS, ROOT, Group, Private
 from core.domain.limits import Limits
 from core.runtimes import RUNTIMES
-from core.sandbox import Sandbox
+from core.sandbox import Sandbox, environments
 
 SMALL = Limits(wall_seconds=20, cpu_seconds=10, memory_mb=600, file_mb=32)
 

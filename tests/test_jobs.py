@@ -16,7 +16,7 @@ from core.jobs import Queue, Verb
 from core.ledger import Ledger
 from core.memory.store import Store
 from core.sandbox import Sandbox
-from core.tools import Tools
+from core.sandbox.tools import Tools
 
 gate = threading.Event()
 

@@ -21,7 +21,7 @@ from core.jobs import Queue, Verb
 from core.memory.blobs import Blobs
 from core.memory.store import Store
 from core.sandbox import Sandbox
-from core.tools import Tools
+from core.sandbox.tools import Tools
 
 SERVER = Path(__file__).parent / "kill" / "server.py"
 VISITOR = "ann"

@@ -11,8 +11,8 @@ from core.bench import Bench
 from core.domain.errors import Cancelled
 from core.domain.overhead import Pace
 from core.domain.work import Golden, Model
-from core.sandbox.turn import lock_file, measuring
-from core.tools import Tools
+from core.sandbox.exclusive import lock_file, measuring
+from core.sandbox.tools import Tools
 from tests.proof.layered import chain
 
 pytestmark = pytest.mark.skipif("sys.platform != 'linux'", reason="the jail and the mark are Linux's")

@@ -24,7 +24,7 @@ from core.domain.shelf import Shelf
 from core.domain.transform import Converter, Tolerance
 from core.domain.work import Golden, Model
 from core.runtimes.onnxruntime import OnnxRuntime
-from core.tools import Memory, Tools
+from core.sandbox.tools import Memory, Tools
 from core.transform import Applied, apply, guilty
 from core.workspace import Workspace, open_workspace
 from tests.faults import Faulty

@@ -14,7 +14,7 @@ from core.__main__ import main
 from core.bench import Bench
 from core.domain.work import Model
 from core.memory.blobs import Blob
-from core.tools import Tools
+from core.sandbox.tools import Tools
 from tests.techniques.samples import apply, sample
 
 FASHION = sample("fashion_cnn").source

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from core.domain.job import Spec
-from core.tools import Tools
+from core.sandbox.tools import Tools
 
 Work = Callable[[Tools, dict[str, Any]], dict[str, Any]]
 """A verb as a plain function: from its tools and arguments to a JSON value."""

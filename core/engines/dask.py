@@ -18,7 +18,7 @@ from core.engines.cluster import checked, is_local, security
 from core.engines.errand import BROKEN, Carry, Errand, Held
 from core.engines.local import LocalEngine
 from core.engines.share import Share
-from core.tools import Tools
+from core.sandbox.tools import Tools
 
 if TYPE_CHECKING:
     from distributed import Client

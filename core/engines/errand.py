@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.domain.errors import Cancelled, Crashed, Unavailable, from_json
 from core.engines.share import Share, named
-from core.tools import Tools
+from core.sandbox.tools import Tools
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -21,7 +21,7 @@ from core.domain.errors import Cancelled, Crashed, PortolanError, Unavailable
 from core.engines import Work
 from core.engines.share import Share, Shared, named
 from core.sandbox import Sandbox
-from core.tools import Memory, Tools
+from core.sandbox.tools import Memory, Tools
 
 log = logging.getLogger(__name__)
 

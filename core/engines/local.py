@@ -8,7 +8,7 @@ from typing import Any
 
 from core.domain.job import Spec
 from core.engines import Work
-from core.tools import Tools
+from core.sandbox.tools import Tools
 
 CLOSE_SECONDS = 10.0
 

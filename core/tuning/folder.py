@@ -8,7 +8,7 @@ from typing import Any
 
 from core.domain.report import Verdict
 from core.memory.blobs import Blobs
-from core.tools import Memory
+from core.sandbox.tools import Memory
 
 MODEL, BUNDLE, RECIPE, REPORT = "best.onnx", "best.zip", "recipe.json", "report.json"
 

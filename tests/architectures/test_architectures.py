@@ -15,7 +15,7 @@ from core.architectures import ArchitectureOptions, named
 from core.domain.errors import Refused, Unavailable
 from core.domain.transform import CODE
 from core.runtimes import runtime_for
-from core.tools import Tools
+from core.sandbox.tools import Tools
 
 NET = """
 from torch import nn

@@ -18,7 +18,7 @@ from core.domain.groups import GROUPS
 from core.domain.report import Verdict
 from core.memory.blobs import Blobs
 from core.sandbox import Sandbox
-from core.tools import Tools
+from core.sandbox.tools import Tools
 from tests.converters import small
 from tests.formats import made_keras
 

@@ -22,7 +22,7 @@ from core.jobs import Queue
 from core.memory.store import Store
 from core.samples import sample
 from core.sandbox import Sandbox
-from core.tools import Tools
+from core.sandbox.tools import Tools
 from tests.engines import verbs
 from tests.engines.cluster import Cluster
 

@@ -9,7 +9,7 @@ from core.domain.errors import Cancelled, Refused
 from core.engines import far
 from core.jobs import Verb
 from core.memory.store import Store
-from core.tools import Tools
+from core.sandbox.tools import Tools
 
 
 def write(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from core.engines.local import LocalEngine
 from core.jobs import Queue, Verb
 from core.memory.blobs import Blobs
 from core.memory.store import Store
-from core.tools import Tools
+from core.sandbox.tools import Tools
 
 VISITOR = "ann"
 WORKER = "import os, sys\nwith open(sys.argv[1], 'wb') as f:\n for _ in range(int(sys.argv[2])): f.write(os.urandom(2000)); f.flush()"

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from core import bench, compress
 from core.bench import Bench
 from core.compress import Effort
-from core.tools import Memory, Tools
+from core.sandbox.tools import Memory, Tools
 from core.tuning import finishing, trials
 
 SIZES = (32, 96, 64, 4)

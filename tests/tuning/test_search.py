@@ -23,7 +23,7 @@ from core.domain.recipe import Step
 from core.domain.technique import HALVES, QUARTERS
 from core.domain.tuning import Goal, HeatMap
 from core.proof.datasets import Dataset
-from core.tools import Tools
+from core.sandbox.tools import Tools
 from core.tuning import finishing, ladders
 from core.tuning.ladders import Ladder
 from core.tuning.search import Search

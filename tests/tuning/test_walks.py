@@ -13,7 +13,7 @@ from core.domain.recipe import Step
 from core.domain.technique import QUARTERS
 from core.domain.tuning import Cell, Goal, HeatMap, Loss, Point, Row
 from core.domain.work import Data, Model
-from core.tools import Tools
+from core.sandbox.tools import Tools
 from core.tuning import ladders
 from core.tuning.ladders import CLEAN_UP, Ladder, Means, longer
 from core.tuning.neighbours import neighbours

@@ -18,7 +18,7 @@ import pytest
 
 from core import convert, web
 from core.bundle import javascript
-from core.tools import Tools
+from core.sandbox.tools import Tools
 from core.web import recorded
 from tests.test_convert import SAMPLES, bring
 
