@@ -10,10 +10,10 @@ from core import compress, convert, evaluate, ingest, install, portability, tune
 from core.domain.home import default_home
 from core.domain.job import Job
 from core.domain.recipe import fingerprint
-from core.engines import Engine, far
-from core.engines.dask import DaskEngine, share_of
-from core.engines.local import LocalEngine
-from core.jobs import Queue, Verb
+from core.jobs.engines import Engine, remote_worker
+from core.jobs.engines.dask import DaskEngine, share_of
+from core.jobs.engines.local import LocalEngine
+from core.jobs.queue import Queue, Verb
 from core.memory.blobs import GB, Blobs
 from core.memory.store import Store
 from core.samples import Sample
@@ -72,7 +72,7 @@ def engine(home: Path) -> Engine:
 
 def carry(errand: str) -> str:
     """Run a job that a server of this version sent to this Dask worker; JSON in, JSON out."""
-    return far.carry(errand, {name: verb.run for name, verb in VERBS.items() if name not in STAY}, program())
+    return remote_worker.carry(errand, {name: verb.run for name, verb in VERBS.items() if name not in STAY}, program())
 
 
 def open_workspace(home: Path) -> Workspace:

@@ -11,9 +11,9 @@ import pytest
 
 from core.domain.errors import Cancelled, NotFound, Refused, Unavailable
 from core.domain.job import Job, Spec, State
-from core.engines.local import LocalEngine
-from core.jobs import Queue, Verb
-from core.ledger import Ledger
+from core.jobs.engines.local import LocalEngine
+from core.jobs.queue import Queue, Verb
+from core.jobs.rows import Ledger
 from core.memory.store import Store
 from core.sandbox import Sandbox
 from core.sandbox.tools import Tools
@@ -218,7 +218,7 @@ def test_a_known_trouble_is_kept_in_its_words(queue: Queue) -> None:
 def test_an_accident_is_one_line_for_the_owner_and_a_traceback_in_the_log(
     queue: Queue, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.ERROR, "core.jobs"):
+    with caplog.at_level(logging.ERROR, "core.jobs.queue"):
         job = queue.wait("ann", queue.submit("ann", "crash", {}).id, 10)
     assert job.trouble is not None
     assert (job.trouble.kind, job.trouble.message) == ("crashed", "ZeroDivisionError: over")

@@ -16,8 +16,8 @@ import pytest
 
 from core.domain.job import State
 from core.domain.limits import READING
-from core.engines.local import LocalEngine
-from core.jobs import Queue, Verb
+from core.jobs.engines.local import LocalEngine
+from core.jobs.queue import Queue, Verb
 from core.memory.blobs import Blobs
 from core.memory.store import Store
 from core.sandbox import Sandbox

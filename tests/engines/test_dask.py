@@ -15,10 +15,10 @@ from distributed import Client
 from core import workspace
 from core.domain.errors import Refused, Unavailable
 from core.domain.job import Job, Spec, State
-from core.engines import dask
-from core.engines.cluster import FILES
-from core.engines.dask import DaskEngine, share_of
-from core.jobs import Queue
+from core.jobs.engines import dask
+from core.jobs.engines.cluster import FILES
+from core.jobs.engines.dask import DaskEngine, share_of
+from core.jobs.queue import Queue
 from core.memory.store import Store
 from core.samples import sample
 from core.sandbox import Sandbox

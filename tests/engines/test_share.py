@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import NotFound, Refused, Unavailable
-from core.engines.share import Share, Shared, named
+from core.jobs.engines.share import Share, Shared, named
 from core.memory.blobs import Blobs
 
 DAY = 86400.0

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.errors import Cancelled, Refused
-from core.engines import far
-from core.jobs import Verb
+from core.jobs.engines import remote_worker
+from core.jobs.queue import Verb
 from core.memory.store import Store
 from core.sandbox.tools import Tools
 
@@ -94,5 +94,5 @@ VERSION = "tests"
 
 def carry(errand: str) -> str:
     """Run a job that a test sent to this worker; one that nobody listens to is stopped sooner than in earnest."""
-    far.BEAT_SECONDS, far.SILENCE_SECONDS = 0.5, 3.0
-    return far.carry(errand, {name: verb.run for name, verb in VERBS.items()}, VERSION)
+    remote_worker.BEAT_SECONDS, remote_worker.SILENCE_SECONDS = 0.5, 3.0
+    return remote_worker.carry(errand, {name: verb.run for name, verb in VERBS.items()}, VERSION)

@@ -19,8 +19,8 @@ from core.domain.artifact import Artifact
 from core.domain.errors import Crashed, PortolanError, Refused
 from core.domain.job import State
 from core.domain.recipe import Step
-from core.engines.local import LocalEngine
-from core.jobs import Queue, Verb
+from core.jobs.engines.local import LocalEngine
+from core.jobs.queue import Queue, Verb
 from core.memory.blobs import Blobs
 from core.memory.store import Store
 from core.sandbox.tools import Tools

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from core import workspace
 from core.domain.job import State
 from core.domain.portability import Attempt, Standing
-from core.ledger import Ledger
+from core.jobs.rows import Ledger
 from core.samples import sample
 from core.techniques import TECHNIQUES
 from core.workspace import Workspace

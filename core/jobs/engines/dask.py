@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from core.domain.errors import Cancelled, Unavailable
 from core.domain.groups import GROUPS
 from core.domain.job import Spec
-from core.engines import Work
-from core.engines.cluster import checked, is_local, security
-from core.engines.errand import BROKEN, Carry, Errand, Held
-from core.engines.local import LocalEngine
-from core.engines.share import Share
+from core.jobs.engines import Work
+from core.jobs.engines.cluster import checked, is_local, security
+from core.jobs.engines.local import LocalEngine
+from core.jobs.engines.remote_job import BROKEN, Carry, Errand, Held
+from core.jobs.engines.share import Share
 from core.sandbox.tools import Tools
 
 if TYPE_CHECKING:

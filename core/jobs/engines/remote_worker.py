@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.errors import Cancelled, Crashed, PortolanError, Unavailable
-from core.engines import Work
-from core.engines.share import Share, Shared, named
+from core.jobs.engines import Work
+from core.jobs.engines.share import Share, Shared, named
 from core.sandbox import Sandbox
 from core.sandbox.tools import Memory, Tools
 

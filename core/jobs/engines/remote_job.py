@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from core.domain.errors import Cancelled, Crashed, Unavailable, from_json
-from core.engines.share import Share, named
+from core.jobs.engines.share import Share, named
 from core.sandbox.tools import Tools
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ BROKEN = (OSError, TimeoutError, RuntimeError, KeyError, AttributeError, asyncio
 """What Dask's client raises without its scheduler; asyncio's is no Exception, and would end the thread."""
 
 Carry = Callable[[str], str]
-"""What a worker imports by name and calls: from a request to an answer, both JSON (see ``core.engines.far.carry``)."""
+"""What a worker imports by name and calls: from a request to an answer, both JSON (see ``core.jobs.engines.remote_worker.carry``)."""
 
 
 class Held:

@@ -7,7 +7,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from core.domain.job import Spec
-from core.engines import Work
+from core.jobs.engines import Work
 from core.sandbox.tools import Tools
 
 CLOSE_SECONDS = 10.0

@@ -11,8 +11,8 @@ from typing import Any
 from core.domain.errors import Cancelled, Crashed, PortolanError, Trouble, Unavailable
 from core.domain.job import Event, Job, State
 from core.domain.recipe import fingerprint
-from core.engines import Engine, Work
-from core.ledger import EVENTS, INTERRUPTED, Ledger
+from core.jobs.engines import Engine, Work
+from core.jobs.rows import EVENTS, INTERRUPTED, Ledger
 from core.memory.store import Store
 from core.sandbox import Sandbox
 from core.sandbox.tools import Memory, Tools
