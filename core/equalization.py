@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from core.integer_pairs import Site
-from core.onnx_weights import Weight
+from core.onnx.weights import Weight
 
 HANDING_ON = ("Relu", "LeakyRelu", "PRelu", "MaxPool", "AveragePool", "GlobalAveragePool", "Identity", "Dropout")
 ROUNDS = 20

@@ -12,7 +12,7 @@ from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.runtime import Domain
 from core.formats.skops import trusts
-from core.onnx_files import first_line
+from core.onnx.files import first_line
 
 
 def load_skops(path: Path, trusted: tuple[str, ...]) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.domain.artifact import Dim, TensorSpec
 from core.domain.errors import Refused
-from core.onnx_files import first_line
+from core.onnx.files import first_line
 
 NOTES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn")
 """What the exporter notes on each node of where it comes from."""

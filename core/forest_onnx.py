@@ -13,7 +13,7 @@ import numpy as np
 from core.columns import rounded_down
 from core.domain.errors import Refused
 from core.formats.forests import LEAF, Forest, Tree
-from core.onnx_files import lowest_ir
+from core.onnx.files import lowest_ir
 
 ZERO = 1e-35
 """LightGBM's ``kZeroThreshold``: what is closer to zero is zero."""

@@ -10,7 +10,7 @@ from core.domain.errors import Refused
 from core.domain.runtime import Domain, Session
 from core.formats.anatomy import forest_view
 from core.formats.forests import Forest
-from core.onnx_files import first_line
+from core.onnx.files import first_line
 
 MAX_THRESHOLDS = 64
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from core import calibration, equalization, onnx_weights
-from core.host_truth import Pairing
+from core import equalization
 from core.integer_pairs import Site, join, quantized, sites
+from core.onnx import calibration, weights
+from core.onnx.saturation import Pairing
 from core.scaled_integers import Scaled
 
 FEW = 64
@@ -80,7 +81,7 @@ def _level(plain: Draft, samples: dict[str, Any]) -> list[Draft]:
         return []
     level = type(plain.model)()
     level.CopyFrom(plain.model)
-    for weight in [weight for weight in onnx_weights.weights(level) if weight.name in arrays]:
+    for weight in [weight for weight in weights.weights(level) if weight.name in arrays]:
         weight.put(arrays[weight.name].astype(np.float32))
     names = {site.weight.name for site in plain.found}
     found = [site for site in sites(level) if site.weight.name in names]

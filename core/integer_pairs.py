@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from core import onnx_weights
-from core.host_truth import Pairing
-from core.integers import Names, moved, symmetric, unsigned
-from core.onnx_weights import Weight
+from core.onnx import weights
+from core.onnx.integers import Names, moved, symmetric, unsigned
+from core.onnx.saturation import Pairing
+from core.onnx.weights import Weight
 from core.scaled_integers import Scaled, pack
 
 SITES = {"Conv": "QDQ Conv", "Gemm": "QDQ Gemm", "MatMul": "QDQ MatMul"}
@@ -37,7 +37,7 @@ def sites(model: Any) -> list[Site]:
     """Return the operators of the main graph that can run in integers; a convolution that gives an answer of the model stays float32."""
     graph = model.graph
     own = {tensor.name for tensor in graph.initializer} | {name for node in graph.node for name in node.output}
-    held = {weight.name: weight for weight in onnx_weights.weights(model) if weight.name in own}
+    held = {weight.name: weight for weight in weights.weights(model) if weight.name in own}
     readers: dict[str, list[Any]] = {}
     for node in graph.node:
         for name in node.input:
@@ -125,7 +125,7 @@ def quantized(
             if site.bias is not None:
                 node.input[2] = pairs.bias(site)
     pairs.place()
-    onnx_weights.drop_unread(copy)
+    weights.drop_unread(copy)
     pack(copy, pairs.packable)
     return copy
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from core import onnx_weights
-from core.integers import Names
-from core.onnx_weights import Weight
+from core.onnx import weights
+from core.onnx.integers import Names
+from core.onnx.weights import Weight
 from core.scaled_integers import along, fitted
 
 BITS = 8
@@ -21,8 +21,8 @@ class Tables:
     """The rule of one pass over a model: a Gather of rows of a constant becomes one of integers, times one of scales."""
 
     def __init__(self, model: Any, fresh: Names, bits: int = 8, kept: AbstractSet[str] = frozenset()) -> None:
-        nodes = [node for graph in onnx_weights.graphs(model.graph) for node in graph.node]
-        looked, read = Counter(node.input[0] for node in nodes if is_lookup(node)), onnx_weights.uses(model)
+        nodes = [node for graph in weights.graphs(model.graph) for node in graph.node]
+        looked, read = Counter(node.input[0] for node in nodes if is_lookup(node)), weights.uses(model)
         self._names = {name for name, count in looked.items() if count == read[name] and name not in kept}
         """Read as tables and as nothing else, and not to be kept as they are."""
         self._fresh, self._bits = fresh, bits

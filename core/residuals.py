@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from core import linear_layers, onnx_files, onnx_parts, onnx_weights, sensitivity
+from core import sensitivity
 from core.domain.errors import Refused, Trouble
-from core.integers import already, refuse_quantized
-from core.onnx_unfolding import sweep
+from core.onnx import files, linear_layers, parts, weights
+from core.onnx.integers import already, refuse_quantized
+from core.onnx.unfolding import sweep
 
 SUMS = ("Add", "Sum")
 VIEWS = ("Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
@@ -61,11 +62,11 @@ def without(model: Any, gone: list[Block]) -> Any:
             left.graph.node.remove(node)
             continue
         node.op_type, node.input[:] = "Identity", [instead.pop(node.output[0])]
-    for graph in onnx_weights.graphs(left.graph):
+    for graph in weights.graphs(left.graph):
         for node in graph.node:
             node.input[:] = [_end(name, instead) for name in node.input]
     sweep(left, lambda node: True)
-    onnx_weights.drop_unread(left)
+    weights.drop_unread(left)
     return left
 
 
@@ -88,7 +89,7 @@ def shallower(source: Path, count: int, keep: str, samples: dict[str, Any], tell
     again. Raises Refused where there is no block, or where none would be left.
     """
     model = _plain(source)
-    kept = onnx_weights.kept(keep, model)
+    kept = weights.kept(keep, model)
     found = blocks(model, samples)
     _check(model, found, count)
     free = [block for block in found if not block.constants & kept]
@@ -132,7 +133,7 @@ def _plain(source: Path) -> Any:
     """Return the model with its functions written out, because blocks are looked for in the main graph."""
     from onnx import inliner
 
-    model = onnx_files.load(source)
+    model = files.load(source)
     refuse_quantized(model)
     return inliner.inline_local_functions(model) if model.functions else model
 
@@ -178,7 +179,7 @@ def _before(name: str, made: dict[str, Any]) -> set[str]:
         one = ahead.pop()
         if one not in found:
             found.add(one)
-            ahead.extend(onnx_parts.reads(made[one]) if one in made else ())
+            ahead.extend(parts.reads(made[one]) if one in made else ())
     return found
 
 
@@ -190,10 +191,8 @@ def _end(name: str, instead: dict[str, str]) -> str:
 
 def _constants(model: Any) -> dict[str, int]:
     """Return the bytes of all constants by name."""
-    found = {
-        tensor.name: tensor.ByteSize() for graph in onnx_weights.graphs(model.graph) for tensor in graph.initializer
-    }
-    nodes = [node for graph in onnx_weights.graphs(model.graph) for node in graph.node if node.op_type == "Constant"]
+    found = {tensor.name: tensor.ByteSize() for graph in weights.graphs(model.graph) for tensor in graph.initializer}
+    nodes = [node for graph in weights.graphs(model.graph) for node in graph.node if node.op_type == "Constant"]
     return found | {node.output[0]: node.ByteSize() for node in nodes}
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from core import linear_layers, onnx_weights, second_order
-from core.integers import Names
-from core.linear_layers import Layer, Moments
-from core.onnx_storage import Storage
-from core.onnx_weights import Weight
+from core.onnx import linear_layers, second_order, weights
+from core.onnx.integers import Names
+from core.onnx.linear_layers import Layer, Moments
+from core.onnx.storage import Storage
+from core.onnx.weights import Weight
 
 LEAST = 256
 """Values from which a weight is worth its scales."""
@@ -48,7 +48,7 @@ def candidates(model: Any) -> list[Weight]:
     """Return the finite float32 weights of two dimensions or more that are worth their scales."""
     import onnx
 
-    found = onnx_weights.weights(model, LEAST)
+    found = weights.weights(model, LEAST)
     return [w for w in found if w.tensor.data_type == onnx.TensorProto.FLOAT and len(w.tensor.dims) > 1 and w.finite]
 
 
@@ -125,7 +125,7 @@ def store(model: Any, storage: Storage, weight: Weight, scaled: Scaled, fresh: N
     weight.beside(codes, scaled.codes.astype(np.float32))
     factors = numpy_helper.from_array(np.ascontiguousarray(scaled.spread), scales)
     weight.make([helper.make_node("Mul", [codes, scales], [weight.name])], [factors])
-    for one in onnx_weights.weights(model):
+    for one in weights.weights(model):
         if one.name in (codes, scales):
             storage.put(one, one.array)
 
@@ -135,7 +135,7 @@ def pack(model: Any, names: set[str]) -> None:
     if not names:
         return
     storage = Storage(model)
-    for weight in [weight for weight in onnx_weights.weights(model) if weight.name in names]:
+    for weight in [weight for weight in weights.weights(model) if weight.name in names]:
         storage.put(weight, weight.array)
     storage.settle()
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from core import linear_layers
 from core.domain.errors import Refused
-from core.onnx_weights import Weight
+from core.onnx import linear_layers
+from core.onnx.weights import Weight
 
 SAMPLES = 128
 """Samples that each change is tried on at most."""

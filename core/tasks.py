@@ -62,9 +62,9 @@ def integer_risks(notes: dict[str, Any]) -> list[dict[str, str]]:
     """Return what this processor makes of the integers of a file, where that depends on the processor."""
     if not notes.get("integers"):
         return []
-    from core import host_truth
+    from core.onnx import saturation
 
-    risk = host_truth.warned(Integers.from_json(notes["integers"]))
+    risk = saturation.warned(Integers.from_json(notes["integers"]))
     return [risk.to_json()] if risk else []
 
 

@@ -11,11 +11,11 @@ import onnx
 import pytest
 from onnx import numpy_helper, parser
 
-from core import calibration, linear_layers
 from core.__main__ import main
 from core.domain import batching
 from core.domain.errors import Refused
 from core.domain.transform import Tolerance
+from core.onnx import calibration, linear_layers
 from core.proof import golden, parity, probes, speed
 from core.proof.datasets import Dataset, read_dataset
 from core.proof.predictions import changed, counted, prediction

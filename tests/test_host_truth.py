@@ -4,37 +4,37 @@ import time
 
 import numpy as np
 
-from core import host_truth
-from core.host_truth import HostTruth, Kernel, Pairing
+from core.onnx import saturation
+from core.onnx.saturation import HostTruth, Kernel, Pairing
 
 
 def test_every_kernel_is_measured_in_under_a_second() -> None:
-    host_truth.measure.cache_clear()
+    saturation.measure.cache_clear()
     start = time.process_time()
-    truth = host_truth.measure()
+    truth = saturation.measure()
     assert time.process_time() - start < 1
-    assert {(k.operator, k.pairing) for k in truth.kernels} == {(o, p) for o in host_truth.OPERATORS for p in Pairing}
+    assert {(k.operator, k.pairing) for k in truth.kernels} == {(o, p) for o in saturation.OPERATORS for p in Pairing}
     assert all(kernel.compared > 300 and 0 <= kernel.wrong <= kernel.compared for kernel in truth.kernels)
     assert truth.cpu
 
 
 def test_sums_that_fit_sixteen_bits_are_exact_everywhere() -> None:
-    truth = host_truth.measure()
+    truth = saturation.measure()
     assert truth.exact(Pairing.U8U8)
     assert truth.exact(Pairing.U8S8_REDUCED)
 
 
 def test_a_kernel_that_does_not_run_is_wrong_throughout() -> None:
-    kernel = host_truth._try("QDQ Nothing", Pairing.U8S8)
+    kernel = saturation._try("QDQ Nothing", Pairing.U8S8)
     assert kernel.wrong == kernel.compared > 300
 
 
 def test_a_kernel_that_computes_something_else_is_wrong() -> None:
     """QDQ Sub of one matrix from another has the shape of a product of two square ones, and other numbers."""
     x = np.full((8, 8), 255)
-    found = host_truth._run("QDQ Sub", Pairing.U8S8, x, np.full((8, 8), 127), 2.0**12)
+    found = saturation._run("QDQ Sub", Pairing.U8S8, x, np.full((8, 8), 127), 2.0**12)
     assert found.shape == (8, 8)
-    assert np.count_nonzero(found != np.rint(host_truth._products(x, np.full((8, 8), 127)) / 2.0**12) * 2.0**12) == 64
+    assert np.count_nonzero(found != np.rint(saturation._products(x, np.full((8, 8), 127)) / 2.0**12) * 2.0**12) == 64
 
 
 def test_the_choice_is_by_measurement() -> None:

@@ -8,8 +8,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from core import calibration, newer_opset, onnx_files
 from core.domain.errors import Refused
+from core.onnx import calibration, files, newer_opset
 from core.techniques import TECHNIQUES
 from tests.techniques.samples import apply
 from tests.techniques.strangers import LINEAR, SHAPES, filled, rows
@@ -26,7 +26,7 @@ def answers(model: Any) -> Any:
 def test_an_old_model_answers_alike_in_a_newer_operator_set(opset: int) -> None:
     model = filled(LINEAR % opset, SHAPES)
     newer = newer_opset.raised(model, 13, SAMPLES)
-    assert onnx_files.opset(newer) == 13
+    assert files.opset(newer) == 13
     np.testing.assert_allclose(answers(newer), answers(model), rtol=0, atol=1e-5)
 
 
@@ -62,7 +62,7 @@ def test_static_int8_takes_an_old_file(tmp_path: Path) -> None:
     source, out = tmp_path / "source.onnx", tmp_path / "out.onnx"
     onnx.save(filled(LINEAR % 11, SHAPES), source)
     apply(TECHNIQUES["static_int8"].id, source, out, SAMPLES)
-    assert onnx_files.opset(onnx.load(out)) == 13
+    assert files.opset(onnx.load(out)) == 13
     assert source.stat().st_size > 2 * out.stat().st_size
     one, other = (calibration.joined(calibration.session(path, "all"), SAMPLES) for path in (source, out))
     assert calibration.signal_to_noise(one, other) > 25

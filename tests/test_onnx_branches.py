@@ -6,7 +6,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper, parser
 
-from core import calibration, onnx_branches
+from core.onnx import branches as onnx_branches
+from core.onnx import calibration
 
 TEXT = """<ir_version: 8, opset_import: ["" : 17]>
 m (float[N, 40] x, bool yes) => (float[N, 40] y) {

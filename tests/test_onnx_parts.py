@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import numpy_helper, parser
 
-from core import calibration, linear_layers, onnx_parts
+from core.onnx import calibration, linear_layers, parts
 
 TEXT = """<ir_version: 8, opset_import: ["" : 17]>
 m (float[N, 8] x, bool yes) => (float[N, 8] y, float[N, 8] late) {
@@ -43,7 +43,7 @@ def whole() -> Any:
 )
 def test_a_part_holds_what_its_answers_need(names: list[str], nodes: list[str], tensors: str) -> None:
     model = whole()
-    part = onnx_parts.leading_to(model, names)
+    part = parts.leading_to(model, names)
     assert [node.op_type for node in part.graph.node] == nodes
     assert "".join(sorted(tensor.name for tensor in part.graph.initializer)) == tensors
     assert {value.name for value in part.graph.output} == set(names) - {"x"}

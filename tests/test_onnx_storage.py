@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from onnx import helper, numpy_helper
 
-from core import ir_files, onnx_files, onnx_weights
-from core.digits import packing
+from core import ir_files
 from core.domain.errors import Refused
-from core.onnx_storage import Storage
+from core.onnx import files
+from core.onnx import weights as onnx_weights
+from core.onnx.bit_packing import packing
+from core.onnx.storage import Storage
 from core.runtimes import RUNTIMES
 
 SHAPES = {"matrix": (37, 41), "vector": (1517,), "filters": (13, 7, 3, 3)}
@@ -48,8 +50,8 @@ def stored(model: Any, out: Path, array: Any) -> str:
     """Put an array into the first weight, write the file, and return the kind of encoding."""
     storage = Storage(model)
     kind = storage.put(onnx_weights.weights(model)[0], array)
-    onnx_files.write(model, out)
-    onnx_files.loads(out)
+    files.write(model, out)
+    files.loads(out)
     return kind
 
 
@@ -146,7 +148,7 @@ def test_weights_in_branches_and_constant_nodes_are_stored(tmp_path: Path) -> No
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     before, storage = model.ByteSize(), Storage(model)
     assert [storage.put(weight, weight.array) for weight in onnx_weights.weights(model)] == ["codebook"] * 2
-    onnx_files.write(model, tmp_path / "m.onnx")
+    files.write(model, tmp_path / "m.onnx")
     assert (tmp_path / "m.onnx").stat().st_size < before / 3
     session = RUNTIMES["onnxruntime"].open(tmp_path / "m.onnx", "onnx")
     for which, array in zip((True, False), values.values(), strict=True):
@@ -179,11 +181,11 @@ def test_a_compact_file_is_opened_and_stored_again(tmp_path: Path) -> None:
     for array in (few((40, 40), 5), thin((40, 40), 0.9), few((40, 40), 4).astype(np.float16).astype(np.float32)):
         model = holding(array)
         stored(model, tmp_path / "m.onnx", array)
-        again = onnx_files.load(tmp_path / "m.onnx")
+        again = files.load(tmp_path / "m.onnx")
         storage = Storage(again)
         weights = onnx_weights.weights(again)
         assert [(one.name, one.array.tobytes()) for one in weights] == [("weight", array.tobytes())]
         assert ([node.op_type for node in again.graph.node], len(again.graph.initializer)) == (["Add"], 1)
         storage.settle()
-        onnx_files.write(again, tmp_path / "again.onnx")
+        files.write(again, tmp_path / "again.onnx")
         assert (tmp_path / "again.onnx").stat().st_size == (tmp_path / "m.onnx").stat().st_size

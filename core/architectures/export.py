@@ -5,7 +5,7 @@ from pathlib import Path
 from core import exported_programs
 from core.architectures import Built
 from core.domain.errors import Refused
-from core.onnx_files import first_line
+from core.onnx.files import first_line
 
 BATCH = 2
 """An example with one row could be taken for a constant."""

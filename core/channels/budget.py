@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from core.channels.groups import Channels, Group
-from core.linear_layers import Layer
+from core.onnx.linear_layers import Layer
 
 LEVELS = 10
 """Numbers of channels that are tried in a group at most."""

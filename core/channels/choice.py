@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.channels.trace import Place
-from core.linear_layers import Layer, Moments
+from core.onnx.linear_layers import Layer, Moments
 
 DAMPING = 0.05
 """Of the mean second moment; it keeps directions that the samples hardly show from hiding a loss."""

@@ -4,15 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from core import onnx_weights
 from core.channels.couplings import Axis, size
 from core.channels.groups import Channels
+from core.onnx import weights
 
 
 def cut(model: Any, found: Channels, units: list[int]) -> None:
     """Remove units in place; what is known of shapes between the operators goes with them."""
     gone = np.isin(found.lowest, units)
-    for weight in onnx_weights.weights(model):
+    for weight in weights.weights(model):
         if weight.graph is model.graph and weight.name in found.trace.constants:
             _shrink(weight, found.trace.constants[weight.name], gone)
     nodes = {node.output[0]: node for node in model.graph.node if node.output}
@@ -20,7 +20,7 @@ def cut(model: Any, found: Channels, units: list[int]) -> None:
         _regroup(nodes[output], _left(axis, gone))
     for output, place, axes in found.trace.resized:
         _rename(model, found, nodes[output], place, [(size(axis), _left(axis, gone)) for axis in axes])
-    onnx_weights.drop_unread(model)
+    weights.drop_unread(model)
     del model.graph.value_info[:]
 
 
@@ -55,7 +55,7 @@ def _rename(model: Any, found: Channels, node: Any, place: int, sizes: list[tupl
     told = [now if entry == before else entry for entry, (before, now) in zip(said.tolist(), sizes, strict=True)]
     if told == said.tolist():
         return
-    taken, name = onnx_weights.names(model), f"{node.output[0]}_shape"
+    taken, name = weights.names(model), f"{node.output[0]}_shape"
     while name in taken:
         name += "_"
     model.graph.initializer.append(numpy_helper.from_array(np.array(told, said.dtype), name))

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from core import linear_layers
-from core.linear_layers import Layer, Moments
-from core.onnx_weights import Weight
+from core.onnx import linear_layers
+from core.onnx.linear_layers import Layer, Moments
+from core.onnx.weights import Weight
 
 HOLDS = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0)
 """Of the mean variance of the inputs; more holds the weights nearer to what they were."""

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from core import linear_layers, onnx_weights
 from core.channels.couplings import FIXED
 from core.channels.rules import follow
 from core.channels.trace import Place, Trace
 from core.domain.errors import Refused
+from core.onnx import linear_layers, weights
 
 ROUNDS = 4
 """Walks at most, each with more reshapes that keep their inner part."""
@@ -63,7 +63,7 @@ def _walked(
     model: Any, shapes: dict[str, tuple[int, ...]], batch: int, inner: frozenset[str], keep: frozenset[str]
 ) -> Trace:
     trace = Trace(shapes, batch, _integers(model), inner)
-    for weight in onnx_weights.weights(model):
+    for weight in weights.weights(model):
         if weight.graph is model.graph:
             trace.values[weight.name] = trace.couplings.fresh(tuple(weight.tensor.dims))
             trace.constants[weight.name] = trace.values[weight.name]

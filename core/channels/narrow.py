@@ -5,15 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from core import calibration, linear_layers, onnx_files, onnx_weights, sensitivity
+from core import sensitivity
 from core.channels import budget, repeats
 from core.channels.budget import Work
 from core.channels.cut import cut
 from core.channels.groups import Channels, channels
 from core.channels.silence import levels, silenced
 from core.domain.errors import Refused, Trouble
-from core.integers import already, refuse_quantized
-from core.onnx_unfolding import unfold
+from core.onnx import calibration, files, linear_layers, weights
+from core.onnx.integers import already, refuse_quantized
+from core.onnx.unfolding import unfold
 
 OPERATORS = ("Conv", "Gemm", "MatMul")
 EVEN, MEASURED = "even", "measured"
@@ -36,10 +37,10 @@ def narrower(source: Path, share: float, spread: str, keep: str, samples: dict[s
 
     Raises Refused where nothing can be cut, with the operators in the way.
     """
-    refuse_quantized(onnx_files.load(source))
+    refuse_quantized(files.load(source))
     original = _plain(source)
-    found = channels(original, samples, frozenset(onnx_weights.kept(keep, original)))
-    if not found.groups and (trouble := onnx_weights.unreached(original, 1)):
+    found = channels(original, samples, frozenset(weights.kept(keep, original)))
+    if not found.groups and (trouble := weights.unreached(original, 1)):
         raise Refused(trouble.message, trouble.next_step)
     if not found.groups:
         raise _stuck(found)

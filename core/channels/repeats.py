@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core import onnx_weights
+from core.onnx import weights
 
 VIEWS = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 """Operators that hand a repeated tensor on."""
@@ -24,7 +24,7 @@ def part(model: Any) -> None:
 
 def _shared(model: Any) -> Any | None:
     """Return the last node with several readers that repeats a tensor or views a repeated one, if there is any."""
-    read, here, repeated = onnx_weights.uses(model), set[str](), list[Any]()
+    read, here, repeated = weights.uses(model), set[str](), list[Any]()
     readers = [name for node in model.graph.node for name in node.input]
     for node in model.graph.node:
         if node.op_type == "Expand" or (node.op_type in VIEWS and node.input[0] in here):
@@ -35,7 +35,7 @@ def _shared(model: Any) -> Any | None:
 
 
 def _fresh(model: Any, name: str) -> str:
-    taken, number = onnx_weights.names(model), 1
+    taken, number = weights.names(model), 1
     while f"{name}_{number}" in taken:
         number += 1
     return f"{name}_{number}"

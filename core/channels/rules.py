@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from core import onnx_weights
 from core.channels import products, sizes
 from core.channels.couplings import Axis, Value, still
 from core.channels.trace import Trace, attribute
+from core.onnx import weights
 
 Rule = Callable[[Trace, Any], Value | None]
 """From what is known and a node to the axes of its output; None where the rule does not hold for the node."""
@@ -33,7 +33,7 @@ def follow(trace: Trace, node: Any) -> None:
 def _captured(node: Any) -> list[str]:
     """Return what the graphs inside a node read."""
     inner = [graph for a in node.attribute for graph in (*([a.g] if a.HasField("g") else []), *a.graphs)]
-    return [name for one in inner for graph in onnx_weights.graphs(one) for each in graph.node for name in each.input]
+    return [name for one in inner for graph in weights.graphs(one) for each in graph.node for name in each.input]
 
 
 def _out(trace: Trace, node: Any) -> tuple[int, ...]:

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from core import linear_layers, sensitivity
+from core import sensitivity
 from core.channels import budget
 from core.channels.budget import Level
 from core.channels.choice import Reader, order
 from core.channels.fit import Halves, halves, refitted
 from core.channels.groups import Channels, Group
-from core.linear_layers import Layer
+from core.onnx import linear_layers
+from core.onnx.linear_layers import Layer
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core import forest_onnx, onnx_files
+from core import forest_onnx
 from core.domain.transform import Converter, Tolerance
 from core.formats.forests import catboost
+from core.onnx import files
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class CatboostToOnnx(Converter):
 
     def convert(self, source: Path, out: Path, options: CatboostOptions) -> None:
         """Convert, check and load. Raises Refused for columns of categories or text, or a loss whose link is not known."""
-        onnx_files.write(forest_onnx.model(catboost.forest(source), options.opset, "float32"), out)
-        onnx_files.loads(out)
+        files.write(forest_onnx.model(catboost.forest(source), options.opset, "float32"), out)
+        files.loads(out)
 
 
 CONVERTER = CatboostToOnnx()

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core import forest_onnx, onnx_files
+from core import forest_onnx
 from core.domain.transform import Converter, Tolerance
 from core.formats.forests import lightgbm
+from core.onnx import files
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class LightgbmToOnnx(Converter):
 
     def convert(self, source: Path, out: Path, options: LightgbmOptions) -> None:
         """Convert, check and load. Raises Refused for an objective whose link is not known."""
-        onnx_files.write(forest_onnx.model(lightgbm.forest(source), options.opset, options.precision), out)
-        onnx_files.loads(out)
+        files.write(forest_onnx.model(lightgbm.forest(source), options.opset, options.precision), out)
+        files.loads(out)
 
 
 CONVERTER = LightgbmToOnnx()

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from core import onnx_files
 from core.domain.transform import Converter, NoOptions, Tolerance
+from core.onnx import files
 
 
 class OnnxExternalToOnnx(Converter):
@@ -16,9 +16,9 @@ class OnnxExternalToOnnx(Converter):
 
     def convert(self, source: Path, out: Path, options: NoOptions) -> None:
         """Join, check and load. Raises Refused when a data file is missing or the result is over 2 GB."""
-        model = onnx_files.load(onnx_files.unpacked(source))
-        onnx_files.write(model, out)
-        onnx_files.loads(out)
+        model = files.load(files.unpacked(source))
+        files.write(model, out)
+        files.loads(out)
 
 
 CONVERTER = OnnxExternalToOnnx()

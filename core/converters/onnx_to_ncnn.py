@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from core import ncnn_files, onnx_files
+from core import ncnn_files
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
 from core.domain.transform import Converter, NoOptions, Tolerance
+from core.onnx import files
 
 
 class OnnxToNcnn(Converter):
@@ -22,10 +23,10 @@ class OnnxToNcnn(Converter):
 
     def convert(self, source: Path, out: Path, options: NoOptions) -> None:
         """Run pnnx on the graph. Raises Refused with all operators that ncnn has not."""
-        graph = onnx_files.load(source)
+        graph = files.load(source)
         specs = _specs(graph)
         model = ncnn_files.work_folder() / "model.onnx"
-        onnx_files.write(graph, model)
+        files.write(graph, model)
         rows = ncnn_files.convert(model, specs)
         if isinstance(rows, Refused):
             raise rows

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import onnx_files
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
 from core.domain.unsupported import Unsupported, told
+from core.onnx import files
 
 KEEP = 0
 
@@ -42,8 +42,8 @@ class OnnxToOnnx(Converter):
     def convert(self, source: Path, out: Path, options: VersionOptions) -> None:
         """Convert, check and load. Raises Refused with the operators that stand in the way."""
 
-        model = onnx_files.load(source)
-        before = onnx_files.opset(model)
+        model = files.load(source)
+        before = files.opset(model)
         wanted = options.opset or before
         ways = [_same] if wanted == before else [_by_onnx, _by_onnxscript]
         for way in ways:
@@ -82,14 +82,14 @@ def _attempt(way: Callable[[Any, int], Any], model: Any, opset: int, ir: int, ou
     """Write one way's result and say whether it holds: the opset asked for, valid, loadable, the same inputs and outputs, as free as before."""
     try:
         result = way(model, opset)
-        if onnx_files.opset(result) != opset or not _same_ends(model, result):
+        if files.opset(result) != opset or not _same_ends(model, result):
             return False
     except Exception:
         return False
     result.ir_version = _ir(result, ir)
     try:
-        onnx_files.write(result, out)
-        onnx_files.loads(out)
+        files.write(result, out)
+        files.loads(out)
     except Refused:
         return False
     return True
@@ -117,10 +117,10 @@ def _end(value: Any) -> tuple[str, int, list[bool] | None]:
 
 def _ir(model: Any, wanted: int) -> int:
     """Return the IR version to write. Raises Refused when the wanted one is older than the opsets need."""
-    needed = onnx_files.lowest_ir(model)
+    needed = files.lowest_ir(model)
     if wanted and wanted < needed:
         raise Refused(
-            f"IR version {wanted} cannot hold opset {onnx_files.opset(model)}.",
+            f"IR version {wanted} cannot hold opset {files.opset(model)}.",
             f"Ask for IR {needed} or higher, or a lower opset.",
         )
     return wanted or needed

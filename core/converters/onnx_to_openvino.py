@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core import ir_files, onnx_files
+from core import ir_files
 from core.domain.errors import Refused
 from core.domain.transform import Converter, NoOptions, Tolerance
 from core.domain.unsupported import Unsupported, told
+from core.onnx import files
 
 INSTEAD = "Replace them by other operators of ONNX, try another opset, or choose another target."
 
@@ -26,7 +27,7 @@ class OnnxToOpenVino(Converter):
             model = ir_files.engine().Core().read_model(source)
         except Exception as error:
             raise ir_files.refusal(error, lambda names: _places(names, source), INSTEAD) from None
-        graph = onnx_files.load(source)
+        graph = files.load(source)
         held = {tensor.name for tensor in graph.graph.initializer}
         names = [value.name for value in graph.graph.input if value.name not in held]
         _check_inputs(model, names)
@@ -48,7 +49,7 @@ def _check_inputs(model: Any, names: list[str]) -> None:
 
 def _places(names: tuple[str, ...], source: Path) -> str:
     """Name operators with the nodes that use them; what stands only in a function has no place of its own."""
-    calls = list(enumerate(_nodes(onnx_files.load(source).graph), 1))
+    calls = list(enumerate(_nodes(files.load(source).graph), 1))
     found = [Unsupported(_called(node), node.name, place) for place, node in calls if _called(node) in names]
     unseen = [name for name in names if name not in {one.operator for one in found}]
     return "; ".join(part for part in (told(found), ", ".join(unseen)) if part)

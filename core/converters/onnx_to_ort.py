@@ -4,9 +4,9 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core import onnx_files
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
+from core.onnx import files
 
 LEVELS = {"disabled": "ORT_DISABLE_ALL", "basic": "ORT_ENABLE_BASIC", "extended": "ORT_ENABLE_EXTENDED"}
 
@@ -47,7 +47,7 @@ class OnnxToOrt(Converter):
             onnxruntime.InferenceSession(str(out), again, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise Refused(
-                f"ONNX Runtime refuses: {onnx_files.first_line(error)}", "Convert the file to another opset first."
+                f"ONNX Runtime refuses: {files.first_line(error)}", "Convert the file to another opset first."
             ) from None
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core import onnx_files
 from core.domain.transform import Converter, Tolerance
+from core.onnx import files
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class OnnxToTorchScript(Converter):
         from core.onnx_torch import build
         from core.onnx_torch.export import to_script
 
-        to_script(build(onnx_files.load(source)), options.shapes, out)
+        to_script(build(files.load(source)), options.shapes, out)
 
 
 CONVERTER = OnnxToTorchScript()

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core import onnx_files
 from core.domain.errors import Refused
 from core.domain.transform import RECORDED, Converter, Tolerance
 from core.formats.anatomy import onnx_summary, onnx_wire
+from core.onnx import files
 from core.web import package
 
 
@@ -38,7 +38,7 @@ class OnnxToWebPackage(Converter):
                 f"The model has {len(model) / 1e6:,.0f} MB; a web page takes {package.MAX_MODEL_BYTES / 1e6:,.0f} MB.",
                 "Make it smaller on the Compress page first.",
             )
-        onnx_files.loads(source)
+        files.loads(source)
         signature = onnx_summary.signature(onnx_wire.read(source).model.graph)
         odd = [spec.name for spec in (*signature.inputs, *signature.outputs) if "(" in spec.dtype]
         if odd:

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from core import estimators, onnx_files
+from core import estimators
 from core.domain.errors import Refused
 from core.domain.transform import Converter, NoOptions, Tolerance
 from core.formats.skops import TRUSTED
+from core.onnx import files
 
 
 class PickleToSkops(Converter):
@@ -25,7 +26,7 @@ class PickleToSkops(Converter):
         try:
             skops.io.dump(model, out)
         except Exception as error:
-            cause = onnx_files.first_line(error)
+            cause = files.first_line(error)
             raise Refused(
                 f"skops cannot save {type(model).__name__}: {cause}", "Save the model with skops.io.dump yourself."
             ) from None

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import columns, estimators, exact_scaling, onnx_files, sklearn_onnx
+from core import columns, estimators, exact_scaling, sklearn_onnx
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
 from core.formats.skops import TRUSTED
+from core.onnx import files
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,11 @@ class SkopsToOnnx(Converter):
             raise Refused(f"The ONNX form of {type(model).__name__} tells less than the model itself.", NEXT)
         del converted.graph.output[len(answers) :]
         _tell_width(converted, answers)
-        onnx_files.name_batch(converted)
-        if not onnx_files.free_batch(converted):
+        files.name_batch(converted)
+        if not files.free_batch(converted):
             raise Refused("The converter fixed the number of rows.", "Report this pipeline to us.")
-        onnx_files.write(converted, out)
-        onnx_files.loads(out)
+        files.write(converted, out)
+        files.loads(out)
 
 
 def _refusal(model: Any, error: Exception) -> Refused:
@@ -74,7 +75,7 @@ def _refusal(model: Any, error: Exception) -> Refused:
     unknown = sklearn_onnx.unknown(model)
     if unknown:
         return Refused(f"{', '.join(unknown)}: there is no ONNX form of this here.", NEXT)
-    cause = onnx_files.first_line(error)
+    cause = files.first_line(error)
     return Refused(
         f"{type(model).__name__} cannot become ONNX: {cause}", "Change the setting that it names, and fit again."
     )

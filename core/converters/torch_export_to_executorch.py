@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import exported_programs, onnx_files
+from core import exported_programs
 from core.border.jail import programs
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
 from core.domain.transform import Converter, Tolerance
+from core.onnx import files
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class TorchExportToExecuTorch(Converter):
             raise
         except Exception as error:
             raise Refused(
-                f"ExecuTorch cannot lower this program: {onnx_files.first_line(error)}",
+                f"ExecuTorch cannot lower this program: {files.first_line(error)}",
                 "Write the named part with other operators of torch, and export the model again.",
             ) from None
 

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from core import exported_programs, onnx_files
+from core import exported_programs
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
 from core.domain.transform import Converter, NoOptions, Tolerance
+from core.onnx import files
 
 
 class TorchExportToLiteRt(Converter):
@@ -35,7 +36,7 @@ class TorchExportToLiteRt(Converter):
                 written.export(str(out.with_suffix(".tflite")))
             except Exception as error:
                 raise Refused(
-                    f"LiteRT Torch cannot convert this program: {onnx_files.first_line(error)}",
+                    f"LiteRT Torch cannot convert this program: {files.first_line(error)}",
                     "Write the named part with other operators of torch, or go by way of ONNX and OpenVINO.",
                 ) from None
         out.with_suffix(".tflite").replace(out)

@@ -4,11 +4,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from core import exported_programs, ncnn_files, onnx_files
+from core import exported_programs, ncnn_files
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
 from core.domain.transform import Converter, NoOptions, Tolerance
+from core.onnx import files
 
 OPSET = 18
 
@@ -49,7 +50,7 @@ def _traced(program: Any, specs: list[TensorSpec], folder: Path) -> Path:
             script.save(str(folder / "traced.pt"))
     except Exception as error:
         raise Refused(
-            f"The program does not take one sample: {onnx_files.first_line(error)}",
+            f"The program does not take one sample: {files.first_line(error)}",
             "Export it again with a free batch (torch.export.Dim).",
         ) from None
     return folder / "traced.pt"
@@ -63,11 +64,11 @@ def _exported(program: Any, specs: list[TensorSpec], folder: Path) -> Path:
             exported = torch.onnx.export(program, dynamo=True, opset_version=OPSET, verbose=False)
     except Exception as error:
         raise Refused(
-            f"The exporter to ONNX refuses this program: {onnx_files.first_line(error)}", "Choose another target."
+            f"The exporter to ONNX refuses this program: {files.first_line(error)}", "Choose another target."
         ) from None
     if exported is None:
         raise Refused("The exporter to ONNX wrote nothing.", "Choose another target.")
-    onnx_files.write(exported.model_proto, folder / "exported.onnx")
+    files.write(exported.model_proto, folder / "exported.onnx")
     return folder / "exported.onnx"
 
 

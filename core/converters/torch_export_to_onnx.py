@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import exported_programs, onnx_files, program_operators
+from core import exported_programs, program_operators
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
 from core.domain.unsupported import told
+from core.onnx import files
 
 NEWEST = 22
 """From 23 on the exporter of torch 2.13 writes operators of that set and declares an older one."""
@@ -20,7 +21,7 @@ class ProgramOptions:
     """The operator set to ask for; the exporter may write a newer one, and the file says which."""
 
     opset: int = field(
-        default=20, metadata={"help": "ONNX operator set to write; 18 to 26.", "low": 18, "high": onnx_files.MAX_OPSET}
+        default=20, metadata={"help": "ONNX operator set to write; 18 to 26.", "low": 18, "high": files.MAX_OPSET}
     )
 
 
@@ -49,15 +50,15 @@ class TorchExportToOnnx(Converter):
         if exported is None:
             raise Refused("The exporter wrote nothing.", "Try another opset.")
         model = _raised(exported.model_proto, options.opset)
-        model.ir_version = max(COMMON_IR, onnx_files.lowest_ir(model))
-        if free and not onnx_files.free_batch(model):
+        model.ir_version = max(COMMON_IR, files.lowest_ir(model))
+        if free and not files.free_batch(model):
             raise Refused(
                 "The exporter fixed the batch size, which the program leaves free.",
                 "Export it again with torch.export.Dim.",
             )
-        onnx_files.name_batch(model)
-        onnx_files.write(model, out)
-        onnx_files.loads(out)
+        files.name_batch(model)
+        files.write(model, out)
+        files.loads(out)
 
 
 def _refusal(program: Any, opset: int, error: Exception) -> Refused:
@@ -75,11 +76,11 @@ def _raised(model: Any, opset: int) -> Any:
     """Return the model in a newer opset where the version converter carries it there, else as it is."""
     import onnx
 
-    if onnx_files.opset(model) >= opset:
+    if files.opset(model) >= opset:
         return model
     try:
         newer = onnx.version_converter.convert_version(model, opset)
-        onnx_files.check(newer)
+        files.check(newer)
     except (RuntimeError, ValueError, onnx.checker.ValidationError, Refused):
         return model
     return newer
@@ -100,7 +101,7 @@ def _cause(error: Exception) -> str:
     """Return the most telling line of an exporter's error: the last cause's first line."""
     while error.__cause__ is not None and isinstance(error.__cause__, Exception):
         error = error.__cause__
-    return onnx_files.first_line(error)
+    return files.first_line(error)
 
 
 CONVERTER = TorchExportToOnnx()

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import exported_programs, onnx_files, program_operators, torchscripts
+from core import exported_programs, program_operators, torchscripts
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
 from core.domain.unsupported import told
+from core.onnx import files
 from core.torchscripts import ShapeOptions
 
 BATCH = 2
@@ -41,13 +42,13 @@ class TorchScriptToOnnx(Converter):
             specs, [(BATCH, *(int(dim or 1) for dim in (spec.shape or ())[1:])) for spec in specs]
         )
         _export(module, examples, tuple(spec.name for spec in specs), out, options.opset)
-        model = onnx_files.load(out)
-        if not onnx_files.free_batch(model):
+        model = files.load(out)
+        if not files.free_batch(model):
             raise Refused(
                 "The exporter fixed the batch size.", "Export the model with torch.export (.pt2) and a free batch."
             )
-        onnx_files.write(model, out)
-        onnx_files.loads(out)
+        files.write(model, out)
+        files.loads(out)
 
 
 def _export(module: Any, examples: tuple[Any, ...], names: tuple[str, ...], out: Path, opset: int) -> None:
@@ -80,7 +81,7 @@ def _export(module: Any, examples: tuple[Any, ...], names: tuple[str, ...], out:
                 "Try a higher opset, write these layers with other operators of torch, or export the model with torch.export (.pt2).",
             ) from None
         raise Refused(
-            f"The exporter refuses this script: {onnx_files.first_line(error)}",
+            f"The exporter refuses this script: {files.first_line(error)}",
             "Check the shapes, try a higher opset, or export the model with torch.export (.pt2).",
         ) from None
 

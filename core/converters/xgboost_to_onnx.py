@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core import forest_onnx, onnx_files
+from core import forest_onnx
 from core.domain.transform import Converter, Tolerance
 from core.formats.forests import xgboost
+from core.onnx import files
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class XgboostToOnnx(Converter):
 
     def convert(self, source: Path, out: Path, options: XgboostOptions) -> None:
         """Convert, check and load. Raises Refused for an objective whose link is not known, or a booster without trees."""
-        onnx_files.write(forest_onnx.model(xgboost.forest(source), options.opset, "float32"), out)
-        onnx_files.loads(out)
+        files.write(forest_onnx.model(xgboost.forest(source), options.opset, "float32"), out)
+        files.loads(out)
 
 
 CONVERTER = XgboostToOnnx()

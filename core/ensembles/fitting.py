@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from core import kmeans
 from core.ensembles.grove import Grove
+from core.onnx import kmeans
 
 RIDGE = 0.3
 """Rows' worth of doubt about each value: leaves that no row reaches stay as they are."""

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from core import calibration
 from core.domain.errors import Refused
 from core.ensembles import writing
 from core.ensembles.forest import Forest, Leaf, Part, Split, mapped
 from core.ensembles.reading import Ensemble
-from core.integers import Names, finish
-from core.onnx_files import lowest_ir, serialised
+from core.onnx import calibration
+from core.onnx.files import lowest_ir, serialised
+from core.onnx.integers import Names, finish
 
 NEWEST, KEPT = "newest", "kept"
 ROWS = 512

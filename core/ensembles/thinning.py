@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from core import calibration
 from core.domain.errors import Refused
 from core.ensembles import fitting, replacing
 from core.ensembles.grove import Grove, apart, together
 from core.ensembles.reading import Ensemble
-from core.onnx_files import serialised
+from core.onnx import calibration
+from core.onnx.files import serialised
 
 MIXTURES = 4000
 CHECKED = 4000

@@ -8,9 +8,10 @@ from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any
 
-from core import exported_programs, onnx_files
+from core import exported_programs
 from core.domain.errors import Refused
 from core.keras_files.session import output_names, stateless_call
+from core.onnx import files
 
 BATCH, LENGTH = 2, 8
 """Sizes of the example that the exporter runs; it could take a one for a constant."""
@@ -57,16 +58,14 @@ def to_onnx(model: Any, out: Path, opset: int) -> None:
                 output_names=output_names(model),
             )
     except Exception as error:
-        raise Refused(
-            f"The exporter refuses this model: {onnx_files.first_line(error)}", "Try another opset."
-        ) from None
+        raise Refused(f"The exporter refuses this model: {files.first_line(error)}", "Try another opset.") from None
     if written is None:
         raise Refused("The exporter wrote nothing.", "Try another opset.")
     found = written.model_proto
-    found.ir_version = max(COMMON_IR, onnx_files.lowest_ir(found))
-    onnx_files.name_batch(found)
-    onnx_files.write(found, out)
-    onnx_files.loads(out)
+    found.ir_version = max(COMMON_IR, files.lowest_ir(found))
+    files.name_batch(found)
+    files.write(found, out)
+    files.loads(out)
 
 
 def to_program(model: Any, out: Path) -> None:
@@ -76,7 +75,7 @@ def to_program(model: Any, out: Path) -> None:
 
 def _refusal(model: Any, error: Exception) -> Refused:
     """Say what the exporter cannot keep free, or else its own first line."""
-    cause, opened = onnx_files.first_line(error), [t.name for t in model.inputs if None in t.shape[1:]]
+    cause, opened = files.first_line(error), [t.name for t in model.inputs if None in t.shape[1:]]
     step = OPEN if opened else "Export the model as ONNX in Keras with TensorFlow behind it."
     fixed = re.match(r"Constraints violated \((.*?)\)!", cause)
     if not fixed:

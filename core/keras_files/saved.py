@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core import keras_files, saved_models
 from core.domain.errors import Refused
-from core.onnx_files import first_line
+from core.onnx.files import first_line
 
 
 def to_saved_model(source: Path, format: str, out: Path) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
-from core import exported_programs, onnx_files, torchscripts
+from core import exported_programs, torchscripts
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
 from core.formats.anatomy import script_signature
+from core.onnx import files
 from core.onnx_torch.graph import Port
 from core.onnx_torch.network import Network
 from core.onnx_torch.values import tried
@@ -172,6 +173,6 @@ def _cause(error: BaseException) -> Refused:
             return seen
         seen = seen.__cause__ or seen.__context__
     return Refused(
-        f"torch cannot export this graph: {onnx_files.first_line(error) if isinstance(error, Exception) else error}",
+        f"torch cannot export this graph: {files.first_line(error) if isinstance(error, Exception) else error}",
         "Fix the sizes behind the batch, or choose another target.",
     )

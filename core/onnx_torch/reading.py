@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from core import onnx_files
 from core.domain.errors import Refused
+from core.onnx import files
 from core.onnx_torch.dtypes import tensor_of, torch_dtype
 from core.onnx_torch.graph import Graph, Node, Port
 from core.onnx_torch.operators import SUPPORTED
@@ -21,9 +21,9 @@ NAMED = 8
 
 def read(model: Any) -> tuple[Graph, dict[str, torch.Tensor]]:
     """Return graph and weights of a ModelProto. Raises Refused with all unsupported operators and where they are."""
-    if onnx_files.opset(model) < OLDEST:
+    if files.opset(model) < OLDEST:
         raise Refused(
-            f"The file is of opset {onnx_files.opset(model)}, and operators changed their meaning before {OLDEST}.",
+            f"The file is of opset {files.opset(model)}, and operators changed their meaning before {OLDEST}.",
             "Convert it to ONNX of a newer opset first.",
         )
     model = _inlined(model)
@@ -135,7 +135,7 @@ def _inlined(model: Any) -> Any:
         model = onnx.inliner.inline_local_functions(model)
     for _ in range(DEEPEST):
         missing = {_key(node) for node in _all_nodes(model.graph)} - SUPPORTED
-        defined = [key for key in sorted(missing) if key[0] == "" and _has_body(key[1], onnx_files.opset(model))]
+        defined = [key for key in sorted(missing) if key[0] == "" and _has_body(key[1], files.opset(model))]
         if not defined:
             break
         model = _expanded(model, defined)

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from core import onnx_weights
-from core.digits import packing
 from core.domain.errors import Refused
+from core.onnx import weights
+from core.onnx.bit_packing import packing
 from core.pack import unpack
 
 LEAST = 48
@@ -144,7 +144,7 @@ def _tensors(model: Any) -> list[Any]:
     from onnx import numpy_helper
 
     found: list[Any] = []
-    for graph in onnx_weights.graphs(model.graph):
+    for graph in weights.graphs(model.graph):
         inner = [a.t for node in graph.node for a in node.attribute if a.HasField("t")]
         found += [numpy_helper.to_array(t) for t in (*inner, *graph.initializer) if t.data_type != t.STRING]
     return [array for array in found if array.nbytes >= LEAST]

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from core import kmeans, linear_layers, onnx_files, scaled_integers, sensitivity
+from core import scaled_integers, sensitivity
 from core.domain.errors import Refused
 from core.domain.tuning import Cell, HeatMap, Row
-from core.linear_layers import Layer, Moments
-from core.onnx_storage import Storage
-from core.onnx_weights import Weight
+from core.onnx import files, kmeans, linear_layers
+from core.onnx.linear_layers import Layer, Moments
+from core.onnx.storage import Storage
+from core.onnx.weights import Weight
 from core.proof import scoring
 from core.techniques import codebooks_second_order, prune_second_order
 
@@ -60,7 +61,7 @@ class Asked:
 
 def measure(source: Path, samples: dict[str, Any], tell: Tell) -> HeatMap:
     """Return the map of a model. Raises Refused without weights or samples, or when the samples do not run."""
-    model = onnx_files.load(source)
+    model = files.load(source)
     asked = Asked(model, Storage(model), {name: array[:MOMENTS] for name, array in samples.items()})
     layers = linear_layers.layers(model, LEAST)
     tables = codebooks_second_order.tables_beside(model, layers)

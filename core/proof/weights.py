@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from core import onnx_files, onnx_unfolding, onnx_weights
 from core.domain.weight_change import Histogram, WeightChange
+from core.onnx import files, unfolding, weights
 
 LARGEST = 32
 """Tensors that are looked at, from the largest."""
@@ -38,8 +38,8 @@ def changes(before: Path, after: Path) -> list[WeightChange]:
 
     The same name tells the same tensor; what has lost its name is found by its order among tensors of its size.
     """
-    old = sorted(stored(onnx_files.load(before)), key=lambda one: -one.array.size)[:LARGEST]
-    new = stored(onnx_files.load(after))
+    old = sorted(stored(files.load(before)), key=lambda one: -one.array.size)[:LARGEST]
+    new = stored(files.load(after))
     found = paired(old, new)
     taken = {one.name for one in found.values()}
     beside = {one.name: one.bytes for one in new if one.name not in taken}
@@ -54,8 +54,8 @@ def part_of(name: str, beside: dict[str, int]) -> int:
 def stored(model: Any) -> list[Stored]:
     """Return the tensors of floats with two dimensions or more, in the order of the file."""
     costs = sizes(model)
-    onnx_unfolding.unfold(model, onnx_unfolding.OPERATORS | WIDENING)
-    tensors = [weight for weight in onnx_weights.weights(model) if len(weight.tensor.dims) > 1]
+    unfolding.unfold(model, unfolding.OPERATORS | WIDENING)
+    tensors = [weight for weight in weights.weights(model) if len(weight.tensor.dims) > 1]
     floats = [Stored(one.name, one.array.astype(np.float32), costs.get(one.name, one.array.nbytes)) for one in tensors]
     return floats + list(_integers(model, costs))
 
@@ -72,7 +72,7 @@ def _integers(model: Any, costs: dict[str, int]) -> Iterator[Stored]:
 def sizes(model: Any) -> dict[str, int]:
     """Return by the name of each value the bytes of the constants that it is computed from."""
     found: dict[str, dict[str, int]] = {}
-    for graph in onnx_weights.graphs(model.graph):
+    for graph in weights.graphs(model.graph):
         for tensor in graph.initializer:
             found[tensor.name] = {tensor.name: tensor.ByteSize()}
         for node in graph.node:

@@ -10,7 +10,7 @@ import numpy as np
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.runtime import Domain, Runtime, Session
-from core.onnx_files import has_half, id_bounds, load, unpacked
+from core.onnx.files import has_half, id_bounds, load, unpacked
 
 DTYPES = {
     "float": "float32",

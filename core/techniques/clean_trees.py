@@ -4,7 +4,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from core import onnx_files
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import Claim, Family, Lesson, Technique
 from core.domain.transform import Tolerance
@@ -12,6 +11,7 @@ from core.ensembles import reading, replacing, without_trees, writing
 from core.ensembles.forest import reachable
 from core.ensembles.reading import Ensemble
 from core.ensembles.replacing import KEPT, NEWEST
+from core.onnx import files
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class CleanTrees(Technique):
 
     def apply(self, source: Path, out: Path, options: CleanTreesOptions, lesson: Lesson) -> None:
         """Simplify and write. Raises Refused without trees, for questions about sets, or where the file does not shrink."""
-        model = onnx_files.load(source)
+        model = files.load(source)
         found = [(node, self.simple(model, node)) for node in reading.needed(model)]
         replacing.write(model, found, source, out, options.operator)
 

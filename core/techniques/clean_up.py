@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import onnx_files, onnx_weights
 from core.domain.errors import Refused
 from core.domain.technique import Claim, Family, Lesson, Technique
 from core.domain.transform import Tolerance
-from core.integers import already
-from core.onnx_storage import LEAST, OPSET, Storage, letters
-from core.onnx_unfolding import sweep
+from core.onnx import files, weights
+from core.onnx.integers import already
+from core.onnx.storage import LEAST, OPSET, Storage, letters
+from core.onnx.unfolding import sweep
 
 SHORT, KEPT = "short", "kept"
 
@@ -38,13 +38,13 @@ class CleanUp(Technique):
 
     def apply(self, source: Path, out: Path, options: CleanUpOptions, lesson: Lesson) -> None:
         """Keep the smaller of two ways, with and without folding. Raises Refused where the file does not shrink."""
-        plain, folded = onnx_files.load(source), _folded(source)
+        plain, folded = files.load(source), _folded(source)
         results = [_cleaned(model, options) for model in (plain, folded) if model is not None]
         best = min(results, key=lambda model: int(model.ByteSize()))
-        onnx_files.write(best, out)
+        files.write(best, out)
         if out.stat().st_size >= source.stat().st_size:
             raise Refused("There is nothing to clean up: the file holds nothing twice and nothing idle.", "Keep it.")
-        onnx_files.loads(out)
+        files.loads(out)
 
 
 def _folded(source: Path) -> Any:
@@ -53,7 +53,7 @@ def _folded(source: Path) -> Any:
     None also for a file with integers: ONNX Runtime 1.31.1 rounds the float weights beside them to int8 on the way
     (its WeightBiasQuantization), which is no clean-up.
     """
-    before = [node for graph in onnx_weights.graphs(onnx_files.load(source).graph) for node in graph.node]
+    before = [node for graph in weights.graphs(files.load(source).graph) for node in graph.node]
     if already(node.op_type for node in before):
         return None
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -67,27 +67,27 @@ def _folded(source: Path) -> Any:
         try:
             onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
         except Exception as error:
-            cause = onnx_files.first_line(error)
+            cause = files.first_line(error)
             raise Refused(f"ONNX Runtime cannot load this file: {cause}", "Export it again.") from None
-        folded = onnx_files.load(Path(options.optimized_model_filepath))
+        folded = files.load(Path(options.optimized_model_filepath))
     return folded if _domains(folded) <= {node.domain for node in before} | {"", "ai.onnx"} else None
 
 
 def _domains(model: Any) -> set[str]:
-    return {node.domain for graph in onnx_weights.graphs(model.graph) for node in graph.node}
+    return {node.domain for graph in weights.graphs(model.graph) for node in graph.node}
 
 
 def _cleaned(model: Any, options: CleanUpOptions) -> Any:
     """Return the model without what is not needed."""
-    storage = Storage(model) if onnx_files.opset(model) >= OPSET else None
+    storage = Storage(model) if files.opset(model) >= OPSET else None
     sweep(model, lambda node: True)
     _share_equal(model.graph)
     if storage:
-        for weight in onnx_weights.weights(model, LEAST):
+        for weight in weights.weights(model, LEAST):
             storage.put(weight, weight.array)
     if not model.functions:
         _drop_domains(model)
-    for graph in onnx_weights.graphs(model.graph):
+    for graph in weights.graphs(model.graph):
         del graph.value_info[:]
     if options.names == SHORT:
         _shorten(model)
@@ -120,18 +120,18 @@ def _drop_domains(model: Any) -> None:
 def _shorten(model: Any) -> None:
     """Give all values but inputs and answers the shortest names, and nodes none."""
     kept = {value.name for value in (*model.graph.input, *model.graph.output)}
-    kept |= {tensor.values.name for graph in onnx_weights.graphs(model.graph) for tensor in graph.sparse_initializer}
-    names = sorted(onnx_weights.names(model) - kept - {""})
+    kept |= {tensor.values.name for graph in weights.graphs(model.graph) for tensor in graph.sparse_initializer}
+    names = sorted(weights.names(model) - kept - {""})
     fresh = (name for number in range(10 * len(names) + 1000) if (name := letters(number)) not in kept)
     _rename(model.graph, dict(zip(names, fresh, strict=False)))
-    for graph in onnx_weights.graphs(model.graph):
+    for graph in weights.graphs(model.graph):
         graph.name = graph.name[:1] or "g"
         for node in graph.node:
             node.name = ""
 
 
 def _rename(graph: Any, instead: dict[str, str]) -> None:
-    for each in onnx_weights.graphs(graph):
+    for each in weights.graphs(graph):
         for value in (*each.input, *each.output, *each.initializer, *each.value_info):
             value.name = instead.get(value.name, value.name)
         for node in each.node:

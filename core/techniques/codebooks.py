@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import kmeans, onnx_files, onnx_weights
 from core.domain.errors import Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
-from core.integers import finish
-from core.onnx_storage import Storage
+from core.onnx import files, kmeans, weights
+from core.onnx.integers import finish
+from core.onnx.storage import Storage
 
 LEAST = 256
 """Weights below which a codebook is no smaller than the tensor."""
@@ -40,10 +40,10 @@ class Codebooks(Technique):
 
     def apply(self, source: Path, out: Path, options: CodebookOptions, lesson: Lesson) -> None:
         """Share and store. Raises Refused where no tensor is large enough, or nothing gets smaller."""
-        model = onnx_files.load(source)
+        model = files.load(source)
         storage = Storage(model)
-        kept = onnx_weights.kept(options.keep, model)
-        large = onnx_weights.tables(model, LEAST, "share")
+        kept = weights.kept(options.keep, model)
+        large = weights.tables(model, LEAST, "share")
         for weight in [weight for weight in large if weight.name not in kept]:
             storage.put(weight, kmeans.shared(weight.array, 2**options.bits))
         storage.settle()

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from core import kmeans, linear_layers, onnx_files, onnx_weights, second_order, sensitivity
+from core import sensitivity
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
-from core.integers import finish
-from core.linear_layers import Layer, Moments
-from core.onnx_storage import Storage
-from core.onnx_weights import Weight
+from core.onnx import files, kmeans, linear_layers, second_order, weights
+from core.onnx.integers import finish
+from core.onnx.linear_layers import Layer, Moments
+from core.onnx.storage import Storage
+from core.onnx.weights import Weight
 from core.sensitivity import Change
 
 LEAST = 256
@@ -69,15 +70,15 @@ class CodebooksSecondOrder(Technique):
 
     def apply(self, source: Path, out: Path, options: SecondOrderCodebookOptions, lesson: Lesson) -> None:
         """Share, correct and store. Raises Refused without layers or samples, or where the file does not shrink."""
-        model, original = onnx_files.load(source), onnx_files.load(source)
+        model, original = files.load(source), files.load(source)
         storage = Storage(model)
         everything = linear_layers.layers(model, LEAST)
-        if not everything and (trouble := onnx_weights.unreached(model, LEAST)):
+        if not everything and (trouble := weights.unreached(model, LEAST)):
             raise Refused(trouble.message, trouble.next_step)
         if not everything or not lesson.inputs:
             lacking = "samples" if everything else f"Conv, Gemm or MatMul layers with {LEAST} weights or more"
             raise Refused(f"Correcting shared weights needs {lacking}.", "Use codebooks without samples instead.")
-        kept = onnx_weights.kept(options.keep, model)
+        kept = weights.kept(options.keep, model)
         tables = [table for table in tables_beside(model, everything) if table.name not in kept]
         layers = [layer for layer in everything if layer.weight.name not in kept]
         spread = _given if options.levels else _measured if options.spread == MEASURED else _even
@@ -87,7 +88,7 @@ class CodebooksSecondOrder(Technique):
         for layer in layers:
             moments = linear_layers.moments(original, model, layer, lesson.inputs)
             sensitivity.put(shared(layer, moments, levels[layer.weight.name]))
-        for weight in onnx_weights.weights(model, LEAST):
+        for weight in weights.weights(model, LEAST):
             storage.put(weight, weight.array)
         storage.settle()
         finish(model, source, out)
@@ -96,7 +97,7 @@ class CodebooksSecondOrder(Technique):
 def tables_beside(model: Any, layers: list[Layer]) -> list[Weight]:
     """Return the large tensors that are no layers."""
     named = {layer.weight.name for layer in layers}
-    large = [weight for weight in onnx_weights.weights(model, LEAST) if len(weight.tensor.dims) > 1]
+    large = [weight for weight in weights.weights(model, LEAST) if len(weight.tensor.dims) > 1]
     return [weight for weight in large if weight.name not in named and weight.finite]
 
 

@@ -13,7 +13,7 @@ from core import residuals
 from core.channels import narrow
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import Claim, Family, Lesson, Technique
-from core.integers import finish, written
+from core.onnx.integers import finish, written
 from core.training_options import TrainingOptions, minutes
 
 

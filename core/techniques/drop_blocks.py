@@ -7,7 +7,7 @@ from typing import Any
 from core import residuals
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
-from core.integers import finish
+from core.onnx.integers import finish
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from core import host_truth, onnx_files, onnx_weights
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
-from core.host_truth import HostTruth, Pairing
 from core.integer_tables import Tables, large
-from core.integers import Names, already, finish, refuse_quantized, symmetric, unsigned
-from core.onnx_storage import Storage
-from core.onnx_weights import Weight
+from core.onnx import files, saturation, weights
+from core.onnx.integers import Names, already, finish, refuse_quantized, symmetric, unsigned
+from core.onnx.saturation import HostTruth, Pairing
+from core.onnx.storage import Storage
+from core.onnx.weights import Weight
 
 OPSET = 11
 LEAST = 1024
@@ -63,19 +63,19 @@ class DynamicInt8(Technique):
 
     def apply(self, source: Path, out: Path, options: DynamicOptions, lesson: Lesson) -> None:
         """Quantize what can be. Raises Refused where that is nothing, naming what the weights belong to."""
-        model = onnx_files.load(source)
+        model = files.load(source)
         refuse_quantized(model)
-        if onnx_files.opset(model) < OPSET:
+        if files.opset(model) < OPSET:
             step = "Write it in a newer opset first: convert ONNX to ONNX."
-            raise Refused(f"Opset {onnx_files.opset(model)} has no integer products; they came with {OPSET}.", step)
+            raise Refused(f"Opset {files.opset(model)} has no integer products; they came with {OPSET}.", step)
         storage = Storage(model)
-        kept = onnx_weights.kept(options.keep, model)
-        rule = _Integers(model, pairing(host_truth.measure(), options.exact_on), options.tables, kept)
-        if not onnx_weights.rewrite(model, rule):
-            readers = {id(node): node.op_type for one in onnx_weights.weights(model, LEAST) for node, _ in one.readers}
-            nothing, inner = _nothing(Counter(readers.values())), onnx_weights.unreached(model, LEAST)
+        kept = weights.kept(options.keep, model)
+        rule = _Integers(model, pairing(saturation.measure(), options.exact_on), options.tables, kept)
+        if not weights.rewrite(model, rule):
+            readers = {id(node): node.op_type for one in weights.weights(model, LEAST) for node, _ in one.readers}
+            nothing, inner = _nothing(Counter(readers.values())), weights.unreached(model, LEAST)
             raise Refused(nothing.message, inner.next_step if inner else nothing.next_step)
-        onnx_weights.drop_unread(model)
+        weights.drop_unread(model)
         storage.settle()
         finish(model, source, out)
 

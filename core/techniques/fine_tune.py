@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import onnx_files
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
-from core.integers import already
+from core.onnx import files
+from core.onnx.integers import already
 from core.training_options import TrainingOptions, minutes
 
 GROWTH = 1.001
@@ -43,14 +43,14 @@ class FineTune(Technique):
         """Train and write. Raises Refused without samples, for integers, for operators that torch lacks, and where nothing can be learned."""
         from core.training import Plan, train
 
-        onnx_files.write(train(source, lesson, Plan(**vars(options))), out)
+        files.write(train(source, lesson, Plan(**vars(options))), out)
         before, after = source.stat().st_size, out.stat().st_size
         if after > before * GROWTH:
             raise Refused(
                 f"Trained, the file would grow from {before:,} to {after:,} bytes: its compact weights are no shared values.",
                 "Put fine-tuning before the step that made the file small.",
             )
-        onnx_files.loads(out)
+        files.loads(out)
 
 
 TECHNIQUE = FineTune()

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from core import onnx_files, onnx_weights
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
-from core.integers import Names, finish
+from core.onnx import files, weights
+from core.onnx.integers import Names, finish
 
 LEAST = 64
 """Values from which the two bytes saved on each outweigh the node that is added."""
@@ -50,10 +50,10 @@ class Float16(Technique):
         """Store what float16 can hold. Raises Refused where that is nothing, or the file does not shrink."""
         import onnx
 
-        model = onnx_files.load(source)
+        model = files.load(source)
         fresh = Names(model)
-        wide = [w for w in onnx_weights.weights(model, LEAST) if w.tensor.data_type != onnx.TensorProto.FLOAT16]
-        kept = onnx_weights.kept(options.keep, model)
+        wide = [w for w in weights.weights(model, LEAST) if w.tensor.data_type != onnx.TensorProto.FLOAT16]
+        kept = weights.kept(options.keep, model)
         fitting = [weight for weight in wide if weight.name not in kept and _fits(weight.array)]
         if not fitting:
             reason = "no weight has a range that float16 holds" if wide else "no float32 weight has 64 values or more"
@@ -71,7 +71,7 @@ def _fits(array: Any) -> bool:
     return bool(np.linalg.norm(error) <= LARGEST_ERROR * np.linalg.norm(finite))
 
 
-def _halve(weight: onnx_weights.Weight, fresh: Names) -> None:
+def _halve(weight: weights.Weight, fresh: Names) -> None:
     from onnx import helper, numpy_helper
 
     name = fresh.new()

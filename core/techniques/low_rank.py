@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from core import onnx_files, onnx_weights
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
-from core.integers import finish
-from core.linear_layers import Layer, layers
-from core.onnx_storage import Storage
+from core.onnx import files, weights
+from core.onnx.integers import finish
+from core.onnx.linear_layers import Layer, layers
+from core.onnx.storage import Storage
 
 LEAST = 256
 """Weights below which two matrices are no gain."""
@@ -44,13 +44,13 @@ class LowRank(Technique):
 
     def apply(self, source: Path, out: Path, options: LowRankOptions, lesson: Lesson) -> None:
         """Split where it gains. Raises Refused where it does nowhere, with the rank that the best layer would need."""
-        model = onnx_files.load(source)
-        storage, taken = Storage(model), onnx_weights.names(model)
-        kept = onnx_weights.kept(options.keep, model)
+        model = files.load(source)
+        storage, taken = Storage(model), weights.names(model)
+        kept = weights.kept(options.keep, model)
         free = [layer for layer in layers(model, LEAST) if layer.weight.name not in kept]
         found = [(layer, rank(layer.matrix, options.energy)) for layer in free]
         gaining = [(layer, thin) for layer, thin in found if _numbers(layer, thin) < layer.matrix.size]
-        if not found and (trouble := onnx_weights.unreached(model, LEAST)):
+        if not found and (trouble := weights.unreached(model, LEAST)):
             raise Refused(trouble.message, trouble.next_step)
         if not found:
             raise Refused(f"No layer that can be split has {LEAST} constant weights.", "Choose another technique.")

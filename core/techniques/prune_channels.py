@@ -12,7 +12,7 @@ from core.channels import narrow
 from core.channels.narrow import EVEN, MEASURED
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
-from core.integers import finish
+from core.onnx.integers import finish
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from core import onnx_files, onnx_weights, patterns
 from core.domain.errors import Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
-from core.integers import finish
-from core.onnx_storage import Storage
-from core.onnx_weights import Weight
+from core.onnx import files, sparsity_patterns, weights
+from core.onnx.integers import finish
+from core.onnx.storage import Storage
+from core.onnx.weights import Weight
 
 LEAST = 256
 """Weights below which a tensor is no smaller without its zeros."""
@@ -29,7 +29,7 @@ class MagnitudeOptions:
         default="tensor",
         metadata={"help": "Rank weights within each tensor, or all in the model.", "choices": ("tensor", "model")},
     )
-    pattern: str = field(default=patterns.ANY, metadata=patterns.OPTION)
+    pattern: str = field(default=sparsity_patterns.ANY, metadata=sparsity_patterns.OPTION)
     keep: str = field(default="", metadata=KEEP)
 
 
@@ -47,10 +47,10 @@ class PruneMagnitude(Technique):
 
     def apply(self, source: Path, out: Path, options: MagnitudeOptions, lesson: Lesson) -> None:
         """Prune and store. Raises Refused where no tensor is large enough, or the file does not shrink."""
-        model = onnx_files.load(source)
+        model = files.load(source)
         storage = Storage(model)
-        kept = onnx_weights.kept(options.keep, model)
-        large = [weight for weight in onnx_weights.tables(model, LEAST, "prune") if weight.name not in kept]
+        kept = weights.kept(options.keep, model)
+        large = [weight for weight in weights.tables(model, LEAST, "prune") if weight.name not in kept]
         for weight, array in zip(large, _pruned(large, options), strict=True):
             storage.put(weight, array)
         storage.settle()
@@ -58,8 +58,10 @@ class PruneMagnitude(Technique):
 
 
 def _pruned(large: list[Weight], options: MagnitudeOptions) -> Iterator[Any]:
-    if options.pattern != patterns.ANY:
-        yield from (patterns.largest_left(w.array, patterns.input_axis(w), options.pattern) for w in large)
+    if options.pattern != sparsity_patterns.ANY:
+        yield from (
+            sparsity_patterns.largest_left(w.array, sparsity_patterns.input_axis(w), options.pattern) for w in large
+        )
         return
     for weight, cut in zip(large, _cuts(large, options), strict=True):
         array = weight.array

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from core import linear_layers, onnx_files, onnx_weights, patterns, second_order, sensitivity
+from core import sensitivity
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
-from core.integers import finish
-from core.linear_layers import Layer, Moments
-from core.onnx_storage import Storage
-from core.onnx_weights import Weight
+from core.onnx import files, linear_layers, second_order, sparsity_patterns
+from core.onnx import weights as onnx_weights
+from core.onnx.integers import finish
+from core.onnx.linear_layers import Layer, Moments
+from core.onnx.storage import Storage
+from core.onnx.weights import Weight
 from core.sensitivity import Change
 
 LEAST = 256
@@ -52,7 +54,7 @@ class SecondOrderOptions:
             "help": "Shares of single tensors, as name=share with commas; others stay. Empty to let share and spread say."
         },
     )
-    pattern: str = field(default=patterns.ANY, metadata=patterns.OPTION)
+    pattern: str = field(default=sparsity_patterns.ANY, metadata=sparsity_patterns.OPTION)
     keep: str = field(default="", metadata=KEEP)
 
 
@@ -71,7 +73,7 @@ class PruneSecondOrder(Technique):
 
     def apply(self, source: Path, out: Path, options: SecondOrderOptions, lesson: Lesson) -> None:
         """Prune, correct and store. Raises Refused without layers or samples, or where the file does not shrink."""
-        model = onnx_files.load(source)
+        model = files.load(source)
         storage = Storage(model)
         layers = linear_layers.layers(model, LEAST)
         if not layers and (trouble := onnx_weights.unreached(model, LEAST)):
@@ -79,7 +81,7 @@ class PruneSecondOrder(Technique):
         if not layers or not lesson.inputs:
             lacking = "samples" if layers else f"Conv, Gemm or MatMul layers with {LEAST} weights or more"
             raise Refused(f"Second-order pruning needs {lacking}.", "Prune by magnitude instead.")
-        original = onnx_files.load(source)
+        original = files.load(source)
         kept = onnx_weights.kept(options.keep, model)
         named = {layer.weight.name for layer in layers} | kept
         large = [weight for weight in onnx_weights.weights(model, LEAST) if len(weight.tensor.dims) > 1]
@@ -101,7 +103,7 @@ def _plans(
         said = _said(options.shares)
         return [lambda name: said.get(name, 0.0)]
     even = [lambda name: float(options.share)]
-    if options.spread == EVEN or options.pattern != patterns.ANY:
+    if options.spread == EVEN or options.pattern != sparsity_patterns.ANY:
         return even
     found = _measured(model, layers, tables, storage, options.share, samples)
     return [lambda name: found[name], *even]
@@ -183,13 +185,13 @@ def _measured(
 
 
 def _table(table: Weight, share: float, pattern: str) -> Any:
-    if pattern == patterns.ANY:
+    if pattern == sparsity_patterns.ANY:
         return smallest_gone(table.array, share)
-    return patterns.largest_left(table.array, patterns.input_axis(table), pattern)
+    return sparsity_patterns.largest_left(table.array, sparsity_patterns.input_axis(table), pattern)
 
 
 def _layer(layer: Layer, moments: Moments, share: float, pattern: str) -> Arrays:
-    return pruned(layer, moments, share) if pattern == patterns.ANY else patterned(layer, moments, pattern)
+    return pruned(layer, moments, share) if pattern == sparsity_patterns.ANY else patterned(layer, moments, pattern)
 
 
 def smallest_gone(array: Any, share: float) -> Any:
@@ -214,9 +216,9 @@ def pruned(layer: Layer, moments: Moments, share: float) -> Arrays:
 
 def patterned(layer: Layer, moments: Moments, pattern: str) -> Arrays:
     """Return the new arrays of the layer's weights, N of each M consecutive inputs, and, where it has one, of its bias."""
-    few, of = patterns.parsed(pattern)
+    few, of = sparsity_patterns.parsed(pattern)
     inputs = layer.weight.tensor.dims[layer.input_axis]
-    found, rest = patterns.groups(inputs, layer.matrix.shape[1] // inputs, of)
+    found, rest = sparsity_patterns.groups(inputs, layer.matrix.shape[1] // inputs, of)
 
     def choose(columns: Any, spread: Any, places: Any) -> Any:
         costs = (columns / spread) ** 2

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.domain.errors import Trouble
 from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
-from core.integers import already, finish
+from core.onnx.integers import already, finish
 from core.training_options import TrainingOptions, rate
 
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from core import onnx_files
 from core.domain.errors import Trouble
 from core.domain.technique import Claim, Family, Lesson, Technique
 from core.ensembles import reading, replacing, thinning, without_trees
 from core.ensembles.forest import reachable
+from core.onnx import files
 from core.techniques.clean_trees import CleanTreesOptions
 
 
@@ -44,7 +44,7 @@ class PruneTrees(Technique):
 
     def apply(self, source: Path, out: Path, options: PruneTreesOptions, lesson: Lesson) -> None:
         """Search and write. Raises Refused without trees or samples, or where the file does not shrink."""
-        model = onnx_files.load(source)
+        model = files.load(source)
         found = []
         for node in reading.needed(model):
             ensemble = reading.read(node)

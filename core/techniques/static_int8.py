@@ -1,6 +1,6 @@
 """Int8 weights and int8 arithmetic with ranges that were learned from samples, written as pairs of QuantizeLinear and DequantizeLinear.
 
-The integer types are those that this processor computes exactly, by ``core.host_truth``. As a second wall each
+The integer types are those that this processor computes exactly, by ``core.onnx.saturation``. As a second wall each
 candidate file answers the samples with ONNX Runtime's optimisations off, where the pairs are simulated in floats, and
 on, where integer kernels run; one whose kernels lose more than the simulation is thrown away.
 """
@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import calibration, host_truth, integer_drafts, newer_opset, onnx_files, onnx_weights, scaled_integers
+from core import integer_drafts, scaled_integers
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
-from core.host_truth import HostTruth, Pairing
 from core.integer_drafts import Draft
 from core.integer_pairs import SITES, Site, sites
 from core.integer_tables import BITS, Tables
-from core.integers import Names, already, finish, refuse_quantized
-from core.onnx_storage import Storage
+from core.onnx import calibration, files, newer_opset, saturation, weights
+from core.onnx.integers import Names, already, finish, refuse_quantized
+from core.onnx.saturation import HostTruth, Pairing
+from core.onnx.storage import Storage
 from core.scaled_integers import Scaled
 
 OPSET = 13
@@ -101,24 +102,24 @@ class StaticInt8(Technique):
         """Write the fastest file whose integers are right here. Raises Refused without samples, sites, or such a file."""
         if not lesson.inputs:
             raise Refused("Static int8 learns ranges from samples, and there are none.", "Add a data set.")
-        plain = onnx_files.load(source)
+        plain = files.load(source)
         refuse_quantized(plain)
-        kept, model = onnx_weights.kept(options.keep, plain), calibration.folded(source)
-        if not kept <= onnx_weights.names(model):
+        kept, model = weights.kept(options.keep, plain), calibration.folded(source)
+        if not kept <= weights.names(model):
             model = plain
         model = newer_opset.raised(model, OPSET, lesson.inputs)
         original = type(model)()
         original.CopyFrom(model)
         tables = Tables(model, Names(model), options.table_bits, kept)
         if options.tables:
-            onnx_weights.rewrite(model, tables)
+            weights.rewrite(model, tables)
         found = _found(model, kept)
         narrow = _narrow(original, model, found, options.weight_bits, lesson.inputs)
         methods = TRIED if options.method == MEASURED else (options.method,)
         drafts = integer_drafts.drafts(model, found, narrow, methods, options.percentile, lesson.inputs)
         reference = calibration.joined(calibration.session(source, "all"), lesson.inputs)
         operators = tuple(sorted({SITES[site.node.op_type] for site in found}))
-        for pairing in pairings(host_truth.measure(), operators, options.exact_on):
+        for pairing in pairings(saturation.measure(), operators, options.exact_on):
             result = _best(drafts, pairing, options, source, lesson.inputs)
             if options.tables and options.table_bits < BITS:
                 _pack_matrices(result, options.table_bits, kept, tables.packable)
@@ -133,7 +134,7 @@ def _found(model: Any, kept: set[str]) -> list[Site]:
     found = [site for site in sites(model) if site.weight.name not in kept]
     if not found:
         nothing = _nothing(sorted({node.op_type for node in model.graph.node}))
-        trouble = onnx_weights.unreached(model, 1) or nothing
+        trouble = weights.unreached(model, 1) or nothing
         raise Refused(trouble.message, trouble.next_step)
     return found
 

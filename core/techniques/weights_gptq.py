@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import linear_layers, onnx_files, onnx_weights, scaled_integers
+from core import scaled_integers
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
-from core.integers import Names, already, finish, refuse_quantized
-from core.onnx_storage import Storage
+from core.onnx import files, linear_layers, weights
+from core.onnx.integers import Names, already, finish, refuse_quantized
+from core.onnx.storage import Storage
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,14 @@ class WeightsGptq(Technique):
         """Round, correct and store. Raises Refused without samples or layers, or where nothing gets smaller."""
         if not lesson.inputs:
             raise Refused("Correction learns from samples, and there are none.", "Add a data set.")
-        model, original = onnx_files.load(source), onnx_files.load(source)
+        model, original = files.load(source), files.load(source)
         refuse_quantized(model)
         storage, fresh = Storage(model), Names(model)
         named = {layer.weight.name for layer in linear_layers.layers(model, scaled_integers.LEAST)}
         if not named:
-            trouble = onnx_weights.unreached(model, scaled_integers.LEAST) or _nothing()
+            trouble = weights.unreached(model, scaled_integers.LEAST) or _nothing()
             raise Refused(trouble.message, trouble.next_step)
-        kept = onnx_weights.kept(options.keep, model)
+        kept = weights.kept(options.keep, model)
         rest = [weight for weight in scaled_integers.candidates(model) if weight.name not in named | kept]
         scaled = {weight.name: scaled_integers.nearest(weight.array, options.table_bits) for weight in rest}
         for weight in rest:

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import onnx_files, onnx_weights, scaled_integers
+from core import scaled_integers
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
-from core.integers import Names, already, finish, refuse_quantized
-from core.onnx_storage import Storage
+from core.onnx import files, weights
+from core.onnx.integers import Names, already, finish, refuse_quantized
+from core.onnx.storage import Storage
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,10 @@ class WeightsNearest(Technique):
 
     def apply(self, source: Path, out: Path, options: NearestOptions, lesson: Lesson) -> None:
         """Round and store. Raises Refused where no tensor is large enough, or nothing gets smaller."""
-        model = onnx_files.load(source)
+        model = files.load(source)
         refuse_quantized(model)
         storage, fresh = Storage(model), Names(model)
-        kept = onnx_weights.kept(options.keep, model)
+        kept = weights.kept(options.keep, model)
         found = [weight for weight in scaled_integers.candidates(model) if weight.name not in kept]
         if not found:
             raise Refused(

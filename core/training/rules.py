@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.digits import LARGEST, halved_exactly
+from core.onnx.bit_packing import LARGEST, halved_exactly
 
 LEAST = 64
 """Values from which 16-bit floats count as chosen, and not as chance."""

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core import calibration, integers, onnx_files, onnx_torch, onnx_weights
+from core import onnx_torch
 from core.domain.errors import Refused
-from core.onnx_storage import Storage
-from core.onnx_weights import Weight
+from core.onnx import calibration, files, integers
+from core.onnx import weights as onnx_weights
+from core.onnx.storage import Storage
+from core.onnx.weights import Weight
 from core.training.rules import Rule, rule
 
 TRAINED = frozenset(
@@ -39,7 +41,7 @@ class Student:
     """
 
     def __init__(self, source: Path, keep: str = "") -> None:
-        self.model = onnx_files.load(source)
+        self.model = files.load(source)
         _refuse_integers(self.model)
         self._storage = Storage(self.model)
         self.network = onnx_torch.build(self.model)
@@ -91,7 +93,7 @@ class Student:
         try:
             expected = opened.run(None, few)
         except Exception as error:
-            cause = onnx_files.first_line(error)
+            cause = files.first_line(error)
             raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
         for said, wanted in zip(self.run(self.tensors(few)), expected, strict=True):
             if wanted.dtype.kind != "f" or not wanted.size:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from core import calibration, onnx_files
 from core.domain.errors import Refused
+from core.onnx import calibration, files
 
 CHUNK = 256
 LARGEST = 1 << 30
@@ -57,7 +57,7 @@ class Teacher:
         try:
             return list(self._session.run(None, self.laid_out({name: feed[name] for name in self.inputs})))
         except Exception as error:
-            cause = onnx_files.first_line(error)
+            cause = files.first_line(error)
             raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
 
     def answers(self, samples: dict[str, Any], enough: Callable[[int], bool]) -> list[Any]:

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core import linear_layers
 from core.domain.errors import Refused
+from core.onnx import linear_layers
 from core.training.rules import TABLE, Loose
 from core.training.student import Student
 

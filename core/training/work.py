@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from core import calibration
 from core.domain.errors import Refused
+from core.onnx import calibration
 from core.training.student import Student
 from core.training.teacher import Teacher
 

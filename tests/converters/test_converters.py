@@ -9,11 +9,11 @@ import onnx
 import pytest
 import torch
 
-from core import onnx_files
 from core.converters import CONVERTERS, route, targets
 from core.domain.errors import Refused
 from core.domain.report import Verdict
 from core.domain.transform import option_fields, parse_options
+from core.onnx import files as onnx_files
 from core.proof.datasets import read_dataset
 from core.runtimes import RUNTIMES, cannot_run, runtime_for
 from tests.converters import small

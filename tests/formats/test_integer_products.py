@@ -13,10 +13,11 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from core import host_truth, tasks
+from core import tasks
 from core.domain.integer_products import Integers, Product
 from core.formats.onnx import FORMAT
-from core.host_truth import Pairing
+from core.onnx import saturation
+from core.onnx.saturation import Pairing
 from tests.techniques.samples import apply, sample
 
 FASHION = "fashion_cnn"
@@ -95,7 +96,7 @@ def test_a_warning_says_what_this_processor_does(tmp_path: Path) -> None:
     quantize_dynamic(source, str(tmp_path / "out.onnx"), weight_type=QuantType.QInt8)
     (risk,) = tasks.integer_risks(FORMAT.inspect(tmp_path / "out.onnx").notes)
     assert risk["level"] == "warning"
-    exact = host_truth.measure().exact(Pairing.U8S8)
+    exact = saturation.measure().exact(Pairing.U8S8)
     assert ("computes such products exactly" in risk["what"]) == exact
     assert ("came out wrong" in risk["what"]) != exact
 

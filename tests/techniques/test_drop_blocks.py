@@ -11,9 +11,10 @@ from onnx import numpy_helper
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from core import onnx_files, residuals
+from core import residuals
 from core.domain.errors import Refused
 from core.formats.onnx import FORMAT
+from core.onnx import files
 from core.proof.datasets import Dataset
 from core.techniques import TECHNIQUES
 from tests.techniques.samples import Sample, apply, arrays, sample
@@ -133,7 +134,7 @@ def test_a_student_may_be_narrower_and_shallower(digits: Sample, tmp_path: Path)
 
 def test_attentions_and_feed_forward_parts_are_blocks(tmp_path: Path) -> None:
     model = sample("spam_transformer")
-    found = residuals.blocks(onnx_files.load(model.source), model.calibration)
+    found = residuals.blocks(files.load(model.source), model.calibration)
     assert [any("attn" in name for name in block.constants) for block in found] == [True, False, True, False]
     few, some = {"x": model.calibration["x"][:16]}, 100
     counted = Sample(model.source, few, Dataset(model.test.rows(0, some), model.test.labels[:some], some))
@@ -208,7 +209,7 @@ def test_sums_of_many_kinds(name: str, tmp_path: Path) -> None:
     found = residuals.blocks(model, {"x": rows(40)})
     assert len(found) == count
     for block in found:
-        onnx_files.write(residuals.without(model, [block]), path)
+        files.write(residuals.without(model, [block]), path)
         left = Sample(path, {}, Dataset({"x": rows(40)}, None, 48)).scores(path)
         assert left.shape == (48, 40)
         assert block.constants & {"a", "b"}

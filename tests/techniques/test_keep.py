@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from onnx import numpy_helper
 
-from core import onnx_files, onnx_unfolding
 from core.domain.errors import Refused
 from core.domain.transform import option_fields
+from core.onnx import files, unfolding
 from core.techniques import TECHNIQUES
 from tests.techniques.samples import apply, sample
 
@@ -25,8 +25,8 @@ def test_named_weights_stay(technique: str, tmp_path: Path) -> None:
     model, name = sample("fashion_cnn"), "head.5.weight"
     few = {key: array[:64] for key, array in model.calibration.items()}
     out = apply(technique, model.source, tmp_path / "out.onnx", few, keep=name, **QUICK.get(technique, {}))
-    after, before = onnx_files.load(out), onnx_files.load(model.source)
-    onnx_unfolding.unfold(after)
+    after, before = files.load(out), files.load(model.source)
+    unfolding.unfold(after)
     arrays = [{t.name: numpy_helper.to_array(t) for t in one.graph.initializer} for one in (before, after)]
     assert np.array_equal(arrays[0][name], arrays[1][name])
     with pytest.raises(Refused, match="called nothing"):
@@ -37,8 +37,8 @@ def test_shares_and_levels_of_single_tensors(tmp_path: Path) -> None:
     model = sample("fashion_cnn")
     few = {key: array[:64] for key, array in model.calibration.items()}
     out = apply("prune_second_order", model.source, tmp_path / "p.onnx", few, shares="head.1.weight=0.8")
-    pruned = onnx_files.load(out)
-    onnx_unfolding.unfold(pruned)
+    pruned = files.load(out)
+    unfolding.unfold(pruned)
     arrays = {t.name: numpy_helper.to_array(t) for t in pruned.graph.initializer}
     assert np.mean(arrays["head.1.weight"] == 0) == pytest.approx(0.8, abs=0.02)
     assert np.mean(arrays["stages.8.weight"] == 0) < 0.01

@@ -8,12 +8,12 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from core import onnx_files
 from core.channels import budget
 from core.channels.cut import cut
 from core.channels.groups import Channels, channels
 from core.domain.errors import Refused
-from core.onnx_weights import weights
+from core.onnx import files
+from core.onnx.weights import weights
 from core.proof.speed import race
 from core.runtimes import RUNTIMES, runtime_for
 from core.techniques.prune_channels import TECHNIQUE
@@ -116,14 +116,14 @@ def answer(path: Path, samples: dict[str, Any]) -> Any:
 @pytest.mark.parametrize("name", GRAPHS)
 def test_what_goes_together(name: str, tmp_path: Path) -> None:
     path, samples = graph(name, tmp_path / "m.onnx")
-    assert told(channels(onnx_files.load(path), samples)) == GRAPHS[name][3]
+    assert told(channels(files.load(path), samples)) == GRAPHS[name][3]
 
 
 @pytest.mark.parametrize("moved", [False, True], ids=["initializers", "constants"])
 @pytest.mark.parametrize("name", GRAPHS)
 def test_cutting_channels_that_nobody_reads_changes_nothing(name: str, moved: bool, tmp_path: Path) -> None:
     path, samples = graph(name, tmp_path / "m.onnx")
-    model = onnx_files.load(in_constants(path, tmp_path / "moved.onnx") if moved else path)
+    model = files.load(in_constants(path, tmp_path / "moved.onnx") if moved else path)
     found = channels(model, samples)
     held = {weight.name: weight for weight in weights(model)}
     for group in found.groups:
@@ -135,7 +135,7 @@ def test_cutting_channels_that_nobody_reads_changes_nothing(name: str, moved: bo
             held[reader].put(array)
     onnx.save(model, tmp_path / "silent.onnx")
     cut(model, found, [unit for group in found.groups for unit in group.units[1::2]])
-    onnx_files.write(model, tmp_path / "cut.onnx")
+    files.write(model, tmp_path / "cut.onnx")
     silent, after = (answer(tmp_path / f"{one}.onnx", samples) for one in ("silent", "cut"))
     assert np.allclose(silent, after, rtol=1e-5, atol=1e-5 * np.abs(silent).max())
     assert (tmp_path / "cut.onnx").stat().st_size < 0.8 * path.stat().st_size
@@ -143,7 +143,7 @@ def test_cutting_channels_that_nobody_reads_changes_nothing(name: str, moved: bo
 
 def test_weights_that_are_listed_as_inputs_are_cut(tmp_path: Path) -> None:
     path, samples = graph("residual", tmp_path / "m.onnx")
-    model = onnx_files.load(path)
+    model = files.load(path)
     model.ir_version = 3
     for tensor in model.graph.initializer:
         model.graph.input.append(helper.make_tensor_value_info(tensor.name, 1, list(tensor.dims)))
@@ -155,7 +155,7 @@ def test_weights_that_are_listed_as_inputs_are_cut(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", GRAPHS)
 def test_channels_without_weights_cost_nothing(name: str, tmp_path: Path) -> None:
     path, samples = graph(name, tmp_path / "m.onnx")
-    model = onnx_files.load(path)
+    model = files.load(path)
     found = channels(model, samples)
     held = {weight.name: weight for weight in weights(model)}
     for group in found.groups:

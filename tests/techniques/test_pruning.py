@@ -8,18 +8,19 @@ import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 
-from core import linear_layers, onnx_files, onnx_weights, patterns, second_order, sensitivity
+from core import sensitivity
 from core.domain.errors import Refused
-from core.onnx_unfolding import unfold
+from core.onnx import files, linear_layers, second_order, sparsity_patterns, weights
+from core.onnx.unfolding import unfold
 from core.sensitivity import Change
 from tests.techniques.samples import apply, in_constants, sample, tiny
 
 
 def zeros(path: Path) -> dict[str, float]:
     """Return the share of zeros of each large tensor."""
-    model = onnx_files.load(path)
+    model = files.load(path)
     unfold(model)
-    large = [weight for weight in onnx_weights.weights(model, 256) if len(weight.tensor.dims) > 1]
+    large = [weight for weight in weights.weights(model, 256) if len(weight.tensor.dims) > 1]
     return {weight.name: float(np.mean(weight.array == 0)) for weight in large}
 
 
@@ -78,11 +79,11 @@ def test_patterns_leave_so_many_of_so_many(
 ) -> None:
     model = sample("fashion_cnn")
     samples = {"x": model.calibration["x"][:64]}
-    out = onnx_files.load(apply(technique, model.source, tmp_path / "out.onnx", samples, **options))
+    out = files.load(apply(technique, model.source, tmp_path / "out.onnx", samples, **options))
     assert model.source.stat().st_size > 0.85 * of / few * (tmp_path / "out.onnx").stat().st_size
     unfold(out)
-    for weight in [weight for weight in onnx_weights.weights(out, 256) if len(weight.tensor.dims) > 1]:
-        along = np.moveaxis(weight.array, patterns.input_axis(weight), -1)
+    for weight in [weight for weight in weights.weights(out, 256) if len(weight.tensor.dims) > 1]:
+        along = np.moveaxis(weight.array, sparsity_patterns.input_axis(weight), -1)
         if along.shape[-1] >= of:
             grouped = along[..., : along.shape[-1] // of * of].reshape(*along.shape[:-1], -1, of)
             assert set(np.unique(np.count_nonzero(grouped, axis=-1))) == {few}
@@ -90,9 +91,11 @@ def test_patterns_leave_so_many_of_so_many(
 
 def test_inputs_left_over_from_a_pattern_stay_whole() -> None:
     array = np.arange(1, 15, dtype=np.float32).reshape(2, 7)
-    assert patterns.largest_left(array, 1, "2:4")[0].tolist() == [0, 0, 3, 4, 5, 6, 7]
-    assert np.array_equal(patterns.largest_left(array.T, 0, "2:4").T, patterns.largest_left(array, 1, "2:4"))
-    found, rest = patterns.groups(5, 3, 4)
+    assert sparsity_patterns.largest_left(array, 1, "2:4")[0].tolist() == [0, 0, 3, 4, 5, 6, 7]
+    assert np.array_equal(
+        sparsity_patterns.largest_left(array.T, 0, "2:4").T, sparsity_patterns.largest_left(array, 1, "2:4")
+    )
+    found, rest = sparsity_patterns.groups(5, 3, 4)
     assert found.tolist() == [[0, 3, 6, 9], [1, 4, 7, 10], [2, 5, 8, 11]]
     assert rest.tolist() == [12, 13, 14]
 

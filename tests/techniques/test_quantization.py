@@ -10,10 +10,11 @@ import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 
-from core import calibration, integer_pairs, ir_files, onnx_files, scaled_integers
+from core import integer_pairs, ir_files, scaled_integers
 from core.domain.errors import Refused
 from core.formats.onnx import FORMAT
-from core.host_truth import HostTruth, Kernel, Pairing
+from core.onnx import calibration, files
+from core.onnx.saturation import HostTruth, Kernel, Pairing
 from core.techniques import TECHNIQUES, dynamic_int8, static_int8
 from tests.techniques.samples import FOLDER, apply, in_constants, sample
 
@@ -162,7 +163,7 @@ def test_float16_keeps_what_it_cannot_hold(tmp_path: Path) -> None:
     x = {"x": RNG.normal(size=(4, 40)).astype(np.float32)}
     before, after = _run(source, x), _run(out, x)
     assert np.allclose(before, after, rtol=5e-3, atol=5e-3 * np.abs(before).max())
-    assert "large" in {tensor.name for tensor in onnx_files.load(out).graph.initializer}
+    assert "large" in {tensor.name for tensor in files.load(out).graph.initializer}
 
 
 def test_gemm_with_alpha_and_a_bias_of_its_own_keeps_its_answers(tmp_path: Path) -> None:
@@ -203,7 +204,7 @@ def test_static_int8_needs_samples_and_known_names(tmp_path: Path) -> None:
 def test_weights_that_are_to_be_kept_stay(tmp_path: Path) -> None:
     model = sample("fashion_cnn")
     out = apply("static_int8", model.source, tmp_path / "out.onnx", model.calibration, keep="stages.0.weight")
-    kept = {tensor.name for tensor in onnx_files.load(out).graph.initializer}
+    kept = {tensor.name for tensor in files.load(out).graph.initializer}
     assert "stages.0.weight" in kept
     assert "stages.4.weight" not in kept
 

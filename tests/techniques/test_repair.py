@@ -8,9 +8,10 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from core import calibration, equalization, integer_pairs, onnx_weights, scaled_integers
+from core import equalization, integer_pairs, scaled_integers
 from core.domain.errors import Refused
-from core.integers import moved, symmetric
+from core.onnx import calibration, weights
+from core.onnx.integers import moved, symmetric
 from tests.techniques.samples import apply, sample
 from tests.techniques.strangers import branches, depthwise, filled, rows, tokens
 
@@ -29,7 +30,7 @@ def test_equalizing_leaves_the_answers(tmp_path: Path) -> None:
     assert [(p.first.node.op_type, p.second.node.op_type) for p in pairs] == [("Conv", "Conv")]
     before = calibration.joined(calibration.session(model.SerializeToString(), "all"), samples)
     arrays = equalization.equalized(pairs)
-    for weight in [weight for weight in onnx_weights.weights(model) if weight.name in arrays]:
+    for weight in [weight for weight in weights.weights(model) if weight.name in arrays]:
         weight.put(arrays[weight.name].astype(np.float32))
     after = calibration.joined(calibration.session(model.SerializeToString(), "all"), samples)
     assert np.allclose(before, after, rtol=1e-4, atol=1e-5 * np.abs(before).max())
@@ -105,7 +106,7 @@ def test_tables_are_rounded_before_the_layers_make_up_for_it(tmp_path: Path) -> 
     out = apply("static_int8", source, tmp_path / "out.onnx", samples, table_bits=3, **bits)
     late = apply("static_int8", source, tmp_path / "late.onnx", samples, tables=False, **bits)
     model = onnx.load(late)
-    table = next(weight for weight in onnx_weights.weights(model) if weight.name == "table")
+    table = next(weight for weight in weights.weights(model) if weight.name == "table")
     table.put(scaled_integers.along(table.array, scaled_integers.fitted(table.array, 0, 3), 0, 3).array)
     onnx.save(model, late)
     assert noise(source, out, samples) > noise(source, late, samples) + 0.5

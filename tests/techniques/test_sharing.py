@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import kmeans, onnx_files, onnx_weights
 from core.domain.errors import Refused
-from core.onnx_unfolding import unfold
+from core.onnx import files, kmeans, weights
+from core.onnx.unfolding import unfold
 from tests.techniques.samples import apply, arrays, in_constants, sample, tiny
 
 
@@ -22,9 +22,9 @@ def test_samples_shrink_and_keep_their_answers(name: str, bits: int, smaller: fl
 
 def test_each_tensor_keeps_its_values_and_small_ones_stay(tmp_path: Path) -> None:
     source = sample("fashion_cnn").source
-    model = onnx_files.load(apply("codebooks", source, tmp_path / "out.onnx", bits=3))
+    model = files.load(apply("codebooks", source, tmp_path / "out.onnx", bits=3))
     assert unfold(model) == {"stages.4.weight", "stages.8.weight", "head.1.weight", "head.5.weight"}
-    found = {weight.name: weight.array for weight in onnx_weights.weights(model)}
+    found = {weight.name: weight.array for weight in weights.weights(model)}
     for name, before in ((n, a) for n, a in arrays(source).items() if a.dtype.kind == "f"):
         large = before.size >= 256 and before.ndim > 1
         assert np.array_equal(found[name], before) != large

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import kmeans, linear_layers, onnx_files, onnx_weights, second_order
 from core.domain.errors import Refused
-from core.onnx_unfolding import unfold
+from core.onnx import files, kmeans, linear_layers, second_order, weights
+from core.onnx.unfolding import unfold
 from core.sensitivity import Change, chosen
 from tests.techniques.samples import Sample, apply, sample, tiny
 
@@ -31,9 +31,9 @@ def test_two_bits_hold_where_kmeans_falls(tmp_path: Path) -> None:
 def test_measured_bits_are_uneven_and_stay_within_the_budget(tmp_path: Path) -> None:
     model = sample("fashion_cnn")
     out = apply("codebooks_second_order", model.source, tmp_path / "out.onnx", few(model), bits=2.2)
-    result = onnx_files.load(out)
+    result = files.load(out)
     unfold(result)
-    large = [w.array for w in onnx_weights.weights(result, 256) if w.array.ndim > 1]
+    large = [w.array for w in weights.weights(result, 256) if w.array.ndim > 1]
     assert len({len(np.unique(array)) for array in large}) > 1
     assert out.stat().st_size < sum(array.size for array in large) * 2.2 / 8 + 3000
     assert model.right(out) >= model.right(model.source) - 15
@@ -43,11 +43,11 @@ def test_pruned_zeros_stay_zero(tmp_path: Path) -> None:
     model = sample("fashion_cnn")
     pruned = apply("prune_magnitude", model.source, tmp_path / "pruned.onnx", share=0.5)
     both = apply("codebooks_second_order", pruned, tmp_path / "both.onnx", few(model), bits=2, spread="even")
-    before, after = (onnx_files.load(path) for path in (pruned, both))
+    before, after = (files.load(path) for path in (pruned, both))
     unfold(before)
     unfold(after)
-    found = {weight.name: weight.array for weight in onnx_weights.weights(after)}
-    for weight in onnx_weights.weights(before, 256):
+    found = {weight.name: weight.array for weight in weights.weights(after)}
+    for weight in weights.weights(before, 256):
         assert np.all(found[weight.name][weight.array == 0] == 0)
         assert len(np.unique(found[weight.name])) <= 4
     assert model.right(both) >= model.right(model.source) - 20
@@ -95,7 +95,7 @@ def test_samples_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 
 def test_layers_come_in_the_order_in_which_they_run() -> None:
-    found = linear_layers.layers(onnx_files.load(sample("spam_transformer").source), 256)
+    found = linear_layers.layers(files.load(sample("spam_transformer").source), 256)
     assert [layer.weight.name for layer in found[:3]] == [
         "val_5",
         "encoder.layers.0.self_attn.out_proj.weight",

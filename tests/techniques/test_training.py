@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from core import onnx_unfolding
 from core.domain.errors import Refused
 from core.domain.technique import Claim, Lesson
 from core.domain.transform import parse_options
 from core.formats.onnx import FORMAT
+from core.onnx import unfolding
 from core.techniques import TECHNIQUES
 from tests.techniques.samples import FOLDER, apply, sample, tiny
 
@@ -118,7 +118,7 @@ def _plain(path: Path) -> dict[str, Any]:
     from onnx import numpy_helper
 
     model = onnx.load(path)
-    onnx_unfolding.unfold(model)
+    unfolding.unfold(model)
     return {t.name: numpy_helper.to_array(t) for t in model.graph.initializer if len(t.dims) > 1}
 
 

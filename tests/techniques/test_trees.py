@@ -24,7 +24,7 @@ from core.ensembles import reading
 from core.ensembles.forest import Forest, Leaf, Split, reachable
 from core.ensembles.grove import apart, together
 from core.formats import FORMATS
-from core.onnx_files import serialised
+from core.onnx.files import serialised
 from core.techniques import TECHNIQUES
 from tests.techniques.samples import apply, sample
 

@@ -84,10 +84,10 @@ def lesson(teacher: Path, n: int = 300, labels: Any = None) -> Lesson:
 
 def arrays(model: onnx.ModelProto | Path) -> dict[str, Any]:
     """Return the plain tensors of a model after its compact ones were written out."""
-    from core import onnx_unfolding
+    from core.onnx import unfolding
 
     proto = onnx.load(model) if isinstance(model, Path) else model
-    onnx_unfolding.unfold(proto)
+    unfolding.unfold(proto)
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
 
 

@@ -13,10 +13,10 @@ import pytest
 import torch
 from onnx import helper
 
-from core import calibration
 from core.domain.errors import Refused
 from core.domain.limits import WORKING
 from core.domain.technique import Lesson
+from core.onnx import calibration
 from core.training import Student, loop, material, rules, teacher, train
 from core.training.lesson import Goal
 from core.training.loop import Clock, Course

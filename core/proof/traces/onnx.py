@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core import onnx_files
+from core.onnx import files
 from core.runtimes.onnxruntime import DTYPES
 
 
@@ -17,7 +17,7 @@ class OnnxTrace:
     """
 
     def __init__(self, path: Path) -> None:
-        self._model = onnx_files.load(path)
+        self._model = files.load(path)
         del self._model.graph.value_info[:]
         nodes = self._model.graph.node
         self._makers = {name: (place, node) for place, node in enumerate(nodes, 1) for name in node.output if name}
@@ -62,7 +62,7 @@ class OnnxTrace:
 
 def joined(path: Path) -> OnnxTrace:
     """Load a zip with a model and its weight files."""
-    return OnnxTrace(onnx_files.unpacked(path))
+    return OnnxTrace(files.unpacked(path))
 
 
 def _fitted(array: Any, kind: str) -> Any:

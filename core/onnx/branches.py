@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core import onnx_weights
+from core.onnx import weights
 
 LEAST = 1024
 """Bytes from which a copy is worth taking out."""
@@ -10,8 +10,8 @@ LEAST = 1024
 
 def share(model: Any) -> None:
     """Let branches and loops read one tensor of the main graph where they hold equal ones."""
-    held = [(graph, tensor) for graph in onnx_weights.graphs(model.graph) for tensor in graph.initializer]
-    given = {value.name for graph in onnx_weights.graphs(model.graph) for value in graph.input}
+    held = [(graph, tensor) for graph in weights.graphs(model.graph) for tensor in graph.initializer]
+    given = {value.name for graph in weights.graphs(model.graph) for value in graph.input}
     large = [(g, t) for g, t in held if t.ByteSize() >= LEAST and t.name not in given]
     alike: dict[bytes, list[tuple[Any, Any]]] = {}
     for graph, tensor in large:
@@ -30,7 +30,7 @@ def _keep_one(model: Any, copies: list[tuple[Any, Any]]) -> None:
     for inner, tensor in copies[1:]:
         if inner is model.graph:
             continue
-        for node in (node for each in onnx_weights.graphs(inner) for node in each.node):
+        for node in (node for each in weights.graphs(inner) for node in each.node):
             node.input[:] = [name if read == tensor.name else read for read in node.input]
         if tensor.name not in {value.name for value in inner.output}:
             inner.initializer.remove(tensor)

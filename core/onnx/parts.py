@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from core import onnx_weights
+from core.onnx import weights
 
 
 def leading_to(model: Any, names: list[str]) -> Any:
@@ -39,8 +39,8 @@ def _needed(graph: Any, needed: set[str]) -> set[str]:
 def reads(node: Any) -> Iterator[str]:
     """Yield the names that a node reads, those of its branches included."""
     yield from (name for name in node.input if name)
-    for branch in onnx_weights.branches(node):
-        for graph in onnx_weights.graphs(branch):
+    for branch in weights.branches(node):
+        for graph in weights.graphs(branch):
             yield from (value.name for value in graph.output)
             yield from (name for inner in graph.node for name in inner.input if name)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from core import calibration, onnx_parts, onnx_weights, second_order
 from core.domain.errors import Refused
-from core.onnx_weights import Weight
+from core.onnx import calibration, parts, second_order, weights
+from core.onnx.weights import Weight
 
 Solve = Callable[[Any, Any, int], Any]
 """From a matrix [outputs, inputs], the moments of its inputs and the number of bias columns to another matrix."""
@@ -100,7 +100,7 @@ class Moments:
 
 def layers(model: Any, least: int) -> list[Layer]:
     """Return the layers with at least ``least`` weights, in the order in which they run; one that two nodes read or that is not finite is left out."""
-    found = {weight.name: weight for weight in onnx_weights.weights(model) if weight.graph is model.graph}
+    found = {weight.name: weight for weight in weights.weights(model) if weight.graph is model.graph}
     wanted = [weight for weight in found.values() if int(np.prod(weight.tensor.dims)) >= least and weight.finite]
     unordered = [layer for weight in wanted if (layer := _layer(weight, found))]
     places = {name: place for place, node in enumerate(model.graph.node) for name in node.output}
@@ -159,7 +159,7 @@ def recorded(model: Any, names: list[str], samples: dict[str, Any]) -> Iterator[
     """Yield the values of some names for one chunk of samples after the other. Raises Refused when the samples do not run."""
     import onnxruntime
 
-    shown = onnx_parts.leading_to(model, names)
+    shown = parts.leading_to(model, names)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 1, 4
     session = onnxruntime.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])

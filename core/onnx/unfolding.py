@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from core import onnx_weights
+from core.onnx import weights
 
 OPERATORS = frozenset(
     (
@@ -28,7 +28,7 @@ MOVES = ("Reshape", "Slice")
 def unfold(model: Any, operators: frozenset[str] = OPERATORS) -> set[str]:
     """Replace weights that ``operators`` compute by tensors of the same bits, drop what computed them, and return their names."""
     names: set[str] = set()
-    for graph in list(onnx_weights.graphs(model.graph)):
+    for graph in list(weights.graphs(model.graph)):
         names |= _unfold(model, graph, operators)
     if names:
         sweep(model, lambda node: node.op_type in operators or node.op_type == "Constant")
@@ -91,7 +91,7 @@ def _read(graph: Any, inside: set[int]) -> Iterable[str]:
         if id(node) not in inside:
             yield from node.input
         for inner in (a.g for a in node.attribute if a.HasField("g")):
-            for deeper in onnx_weights.graphs(inner):
+            for deeper in weights.graphs(inner):
                 yield from (name for each in deeper.node for name in each.input)
 
 
@@ -127,10 +127,10 @@ def _named(tensor: Any, name: str) -> Any:
 def sweep(model: Any, idle: Callable[[Any], bool]) -> None:
     """Drop tensors that nothing reads, and nodes that nothing reads and that are ``idle``, again until all are read."""
     while True:
-        read = {value.name for graph in onnx_weights.graphs(model.graph) for value in graph.output}
-        for graph in onnx_weights.graphs(model.graph):
+        read = {value.name for graph in weights.graphs(model.graph) for value in graph.output}
+        for graph in weights.graphs(model.graph):
             read.update(name for node in graph.node for name in node.input)
-        if not sum(_drop(graph, read, idle) for graph in onnx_weights.graphs(model.graph)):
+        if not sum(_drop(graph, read, idle) for graph in weights.graphs(model.graph)):
             return
 
 

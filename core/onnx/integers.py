@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from core import onnx_files, onnx_weights
 from core.domain.errors import Refused, Trouble
+from core.onnx import files, weights
 
 MARKS = (
     "QuantizeLinear",
@@ -35,7 +35,7 @@ def already(operators: Iterable[str]) -> Trouble | None:
 
 def refuse_quantized(model: Any) -> None:
     """Raise Refused where a node anywhere in the model is one of integer arithmetic."""
-    nodes = [node for graph in onnx_weights.graphs(model.graph) for node in graph.node]
+    nodes = [node for graph in weights.graphs(model.graph) for node in graph.node]
     if trouble := already(node.op_type for node in nodes):
         raise Refused(trouble.message, trouble.next_step)
 
@@ -73,9 +73,9 @@ def unsigned(rounded: Any) -> Any:
 
 def written(model: Any, out: Path) -> Path:
     """Write a compressed model without what it no longer needs, and return its path. Raises Refused where it is not valid."""
-    onnx_weights.tidy(model)
-    model.ir_version = max(model.ir_version, 4, onnx_files.lowest_ir(model))
-    onnx_files.write(model, out)
+    weights.tidy(model)
+    model.ir_version = max(model.ir_version, 4, files.lowest_ir(model))
+    files.write(model, out)
     return out
 
 
@@ -88,14 +88,14 @@ def finish(model: Any, source: Path, out: Path) -> None:
             f"The result has {after} bytes where the file had {before}: the model is too small to gain, or stored in few bits already.",
             "Keep it as it is, or choose another technique.",
         )
-    onnx_files.loads(out)
+    files.loads(out)
 
 
 class Names:
     """Names of values that a model does not use yet, as short as they can be."""
 
     def __init__(self, model: Any) -> None:
-        self._taken = onnx_weights.names(model)
+        self._taken = weights.names(model)
         self._next = 0
 
     def new(self) -> str:

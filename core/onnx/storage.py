@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from core import onnx_files, onnx_unfolding, onnx_weights
-from core.digits import (
+from core.domain.errors import Refused
+from core.onnx import files, unfolding
+from core.onnx import weights as onnx_weights
+from core.onnx.bit_packing import (
     LARGEST,
     bit_patterns,
     digit_bits,
@@ -23,8 +25,7 @@ from core.digits import (
     step_base,
     steps_between,
 )
-from core.domain.errors import Refused
-from core.onnx_weights import Weight
+from core.onnx.weights import Weight
 
 LEAST = 64
 """Values below which no encoding is smaller than its own nodes."""
@@ -57,13 +58,13 @@ class Storage:
     """
 
     def __init__(self, model: Any) -> None:
-        if onnx_files.opset(model) < OPSET:
+        if files.opset(model) < OPSET:
             raise Refused(
-                f"The model has opset {onnx_files.opset(model)}; compact weights need opset {OPSET}.",
+                f"The model has opset {files.opset(model)}; compact weights need opset {OPSET}.",
                 "Convert it to ONNX with opset 13 first.",
             )
         _free_weights(model)
-        self._loose = onnx_unfolding.unfold(model)
+        self._loose = unfolding.unfold(model)
         _free_weights(model)
         self._model = model
         self._graph = model.graph
@@ -239,7 +240,7 @@ def _free_weights(model: Any) -> None:
             graph.value_info.remove(value)
         for value in [value for value in graph.input if value.name in held and model.ir_version < 4]:
             graph.input.remove(value)
-    model.ir_version = model.ir_version if model.ir_version >= 4 else max(4, onnx_files.lowest_ir(model))
+    model.ir_version = model.ir_version if model.ir_version >= 4 else max(4, files.lowest_ir(model))
 
 
 def _dense_size(weight: Weight, array: Any) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from core.onnx_weights import Weight
+from core.onnx.weights import Weight
 
 ANY = "any"
 OPTION = {

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from core import onnx_branches, onnx_files
 from core.domain import batching
 from core.domain.errors import Refused
+from core.onnx import branches, files
 
 CHUNK = 32
 BINS = 2048
@@ -22,18 +22,18 @@ def folded(source: Path) -> Any:
 
     A result that needs operators of ONNX Runtime's own is not taken: then the model comes back as it was.
     """
-    model = onnx_files.load(source)
+    model = files.load(source)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "folded.onnx"
         session(source, "basic", path)
-        simple = onnx_files.load(path)
+        simple = files.load(path)
     used = {node.domain for node in simple.graph.node} | {node.domain for f in simple.functions for node in f.node}
     if not used <= {entry.domain for entry in model.opset_import} | {"", "ai.onnx"}:
         return model
     for entry in [entry for entry in simple.opset_import if entry.domain not in used | {"", "ai.onnx"}]:
         simple.opset_import.remove(entry)
     del simple.graph.value_info[:]
-    onnx_branches.share(simple)
+    branches.share(simple)
     return simple
 
 
@@ -56,7 +56,7 @@ def session(model: Any, level: str, written: Path | None = None) -> Any:
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        cause = onnx_files.first_line(error)
+        cause = files.first_line(error)
         raise Refused(f"ONNX Runtime cannot load this model: {cause}", "Export it again.") from None
 
 
@@ -74,7 +74,7 @@ def answers(opened: Any, samples: dict[str, Any]) -> Iterator[list[Any]]:
         try:
             piece = opened.run(None, laid_out(opened, cut(samples, start, min(start + (size or CHUNK), whole))))
         except Exception as error:
-            cause = onnx_files.first_line(error)
+            cause = files.first_line(error)
             raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
         yield piece
 

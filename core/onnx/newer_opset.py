@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from core import calibration, onnx_files
 from core.domain.errors import Refused
+from core.onnx import calibration, files
 
 PIECES = 8
 """Pieces of the samples that both are asked, at most."""
@@ -19,7 +19,7 @@ def raised(model: Any, opset: int, samples: dict[str, Any]) -> Any:
 
     Raises Refused where the version converter of ONNX does not carry it there, or it answers the samples otherwise then.
     """
-    before = onnx_files.opset(model)
+    before = files.opset(model)
     if before >= opset:
         return model
     newer = _carried(model, opset)
@@ -39,11 +39,11 @@ def _carried(model: Any, opset: int) -> Any:
     try:
         newer = onnx.version_converter.convert_version(model, opset)
         del newer.graph.value_info[:]
-        newer.ir_version = max(newer.ir_version, onnx_files.lowest_ir(newer))
-        onnx_files.check(newer)
+        newer.ir_version = max(newer.ir_version, files.lowest_ir(newer))
+        files.check(newer)
     except Exception:
         return None
-    return newer if onnx_files.opset(newer) == opset else None
+    return newer if files.opset(newer) == opset else None
 
 
 def _alike(model: Any, newer: Any, samples: dict[str, Any]) -> bool:
