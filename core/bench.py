@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from core import pack
 from core.domain.errors import Cancelled, PortolanError, Refused, Unavailable, from_json
 from core.domain.limits import PACKING, READING, WORKING, Limits
 from core.domain.overhead import Footprint, Kernels, Race
@@ -24,6 +23,7 @@ from core.runtimes import cannot_run, child_kind, runtime_for
 from core.sandbox.exclusive import measuring
 from core.sandbox.tools import Tools
 from core.sandbox.watch import Progress, ignore
+from core.shrink import pack
 
 Found = TypeVar("Found")
 SEED = 20261121

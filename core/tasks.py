@@ -205,7 +205,7 @@ def footprint(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 def pack(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Write ``out/packed``, the ONNX ``file`` packed for travel; that it comes back byte for byte was tried."""
-    from core.pack import packed
+    from core.shrink.pack import packed
 
     (OUT / "packed").write_bytes(packed((IN / args["file"]).read_bytes()))
     return {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.pack import SCRIPT, encoded, packed, unpack
+from core.shrink.pack import SCRIPT, encoded, packed, unpack
 from tests.techniques.samples import apply, in_constants, sample
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from core import pack, travel
+from core import travel
 from core.__main__ import main
 from core.bench import Bench
 from core.domain.work import Model
 from core.memory.blobs import Blob
 from core.sandbox.tools import Tools
+from core.shrink import pack
 from tests.techniques.samples import apply, sample
 
 FASHION = sample("fashion_cnn").source

@@ -17,7 +17,7 @@ from benchmarks.compression.data import Data
 from benchmarks.compression.peer_side import SETTINGS
 from benchmarks.compression.table import table
 from benchmarks.compression.works import WORKS, Line, Work
-from core.pack import packed
+from core.shrink.pack import packed
 
 DOCS = Path(__file__).parents[2] / "docs"
 FIGURES, PAGE = DOCS / "compression.json", DOCS / "compression.md"

@@ -7,9 +7,9 @@ import numpy as np
 
 from benchmarks.compression.data import Part
 from core.domain.errors import PortolanError
-from core.pack import packed, unpack
 from core.proof.speed import race
 from core.runtimes import runtime_for
+from core.shrink.pack import packed, unpack
 
 STEP = 256
 SEED = 20261121

@@ -167,7 +167,7 @@ def _rules(machine: dict[str, Any]) -> str:
         "training data alone. Every recipe that was tried by these rules stands here, each asked the test data once; the one marked *(chosen)* is the strongest that keeps to the drop on "
         "training samples kept apart, which is hard where the source was trained on these. Recipes late in a table were set when the test figures of earlier ones were known, "
         "so a narrow pass wants confirming on fresh data. Trainings end by minutes on a shared machine, so that a quiet one gives other, mostly better figures. "
-        "Bytes as it travels are those of `core.pack`, for the peers' files too, and both ratios are to the float32 file as it runs. "
+        "Bytes as it travels are those of `core.shrink.pack`, for the peers' files too, and both ratios are to the float32 file as it runs. "
         f"Speed is processor time of the source to that of the file, one thread, one sample, in pairs. {machine['processor']}, {machine['cores']} cores shared with other work."
     )
 

@@ -15,7 +15,7 @@ from benchmarks.compression.data import SETS
 from benchmarks.compression.measured import measured, right
 from benchmarks.compression.works import SAMPLES
 from core.__main__ import main as command
-from core.pack import packed
+from core.shrink.pack import packed
 
 OWN, ALL = "its own", "all 10,000 test images"
 SEARCHES = (

@@ -9,7 +9,6 @@ from pathlib import Path, PurePath
 from string import Template
 from typing import IO, Any, cast
 
-from core import pack
 from core.bundle import javascript, scorer
 from core.converters import CONVERTERS
 from core.domain.runtime import Runtime
@@ -17,6 +16,7 @@ from core.formats import FORMATS
 from core.formats.skops import TRUSTED
 from core.memory.blobs import Blob, Blobs
 from core.runtimes import cannot_run, on_shelf
+from core.shrink import pack
 
 HERE = Path(__file__).parent
 EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from core import scaled_integers, sensitivity
 from core.domain.errors import Refused
 from core.domain.tuning import Cell, HeatMap, Row
 from core.onnx import files, kmeans, linear_layers
@@ -18,6 +17,7 @@ from core.onnx.linear_layers import Layer, Moments
 from core.onnx.storage import Storage
 from core.onnx.weights import Weight
 from core.proof import scoring
+from core.shrink import scaled_integers, sensitivity
 from core.techniques import codebooks_second_order, prune_second_order
 
 LEAST = codebooks_second_order.LEAST

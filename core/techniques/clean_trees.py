@@ -7,11 +7,11 @@ from typing import Any
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import Claim, Family, Lesson, Technique
 from core.domain.transform import Tolerance
-from core.ensembles import reading, replacing, without_trees, writing
-from core.ensembles.forest import reachable
-from core.ensembles.reading import Ensemble
-from core.ensembles.replacing import KEPT, NEWEST
 from core.onnx import files
+from core.shrink.ensembles import reading, replacing, without_trees, writing
+from core.shrink.ensembles.forest import reachable
+from core.shrink.ensembles.reading import Ensemble
+from core.shrink.ensembles.replacing import KEPT, NEWEST
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from core import sensitivity
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
 from core.onnx import files, kmeans, linear_layers, second_order, weights
@@ -18,7 +17,8 @@ from core.onnx.integers import finish
 from core.onnx.linear_layers import Layer, Moments
 from core.onnx.storage import Storage
 from core.onnx.weights import Weight
-from core.sensitivity import Change
+from core.shrink import sensitivity
+from core.shrink.sensitivity import Change
 
 LEAST = 256
 """Weights below which a codebook is no smaller than the tensor."""

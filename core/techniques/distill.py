@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import residuals
-from core.channels import narrow
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import Claim, Family, Lesson, Technique
 from core.onnx.integers import finish, written
+from core.shrink import residuals
+from core.shrink.channels import narrow
 from core.training_options import TrainingOptions, minutes
 
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import residuals
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.onnx.integers import finish
+from core.shrink import residuals
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ import numpy as np
 
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
-from core.integer_tables import Tables, large
 from core.onnx import files, saturation, weights
 from core.onnx.integers import Names, already, finish, refuse_quantized, symmetric, unsigned
 from core.onnx.saturation import HostTruth, Pairing
 from core.onnx.storage import Storage
 from core.onnx.weights import Weight
+from core.shrink.integer_tables import Tables, large
 
 OPSET = 11
 LEAST = 1024

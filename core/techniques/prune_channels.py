@@ -1,18 +1,18 @@
 """Structured pruning: whole channels, neurons and heads are cut out, and what reads them is fitted to the original answers.
 
 Which ones go is decided by second order, and layer after layer is fitted by least squares on what the cut model before
-it gives; nothing is trained. What goes together is found through the whole graph (``core.channels``).
+it gives; nothing is trained. What goes together is found through the whole graph (``core.shrink.channels``).
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.channels import narrow
-from core.channels.narrow import EVEN, MEASURED
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.onnx.integers import finish
+from core.shrink.channels import narrow
+from core.shrink.channels.narrow import EVEN, MEASURED
 
 
 @dataclass(frozen=True)

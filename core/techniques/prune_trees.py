@@ -6,9 +6,9 @@ from typing import Any
 
 from core.domain.errors import Trouble
 from core.domain.technique import Claim, Family, Lesson, Technique
-from core.ensembles import reading, replacing, thinning, without_trees
-from core.ensembles.forest import reachable
 from core.onnx import files
+from core.shrink.ensembles import reading, replacing, thinning, without_trees
+from core.shrink.ensembles.forest import reachable
 from core.techniques.clean_trees import CleanTreesOptions
 
 

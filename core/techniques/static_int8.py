@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import integer_drafts, scaled_integers
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
-from core.integer_drafts import Draft
-from core.integer_pairs import SITES, Site, sites
-from core.integer_tables import BITS, Tables
 from core.onnx import calibration, files, newer_opset, saturation, weights
 from core.onnx.integers import Names, already, finish, refuse_quantized
 from core.onnx.saturation import HostTruth, Pairing
 from core.onnx.storage import Storage
-from core.scaled_integers import Scaled
+from core.shrink import integer_drafts, scaled_integers
+from core.shrink.integer_drafts import Draft
+from core.shrink.integer_pairs import SITES, Site, sites
+from core.shrink.integer_tables import BITS, Tables
+from core.shrink.scaled_integers import Scaled
 
 OPSET = 13
 """The first with one scale a channel."""

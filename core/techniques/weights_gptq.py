@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import scaled_integers
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.onnx import files, linear_layers, weights
 from core.onnx.integers import Names, already, finish, refuse_quantized
 from core.onnx.storage import Storage
+from core.shrink import scaled_integers
 
 
 @dataclass(frozen=True)

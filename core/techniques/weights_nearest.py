@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import scaled_integers
 from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
 from core.onnx import files, weights
 from core.onnx.integers import Names, already, finish, refuse_quantized
 from core.onnx.storage import Storage
+from core.shrink import scaled_integers
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from statistics import median
 
 from core.domain.recipe import Step
 from core.domain.tuning import HeatMap, Row
-from core.sensitivity import Change, chosen
+from core.shrink.sensitivity import Change, chosen
 
 BUDGETS = tuple(round(6 * 0.93**step, 2) for step in range(36))
 """Bits a weight, on average over the model."""

@@ -52,7 +52,7 @@ def attempt(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 def packed_size(path: Path) -> int | None:
     """Return the bytes of a file when it is packed; None where it is too large for that, or does not come back."""
-    from core import pack
+    from core.shrink import pack
 
     try:
         return len(pack.packed(path.read_bytes())) if path.stat().st_size <= pack.LARGEST else None

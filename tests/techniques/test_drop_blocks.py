@@ -11,11 +11,11 @@ from onnx import numpy_helper
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from core import residuals
 from core.domain.errors import Refused
 from core.formats.onnx import FORMAT
 from core.onnx import files
 from core.proof.datasets import Dataset
+from core.shrink import residuals
 from core.techniques import TECHNIQUES
 from tests.techniques.samples import Sample, apply, arrays, sample
 from tests.techniques.strangers import filled, rows

@@ -8,14 +8,14 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from core.channels import budget
-from core.channels.cut import cut
-from core.channels.groups import Channels, channels
 from core.domain.errors import Refused
 from core.onnx import files
 from core.onnx.weights import weights
 from core.proof.speed import race
 from core.runtimes import RUNTIMES, runtime_for
+from core.shrink.channels import budget
+from core.shrink.channels.cut import cut
+from core.shrink.channels.groups import Channels, channels
 from core.techniques.prune_channels import TECHNIQUE
 from tests.techniques.samples import apply, arrays, in_constants, sample, tiny
 

@@ -8,11 +8,11 @@ import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 
-from core import sensitivity
 from core.domain.errors import Refused
 from core.onnx import files, linear_layers, second_order, sparsity_patterns, weights
 from core.onnx.unfolding import unfold
-from core.sensitivity import Change
+from core.shrink import sensitivity
+from core.shrink.sensitivity import Change
 from tests.techniques.samples import apply, in_constants, sample, tiny
 
 

@@ -10,11 +10,12 @@ import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 
-from core import integer_pairs, ir_files, scaled_integers
+from core import ir_files
 from core.domain.errors import Refused
 from core.formats.onnx import FORMAT
 from core.onnx import calibration, files
 from core.onnx.saturation import HostTruth, Kernel, Pairing
+from core.shrink import integer_pairs, scaled_integers
 from core.techniques import TECHNIQUES, dynamic_int8, static_int8
 from tests.techniques.samples import FOLDER, apply, in_constants, sample
 

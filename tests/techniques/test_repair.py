@@ -8,10 +8,10 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from core import equalization, integer_pairs, scaled_integers
 from core.domain.errors import Refused
 from core.onnx import calibration, weights
 from core.onnx.integers import moved, symmetric
+from core.shrink import equalization, integer_pairs, scaled_integers
 from tests.techniques.samples import apply, sample
 from tests.techniques.strangers import branches, depthwise, filled, rows, tokens
 

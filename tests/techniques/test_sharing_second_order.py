@@ -9,7 +9,7 @@ import pytest
 from core.domain.errors import Refused
 from core.onnx import files, kmeans, linear_layers, second_order, weights
 from core.onnx.unfolding import unfold
-from core.sensitivity import Change, chosen
+from core.shrink.sensitivity import Change, chosen
 from tests.techniques.samples import Sample, apply, sample, tiny
 
 

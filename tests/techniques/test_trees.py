@@ -20,11 +20,11 @@ from sklearn.ensemble import (
 )
 
 from core.domain.errors import Refused
-from core.ensembles import reading
-from core.ensembles.forest import Forest, Leaf, Split, reachable
-from core.ensembles.grove import apart, together
 from core.formats import FORMATS
 from core.onnx.files import serialised
+from core.shrink.ensembles import reading
+from core.shrink.ensembles.forest import Forest, Leaf, Split, reachable
+from core.shrink.ensembles.grove import apart, together
 from core.techniques import TECHNIQUES
 from tests.techniques.samples import apply, sample
 

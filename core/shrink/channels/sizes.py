@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from core.channels.couplings import Axis
-from core.channels.trace import Trace, attribute
+from core.shrink.channels.couplings import Axis
+from core.shrink.channels.trace import Trace, attribute
 
 
 def follow(trace: Trace, node: Any, names: list[str]) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from core.ensembles.forest import MODES, Forest, Leaf, Split
+from core.shrink.ensembles.forest import MODES, Forest, Leaf, Split
 
 COMPARED = (np.less_equal, np.less, np.greater_equal, np.greater, np.equal, np.not_equal)
 """In the order of ``MODES``."""

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from core.ensembles.forest import MODES, Forest, Leaf, Split
-from core.ensembles.reading import AGGREGATES, TRANSFORMS, Ensemble
+from core.shrink.ensembles.forest import MODES, Forest, Leaf, Split
+from core.shrink.ensembles.reading import AGGREGATES, TRANSFORMS, Ensemble
 
 
 def instead(node: Any, ensemble: Ensemble) -> Any:

@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from core import sensitivity
-from core.channels import budget, repeats
-from core.channels.budget import Work
-from core.channels.cut import cut
-from core.channels.groups import Channels, channels
-from core.channels.silence import levels, silenced
 from core.domain.errors import Refused, Trouble
 from core.onnx import calibration, files, linear_layers, weights
 from core.onnx.integers import already, refuse_quantized
 from core.onnx.unfolding import unfold
+from core.shrink import sensitivity
+from core.shrink.channels import budget, repeats
+from core.shrink.channels.budget import Work
+from core.shrink.channels.cut import cut
+from core.shrink.channels.groups import Channels, channels
+from core.shrink.channels.silence import levels, silenced
 
 OPERATORS = ("Conv", "Gemm", "MatMul")
 EVEN, MEASURED = "even", "measured"

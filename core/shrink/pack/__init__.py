@@ -15,7 +15,7 @@ import numpy as np
 from core.domain.errors import Refused
 from core.onnx import weights
 from core.onnx.bit_packing import packing
-from core.pack import unpack
+from core.shrink.pack import unpack
 
 LEAST = 48
 """Bytes below which a tensor stays among the rest."""

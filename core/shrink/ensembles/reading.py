@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from core.domain.errors import Refused
-from core.ensembles import OPERATORS, without_trees
-from core.ensembles.forest import MODES, Forest, Leaf
+from core.shrink.ensembles import OPERATORS, without_trees
+from core.shrink.ensembles.forest import MODES, Forest, Leaf
 
 AGGREGATES = ("AVERAGE", "SUM", "MIN", "MAX")
 TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from core import sensitivity
 from core.domain.errors import Refused, Trouble
 from core.onnx import files, linear_layers, parts, weights
 from core.onnx.integers import already, refuse_quantized
 from core.onnx.unfolding import sweep
+from core.shrink import sensitivity
 
 SUMS = ("Add", "Sum")
 VIEWS = ("Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from core import equalization
-from core.integer_pairs import Site, join, quantized, sites
 from core.onnx import calibration, weights
 from core.onnx.saturation import Pairing
-from core.scaled_integers import Scaled
+from core.shrink import equalization
+from core.shrink.integer_pairs import Site, join, quantized, sites
+from core.shrink.scaled_integers import Scaled
 
 FEW = 64
 """Samples that drafts are told apart by, and that means are taken of, at most."""

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from core.channels.couplings import FIXED
-from core.channels.rules import follow
-from core.channels.trace import Place, Trace
 from core.domain.errors import Refused
 from core.onnx import linear_layers, weights
+from core.shrink.channels.couplings import FIXED
+from core.shrink.channels.rules import follow
+from core.shrink.channels.trace import Place, Trace
 
 ROUNDS = 4
 """Walks at most, each with more reshapes that keep their inner part."""

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from core.domain.errors import Refused
-from core.ensembles import writing
-from core.ensembles.forest import Forest, Leaf, Part, Split, mapped
-from core.ensembles.reading import Ensemble
 from core.onnx import calibration
 from core.onnx.files import lowest_ir, serialised
 from core.onnx.integers import Names, finish
+from core.shrink.ensembles import writing
+from core.shrink.ensembles.forest import Forest, Leaf, Part, Split, mapped
+from core.shrink.ensembles.reading import Ensemble
 
 NEWEST, KEPT = "newest", "kept"
 ROWS = 512

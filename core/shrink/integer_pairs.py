@@ -11,7 +11,7 @@ from core.onnx import weights
 from core.onnx.integers import Names, moved, symmetric, unsigned
 from core.onnx.saturation import Pairing
 from core.onnx.weights import Weight
-from core.scaled_integers import Scaled, pack
+from core.shrink.scaled_integers import Scaled, pack
 
 SITES = {"Conv": "QDQ Conv", "Gemm": "QDQ Gemm", "MatMul": "QDQ MatMul"}
 PASSING = ("MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Identity")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.channels.couplings import Axis, Couplings, Value, live, still
+from core.shrink.channels.couplings import Axis, Couplings, Value, live, still
 
 Place = tuple[str, int]
 """A constant and one of its axes."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from core.ensembles.grove import Grove
 from core.onnx import kmeans
+from core.shrink.ensembles.grove import Grove
 
 RIDGE = 0.3
 """Rows' worth of doubt about each value: leaves that no row reaches stay as they are."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from core.channels.trace import Place
 from core.onnx.linear_layers import Layer, Moments
+from core.shrink.channels.trace import Place
 
 DAMPING = 0.05
 """Of the mean second moment; it keeps directions that the samples hardly show from hiding a loss."""

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from core.channels.couplings import Axis, Value, still
-from core.channels.trace import Trace, attribute
+from core.shrink.channels.couplings import Axis, Value, still
+from core.shrink.channels.trace import Trace, attribute
 
 
 def conv(trace: Trace, node: Any) -> Value | None:

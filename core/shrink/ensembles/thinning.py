@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from core.domain.errors import Refused
-from core.ensembles import fitting, replacing
-from core.ensembles.grove import Grove, apart, together
-from core.ensembles.reading import Ensemble
 from core.onnx import calibration
 from core.onnx.files import serialised
+from core.shrink.ensembles import fitting, replacing
+from core.shrink.ensembles.grove import Grove, apart, together
+from core.shrink.ensembles.reading import Ensemble
 
 MIXTURES = 4000
 CHECKED = 4000

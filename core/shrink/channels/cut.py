@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from core.channels.couplings import Axis, size
-from core.channels.groups import Channels
 from core.onnx import weights
+from core.shrink.channels.couplings import Axis, size
+from core.shrink.channels.groups import Channels
 
 
 def cut(model: Any, found: Channels, units: list[int]) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from core.channels import products, sizes
-from core.channels.couplings import Axis, Value, still
-from core.channels.trace import Trace, attribute
 from core.onnx import weights
+from core.shrink.channels import products, sizes
+from core.shrink.channels.couplings import Axis, Value, still
+from core.shrink.channels.trace import Trace, attribute
 
 Rule = Callable[[Trace, Any], Value | None]
 """From what is known and a node to the axes of its output; None where the rule does not hold for the node."""

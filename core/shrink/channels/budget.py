@@ -6,8 +6,8 @@ from math import prod
 
 import numpy as np
 
-from core.channels.groups import Channels, Group
 from core.onnx.linear_layers import Layer
+from core.shrink.channels.groups import Channels, Group
 
 LEVELS = 10
 """Numbers of channels that are tried in a group at most."""

@@ -9,7 +9,7 @@ import numpy as np
 from core.onnx import weights
 from core.onnx.integers import Names
 from core.onnx.weights import Weight
-from core.scaled_integers import along, fitted
+from core.shrink.scaled_integers import along, fitted
 
 BITS = 8
 """Bits of a row while the model runs; one of fewer bits is packed in the file, and widened when it is loaded."""

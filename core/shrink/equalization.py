@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from core.integer_pairs import Site
 from core.onnx.weights import Weight
+from core.shrink.integer_pairs import Site
 
 HANDING_ON = ("Relu", "LeakyRelu", "PRelu", "MaxPool", "AveragePool", "GlobalAveragePool", "Identity", "Dropout")
 ROUNDS = 20

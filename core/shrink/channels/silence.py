@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from core import sensitivity
-from core.channels import budget
-from core.channels.budget import Level
-from core.channels.choice import Reader, order
-from core.channels.fit import Halves, halves, refitted
-from core.channels.groups import Channels, Group
 from core.onnx import linear_layers
 from core.onnx.linear_layers import Layer
+from core.shrink import sensitivity
+from core.shrink.channels import budget
+from core.shrink.channels.budget import Level
+from core.shrink.channels.choice import Reader, order
+from core.shrink.channels.fit import Halves, halves, refitted
+from core.shrink.channels.groups import Channels, Group
 
 
 @dataclass(frozen=True)

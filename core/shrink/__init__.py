@@ -1,0 +1,1 @@
+"""What makes ONNX models smaller or faster, one method a file; techniques put them in order."""
