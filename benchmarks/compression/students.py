@@ -2,7 +2,7 @@
 
 The teacher is LeNet-5, the student LeNet-300-100. The student trained on labels alone is the one that the rest of the
 benchmark begins with, trained as well as we can; the same student from other first weights then learns from the teacher's
-answers by ``core.training``, with the labels, and beside them from its answers to training images that are shifted.
+answers by ``core.train.training``, with the labels, and beside them from its answers to training images that are shifted.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from benchmarks.compression import nets
 from benchmarks.compression.data import Data, Part
 from benchmarks.compression.measured import right
 from core.domain.technique import Lesson
-from core.training import Plan, train
+from core.train.training import Plan, train
 from sample_models import exports
 
 TITLE = "LeNet-300-100 learns from LeNet-5, MNIST"

@@ -32,8 +32,8 @@ class OnnxToTorchExport(Converter):
 
     def convert(self, source: Path, out: Path, options: TorchOptions) -> None:
         """Rebuild, export and save. Raises Refused with all operators that torch has not, or the node that stands in the way."""
-        from core.onnx_torch import build
-        from core.onnx_torch.export import to_program
+        from core.train.onnx_torch import build
+        from core.train.onnx_torch.export import to_program
 
         to_program(build(files.load(source)), options.shapes, out)
 

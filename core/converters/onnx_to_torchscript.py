@@ -31,8 +31,8 @@ class OnnxToTorchScript(Converter):
 
     def convert(self, source: Path, out: Path, options: TraceOptions) -> None:
         """Rebuild, trace and save. Raises Refused with all operators that torch has not, or the node that stands in the way."""
-        from core.onnx_torch import build
-        from core.onnx_torch.export import to_script
+        from core.train.onnx_torch import build
+        from core.train.onnx_torch.export import to_script
 
         to_script(build(files.load(source)), options.shapes, out)
 

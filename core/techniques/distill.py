@@ -14,7 +14,7 @@ from core.domain.technique import Claim, Family, Lesson, Technique
 from core.onnx.integers import finish, written
 from core.shrink import residuals
 from core.shrink.channels import narrow
-from core.training_options import TrainingOptions, minutes
+from core.train.training_options import TrainingOptions, minutes
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Distill(Technique):
 
     def apply(self, source: Path, out: Path, options: DistillOptions, lesson: Lesson) -> None:
         """Cut, train and write. Raises Refused in the words of either, and where nothing is to be cut."""
-        from core.training import Plan, require, train
+        from core.train.training import Plan, require, train
 
         require(lesson.inputs)
         told = {name: value for name, value in vars(options).items() if name not in ("share", "blocks")}

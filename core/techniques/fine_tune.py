@@ -11,7 +11,7 @@ from core.domain.errors import Refused, Trouble
 from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
 from core.onnx import files
 from core.onnx.integers import already
-from core.training_options import TrainingOptions, minutes
+from core.train.training_options import TrainingOptions, minutes
 
 GROWTH = 1.001
 """Size of the result to that of its source, above which compact weights were lost in the training."""
@@ -41,7 +41,7 @@ class FineTune(Technique):
 
     def apply(self, source: Path, out: Path, options: FineTuneOptions, lesson: Lesson) -> None:
         """Train and write. Raises Refused without samples, for integers, for operators that torch lacks, and where nothing can be learned."""
-        from core.training import Plan, train
+        from core.train.training import Plan, train
 
         files.write(train(source, lesson, Plan(**vars(options))), out)
         before, after = source.stat().st_size, out.stat().st_size

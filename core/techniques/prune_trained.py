@@ -7,7 +7,7 @@ from typing import Any
 from core.domain.errors import Trouble
 from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
 from core.onnx.integers import already, finish
-from core.training_options import TrainingOptions, rate
+from core.train.training_options import TrainingOptions, rate
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class PruneTrained(Technique):
 
     def apply(self, source: Path, out: Path, options: PruneTrainedOptions, lesson: Lesson) -> None:
         """Prune, train and store. Raises Refused without samples, for operators that torch lacks, or where the file does not shrink."""
-        from core.training import Plan, train
+        from core.train.training import Plan, train
 
         finish(train(source, lesson, Plan(**vars(options))), source, out)
 

@@ -5,7 +5,7 @@ import copy
 import onnx
 import torch
 
-from core.onnx_torch import build
+from core.train.onnx_torch import build
 from tests.onnx_torch import graphs
 
 

@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 
 from core.domain.technique import Lesson
 from core.techniques.fine_tune import TECHNIQUE as FINE_TUNE
-from core.training import Plan
+from core.train.training import Plan
 
 SIZES = (12, 64, 32, 4)
 PLAN = Plan(minutes=2, epochs=12, learning_rate=0.003, temperature=2, labels="ignore", seed=3)

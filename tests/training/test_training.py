@@ -17,13 +17,13 @@ from core.domain.errors import Refused
 from core.domain.limits import WORKING
 from core.domain.technique import Lesson
 from core.onnx import calibration
-from core.training import Student, loop, material, rules, teacher, train
-from core.training.lesson import Goal
-from core.training.loop import Clock, Course
-from core.training.material import Batch, Material
-from core.training.pictures import moved, sides
-from core.training.teacher import Kind, Output, Teacher
-from core.training.work import Work
+from core.train.training import Student, loop, material, rules, teacher, train
+from core.train.training.lesson import Goal
+from core.train.training.loop import Clock, Course
+from core.train.training.material import Batch, Material
+from core.train.training.pictures import moved, sides
+from core.train.training.teacher import Kind, Output, Teacher
+from core.train.training.work import Work
 from tests.load import busy
 from tests.training import models
 from tests.training.models import PLAN

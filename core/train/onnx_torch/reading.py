@@ -8,9 +8,9 @@ import torch
 
 from core.domain.errors import Refused
 from core.onnx import files
-from core.onnx_torch.dtypes import tensor_of, torch_dtype
-from core.onnx_torch.graph import Graph, Node, Port
-from core.onnx_torch.operators import SUPPORTED
+from core.train.onnx_torch.dtypes import tensor_of, torch_dtype
+from core.train.onnx_torch.graph import Graph, Node, Port
+from core.train.onnx_torch.operators import SUPPORTED
 
 OLDEST = 7
 DEEPEST = 4

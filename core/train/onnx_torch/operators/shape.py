@@ -7,10 +7,10 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from core.domain.errors import Refused
-from core.onnx_torch.dtypes import torch_dtype
-from core.onnx_torch.graph import Node
-from core.onnx_torch.operators.table import Operator, standard
-from core.onnx_torch.values import Known, as_numbers, sizes
+from core.train.onnx_torch.dtypes import torch_dtype
+from core.train.onnx_torch.graph import Node
+from core.train.onnx_torch.operators.table import Operator, standard
+from core.train.onnx_torch.values import Known, as_numbers, sizes
 
 
 def shape(node: Node, x: Tensor) -> Known:

@@ -13,9 +13,9 @@ from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
 from core.formats.anatomy import script_signature
 from core.onnx import files
-from core.onnx_torch.graph import Port
-from core.onnx_torch.network import Network
-from core.onnx_torch.values import tried
+from core.train.onnx_torch.graph import Port
+from core.train.onnx_torch.network import Network
+from core.train.onnx_torch.values import tried
 
 BATCH, OTHER_BATCH = 2, 3
 """Sizes of the two examples; an exporter could take a one for a constant."""

@@ -1,6 +1,6 @@
 """The table of ONNX operators: one small function each, grouped by what they do."""
 
-from core.onnx_torch.operators import (
+from core.train.onnx_torch.operators import (
     contrib,
     control,
     convolution,
@@ -15,7 +15,7 @@ from core.onnx_torch.operators import (
     resizing,
     shape,
 )
-from core.onnx_torch.operators.table import Key, Table
+from core.train.onnx_torch.operators.table import Key, Table
 
 OPERATORS: Table = {
     **elementwise.TABLE,

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.onnx_torch.dtypes import torch_dtype
-from core.onnx_torch.graph import Node
-from core.onnx_torch.values import NUMPY, Known
+from core.train.onnx_torch.dtypes import torch_dtype
+from core.train.onnx_torch.graph import Node
+from core.train.onnx_torch.values import NUMPY, Known
 
 Lane = Callable[..., Known | None]
 

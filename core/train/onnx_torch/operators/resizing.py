@@ -8,8 +8,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from core.domain.errors import Refused
-from core.onnx_torch.graph import Node
-from core.onnx_torch.operators.table import Operator, standard
+from core.train.onnx_torch.graph import Node
+from core.train.onnx_torch.operators.table import Operator, standard
 
 NATIVE = {("nearest", 3): "nearest", ("nearest", 4): "nearest", ("nearest", 5): "nearest"}
 NATIVE |= {("linear", 3): "linear", ("linear", 4): "bilinear", ("linear", 5): "trilinear", ("cubic", 4): "bicubic"}

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from core.onnx_torch.graph import Node
-from core.onnx_torch.operators.table import Operator, standard
-from core.onnx_torch.values import Known, as_tensor
+from core.train.onnx_torch.graph import Node
+from core.train.onnx_torch.operators.table import Operator, standard
+from core.train.onnx_torch.values import Known, as_tensor
 
 REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 

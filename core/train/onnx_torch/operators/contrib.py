@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from core.onnx_torch.graph import Node
-from core.onnx_torch.operators.normalisation import layer_norm, rms_norm
-from core.onnx_torch.operators.table import Key, Operator
+from core.train.onnx_torch.graph import Node
+from core.train.onnx_torch.operators.normalisation import layer_norm, rms_norm
+from core.train.onnx_torch.operators.table import Key, Operator
 
 
 def fast_gelu(node: Node, x: Tensor, bias: Tensor | None = None) -> Tensor:

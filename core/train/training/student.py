@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core import onnx_torch
 from core.domain.errors import Refused
 from core.onnx import calibration, files, integers
 from core.onnx import weights as onnx_weights
 from core.onnx.storage import Storage
 from core.onnx.weights import Weight
-from core.training.rules import Rule, rule
+from core.train import onnx_torch
+from core.train.training.rules import Rule, rule
 
 TRAINED = frozenset(
     (

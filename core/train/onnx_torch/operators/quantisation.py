@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from core.domain.errors import Refused
-from core.onnx_torch.dtypes import torch_dtype
-from core.onnx_torch.graph import Node
-from core.onnx_torch.operators.convolution import conv
-from core.onnx_torch.operators.table import Operator, standard
+from core.train.onnx_torch.dtypes import torch_dtype
+from core.train.onnx_torch.graph import Node
+from core.train.onnx_torch.operators.convolution import conv
+from core.train.onnx_torch.operators.table import Operator, standard
 
 
 def quantize(node: Node, x: Tensor, scale: Tensor, zero: Tensor | None = None) -> Tensor:

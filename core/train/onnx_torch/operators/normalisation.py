@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from core.onnx_torch.graph import Node
-from core.onnx_torch.operators.table import Operator, standard
+from core.train.onnx_torch.graph import Node
+from core.train.onnx_torch.operators.table import Operator, standard
 
 
 def batch_norm(node: Node, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, var: Tensor) -> Any:

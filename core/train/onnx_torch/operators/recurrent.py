@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from core.domain.errors import Refused
-from core.onnx_torch.graph import Node
-from core.onnx_torch.operators.table import standard
+from core.train.onnx_torch.graph import Node
+from core.train.onnx_torch.operators.table import standard
 
 ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
     "Relu": lambda x, a, b: torch.relu(x),

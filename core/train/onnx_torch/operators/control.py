@@ -6,9 +6,9 @@ from typing import Any
 import torch
 
 from core.domain.errors import Refused
-from core.onnx_torch.graph import Graph, Node
-from core.onnx_torch.operators.table import Key
-from core.onnx_torch.values import Known, as_tensor, is_traced
+from core.train.onnx_torch.graph import Graph, Node
+from core.train.onnx_torch.operators.table import Key
+from core.train.onnx_torch.values import Known, as_tensor, is_traced
 
 Scope = dict[str, Any]
 Evaluate = Callable[[Graph, Scope], list[Any]]

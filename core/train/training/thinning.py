@@ -13,8 +13,8 @@ from torch import Tensor
 
 from core.domain.errors import Refused
 from core.onnx import linear_layers
-from core.training.rules import TABLE, Loose
-from core.training.student import Student
+from core.train.training.rules import TABLE, Loose
+from core.train.training.student import Student
 
 SETTLED = 0.6
 """Share of the training after which the same weights stay."""

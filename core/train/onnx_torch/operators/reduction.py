@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.onnx_torch.graph import Node
-from core.onnx_torch.operators.table import Operator, standard
+from core.train.onnx_torch.graph import Node
+from core.train.onnx_torch.operators.table import Operator, standard
 
 Reduction = Callable[[Tensor, list[int], bool], Tensor]
 

@@ -8,8 +8,8 @@ import torch
 
 from core.domain.errors import Refused
 from core.onnx import calibration
-from core.training.student import Student
-from core.training.teacher import Teacher
+from core.train.training.student import Student
+from core.train.training.teacher import Teacher
 
 ASKING = 0.25
 """Share of the training for the teacher's answers, and for all looks at the deciding samples; a large model sees fewer."""

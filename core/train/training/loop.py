@@ -14,13 +14,13 @@ from torch import Tensor
 from core.domain.errors import Refused
 from core.domain.limits import WORKING
 from core.domain.technique import Lesson
-from core.training.lesson import Goal
-from core.training.material import FEW, LEAST, Batch, Material, batches, mixed, require
-from core.training.pictures import moved
-from core.training.student import Student
-from core.training.teacher import Teacher, outputs
-from core.training.thinning import Thinning
-from core.training.work import ASKING, LOOKS, Work
+from core.train.training.lesson import Goal
+from core.train.training.material import FEW, LEAST, Batch, Material, batches, mixed, require
+from core.train.training.pictures import moved
+from core.train.training.student import Student
+from core.train.training.teacher import Teacher, outputs
+from core.train.training.thinning import Thinning
+from core.train.training.work import ASKING, LOOKS, Work
 
 USED, IGNORED = "use", "ignore"
 MOST_MINUTES = 8.0

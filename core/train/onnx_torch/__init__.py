@@ -5,7 +5,7 @@ that the graph computes (Shape, Gather, Concat, Reshape) never become tensors: t
 (``values.Known``), so that ``torch.export`` keeps a free batch without guards on data. Only the sandboxed child imports this.
 """
 
-from core.onnx_torch.network import Network, build
-from core.onnx_torch.reading import read
+from core.train.onnx_torch.network import Network, build
+from core.train.onnx_torch.reading import read
 
 __all__ = ["Network", "build", "read"]

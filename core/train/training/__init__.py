@@ -7,8 +7,8 @@ run as in inference throughout: normalisation keeps its stored statistics, and o
 stays off. Only the sandboxed child imports this package, because it imports torch.
 """
 
-from core.training.loop import Plan, train
-from core.training.material import require
-from core.training.student import Student
+from core.train.training.loop import Plan, train
+from core.train.training.material import require
+from core.train.training.student import Student
 
 __all__ = ["Plan", "Student", "require", "train"]

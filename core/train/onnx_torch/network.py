@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from core.domain.errors import Refused
-from core.onnx_torch.graph import Graph, Node
-from core.onnx_torch.lane import LANE
-from core.onnx_torch.operators import OPERATORS, control
-from core.onnx_torch.reading import nodes_of, read
-from core.onnx_torch.values import Known, as_numbers, as_tensor, can_be_known
+from core.train.onnx_torch.graph import Graph, Node
+from core.train.onnx_torch.lane import LANE
+from core.train.onnx_torch.operators import OPERATORS, control
+from core.train.onnx_torch.reading import nodes_of, read
+from core.train.onnx_torch.values import Known, as_numbers, as_tensor, can_be_known
 
 FOLDED_ELEMENTS = 65_536
 """Elements up to which a value that hangs on constants alone is computed once."""

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from core.training.teacher import Kind, Output
+from core.train.training.teacher import Kind, Output
 
 LEAST = 1e-7
 """Probability below which its logarithm is cut off."""

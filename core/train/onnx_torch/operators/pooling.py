@@ -8,10 +8,10 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from core.domain.errors import Refused
-from core.onnx_torch.graph import Node
-from core.onnx_torch.operators.convolution import CONVS, padded, symmetric, window
-from core.onnx_torch.operators.table import standard
-from core.onnx_torch.values import at_least_zero
+from core.train.onnx_torch.graph import Node
+from core.train.onnx_torch.operators.convolution import CONVS, padded, symmetric, window
+from core.train.onnx_torch.operators.table import standard
+from core.train.onnx_torch.values import at_least_zero
 
 MAXIMA: dict[int, Callable[..., Any]] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 MEANS: dict[int, Callable[..., Tensor]] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}

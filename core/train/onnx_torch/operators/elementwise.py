@@ -9,9 +9,9 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from core.domain.errors import Refused
-from core.onnx_torch.dtypes import torch_dtype
-from core.onnx_torch.graph import Node
-from core.onnx_torch.operators.table import Operator, standard
+from core.train.onnx_torch.dtypes import torch_dtype
+from core.train.onnx_torch.graph import Node
+from core.train.onnx_torch.operators.table import Operator, standard
 
 
 def unary(function: Callable[[Tensor], Tensor]) -> Callable[[Node, Tensor], Tensor]:
