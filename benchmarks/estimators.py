@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import fitted
-from core import estimators
 from core.converters import CONVERTERS
 from core.domain.errors import PortolanError
 from core.domain.transform import parse_options
 from core.formats import FORMATS, recognise
 from core.formats.skops import TRUSTED
+from core.libraries.sklearn import estimators
 from core.proof import parity, probes
 from core.proof.datasets import Dataset
 from core.runtimes import runtime_for

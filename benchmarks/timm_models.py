@@ -16,10 +16,10 @@ from typing import Any
 
 from core import portability
 from core.__main__ import bench, model_args
-from core.architectures.named import define_vision_operators
 from core.bench import Bench
 from core.domain.errors import PortolanError
 from core.domain.work import Model
+from core.libraries.architectures.named import define_vision_operators
 from core.sandbox.tools import Tools
 
 NAMES = [

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from core.columns import rounded_down
 from core.domain.errors import Refused
 from core.formats.forests import LEAF, Forest, Tree
+from core.libraries.sklearn.columns import rounded_down
 from core.onnx.files import lowest_ir
 
 ZERO = 1e-35

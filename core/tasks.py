@@ -138,7 +138,7 @@ def probe(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
     ``shapes`` in the answer is what the inputs turned out to be, in the words that converters take.
     """
-    from core import torchscripts
+    from core.libraries.torch import torchscripts
     from core.proof import probes
 
     session = open_session(args)

@@ -10,10 +10,10 @@ import h5py
 import numpy as np
 import pytest
 
-from core import keras_files
 from core.domain.errors import Refused
-from core.keras_files import export
-from core.keras_files.session import KerasSession
+from core.libraries import keras_files
+from core.libraries.keras_files import export
+from core.libraries.keras_files.session import KerasSession
 from tests.formats import made_keras
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from onnx import helper, numpy_helper
 
-from core import ir_files
 from core.domain.errors import Refused
+from core.libraries import ir
 from core.onnx import files
 from core.onnx import weights as onnx_weights
 from core.onnx.bit_packing import packing
@@ -59,7 +59,7 @@ def answers(path: Path) -> list[Any]:
     """Run the file in both engines on -0.0, which leaves the bits of every weight as they are."""
     session = RUNTIMES["onnxruntime"].open(path, "onnx")
     feed = {"x": np.full(1, -0.0, session.signature.inputs[0].dtype)}
-    request = ir_files.compiled(ir_files.engine().Core().read_model(path)).create_infer_request()
+    request = ir.compiled(ir.engine().Core().read_model(path)).create_infer_request()
     return [session.run(feed)["y"], request.infer(feed)[0]]
 
 

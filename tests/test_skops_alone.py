@@ -5,7 +5,7 @@ import sys
 
 HELD = """
 import sys
-import core.skops_alone
+import core.libraries.sklearn.skops_alone
 assert not {"torch", "dask", "pytest"} & set(sys.modules), sorted(sys.modules)
 from skops.io._trusted_types import SKLEARN_ESTIMATOR_TYPE_NAMES as names
 from sklearn.utils import all_estimators

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from core import keras_files
 from core.domain.transform import Converter, Tolerance
-from core.keras_files import export
+from core.libraries import keras_files
+from core.libraries.keras_files import export
 
 
 class KerasToOnnx(Converter):

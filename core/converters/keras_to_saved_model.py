@@ -19,7 +19,7 @@ class KerasToSavedModel(Converter):
 
     def convert(self, source: Path, out: Path, options: Any) -> None:
         """Rebuild, export and pack. Raises Refused with the cause."""
-        from core.keras_files import saved
+        from core.libraries.keras_files import saved
 
         saved.to_saved_model(source, self.source, out)
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from core import ir_files
 from core.domain.errors import Refused
 from core.domain.transform import Converter, NoOptions, Tolerance
 from core.formats.anatomy import tflite
+from core.libraries import ir
 
 
 class LiteRtToOpenVino(Converter):
@@ -20,13 +20,13 @@ class LiteRtToOpenVino(Converter):
         """Read, write and compile. Raises Refused with all operators that have no rule."""
         inputs, outputs = tflite.signature(tflite.read(source).graphs[0])
         try:
-            model = ir_files.engine().Core().read_model(source)
+            model = ir.engine().Core().read_model(source)
         except Exception as error:
             step = "Replace them in the source of the model, and convert it again."
-            raise ir_files.refusal(error, ", ".join, step) from None
+            raise ir.refusal(error, ", ".join, step) from None
         if (len(model.inputs), len(model.outputs)) != (len(inputs), len(outputs)):
             raise Refused("OpenVINO drops an input or output of this model.", "Remove what is unused, and try again.")
-        ir_files.write(model, out, [spec.name for spec in inputs], [spec.name for spec in outputs])
+        ir.write(model, out, [spec.name for spec in inputs], [spec.name for spec in outputs])
 
 
 CONVERTER = LiteRtToOpenVino()

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from core import ncnn_files
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
 from core.domain.transform import Converter, NoOptions, Tolerance
+from core.libraries import ncnn
 from core.onnx import files
 
 
@@ -25,12 +25,12 @@ class OnnxToNcnn(Converter):
         """Run pnnx on the graph. Raises Refused with all operators that ncnn has not."""
         graph = files.load(source)
         specs = _specs(graph)
-        model = ncnn_files.work_folder() / "model.onnx"
+        model = ncnn.work_folder() / "model.onnx"
         files.write(graph, model)
-        rows = ncnn_files.convert(model, specs)
+        rows = ncnn.convert(model, specs)
         if isinstance(rows, Refused):
             raise rows
-        ncnn_files.pack(model, rows, specs, out)
+        ncnn.pack(model, rows, specs, out)
 
 
 def _specs(model: Any) -> list[TensorSpec]:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core import ir_files
 from core.domain.errors import Refused
 from core.domain.transform import Converter, NoOptions, Tolerance
 from core.domain.unsupported import Unsupported, told
+from core.libraries import ir
 from core.onnx import files
 
 INSTEAD = "Replace them by other operators of ONNX, try another opset, or choose another target."
@@ -24,14 +24,14 @@ class OnnxToOpenVino(Converter):
     def convert(self, source: Path, out: Path, options: NoOptions) -> None:
         """Read, write and compile. Raises Refused with all operators that have no rule, and where they are."""
         try:
-            model = ir_files.engine().Core().read_model(source)
+            model = ir.engine().Core().read_model(source)
         except Exception as error:
-            raise ir_files.refusal(error, lambda names: _places(names, source), INSTEAD) from None
+            raise ir.refusal(error, lambda names: _places(names, source), INSTEAD) from None
         graph = files.load(source)
         held = {tensor.name for tensor in graph.graph.initializer}
         names = [value.name for value in graph.graph.input if value.name not in held]
         _check_inputs(model, names)
-        ir_files.write(model, out, _order(model, names), [value.name for value in graph.graph.output])
+        ir.write(model, out, _order(model, names), [value.name for value in graph.graph.output])
 
 
 def _order(model: Any, names: list[str]) -> list[str]:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from core import estimators
 from core.domain.errors import Refused
 from core.domain.transform import Converter, NoOptions, Tolerance
 from core.formats.skops import TRUSTED
+from core.libraries.sklearn import estimators
 from core.onnx import files
 
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from core import ir_files, saved_models
 from core.domain.transform import Converter, NoOptions, Tolerance
+from core.libraries import ir, saved_model
 
 
 class SavedModelToOpenVino(Converter):
@@ -16,7 +16,7 @@ class SavedModelToOpenVino(Converter):
 
     def convert(self, source: Path, out: Path, options: NoOptions) -> None:
         """Read, write and compile. Raises Refused with all operators that have no rule."""
-        ir_files.write(saved_models.read(source)[0], out)
+        ir.write(saved_model.read(source)[0], out)
 
 
 CONVERTER = SavedModelToOpenVino()

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import columns, estimators, exact_scaling, sklearn_onnx
+from core import exact_scaling
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
 from core.formats.skops import TRUSTED
+from core.libraries import sklearn_onnx
+from core.libraries.sklearn import columns, estimators
 from core.onnx import files
 
 

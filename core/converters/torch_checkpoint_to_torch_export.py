@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from core.architectures import ArchitectureOptions
 from core.domain.transform import Converter, Tolerance
+from core.libraries.architectures import ArchitectureOptions
 
 
 class CheckpointToTorchExport(Converter):
@@ -19,7 +19,7 @@ class CheckpointToTorchExport(Converter):
 
     def convert(self, source: Path, out: Path, options: ArchitectureOptions) -> None:
         """Build, fill, export and save. Raises Refused with the names that do not fit, or what the exporter cannot follow."""
-        from core.architectures import build, export
+        from core.libraries.architectures import build, export
 
         export.to_program(build(source, self.source, options), out)
 

@@ -10,11 +10,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from core import exported_programs
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
 from core.domain.transform import Converter, Tolerance
+from core.libraries.torch import exported_programs
 from core.onnx import files as onnx_files
 
 EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import exported_programs
 from core.border.jail import programs
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
 from core.domain.transform import Converter, Tolerance
+from core.libraries.torch import exported_programs
 from core.onnx import files
 
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from core import exported_programs
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
 from core.domain.transform import Converter, NoOptions, Tolerance
+from core.libraries.torch import exported_programs
 from core.onnx import files
 
 

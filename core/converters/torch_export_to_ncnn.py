@@ -4,11 +4,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from core import exported_programs, ncnn_files
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
 from core.domain.transform import Converter, NoOptions, Tolerance
+from core.libraries import ncnn
+from core.libraries.torch import exported_programs
 from core.onnx import files
 
 OPSET = 18
@@ -28,13 +29,13 @@ class TorchExportToNcnn(Converter):
         """Trace one sample and run pnnx. Raises Refused with all operators that ncnn has not."""
         program = exported_programs.load(source)
         specs = exported_programs.inputs(program)
-        folder = ncnn_files.work_folder()
+        folder = ncnn.work_folder()
         first: Refused | None = None
         for write in (_traced, _exported):
             model = write(program, specs, folder)
-            rows = ncnn_files.convert(model, specs)
+            rows = ncnn.convert(model, specs)
             if not isinstance(rows, Refused):
-                return ncnn_files.pack(model, rows, specs, out)
+                return ncnn.pack(model, rows, specs, out)
             first = first or rows
         raise first or Refused("pnnx wrote nothing.", "Choose another target.")
 
@@ -42,7 +43,7 @@ class TorchExportToNcnn(Converter):
 def _traced(program: Any, specs: list[TensorSpec], folder: Path) -> Path:
     import torch
 
-    examples = exported_programs.examples(specs, ncnn_files.one_sample(specs))
+    examples = exported_programs.examples(specs, ncnn.one_sample(specs))
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")

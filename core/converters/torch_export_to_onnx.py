@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import exported_programs, program_operators
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
 from core.domain.unsupported import told
+from core.libraries.torch import exported_programs, program_operators
 from core.onnx import files
 
 NEWEST = 22

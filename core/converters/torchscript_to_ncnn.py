@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from core import ncnn_files, torchscripts
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
 from core.domain.transform import Converter, Tolerance
-from core.torchscripts import ShapeOptions
+from core.libraries import ncnn
+from core.libraries.torch import torchscripts
+from core.libraries.torch.torchscripts import ShapeOptions
 
 
 class TorchScriptToNcnn(Converter):
@@ -27,12 +28,12 @@ class TorchScriptToNcnn(Converter):
         module = torchscripts.load(source)
         specs = torchscripts.specs(module, options.shapes)
         torch._C._jit_pass_erase_shape_information(module.forward.graph)
-        model = ncnn_files.work_folder() / "model.pt"
+        model = ncnn.work_folder() / "model.pt"
         module.save(str(model))
-        rows = ncnn_files.convert(model, specs)
+        rows = ncnn.convert(model, specs)
         if isinstance(rows, Refused):
             raise rows
-        ncnn_files.pack(model, rows, specs, out)
+        ncnn.pack(model, rows, specs, out)
 
 
 CONVERTER = TorchScriptToNcnn()

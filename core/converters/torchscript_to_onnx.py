@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import exported_programs, program_operators, torchscripts
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
 from core.domain.unsupported import told
+from core.libraries.torch import exported_programs, program_operators, torchscripts
+from core.libraries.torch.torchscripts import ShapeOptions
 from core.onnx import files
-from core.torchscripts import ShapeOptions
 
 BATCH = 2
 """An example with one row could be taken for a constant."""

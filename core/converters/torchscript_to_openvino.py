@@ -4,11 +4,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from core import exported_programs, ir_files, torchscripts
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
-from core.torchscripts import ShapeOptions
+from core.libraries import ir
+from core.libraries.torch import exported_programs, torchscripts
+from core.libraries.torch.torchscripts import ShapeOptions
 
 BATCH = 2
 """An example with one row could be taken for a constant."""
@@ -30,7 +31,7 @@ class TorchScriptToOpenVino(Converter):
         model = _converted(module, specs)
         _free_batch(model, specs)
         names = tuple(spec.name for spec in specs)
-        ir_files.write(model, out, names, [f"output_{place}" for place in range(len(model.outputs))])
+        ir.write(model, out, names, [f"output_{place}" for place in range(len(model.outputs))])
 
 
 def _converted(module: Any, specs: tuple[TensorSpec, ...]) -> Any:
@@ -38,26 +39,26 @@ def _converted(module: Any, specs: tuple[TensorSpec, ...]) -> Any:
         specs, [(BATCH, *(int(dim or 1) for dim in (spec.shape or ())[1:])) for spec in specs]
     )
     torchscripts.called(module, examples)
-    openvino = ir_files.engine()
+    openvino = ir.engine()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return openvino.convert_model(module, example_input=examples)
     except Exception as error:
         step = "Replace them in the network by other operators of torch, or convert to ONNX first."
-        raise ir_files.refusal(error, ", ".join, step) from None
+        raise ir.refusal(error, ", ".join, step) from None
 
 
 def _free_batch(model: Any, specs: tuple[TensorSpec, ...]) -> None:
     """Set every input to its shape with a free batch. Raises Refused where an output would keep the example's batch."""
     if len(model.inputs) != len(specs):
         raise Refused("OpenVINO drops an input of this script.", "Remove the unused input from the network.")
-    shapes = [ir_files.engine().PartialShape([-1, *(spec.shape or ())[1:]]) for spec in specs]
+    shapes = [ir.engine().PartialShape([-1, *(spec.shape or ())[1:]]) for spec in specs]
     try:
         model.reshape(dict(enumerate(shapes)))
     except Exception as error:
         raise Refused(
-            f"The script does not take a free batch: {ir_files.cause(error)}", "Trace the model with a free batch."
+            f"The script does not take a free batch: {ir.cause(error)}", "Trace the model with a free batch."
         ) from None
 
 

@@ -11,11 +11,11 @@ import numpy as np
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.runtime import Session
+from core.libraries.torch.torchscripts import parse_shapes
 from core.proof import golden
 from core.proof.datasets import Dataset
 from core.proof.golden import Case, Golden
 from core.proof.samples import EDGES, HALVES, MISSING, SIZES, Sampler
-from core.torchscripts import parse_shapes
 from core.web import recorded as plain
 
 RANDOM = 32

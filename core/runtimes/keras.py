@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from core import keras_files
 from core.domain.runtime import Runtime, Session
-from core.keras_files.session import KerasSession
+from core.libraries import keras_files
+from core.libraries.keras_files.session import KerasSession
 
 
 class KerasRuntime(Runtime):

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from core import ir_files
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.runtime import Domain, Runtime, Session
+from core.libraries import ir
 
 PASSING = {
     **dict.fromkeys(
@@ -33,7 +33,7 @@ class OpenVino(Runtime):
 
     def open(self, path: Path, format: str) -> Session:
         """Read and compile the model. Raises Refused with the engine's reason when it cannot."""
-        return IrSession(ir_files.read(path))
+        return IrSession(ir.read(path))
 
 
 class IrSession(Session):
@@ -46,7 +46,7 @@ class IrSession(Session):
         )
         bounds = _id_bounds(model)
         self.domains = {spec.name: _domain(spec, bounds.get(place)) for place, spec in enumerate(self.signature.inputs)}
-        self._request = ir_files.compiled(model).create_infer_request()
+        self._request = ir.compiled(model).create_infer_request()
 
     def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Run the model once on arrays by name."""
@@ -56,7 +56,7 @@ class IrSession(Session):
         try:
             answer = self._request.infer(feed, share_inputs=False, share_outputs=False)
         except RuntimeError as error:
-            raise Refused(f"OpenVINO cannot run this input: {ir_files.cause(error)}", "Bring other inputs.") from None
+            raise Refused(f"OpenVINO cannot run this input: {ir.cause(error)}", "Bring other inputs.") from None
         names = [spec.name for spec in self.signature.outputs]
         return {name: _plain(answer[place]) for place, name in enumerate(names)}
 
@@ -75,7 +75,7 @@ def _spec(port: Any, place: int, side: str) -> TensorSpec:
 
 def dtype(kind: str) -> str:
     """Return the NumPy name of an element type such as ``f32`` or ``u8``."""
-    return ir_files.TYPES.get(kind) or re.sub(r"^(i|u)(?=\d)", lambda m: {"i": "int", "u": "uint"}[m[1]], kind)
+    return ir.TYPES.get(kind) or re.sub(r"^(i|u)(?=\d)", lambda m: {"i": "int", "u": "uint"}[m[1]], kind)
 
 
 def _domain(spec: TensorSpec, bound: int | None) -> Domain:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from core import saved_models
 from core.domain.runtime import Runtime, Session
+from core.libraries import saved_model
 from core.runtimes.openvino import IrSession
 
 
@@ -22,7 +22,7 @@ class SavedModelReading(Runtime):
 
     def open(self, path: Path, format: str) -> Session:
         """Read and compile the model. Raises Refused with the engine's reason when it cannot."""
-        session = IrSession(saved_models.read(path)[0])
+        session = IrSession(saved_model.read(path)[0])
         session.secondhand = self.secondhand
         return session
 

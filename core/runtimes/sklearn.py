@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from core import columns, estimators
 from core.domain.artifact import Signature
 from core.domain.runtime import Runtime, Session
 from core.formats.skops import TRUSTED
+from core.libraries.sklearn import columns, estimators
 
 
 class SklearnRuntime(Runtime):

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from core import saved_models
 from core.domain.artifact import Signature
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
 from core.domain.runtime import Domain, Runtime, Session
+from core.libraries import saved_model
 from core.runtimes.openvino import IrSession
 
 UNKNOWN_INTEGER = Domain("ids", bound=2)
@@ -28,9 +28,9 @@ class TensorFlow(Runtime):
 
     def open(self, path: Path, format: str) -> Session:
         """Load the model with TensorFlow. Raises Refused with the cause when it cannot."""
-        tf = saved_models.library()
+        tf = saved_model.library()
         with tempfile.TemporaryDirectory(prefix="saved-", dir="tmp" if Path("tmp").is_dir() else None) as folder:
-            key, signature = saved_models.unpacked(path, Path(folder))
+            key, signature = saved_model.unpacked(path, Path(folder))
             try:
                 return ServingSession(tf.saved_model.load(folder), key, signature, _domains(path, signature))
             except Exception as error:
@@ -56,7 +56,7 @@ class ServingSession(Session):
 def _domains(path: Path, signature: Signature) -> dict[str, Domain]:
     """Return the kinds of value that the inputs take; how long the tables of ids are is seen in OpenVINO's reading."""
     try:
-        return IrSession(saved_models.read(path)[0]).domains
+        return IrSession(saved_model.read(path)[0]).domains
     except Refused:
         floats = {spec.name: "float" in spec.dtype for spec in signature.inputs}
         return {name: Domain() if is_float else UNKNOWN_INTEGER for name, is_float in floats.items()}

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core import torch_answers, torchscripts
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.runtime import Domain, Runtime, Session
+from core.libraries.torch import torch_answers, torchscripts
 
 PASSING = (
     "_to_copy",

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from core import architectures, torch_answers
-from core.architectures import ArchitectureOptions
 from core.domain.artifact import Signature
 from core.domain.runtime import Domain, Runtime, Session
 from core.domain.transform import parse_options
+from core.libraries import architectures
+from core.libraries.architectures import ArchitectureOptions
+from core.libraries.torch import torch_answers
 
 
 class TorchWeights(Runtime):

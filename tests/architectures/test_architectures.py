@@ -9,11 +9,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from core import architectures, convert
+from core import convert
 from core.__main__ import code_args, model_args
-from core.architectures import ArchitectureOptions, named
 from core.domain.errors import Refused, Unavailable
 from core.domain.transform import CODE
+from core.libraries import architectures
+from core.libraries.architectures import ArchitectureOptions, named
 from core.runtimes import runtime_for
 from core.sandbox.tools import Tools
 

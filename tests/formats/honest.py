@@ -67,10 +67,10 @@ def write_ort(path: Path) -> None:
 
 
 def write_openvino(path: Path) -> None:
-    from core import ir_files
+    from core.libraries import ir
 
     onnx.save(linear_onnx(), path.with_suffix(".source"))
-    ir_files.write(ir_files.engine().Core().read_model(path.with_suffix(".source")), path)
+    ir.write(ir.engine().Core().read_model(path.with_suffix(".source")), path)
 
 
 def write_keras(path: Path) -> None:

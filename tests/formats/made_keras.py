@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core import keras_files
+from core.libraries import keras_files
 
 
 def cnn() -> Any:

@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
-from core import keras_files
 from core.formats import FORMATS
+from core.libraries import keras_files
 from tests.formats import made_keras
 from tests.formats.verdict import refused
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core import ir_files
 from core.formats import FORMATS
+from core.libraries import ir
 from tests.formats.verdict import refused
 
 IR = FORMATS["openvino"]
@@ -92,7 +92,7 @@ def test_a_loop_is_looked_into(tmp_path: Path) -> None:
             <float[2] w = {2, 3}> { after = Identity(before)  b = Mul(a, w) }> }
     """)
     onnx.save(model, tmp_path / "m.onnx")
-    ir_files.write(ir_files.engine().Core().read_model(tmp_path / "m.onnx"), tmp_path / "m.zip")
+    ir.write(ir.engine().Core().read_model(tmp_path / "m.onnx"), tmp_path / "m.zip")
     assert not refused(tmp_path / "m.zip")
     operators = IR.inspect(tmp_path / "m.zip").operators
     assert operators is not None
@@ -102,5 +102,5 @@ def test_a_loop_is_looked_into(tmp_path: Path) -> None:
 def test_the_engine_cannot_report_to_its_maker() -> None:
     import sys
 
-    ir_files.engine()
+    ir.engine()
     assert sys.modules["openvino_telemetry"] is None

@@ -10,9 +10,9 @@ import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 
-from core import ir_files
 from core.domain.errors import Refused
 from core.formats.onnx import FORMAT
+from core.libraries import ir
 from core.onnx import calibration, files
 from core.onnx.saturation import HostTruth, Kernel, Pairing
 from core.shrink import integer_pairs, scaled_integers
@@ -220,7 +220,7 @@ def test_samples_that_do_not_run_are_refused(tmp_path: Path) -> None:
 def test_another_engine_answers_alike(options: dict[str, Any], tmp_path: Path) -> None:
     model = sample("fashion_cnn")
     out = apply("static_int8", model.source, tmp_path / "out.onnx", model.calibration, **options)
-    compiled = ir_files.engine().Core().compile_model(str(out), "CPU")
+    compiled = ir.engine().Core().compile_model(str(out), "CPU")
     found = np.concatenate([compiled(model.test.rows(at, at + 100))[0] for at in range(0, 200, 100)])
     assert (found.argmax(1) == model.scores(out)[:200].argmax(1)).sum() >= 197
 

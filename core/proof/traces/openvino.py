@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core import ir_files
+from core.libraries import ir
 
 SILENT = ("Constant", "Parameter", "Result")
 
@@ -16,7 +16,7 @@ class IrTrace:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        ops = list(ir_files.read(path).get_ordered_ops())
+        ops = list(ir.read(path).get_ordered_ops())
         self._makers = {
             name: f"{op.get_type_name()} {op.get_friendly_name()!r} (node {place} of {len(ops)})"
             for place, op in enumerate(ops, 1)
@@ -28,14 +28,14 @@ class IrTrace:
 
     def values(self, names: list[str], inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Run with the named tensors as results."""
-        model = ir_files.read(self._path)
+        model = ir.read(self._path)
         model.add_outputs(names)
         answer = _infer(model, inputs)
         return {name: np.array(answer[port]) for port in answer for name in port.get_names() if name in names}
 
     def outputs(self, inputs: Mapping[str, Any]) -> list[Any]:
         """Run with the model's own results."""
-        return [np.array(value) for value in _infer(ir_files.read(self._path), inputs).values()]
+        return [np.array(value) for value in _infer(ir.read(self._path), inputs).values()]
 
     def where(self, name: str) -> str:
         """Return operator and node, with its place in the engine's order."""
@@ -49,4 +49,4 @@ def _infer(model: Any, inputs: Mapping[str, Any]) -> Any:
         place: np.ascontiguousarray(next((inputs[name] for name in port.get_names() if name in inputs), arrays[place]))
         for place, port in enumerate(model.inputs)
     }
-    return ir_files.compiled(model).create_infer_request().infer(feed, share_inputs=False, share_outputs=False)
+    return ir.compiled(model).create_infer_request().infer(feed, share_inputs=False, share_outputs=False)

@@ -38,7 +38,7 @@ class ProgramTrace:
 
 def decomposed(program: Any) -> Any:
     """Return the program as the exporter to ONNX takes it apart before it translates (``torch.onnx``, private there)."""
-    from core.program_operators import registry, taken_apart
+    from core.libraries.torch.program_operators import registry, taken_apart
 
     return taken_apart(program, registry())
 

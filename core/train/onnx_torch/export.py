@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from core import exported_programs, torchscripts
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
 from core.formats.anatomy import script_signature
+from core.libraries.torch import exported_programs, torchscripts
 from core.onnx import files
 from core.train.onnx_torch.graph import Port
 from core.train.onnx_torch.network import Network

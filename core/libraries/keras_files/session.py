@@ -4,7 +4,7 @@ from typing import Any
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.runtime import Domain, Session
-from core.keras_files import library, quiet
+from core.libraries.keras_files import library, quiet
 
 UNKNOWN_INTEGER = Domain("ids", bound=2)
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from core import exported_programs
 from core.domain.unsupported import Unsupported
+from core.libraries.torch import exported_programs
 
 
 def registry(opset: int = 20) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from core.sklearn_onnx.graph import Graph, teach
+from core.libraries.sklearn_onnx.graph import Graph, teach
 
 Map = tuple[Any, Any, Any]
 """What is taken away first [columns], the matrix [columns, answers], and what is added after [answers]."""

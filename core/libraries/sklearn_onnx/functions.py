@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from core.sklearn_onnx.graph import Graph
+from core.libraries.sklearn_onnx.graph import Graph
 
 FUNCTIONS: dict[str, Callable[[Graph, str], str]] = {
     "absolute": lambda graph, x: graph.node("Abs", x),

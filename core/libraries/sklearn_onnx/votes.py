@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.sklearn_onnx.graph import DOUBLE, FLOAT, INT64, Graph, teach
+from core.libraries.sklearn_onnx.graph import DOUBLE, FLOAT, INT64, Graph, teach
 
 
 def register() -> None:

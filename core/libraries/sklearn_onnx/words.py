@@ -1,6 +1,6 @@
 """Weights of words from counts, in float64."""
 
-from core.sklearn_onnx.graph import Graph, teach
+from core.libraries.sklearn_onnx.graph import Graph, teach
 
 
 def register() -> None:

@@ -16,7 +16,7 @@ from core.domain.errors import Refused, Unavailable
 from core.formats import keras as keras_zip
 from core.formats import keras_h5
 from core.formats.anatomy import hdf5, keras_config
-from core.keras_files import legacy
+from core.libraries.keras_files import legacy
 
 REBUILD = "Save the model again with Keras 3, or export it as ONNX where its code is."
 

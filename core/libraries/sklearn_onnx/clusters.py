@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.sklearn_onnx.graph import INT64, Graph
+from core.libraries.sklearn_onnx.graph import INT64, Graph
 
 
 def register() -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from core import columns
 from core.border.pickles import Global
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.runtime import Domain
 from core.formats.skops import trusts
+from core.libraries.sklearn import columns
 from core.onnx.files import first_line
 
 

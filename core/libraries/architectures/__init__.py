@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.architectures import named, weights, written
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.transform import CODE
-from core.torchscripts import parse_shapes
+from core.libraries.architectures import named, weights, written
+from core.libraries.torch.torchscripts import parse_shapes
 
 WHICH = (
     "Name the architecture as timm does (architecture=resnet18), or give the Python file that defines it "

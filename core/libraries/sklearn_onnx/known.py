@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from core.sklearn_onnx.rewriting import simplified
+from core.libraries.sklearn_onnx.rewriting import simplified
 
 
 def takes(model: Any, option: str) -> bool:

@@ -4,9 +4,19 @@ Each converter computes in float64, as scikit-learn does, and hands on float32. 
 differences and never expanded into products, which cancel on data that is not scaled.
 """
 
-from core.sklearn_onnx import clusters, discriminants, encoders, functions, kernels, linear, quantiles, votes, words
-from core.sklearn_onnx.known import takes, unknown
-from core.sklearn_onnx.rewriting import simplified
+from core.libraries.sklearn_onnx import (
+    clusters,
+    discriminants,
+    encoders,
+    functions,
+    kernels,
+    linear,
+    quantiles,
+    votes,
+    words,
+)
+from core.libraries.sklearn_onnx.known import takes, unknown
+from core.libraries.sklearn_onnx.rewriting import simplified
 
 
 def register() -> None:

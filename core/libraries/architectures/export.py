@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from core import exported_programs
-from core.architectures import Built
 from core.domain.errors import Refused
+from core.libraries.architectures import Built
+from core.libraries.torch import exported_programs
 from core.onnx.files import first_line
 
 BATCH = 2

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from core.sklearn_onnx.graph import FLOAT, Graph, teach
+from core.libraries.sklearn_onnx.graph import FLOAT, Graph, teach
 
 
 def register() -> None:

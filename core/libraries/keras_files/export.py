@@ -8,9 +8,9 @@ from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any
 
-from core import exported_programs
 from core.domain.errors import Refused
-from core.keras_files.session import output_names, stateless_call
+from core.libraries.keras_files.session import output_names, stateless_call
+from core.libraries.torch import exported_programs
 from core.onnx import files
 
 BATCH, LENGTH = 2, 8

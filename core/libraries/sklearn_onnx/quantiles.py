@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from core.sklearn_onnx.graph import DOUBLE, INT64, Graph, teach
+from core.libraries.sklearn_onnx.graph import DOUBLE, INT64, Graph, teach
 
 
 def register() -> None:

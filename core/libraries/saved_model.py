@@ -6,11 +6,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from core import ir_files
 from core.border import archives
 from core.domain.artifact import Signature
 from core.domain.errors import Refused
 from core.formats import saved_model
+from core.libraries import ir
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 CHANGE = "Take these operators out of the model, or export it as ONNX where TensorFlow is."
@@ -51,10 +51,10 @@ def read(path: Path) -> tuple[Any, Signature]:
     with tempfile.TemporaryDirectory(prefix="saved-", dir="tmp" if Path("tmp").is_dir() else None) as folder:
         _, signature = unpacked(path, Path(folder))
         try:
-            model = ir_files.engine().Core().read_model(folder)
+            model = ir.engine().Core().read_model(folder)
         except Exception as error:
-            names = ", ".join(ir_files.missing(error))
-            reason = f"has no rule for these operators: {names}" if names else f"refuses: {ir_files.cause(error)}"
+            names = ", ".join(ir.missing(error))
+            reason = f"has no rule for these operators: {names}" if names else f"refuses: {ir.cause(error)}"
             raise Refused(f"OpenVINO {reason}.", CHANGE) from None
     for ports, specs in ((model.inputs, signature.inputs), (model.outputs, signature.outputs)):
         _name(ports, {spec.name for spec in specs})

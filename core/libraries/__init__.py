@@ -1,0 +1,1 @@
+"""What several books on a shelf need of one library."""
