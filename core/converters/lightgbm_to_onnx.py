@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core import forest_onnx
+from core.classic import forest_onnx
 from core.domain.transform import Converter, Tolerance
 from core.formats.forests import lightgbm
 from core.onnx import files

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from core.classic.fitted import models
 from core.domain.errors import Refused
 from core.domain.transform import Converter, NoOptions, Tolerance
-from core.fitted import models
 from core.formats.skops import TRUSTED
 from core.libraries.sklearn import columns, estimators
 from core.scoring import pmml_read, pmml_write

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from core.classic.fitted import forests
 from core.domain.transform import Converter, NoOptions, Tolerance
-from core.fitted import forests
 from core.formats.forests import xgboost
 from core.scoring import pmml_read, pmml_write
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from core import forest_session
+from core.classic import forest_session
+from core.classic.forest_session import ForestSession
 from core.domain.groups import GROUPS
 from core.domain.runtime import Runtime, Session
-from core.forest_session import ForestSession
 from core.formats.forests import Forest
 from core.formats.forests import catboost as model
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core import scoring_session
+from core.classic import scoring_session
 from core.domain.runtime import Runtime, Session
 from core.scoring import pmml_read
 

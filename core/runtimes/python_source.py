@@ -6,10 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
+from core.classic.scoring_session import ScoringSession, by_rows
 from core.domain.runtime import Runtime, Session
 from core.formats import python_source
 from core.formats.anatomy import python_subset
-from core.scoring_session import ScoringSession, by_rows
 
 
 class PythonSourceRuntime(Runtime):

@@ -5,9 +5,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from core.classic.fitted.columns import Columns, needs
+from core.classic.fitted.trees import linked
 from core.domain.errors import Refused
-from core.fitted.columns import Columns, needs
-from core.fitted.trees import linked
 from core.formats.forests import LEAF, Forest, Tree, lightgbm, xgboost
 from core.scoring.builder import Builder, Grower
 from core.scoring.form import AT_MOST, BELOW, Apply, Const, Expression, Form, Input, Label, Numbers, Ref, check, needed

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from core.fitted.columns import Columns, needs
+from core.classic.fitted.columns import Columns, needs
 from core.scoring.builder import Builder, Grower
 from core.scoring.form import AT_MOST, Apply, Const, Expression, Lookup, Ref, Regression
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from core.classic.fitted import forests
+from core.classic.fitted.columns import TRANSFORMERS, Columns, needs, projected, transformed
+from core.classic.fitted.trees import boosted, forest, histogram, isolated_tree
 from core.domain.errors import Refused
-from core.fitted import forests
-from core.fitted.columns import TRANSFORMERS, Columns, needs, projected, transformed
-from core.fitted.trees import boosted, forest, histogram, isolated_tree
 from core.scoring.builder import Builder
 from core.scoring.form import (
     Bayes,

@@ -1,0 +1,1 @@
+"""Statistical models of several libraries, between their files and what scores them."""
