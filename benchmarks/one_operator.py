@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from core import tasks, worker
+from core import worker
+from core.calls import tasks
 from core.domain.errors import PortolanError
 from core.domain.limits import Limits
 from core.sandbox import Sandbox

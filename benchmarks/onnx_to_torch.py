@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from benchmarks import one_operator
-from core import tasks, worker
+from core import worker
+from core.calls import tasks
 
 one_operator.WAYS = {"onnx_to_torch_export": {}, "onnx_to_torchscript": {}}
 

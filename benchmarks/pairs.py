@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks import networks
 from core import ingest
-from core.bench import Bench
+from core.calls.bench import Bench
 from core.converters import CONVERTERS
 from core.domain.errors import PortolanError
 from core.domain.recipe import Step

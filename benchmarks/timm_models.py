@@ -16,7 +16,7 @@ from typing import Any
 
 from core import portability
 from core.__main__ import bench, model_args
-from core.bench import Bench
+from core.calls.bench import Bench
 from core.domain.errors import PortolanError
 from core.domain.work import Model
 from core.libraries.architectures.named import define_vision_operators

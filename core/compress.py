@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from core import bundle, lineage, travel
-from core.bench import Bench
+from core.calls.bench import Bench
 from core.causes import causes
 from core.domain.errors import Refused, from_json
 from core.domain.overhead import Footprint, Kernels, Race

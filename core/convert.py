@@ -5,7 +5,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from core import bundle, lineage
-from core.bench import Bench
+from core.calls.bench import Bench
 from core.converters import CONVERTERS, route
 from core.domain.errors import Refused
 from core.domain.recipe import Recipe, Step

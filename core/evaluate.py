@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from core.bench import Bench
+from core.calls.bench import Bench
 from core.converters import CONVERTERS
 from core.domain.errors import Refused
 from core.domain.transform import Tolerance

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from core import convert
-from core.bench import Bench, Cost
+from core.calls.bench import Bench, Cost
 from core.converters import CONVERTERS, route, targets, unavailable
 from core.domain.errors import Cancelled, Crashed, PortolanError, Refused
 from core.domain.portability import Attempt, Leg, Standing

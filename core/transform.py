@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.bench import Bench
+from core.calls.bench import Bench
 from core.domain.errors import Cancelled, PortolanError, Refused
 from core.domain.recipe import Step
 from core.domain.report import Parity, Verdict

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import bundle
-from core.bench import Bench
+from core.calls.bench import Bench
 from core.domain.errors import Cancelled, PortolanError
 from core.domain.work import Model
 from core.memory.blobs import Blob, Blobs

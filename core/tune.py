@@ -10,7 +10,7 @@ decides who wins among files of like latency. What was tried is kept, so that st
 from typing import TYPE_CHECKING, Any
 
 from core import compress
-from core.bench import Bench
+from core.calls.bench import Bench
 from core.domain.errors import Refused
 from core.domain.tuning import Goal
 from core.domain.work import Data, Model

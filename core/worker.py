@@ -20,9 +20,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from core import tasks
 from core.border import jail
 from core.border.jail import programs
+from core.calls import tasks
 from core.domain import groups
 from core.domain.errors import Crashed, OverLimit, PortolanError, Unavailable
 from core.domain.limits import Limits

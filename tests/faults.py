@@ -6,7 +6,7 @@ from typing import Any
 import onnx
 from onnx import numpy_helper
 
-from core.bench import Bench
+from core.calls.bench import Bench
 from core.domain.transform import Converter
 from core.domain.work import Golden, Model
 

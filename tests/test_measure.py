@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.bench import Bench
+from core.calls.bench import Bench
 from core.domain.errors import Cancelled
 from core.domain.overhead import Pace
 from core.domain.work import Golden, Model

@@ -14,7 +14,7 @@ import pytest
 
 from core import convert, converters, portability
 from core.__main__ import main
-from core.bench import Bench
+from core.calls.bench import Bench
 from core.converters import CONVERTERS
 from core.domain.job import State
 from core.domain.portability import Attempt, Standing

@@ -11,7 +11,7 @@ import pytest
 
 from core import travel
 from core.__main__ import main
-from core.bench import Bench
+from core.calls.bench import Bench
 from core.domain.work import Model
 from core.memory.blobs import Blob
 from core.sandbox.tools import Tools

@@ -4,7 +4,8 @@ import errno
 
 import pytest
 
-from core import tasks, worker
+from core import worker
+from core.calls import tasks
 from core.domain.errors import Crashed, OverLimit, Refused
 from core.domain.format import Format, Risk
 from core.domain.limits import READING

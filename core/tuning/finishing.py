@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from core import compress
-from core.bench import Cost
+from core.calls.bench import Cost
 from core.compress import Effort
 from core.domain.report import Parity, Verdict
 from core.domain.technique import ANY, QUARTERS

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core.bench import Bench, Cost
+from core.calls.bench import Bench, Cost
 from core.domain.errors import Cancelled, PortolanError, Refused
 from core.domain.technique import QUARTERS
 from core.domain.tuning import Goal, HeatMap, Look, Point

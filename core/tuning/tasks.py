@@ -1,10 +1,10 @@
-"""The things that a child does for a search, each a thin function from plain arguments to a plain answer; see ``core.tasks``."""
+"""The things that a child does for a search, each a thin function from plain arguments to a plain answer; see ``core.calls.tasks``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.calls.tasks import IN, OUT, Progress, open_dataset, open_session, runtime_of
 from core.domain.errors import Refused
-from core.tasks import IN, OUT, Progress, open_dataset, open_session, runtime_of
 
 if TYPE_CHECKING:
     from core.proof.datasets import Dataset

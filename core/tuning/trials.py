@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core import compress
-from core.bench import Bench
+from core.calls.bench import Bench
 from core.compress import Effort, Reduced
 from core.domain.errors import Refused
 from core.domain.limits import WORKING

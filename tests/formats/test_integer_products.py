@@ -13,7 +13,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from core import tasks
+from core.calls import tasks
 from core.domain.integer_products import Integers, Product
 from core.formats.onnx import FORMAT
 from core.onnx import saturation

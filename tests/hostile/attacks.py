@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core import tasks, worker
+from core import worker
 from core.border.jail import programs
+from core.calls import tasks
 from core.domain.errors import Refused
 
 LIBC = ctypes.CDLL(None, use_errno=True)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core import tasks, worker
+from core import worker
+from core.calls import tasks
 
 
 def by_pickle(path: Path) -> None:

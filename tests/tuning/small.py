@@ -10,8 +10,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from core import bench, compress
-from core.bench import Bench
+from core import compress
+from core.calls import bench
+from core.calls.bench import Bench
 from core.compress import Effort
 from core.sandbox.tools import Memory, Tools
 from core.tuning import finishing, trials

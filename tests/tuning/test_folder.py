@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from core.__main__ import main
-from core.bench import Bench
+from core.calls.bench import Bench
 
 
 @pytest.mark.slow

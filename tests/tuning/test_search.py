@@ -16,7 +16,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from core import tune
-from core.bench import Bench
+from core.calls.bench import Bench
 from core.domain.errors import Refused
 from core.domain.job import State
 from core.domain.recipe import Step

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.bench import Bench
+from core.calls.bench import Bench
 from core.domain.recipe import Step
 from core.domain.technique import QUARTERS
 from core.domain.tuning import Cell, Goal, HeatMap, Loss, Point, Row

@@ -1,0 +1,1 @@
+"""What the server asks a sandboxed child to do."""
