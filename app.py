@@ -17,7 +17,15 @@ from streamlit.starlette import App
 from core import routes, workspace
 from core.domain.errors import PortolanError
 
-LIGHT = ("altair", "pandas", "pyarrow", "core.charts", "core.bundle", "core.samples", "streamlit.web.bootstrap")
+LIGHT = (
+    "altair",
+    "pandas",
+    "pyarrow",
+    "core.answers.charts",
+    "core.answers.bundle",
+    "core.samples",
+    "streamlit.web.bootstrap",
+)
 """What the first page would otherwise wait for."""
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from core import bundle, lineage, travel
+from core import lineage, travel
+from core.answers import bundle
 from core.calls.bench import Bench
 from core.causes import causes
 from core.domain.errors import Refused, from_json

@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from core import bundle, lineage
+from core import lineage
+from core.answers import bundle
 from core.calls.bench import Bench
 from core.converters import CONVERTERS, route
 from core.domain.errors import Refused

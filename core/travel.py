@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from core import bundle
+from core.answers import bundle
 from core.calls.bench import Bench
 from core.domain.errors import Cancelled, PortolanError
 from core.domain.work import Model

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.bundle import targets
+from core.answers.bundle import targets
 from core.converters import CONVERTERS, NO_ROUTE, route, unavailable
 from core.converters import targets as reachable
 from core.domain.artifact import Artifact

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from core import charts
-from core.report.drawing import svg
+from core.answers import charts
+from core.answers.report.drawing import svg
 
 NAME = 'layer "1"</text><script>.weight'
 COUNT = {"k": 3, "n": 40}

@@ -12,7 +12,7 @@ import pytest
 
 from core import compress
 from core.__main__ import main
-from core.charts import frontier
+from core.answers.charts import frontier
 from core.domain.errors import Refused
 from core.domain.report import Check, Count, Parity, Quality, Verdict
 from core.domain.technique import HALVES

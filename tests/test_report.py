@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from core import report
 from core.__main__ import main
+from core.answers import report
 from core.domain.errors import NotFound
 from core.memory.store import Store
 from core.samples import FOLDER

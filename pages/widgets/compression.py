@@ -4,8 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.bundle import usage
-from core.charts import before_after, changed, megabytes, travelling, words
+from core.answers.bundle import usage
+from core.answers.charts import before_after, changed, megabytes, travelling, words
 from core.domain.overhead import apart
 from core.domain.report import Verdict
 from pages.widgets import download, evidence, inside

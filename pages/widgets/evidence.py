@@ -4,8 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.bundle import usage
-from core.charts import before_after, differences, megabytes, size_rows, travelling
+from core.answers.bundle import usage
+from core.answers.charts import before_after, differences, megabytes, size_rows, travelling
 from core.domain.report import Verdict
 from pages.widgets import browser_run, download
 from pages.widgets.summary import format_title

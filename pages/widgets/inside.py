@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.charts import class_changes, class_rows, histogram, layer_rows, layer_sizes
+from core.answers.charts import class_changes, class_rows, histogram, layer_rows, layer_sizes
 from pages.widgets.text import plain, shape
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.charts import megabytes
+from core.answers.charts import megabytes
 from core.domain.artifact import Artifact
 from core.domain.errors import NotFound
 from core.domain.job import Job, State

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core import report
+from core.answers import report
 from core.domain.artifact import Artifact
 from core.domain.errors import PortolanError
 from core.domain.job import Job

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.charts import megabytes, operators
+from core.answers.charts import megabytes, operators
 from core.domain.artifact import Artifact
 from core.formats import FORMATS
 from core.workspace import current

@@ -4,8 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.bundle import safe_stem
-from core.charts import heat, megabytes, search
+from core.answers.bundle import safe_stem
+from core.answers.charts import heat, megabytes, search
 from core.domain.artifact import Artifact
 from core.domain.job import Job, State
 from core.domain.tuning import Goal, Standing

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.charts import changed, megabytes, pareto, shown, travelling, variants
+from core.answers.charts import changed, megabytes, pareto, shown, travelling, variants
 from core.domain.job import Job
 from pages.widgets.text import plain
 

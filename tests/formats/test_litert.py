@@ -94,10 +94,10 @@ def test_rows_of_a_table_bound_the_ids(tmp_path: Path) -> None:
 
 
 def test_the_replay_of_a_bundle_answers_like_the_runtime(honest: dict[str, Path]) -> None:
-    import core.bundle
+    import core.answers.bundle
 
     room: dict[str, Any] = {"np": np}
-    exec((Path(core.bundle.__file__).parent / "verify_litert.txt").read_text(), room)
+    exec((Path(core.answers.bundle.__file__).parent / "verify_litert.txt").read_text(), room)
     path, x = honest["dense.tflite"], np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
     replayed = room["open_model"](path)({"x": x})
     assert np.array_equal(replayed[0], runtime_for("litert").open(path, "litert").run({"x": x})["y"])

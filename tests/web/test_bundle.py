@@ -17,7 +17,7 @@ import onnxruntime
 import pytest
 
 from core import convert, web
-from core.bundle import javascript
+from core.answers.bundle import javascript
 from core.sandbox.tools import Tools
 from core.web import recorded
 from tests.test_convert import SAMPLES, bring

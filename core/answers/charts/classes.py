@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from core.charts.bars import AXIS
+from core.answers.charts.bars import AXIS
 
 COLOURS = {"worse": "#dc2626", "same": "#64748b", "better": "#15803d"}
 SHOWN = 24

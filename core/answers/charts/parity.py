@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from core.charts.bars import AFTER, AXIS
+from core.answers.charts.bars import AFTER, AXIS
 
 
 def differences(checks: list[dict[str, Any]], tolerance: float, ink: str) -> alt.LayerChart:

@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from core.charts.bars import AFTER, AXIS, BEFORE, megabytes
+from core.answers.charts.bars import AFTER, AXIS, BEFORE, megabytes
 
 
 def layer_rows(weights: list[dict[str, Any]]) -> list[dict[str, Any]]:

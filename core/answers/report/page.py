@@ -5,7 +5,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from core.charts import (
+from core.answers.charts import (
     before_after,
     changed,
     class_changes,
@@ -19,7 +19,7 @@ from core.charts import (
     variants,
     words,
 )
-from core.report.drawing import INK, svg
+from core.answers.report.drawing import INK, svg
 
 PAGE = Template((Path(__file__).parent / "page.html").read_text("utf-8"))
 HEADINGS = {

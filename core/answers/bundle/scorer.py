@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-CORE = Path(__file__).resolve().parents[1]
+CORE = Path(__file__).resolve().parents[2]
 FILES = (
     "__init__.py",
     "domain/__init__.py",

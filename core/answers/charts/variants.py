@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from core.charts.bars import BEFORE, megabytes
+from core.answers.charts.bars import BEFORE, megabytes
 from core.techniques import TECHNIQUES
 
 FAMILIES = {

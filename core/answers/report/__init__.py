@@ -14,7 +14,7 @@ from core.domain.errors import Crashed
 from core.domain.share import Share
 from core.memory.store import Store
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 SECONDS = 60.0
 
 
@@ -33,7 +33,7 @@ def written(name: str, results: list[dict[str, Any]], chosen: int) -> bytes:
     Raises Crashed where the page cannot be written.
     """
     facts = json.dumps({"name": name, "results": results, "chosen": chosen}).encode()
-    command = [sys.executable, "-m", "core.report"]
+    command = [sys.executable, "-m", "core.answers.report"]
     try:
         done = subprocess.run(  # noqa: S603
             command, input=facts, capture_output=True, timeout=SECONDS, check=True, cwd=ROOT

@@ -3,6 +3,6 @@
 import json
 import sys
 
-from core.report.page import page
+from core.answers.report.page import page
 
 sys.stdout.buffer.write(page(**json.load(sys.stdin.buffer)).encode())

@@ -5,8 +5,8 @@ from typing import Any
 
 import altair as alt
 
-from core.charts.bars import megabytes
-from core.charts.variants import FAMILIES
+from core.answers.charts.bars import megabytes
+from core.answers.charts.variants import FAMILIES
 
 AXES = {
     "size": ("size", "size as it runs, bytes (log)", "log"),

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from string import Template
 from typing import IO, Any, cast
 
-from core.bundle import javascript, scorer
+from core.answers.bundle import javascript, scorer
 from core.converters import CONVERTERS
 from core.domain.runtime import Runtime
 from core.formats import FORMATS

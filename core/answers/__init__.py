@@ -1,0 +1,1 @@
+"""Results made ready for eyes and for taking away: charts, reports, bundles."""
