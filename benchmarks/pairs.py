@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import networks
-from core import ingest
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
 from core.domain.errors import PortolanError
@@ -27,7 +26,8 @@ from core.runtimes import cannot_run
 from core.samples import FOLDER, samples
 from core.sandbox import Sandbox
 from core.sandbox.tools import Tools
-from core.transform import advance
+from core.verbs import ingest
+from core.verbs.transform import advance
 from tests.formats import made_keras
 from tests.formats.honest import HONEST
 

@@ -14,13 +14,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core import portability
 from core.__main__ import bench, model_args
 from core.calls.bench import Bench
 from core.domain.errors import PortolanError
 from core.domain.work import Model
 from core.libraries.architectures.named import define_vision_operators
 from core.sandbox.tools import Tools
+from core.verbs import portability
 
 NAMES = [
     "test_vit",

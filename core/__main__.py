@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core import compress, console, convert, evaluate, ingest, portability, tune
+from core import console
 from core.converters import CONVERTERS
 from core.domain.errors import Crashed, PortolanError, Refused
 from core.domain.groups import GROUPS
@@ -27,8 +27,9 @@ from core.runtimes import RUNTIMES
 from core.sandbox import Sandbox, environments
 from core.sandbox.tools import Tools
 from core.techniques import TECHNIQUES
-from core.tuning.folder import MODEL, Folder
-from core.tuning.search import MINUTES
+from core.verbs import compress, convert, evaluate, ingest, portability, tune
+from core.verbs.tuning.folder import MODEL, Folder
+from core.verbs.tuning.search import MINUTES
 
 SHELVES: dict[str, Shelf[Any]] = {
     "formats": FORMATS,

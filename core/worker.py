@@ -26,7 +26,7 @@ from core.calls import tasks
 from core.domain import groups
 from core.domain.errors import Crashed, OverLimit, PortolanError, Unavailable
 from core.domain.limits import Limits
-from core.tuning import tasks as searching
+from core.verbs.tuning import tasks as searching
 
 Task = Callable[[dict[str, Any], tasks.Progress], dict[str, Any]]
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from core import compress, convert, evaluate, ingest, install, portability, tune
 from core.domain.home import default_home
 from core.domain.job import Job
 from core.domain.recipe import fingerprint
@@ -18,6 +17,7 @@ from core.memory.blobs import GB, Blobs
 from core.memory.store import Store
 from core.samples import Sample
 from core.sandbox import Sandbox
+from core.verbs import compress, convert, evaluate, ingest, install, portability, tune
 
 VERBS = {
     name: Verb(name, module.run, module.record, module.title)

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import compress
 from core.__main__ import main
 from core.answers.charts import frontier
 from core.domain.errors import Refused
 from core.domain.report import Check, Count, Parity, Quality, Verdict
 from core.domain.technique import HALVES
-from core.presets import PRESETS, Preset
 from core.proof.datasets import Dataset
 from core.samples import FOLDER
+from core.verbs import compress
+from core.verbs.presets import PRESETS, Preset
 
 FASHION = FOLDER / "fashion_cnn"
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from core import convert, ingest
 from core.domain.errors import Refused
 from core.sandbox.tools import Tools
+from core.verbs import convert, ingest
 from tests.faults import Faulty
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"

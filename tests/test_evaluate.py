@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from core import evaluate
 from core.domain.errors import Refused
 from core.sandbox.tools import Tools
+from core.verbs import evaluate
 from tests.faults import spoilt
 from tests.test_convert import SAMPLES, bring
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from core import install
 from core.__main__ import main
 from core.converters import CONVERTERS
 from core.domain import groups
@@ -18,6 +17,7 @@ from core.domain.groups import GROUPS, ROOT, Group, Private
 from core.domain.limits import Limits
 from core.runtimes import RUNTIMES
 from core.sandbox import Sandbox, environments
+from core.verbs import install
 
 SMALL = Limits(wall_seconds=20, cpu_seconds=10, memory_mb=600, file_mb=32)
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import onnx
 import pytest
 
-from core import convert, converters, portability
+from core import converters
 from core.__main__ import main
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
@@ -25,7 +25,8 @@ from core.domain.transform import Converter, Tolerance
 from core.domain.work import Golden, Model
 from core.runtimes.onnxruntime import OnnxRuntime
 from core.sandbox.tools import Memory, Tools
-from core.transform import Applied, apply, guilty
+from core.verbs import convert, portability
+from core.verbs.transform import Applied, apply, guilty
 from core.workspace import Workspace, open_workspace
 from tests.faults import Faulty
 from tests.test_convert import SAMPLES, bring

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from core import travel
 from core.__main__ import main
 from core.calls.bench import Bench
 from core.domain.work import Model
 from core.memory.blobs import Blob
 from core.sandbox.tools import Tools
 from core.shrink import pack
+from core.verbs import download_size
 from tests.techniques.samples import apply, sample
 
 FASHION = sample("fashion_cnn").source
@@ -29,19 +29,19 @@ def stored(tools: Tools, path: Path) -> Model:
 
 def test_a_child_packs_what_comes_back(tools: Tools, tmp_path: Path) -> None:
     model = stored(tools, apply("codebooks", FASHION, tmp_path / "m.onnx"))
-    sent = travel.send(Bench(tools), model)
+    sent = download_size.send(Bench(tools), model)
     assert sent.packed
     data = tools.blobs.path(sent.packed.sha256).read_bytes()
     assert hashlib.sha256(pack.unpack.unpacked(data)).hexdigest() == model.sha256
-    assert travel.sizes(sent, sent)["packed_after"] == len(data) < model.size
-    assert travel.sizes(sent, sent)["not_packed"] is None
+    assert download_size.sizes(sent, sent)["packed_after"] == len(data) < model.size
+    assert download_size.sizes(sent, sent)["not_packed"] is None
 
 
 def test_what_is_too_large_travels_zipped(tools: Tools) -> None:
-    sent = travel.send(Bench(tools), Model("0" * 64, pack.LARGEST + 1, "onnx"))
+    sent = download_size.send(Bench(tools), Model("0" * 64, pack.LARGEST + 1, "onnx"))
     assert sent.packed is None
     assert "64 MB" in str(sent.reason)
-    sizes = travel.sizes(travel.Sent(Blob("0" * 64, 7)), sent)
+    sizes = download_size.sizes(download_size.Sent(Blob("0" * 64, 7)), sent)
     assert sizes == {"packed_before": 7, "packed_after": None, "not_packed": sent.reason}
 
 
@@ -51,7 +51,7 @@ def test_a_packed_file_says_which_model_it_is_of(tools: Tools, tmp_path: Path) -
     assert pack.is_of(head, stored(tools, FASHION).sha256)
     assert not pack.is_of(head, other.sha256)
     (tmp_path / "broken").write_bytes(b"no model")
-    assert "DecodeError" in str(travel.send(Bench(tools), stored(tools, tmp_path / "broken")).reason)
+    assert "DecodeError" in str(download_size.send(Bench(tools), stored(tools, tmp_path / "broken")).reason)
 
 
 def test_the_packed_bundle_unpacks_and_verifies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

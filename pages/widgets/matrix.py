@@ -8,7 +8,7 @@ from core.answers.charts import megabytes
 from core.domain.artifact import Artifact
 from core.domain.job import Job, State
 from core.domain.portability import Attempt, Standing
-from core.portability import conversion
+from core.verbs.portability import conversion
 from core.workspace import current
 from pages.visitor import visitor
 from pages.widgets import progress

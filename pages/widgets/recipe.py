@@ -6,8 +6,8 @@ import streamlit as st
 
 from core.domain.artifact import Artifact
 from core.domain.technique import Technique
-from core.presets import PRESETS
 from core.techniques import TECHNIQUES
+from core.verbs.presets import PRESETS
 from pages.widgets import options
 
 MOST = 6

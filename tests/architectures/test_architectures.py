@@ -9,7 +9,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from core import convert
 from core.__main__ import code_args, model_args
 from core.domain.errors import Refused, Unavailable
 from core.domain.transform import CODE
@@ -17,6 +16,7 @@ from core.libraries import architectures
 from core.libraries.architectures import ArchitectureOptions, named
 from core.runtimes import runtime_for
 from core.sandbox.tools import Tools
+from core.verbs import convert
 
 NET = """
 from torch import nn

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import torch
 
-from core import convert, ingest
 from core.converters import CONVERTERS, route
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
@@ -19,6 +18,7 @@ from core.domain.report import Verdict
 from core.memory.blobs import Blobs
 from core.sandbox import Sandbox
 from core.sandbox.tools import Tools
+from core.verbs import convert, ingest
 from tests.converters import small
 from tests.formats import made_keras
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from core.causes import causes
 from core.domain.overhead import Kernels, Latency, Race
 from core.domain.report import Quality
 from core.domain.technique import Claim
 from core.domain.weight_change import WeightChange
 from core.proof import kernels, quality, weights
 from core.runtimes import RUNTIMES
+from core.verbs.shortfalls import causes
 from tests.techniques.samples import apply, sample
 
 FASHION = sample("fashion_cnn")

@@ -7,8 +7,8 @@ import pytest
 
 from core.domain.recipe import Step
 from core.domain.tuning import HeatMap
-from core.tuning import ladders
-from core.tuning.ladders import Ladder
+from core.verbs.tuning import ladders
+from core.verbs.tuning.ladders import Ladder
 from tests.tuning.small import network, samples, short_races
 
 

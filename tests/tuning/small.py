@@ -10,12 +10,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from core import compress
 from core.calls import bench
 from core.calls.bench import Bench
-from core.compress import Effort
 from core.sandbox.tools import Memory, Tools
-from core.tuning import finishing, trials
+from core.verbs import compress
+from core.verbs.compress import Effort
+from core.verbs.tuning import finishing, trials
 
 SIZES = (32, 96, 64, 4)
 

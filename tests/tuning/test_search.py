@@ -15,7 +15,6 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from core import tune
 from core.calls.bench import Bench
 from core.domain.errors import Refused
 from core.domain.job import State
@@ -24,9 +23,10 @@ from core.domain.technique import HALVES, QUARTERS
 from core.domain.tuning import Goal, HeatMap
 from core.proof.datasets import Dataset
 from core.sandbox.tools import Tools
-from core.tuning import finishing, ladders
-from core.tuning.ladders import Ladder
-from core.tuning.search import Search
+from core.verbs import tune
+from core.verbs.tuning import finishing, ladders
+from core.verbs.tuning.ladders import Ladder
+from core.verbs.tuning.search import Search
 from core.workspace import Workspace, open_workspace
 from tests.tuning.small import SIZES, Notes, Watched, asked, margins, network, scores, short_races, tried
 

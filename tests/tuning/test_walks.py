@@ -14,11 +14,11 @@ from core.domain.technique import QUARTERS
 from core.domain.tuning import Cell, Goal, HeatMap, Loss, Point, Row
 from core.domain.work import Data, Model
 from core.sandbox.tools import Tools
-from core.tuning import ladders
-from core.tuning.ladders import CLEAN_UP, Ladder, Means, longer
-from core.tuning.neighbours import neighbours
-from core.tuning.trials import trial
-from core.tuning.walks import Walk
+from core.verbs.tuning import ladders
+from core.verbs.tuning.ladders import CLEAN_UP, Ladder, Means, longer
+from core.verbs.tuning.neighbours import neighbours
+from core.verbs.tuning.trials import trial
+from core.verbs.tuning.walks import Walk
 from tests.tuning.small import asked
 
 

@@ -16,9 +16,10 @@ import onnx
 import onnxruntime
 import pytest
 
-from core import convert, web
+from core import web
 from core.answers.bundle import javascript
 from core.sandbox.tools import Tools
+from core.verbs import convert
 from core.web import recorded
 from tests.test_convert import SAMPLES, bring
 

@@ -10,11 +10,11 @@ from core.domain.errors import Cancelled, PortolanError, Refused
 from core.domain.technique import QUARTERS
 from core.domain.tuning import Goal, HeatMap, Look, Point
 from core.domain.work import Data, Lessons, Model
-from core.tuning import finishing, ladders, tally
-from core.tuning.ladders import Ladder, Means
-from core.tuning.neighbours import NEAR, neighbours
-from core.tuning.trials import Trials
-from core.tuning.walks import Walk
+from core.verbs.tuning import finishing, ladders, tally
+from core.verbs.tuning.ladders import Ladder, Means
+from core.verbs.tuning.neighbours import NEAR, neighbours
+from core.verbs.tuning.trials import Trials
+from core.verbs.tuning.walks import Walk
 
 LEARNING, SELECTION = QUARTERS
 MINUTES = 10.0

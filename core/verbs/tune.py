@@ -9,15 +9,15 @@ decides who wins among files of like latency. What was tried is kept, so that st
 
 from typing import TYPE_CHECKING, Any
 
-from core import compress
 from core.calls.bench import Bench
 from core.domain.errors import Refused
 from core.domain.tuning import Goal
 from core.domain.work import Data, Model
 from core.formats import FORMATS
 from core.sandbox.tools import Tools
-from core.tuning import finishing, tally
-from core.tuning.search import Search
+from core.verbs import compress
+from core.verbs.tuning import finishing, tally
+from core.verbs.tuning.search import Search
 
 if TYPE_CHECKING:
     from core.memory.store import Store

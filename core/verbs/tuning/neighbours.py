@@ -7,8 +7,8 @@ from typing import Any
 
 from core.domain.technique import Family
 from core.domain.tuning import HeatMap
-from core.tuning.ladders import FILES, Ladder
-from core.tuning.layerwise import Choice, Steps, free, joint, recipe
+from core.verbs.tuning.ladders import FILES, Ladder
+from core.verbs.tuning.layerwise import Choice, Steps, free, joint, recipe
 
 NEAR = "near_"
 """How the names of these ladders begin."""

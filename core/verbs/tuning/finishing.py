@@ -8,17 +8,17 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from core import compress
 from core.calls.bench import Cost
-from core.compress import Effort
 from core.domain.report import Parity, Verdict
 from core.domain.technique import ANY, QUARTERS
 from core.domain.tuning import Look, Point
 from core.domain.work import Golden
-from core.tuning.trials import QUICK
+from core.verbs import compress
+from core.verbs.compress import Effort
+from core.verbs.tuning.trials import QUICK
 
 if TYPE_CHECKING:
-    from core.tuning.search import Search
+    from core.verbs.tuning.search import Search
 
 LEARNING, SELECTION = QUARTERS
 GAIN, SHARE = 0.98, 0.25

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import log, sqrt
 
 from core.domain.tuning import Point
-from core.tuning.ladders import Ladder
+from core.verbs.tuning.ladders import Ladder
 
 GROWTH = 1.35
 """How many times more one rung is taken to lose than the one before, where a ladder does not say it."""

@@ -8,7 +8,7 @@ from core.domain.errors import Refused
 from core.domain.transform import Tolerance
 from core.domain.work import Data, Model
 from core.sandbox.tools import Tools
-from core.transform import check_consent, loosest, prove
+from core.verbs.transform import check_consent, loosest, prove
 
 if TYPE_CHECKING:
     from core.memory.store import Store

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from core import lineage
 from core.answers import bundle
 from core.calls.bench import Bench
 from core.converters import CONVERTERS, route
@@ -16,7 +15,8 @@ from core.domain.work import Along, Data, Golden, Model
 from core.formats import FORMATS
 from core.runtimes import cannot_run
 from core.sandbox.tools import Tools
-from core.transform import Applied, apply, check_code, check_consent, guilty, sizes
+from core.verbs import lineage
+from core.verbs.transform import Applied, apply, check_code, check_consent, guilty, sizes
 
 if TYPE_CHECKING:
     from core.memory.store import Store

@@ -3,9 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core import compress
 from core.calls.bench import Bench
-from core.compress import Effort, Reduced
 from core.domain.errors import Refused
 from core.domain.limits import WORKING
 from core.domain.recipe import Recipe, Step
@@ -13,8 +11,10 @@ from core.domain.report import Quality
 from core.domain.tuning import Goal, Point
 from core.domain.work import Attempt, Golden, Lessons, Model, Trial
 from core.techniques import TECHNIQUES
-from core.transform import zipped_size
-from core.tuning.ladders import CLEAN_UP
+from core.verbs import compress
+from core.verbs.compress import Effort, Reduced
+from core.verbs.transform import zipped_size
+from core.verbs.tuning.ladders import CLEAN_UP
 
 QUICK = Effort(seconds=3.0, processes=1)
 """What the measurements of a candidate that is the best so far may take; those of the winner take longer."""

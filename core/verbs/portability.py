@@ -5,7 +5,6 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from core import convert
 from core.calls.bench import Bench, Cost
 from core.converters import CONVERTERS, route, targets, unavailable
 from core.domain.errors import Cancelled, Crashed, PortolanError, Refused
@@ -17,7 +16,8 @@ from core.domain.work import Data, Golden, Model
 from core.formats import FORMATS
 from core.runtimes import cannot_run
 from core.sandbox.tools import Tools
-from core.transform import Applied, advance, check_code, check_consent
+from core.verbs import convert
+from core.verbs.transform import Applied, advance, check_code, check_consent
 
 if TYPE_CHECKING:
     from core.memory.store import Store

@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from core import lineage, travel
 from core.answers import bundle
 from core.calls.bench import Bench
-from core.causes import causes
 from core.domain.errors import Refused, from_json
 from core.domain.overhead import Footprint, Kernels, Race
 from core.domain.recipe import Recipe, Step
@@ -23,7 +21,9 @@ from core.domain.work import Data, Golden, Model
 from core.formats import FORMATS
 from core.sandbox.tools import Tools
 from core.techniques import TECHNIQUES
-from core.transform import sizes
+from core.verbs import download_size, lineage
+from core.verbs.shortfalls import causes
+from core.verbs.transform import sizes
 
 if TYPE_CHECKING:
     from core.memory.store import Store
@@ -218,8 +218,8 @@ def finish(
     bench.tools.progress(0.85, "Recording the answers of the result, packing it with its evidence")
     last, blobs = applied[-1], bench.tools.blobs
     golden = answered(bench, last.model, Data(**args["data"]) if args.get("data") else None)
-    travels = [travel.send(bench, model) for model in (source, last.model)]
-    size = {**sizes(blobs, source, last.model), **travel.sizes(*travels)}
+    travels = [download_size.send(bench, model) for model in (source, last.model)]
+    size = {**sizes(blobs, source, last.model), **download_size.sizes(*travels)}
     weights = bench.weights(source, last.model)
     result: dict[str, Any] = {
         "source": {**vars(source), "name": args["name"]},
@@ -246,7 +246,7 @@ def finish(
     if parity.verdict is not Verdict.FAIL:
         replayed = {**result, "parity": {**result["parity"], "tolerance": vars(REPLAY)}}
         result["bundle"] = vars(bundle.build(blobs, replayed))
-        result["travel"] = travel.bundled(blobs, replayed, travels[1])
+        result["travel"] = download_size.bundled(blobs, replayed, travels[1])
     return result
 
 

@@ -1,4 +1,4 @@
-"""The search for the best trade-off, from the ladders of recipes up to the verdict on the test half; ``core.tune`` is its verb.
+"""The search for the best trade-off, from the ladders of recipes up to the verdict on the test half; ``core.verbs.tune`` is its verb.
 
 ``ladders`` are recipes from gentle to aggressive, ``layerwise`` those that go by the heat map, ``walks`` the ways up
 them, ``neighbours`` recipes around the best; ``trials`` tries one candidate (``tasks`` is the child's side of it),

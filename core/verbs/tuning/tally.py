@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 from core.domain.report import Verdict
 from core.domain.tuning import RULE, Goal, Progress, Standing
-from core.tuning import finishing
-from core.tuning.walks import Walk
+from core.verbs.tuning import finishing
+from core.verbs.tuning.walks import Walk
 
 if TYPE_CHECKING:
-    from core.tuning.search import Search
+    from core.verbs.tuning.search import Search
 
 WON = {Goal.SIZE: "smaller", Goal.TRAVEL: "smaller to send", Goal.LATENCY: "faster", Goal.MEMORY: "less memory"}
 

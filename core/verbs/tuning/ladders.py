@@ -13,8 +13,8 @@ from core.domain.technique import Family, Technique
 from core.domain.transform import option_fields
 from core.domain.tuning import Goal, HeatMap
 from core.techniques import TECHNIQUES
-from core.tuning import layerwise
-from core.tuning.layerwise import Steps
+from core.verbs.tuning import layerwise
+from core.verbs.tuning.layerwise import Steps
 
 FILES = frozenset((Goal.SIZE, Goal.TRAVEL))
 RUNNING = frozenset((Goal.LATENCY, Goal.MEMORY))
