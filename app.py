@@ -14,8 +14,8 @@ import anyio
 import anyio.to_thread
 from streamlit.starlette import App
 
-from core import routes, workspace
 from core.domain.errors import PortolanError
+from core.doors import routes, workspace
 
 LIGHT = (
     "altair",
@@ -23,7 +23,7 @@ LIGHT = (
     "pyarrow",
     "core.answers.charts",
     "core.answers.bundle",
-    "core.samples",
+    "core.doors.samples",
     "streamlit.web.bootstrap",
 )
 """What the first page would otherwise wait for."""

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from core import worker
 from core.calls import tasks
 from core.domain.errors import PortolanError
 from core.domain.limits import Limits
+from core.doors import worker
 from core.sandbox import Sandbox
 
 OPSET = 21

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from benchmarks import one_operator
-from core import worker
 from core.calls import tasks
+from core.doors import worker
 
 one_operator.WAYS = {"onnx_to_torch_export": {}, "onnx_to_torchscript": {}}
 

@@ -21,9 +21,9 @@ from core.domain.errors import PortolanError
 from core.domain.recipe import Step
 from core.domain.transform import CODE, Converter, option_fields
 from core.domain.work import Along, Golden, Model
+from core.doors.samples import FOLDER, samples
 from core.memory.blobs import Blobs
 from core.runtimes import cannot_run
-from core.samples import FOLDER, samples
 from core.sandbox import Sandbox
 from core.sandbox.tools import Tools
 from core.verbs import ingest

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.__main__ import bench, model_args
 from core.calls.bench import Bench
 from core.domain.errors import PortolanError
 from core.domain.work import Model
+from core.doors.commands import bench, model_args
 from core.libraries.architectures.named import define_vision_operators
 from core.sandbox.tools import Tools
 from core.verbs import portability

@@ -7,9 +7,9 @@ import streamlit as st
 from core.domain.artifact import Artifact
 from core.domain.job import Job, State
 from core.domain.technique import Technique
+from core.doors.workspace import current
 from core.techniques import TECHNIQUES
 from core.verbs.compress import FORMAT, MAX_DROP, TEST
-from core.workspace import current
 from pages.visitor import visitor
 from pages.widgets import (
     compression,

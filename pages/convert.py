@@ -9,7 +9,7 @@ from core.converters import CONVERTERS, NO_ROUTE, route, unavailable
 from core.converters import targets as reachable
 from core.domain.artifact import Artifact
 from core.domain.job import Job, State
-from core.workspace import current
+from core.doors.workspace import current
 from pages.visitor import visitor
 from pages.widgets import architecture, evidence, install, library, matrix, options, progress, testdata
 from pages.widgets.chrome import ink

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.workspace import current
+from core.doors.workspace import current
 from pages.widgets.chrome import footer
 
 st.set_page_config(page_title="Portolan", page_icon=str(Path(__file__).parent / "static/portolan.png"), layout="wide")

@@ -5,9 +5,9 @@ import streamlit as st
 from core.domain.artifact import Artifact
 from core.domain.errors import NotFound, PortolanError
 from core.domain.job import State
-from core.samples import Sample, samples
+from core.doors.samples import Sample, samples
+from core.doors.workspace import current, open_sample
 from core.verbs.compress import FORMAT
-from core.workspace import current, open_sample
 from pages.visitor import visitor
 from pages.widgets import progress, summary, upload
 from pages.widgets.chrome import ink

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.routes import visitors
+from core.doors.routes import visitors
 
 
 def visitor() -> str:

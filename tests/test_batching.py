@@ -11,10 +11,10 @@ import onnx
 import pytest
 from onnx import numpy_helper, parser
 
-from core.__main__ import main
 from core.domain import batching
 from core.domain.errors import Refused
 from core.domain.transform import Tolerance
+from core.doors.commands import main
 from core.onnx import calibration, linear_layers
 from core.proof import golden, parity, probes, speed
 from core.proof.datasets import Dataset, read_dataset

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.__main__ import main
 from core.answers.charts import frontier
 from core.domain.errors import Refused
 from core.domain.report import Check, Count, Parity, Quality, Verdict
 from core.domain.technique import HALVES
+from core.doors.commands import main
+from core.doors.samples import FOLDER
 from core.proof.datasets import Dataset
-from core.samples import FOLDER
 from core.verbs import compress
 from core.verbs.presets import PRESETS, Preset
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from core.__main__ import main
 from core.converters import CONVERTERS
 from core.domain import groups
 from core.domain.errors import Cancelled, Refused, Unavailable
 from core.domain.groups import GROUPS, ROOT, Group, Private
 from core.domain.limits import Limits
+from core.doors.commands import main
 from core.runtimes import RUNTIMES
 from core.sandbox import Sandbox, environments
 from core.verbs import install

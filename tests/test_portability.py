@@ -13,7 +13,6 @@ import onnx
 import pytest
 
 from core import converters
-from core.__main__ import main
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
 from core.domain.job import State
@@ -23,11 +22,12 @@ from core.domain.report import Verdict
 from core.domain.shelf import Shelf
 from core.domain.transform import Converter, Tolerance
 from core.domain.work import Golden, Model
+from core.doors.commands import main
+from core.doors.workspace import Workspace, open_workspace
 from core.runtimes.onnxruntime import OnnxRuntime
 from core.sandbox.tools import Memory, Tools
 from core.verbs import convert, portability
 from core.verbs.transform import Applied, apply, guilty
-from core.workspace import Workspace, open_workspace
 from tests.faults import Faulty
 from tests.test_convert import SAMPLES, bring
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from core.__main__ import main
 from core.answers import report
 from core.domain.errors import NotFound
+from core.doors.commands import main
+from core.doors.samples import FOLDER
 from core.memory.store import Store
-from core.samples import FOLDER
 
 FASHION = FOLDER / "fashion_cnn"
 HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">.onnx'

@@ -18,8 +18,8 @@ import pytest
 
 from core.domain.errors import Cancelled, Crashed, OverLimit, PortolanError, Refused, Unavailable
 from core.domain.limits import MB, Limits
+from core.doors.worker import TASKS
 from core.sandbox import Sandbox, scratch
-from core.worker import TASKS
 
 ROOT = Path(__file__).parents[1]
 SMALL = Limits(wall_seconds=20, cpu_seconds=10, memory_mb=600, file_mb=32)

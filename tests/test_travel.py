@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from core.__main__ import main
 from core.calls.bench import Bench
 from core.domain.work import Model
+from core.doors.commands import main
 from core.memory.blobs import Blob
 from core.sandbox.tools import Tools
 from core.shrink import pack

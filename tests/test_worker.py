@@ -4,11 +4,11 @@ import errno
 
 import pytest
 
-from core import worker
 from core.calls import tasks
 from core.domain.errors import Crashed, OverLimit, Refused
 from core.domain.format import Format, Risk
 from core.domain.limits import READING
+from core.doors import worker
 
 
 class Program(Format):

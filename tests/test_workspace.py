@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from core import workspace
 from core.domain.errors import OverLimit, Unavailable
-from core.samples import sample
+from core.doors import workspace
+from core.doors.samples import sample
 
 
 def test_quota_of_the_environment_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.compression.data import SETS
 from benchmarks.compression.measured import measured, right
 from benchmarks.compression.works import SAMPLES
-from core.__main__ import main as command
+from core.doors.commands import main as command
 from core.shrink.pack import packed
 
 OWN, ALL = "its own", "all 10,000 test images"

@@ -56,7 +56,7 @@ def _nothing() -> None:
 class Sandbox:
     """Children to be had from any thread: one light spare always warm, other kinds once they were asked for."""
 
-    def __init__(self, scratch: Path, module: str = "core.worker") -> None:
+    def __init__(self, scratch: Path, module: str = "core.doors.worker") -> None:
         self._folder, self._module = folders.claim(scratch), module
         self._lock, self._closed, self._busy = threading.Lock(), threading.Event(), set[Path]()
         # The kernel ends a child with the thread that started it, so one thread that lives as long as we starts them all.

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.domain.artifact import Artifact
 from core.domain.errors import PortolanError
-from core.workspace import current
+from core.doors.workspace import current
 from pages.widgets.text import plain
 
 WEIGHTS = ("torch_checkpoint", "safetensors")

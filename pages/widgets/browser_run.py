@@ -9,8 +9,8 @@ from core import web
 from core.domain.browser_run import BrowserRun
 from core.domain.errors import NotFound, Refused
 from core.domain.report import Verdict
-from core.routes import browser, links
-from core.workspace import current
+from core.doors.routes import browser, links
+from core.doors.workspace import current
 from pages.visitor import visitor
 from pages.widgets.text import plain
 

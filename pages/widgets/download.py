@@ -5,7 +5,7 @@ from typing import Literal
 
 import streamlit as st
 
-from core.routes import links
+from core.doors.routes import links
 
 _HERE = Path(__file__)
 _COMPONENT = st.components.v2.component(

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from core.routes import links
+from core.doors.routes import links
 
 
 def viewer(sha256: str, name: str, height: int = 520) -> None:

@@ -5,7 +5,7 @@ import streamlit as st
 from core.domain.errors import PortolanError
 from core.domain.groups import GROUPS, Private
 from core.domain.job import Job, State
-from core.workspace import current
+from core.doors.workspace import current
 from pages.visitor import visitor
 from pages.widgets import progress
 from pages.widgets.text import plain

@@ -8,7 +8,7 @@ from core.answers.charts import megabytes
 from core.domain.artifact import Artifact
 from core.domain.errors import NotFound
 from core.domain.job import Job, State
-from core.workspace import current
+from core.doors.workspace import current
 from pages.visitor import visitor
 from pages.widgets.summary import format_title
 

@@ -8,8 +8,8 @@ from core.answers.charts import megabytes
 from core.domain.artifact import Artifact
 from core.domain.job import Job, State
 from core.domain.portability import Attempt, Standing
+from core.doors.workspace import current
 from core.verbs.portability import conversion
-from core.workspace import current
 from pages.visitor import visitor
 from pages.widgets import progress
 from pages.widgets.summary import format_title

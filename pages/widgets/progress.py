@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.domain.errors import PortolanError, Refused, Trouble
 from core.domain.job import Job, State
-from core.workspace import current
+from core.doors.workspace import current
 from pages.visitor import visitor
 from pages.widgets.text import plain
 

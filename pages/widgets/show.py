@@ -7,8 +7,8 @@ from core.domain.artifact import Artifact
 from core.domain.errors import PortolanError
 from core.domain.job import Job
 from core.domain.share import Share
-from core.routes import shows
-from core.workspace import current
+from core.doors.routes import shows
+from core.doors.workspace import current
 from pages.visitor import visitor
 from pages.widgets import download
 from pages.widgets.text import plain

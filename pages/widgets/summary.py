@@ -6,8 +6,8 @@ import streamlit as st
 
 from core.answers.charts import megabytes, operators
 from core.domain.artifact import Artifact
+from core.doors.workspace import current
 from core.formats import FORMATS
-from core.workspace import current
 from pages.visitor import visitor
 from pages.widgets import graph
 from pages.widgets.text import count, plain, shape

@@ -5,8 +5,8 @@ import streamlit as st
 from core.domain.artifact import Artifact
 from core.domain.errors import Trouble
 from core.domain.technique import Technique
+from core.doors.workspace import current
 from core.techniques import TECHNIQUES, misfits
-from core.workspace import current
 from pages.visitor import visitor
 from pages.widgets.text import plain
 

@@ -7,7 +7,7 @@ import streamlit as st
 from core.domain.artifact import Artifact
 from core.domain.dataset import StoredDataset
 from core.domain.job import Job
-from core.workspace import current
+from core.doors.workspace import current
 from pages.visitor import visitor
 from pages.widgets import upload
 

@@ -6,7 +6,7 @@ from core.converters import route as way
 from core.converters import targets, unavailable
 from core.domain.artifact import Artifact
 from core.domain.job import Job, State
-from core.workspace import current
+from core.doors.workspace import current
 from pages.visitor import visitor
 from pages.widgets import architecture, library, progress, testdata
 from pages.widgets.summary import format_title

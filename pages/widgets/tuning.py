@@ -9,8 +9,8 @@ from core.answers.charts import heat, megabytes, search
 from core.domain.artifact import Artifact
 from core.domain.job import Job, State
 from core.domain.tuning import Goal, Standing
+from core.doors.workspace import current
 from core.verbs.tuning.search import MINUTES
-from core.workspace import current
 from pages.visitor import visitor
 from pages.widgets import download, library, progress
 from pages.widgets.text import plain

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.routes import uploads
+from core.doors.routes import uploads
 
 _HERE = Path(__file__)
 _COMPONENT = st.components.v2.component(

@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from core.__main__ import code_args, model_args
 from core.domain.errors import Refused, Unavailable
 from core.domain.transform import CODE
+from core.doors.commands import code_args, model_args
 from core.libraries import architectures
 from core.libraries.architectures import ArchitectureOptions, named
 from core.runtimes import runtime_for

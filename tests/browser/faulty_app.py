@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from app import main
-from core import workspace
+from core.doors import workspace
 from core.verbs import convert
 from tests.faults import Faulty
 

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from core import workspace
 from core.domain.errors import Refused, Unavailable
 from core.domain.job import Job, Spec, State
+from core.doors import workspace
+from core.doors.samples import sample
 from core.jobs.engines import dask
 from core.jobs.engines.cluster import FILES
 from core.jobs.engines.dask import DaskEngine, share_of
 from core.jobs.queue import Queue
 from core.memory.store import Store
-from core.samples import sample
 from core.sandbox import Sandbox
 from core.sandbox.tools import Tools
 from tests.engines import verbs

@@ -1,4 +1,4 @@
-"""A worker whose tasks attack: run by the tests in place of ``core.worker``, with the same frame around it."""
+"""A worker whose tasks attack: run by the tests in place of ``core.doors.worker``, with the same frame around it."""
 
 import contextlib
 import ctypes
@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core import worker
 from core.border.jail import programs
 from core.calls import tasks
 from core.domain.errors import Refused
+from core.doors import worker
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core import worker
 from core.calls import tasks
+from core.doors import worker
 
 
 def by_pickle(path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core.worker import main
+from core.doors.worker import main
 
 
 def copy(args: dict[str, Any], progress: Callable[[float | None, str], None]) -> dict[str, Any]:

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import workspace
 from core.domain.job import State
 from core.domain.portability import Attempt, Standing
+from core.doors import workspace
+from core.doors.samples import sample
+from core.doors.workspace import Workspace
 from core.jobs.rows import Ledger
-from core.samples import sample
 from core.techniques import TECHNIQUES
-from core.workspace import Workspace
 from tests.serving import ROOT
 
 FRAME = str(Path(__file__).parent.parent.parent / "pages" / "frame.py")

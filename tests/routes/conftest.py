@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from core.routes import links
+from core.doors.routes import links
 from tests.serving import Server, start
 
 WRITER = {"X-Requested-With": "tests"}

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from core import web
-from core.routes import browser, links
+from core.doors.routes import browser, links
 
 
 @pytest.mark.parametrize("name", [*web.RUNTIME, *web.SCRIPTS])

@@ -6,7 +6,7 @@ from hashlib import sha256
 import httpx
 import pytest
 
-from core.routes import links
+from core.doors.routes import links
 
 BODY = bytes(range(256)) * 400
 HASH = sha256(BODY).hexdigest()

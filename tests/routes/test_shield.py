@@ -8,8 +8,8 @@ import pytest
 import websockets
 from websockets.http11 import Response
 
-from core.routes import visitors
-from core.routes.shield import HEADERS, allowed_hosts
+from core.doors.routes import visitors
+from core.doors.routes.shield import HEADERS, allowed_hosts
 from tests.serving import Server
 
 EVERYWHERE = (

@@ -13,10 +13,10 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from core import workspace
+from core.doors import workspace
+from core.doors.routes import HANDLERS, MIDDLEWARE, ROUTES, links, visitors
 from core.memory.blobs import Blobs, Writer
 from core.memory.store import Store
-from core.routes import HANDLERS, MIDDLEWARE, ROUTES, links, visitors
 from tests.routes.conftest import WRITER, stray
 from tests.serving import Server
 

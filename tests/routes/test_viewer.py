@@ -5,7 +5,7 @@ import datetime
 import httpx
 import pytest
 
-from core.routes import viewer
+from core.doors.routes import viewer
 
 
 def test_the_page_is_of_today_and_in_a_sandbox(stranger: httpx.Client, server: object) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import onnxruntime
 import pytest
 
-from core.__main__ import main
 from core.calls.bench import Bench
+from core.doors.commands import main
 
 
 @pytest.mark.slow

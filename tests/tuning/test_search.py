@@ -21,13 +21,13 @@ from core.domain.job import State
 from core.domain.recipe import Step
 from core.domain.technique import HALVES, QUARTERS
 from core.domain.tuning import Goal, HeatMap
+from core.doors.workspace import Workspace, open_workspace
 from core.proof.datasets import Dataset
 from core.sandbox.tools import Tools
 from core.verbs import tune
 from core.verbs.tuning import finishing, ladders
 from core.verbs.tuning.ladders import Ladder
 from core.verbs.tuning.search import Search
-from core.workspace import Workspace, open_workspace
 from tests.tuning.small import SIZES, Notes, Watched, asked, margins, network, scores, short_races, tried
 
 VISITOR = "v" + "0" * 32

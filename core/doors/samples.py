@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent.parent / "sample_models"
+FOLDER = Path(__file__).parents[2] / "sample_models"
 
 
 @dataclass(frozen=True)

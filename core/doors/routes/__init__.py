@@ -8,8 +8,8 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
 from core.domain.errors import PortolanError
-from core.routes import answers, browser, downloads, health, jobs, shows, uploads, viewer
-from core.routes.shield import Shield
+from core.doors.routes import answers, browser, downloads, health, jobs, shows, uploads, viewer
+from core.doors.routes.shield import Shield
 
 ROUTES: list[BaseRoute] = [
     Route("/healthz", health.health),

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from core import workspace
 from core.domain.errors import NotFound
-from core.routes.answers import Expired
+from core.doors import workspace
+from core.doors.routes.answers import Expired
 
 LIFE_SECONDS = 3600
 ROUND_SECONDS = 600

@@ -9,13 +9,13 @@ from pathlib import Path
 from core.domain.home import default_home
 from core.domain.job import Job
 from core.domain.recipe import fingerprint
+from core.doors.samples import Sample
 from core.jobs.engines import Engine, remote_worker
 from core.jobs.engines.dask import DaskEngine, share_of
 from core.jobs.engines.local import LocalEngine
 from core.jobs.queue import Queue, Verb
 from core.memory.blobs import GB, Blobs
 from core.memory.store import Store
-from core.samples import Sample
 from core.sandbox import Sandbox
 from core.verbs import compress, convert, evaluate, ingest, install, portability, tune
 
@@ -87,7 +87,7 @@ def open_workspace(home: Path) -> Workspace:
 
 def program() -> str:
     """Return a fingerprint of this program, so that an answer of an older one is not taken for equal work."""
-    root = Path(__file__).parent
+    root = Path(__file__).parents[1]
     shipped = sorted(path for path in (root / "web").rglob("*") if path.is_file() and path.suffix != ".pyc")
     parts = [*sorted(root.rglob("*.py")), *sorted(root.rglob("*.txt")), *shipped, root.parent / "requirements.txt"]
     return fingerprint([sha256(path.read_bytes()).hexdigest() for path in parts])

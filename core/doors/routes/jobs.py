@@ -5,9 +5,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from core import workspace
 from core.domain.job import Job
-from core.routes import visitors
+from core.doors import workspace
+from core.doors.routes import visitors
 
 
 def show(request: Request) -> JSONResponse:

@@ -3,8 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from core import workspace
 from core.domain.share import Share
+from core.doors import workspace
 
 POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 

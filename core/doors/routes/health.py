@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from core import workspace
+from core.doors import workspace
 
 MODEL_LIBRARIES = (
     "torch",
@@ -42,5 +42,5 @@ def health(request: Request) -> JSONResponse:
 @functools.cache
 def version() -> str:
     """Return the version that pyproject.toml declares."""
-    text = (Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8")
+    text = (Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8")
     return str(tomllib.loads(text)["project"]["version"])

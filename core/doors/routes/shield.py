@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.domain.errors import Crashed, PortolanError, Refused
-from core.routes import answers, visitors
+from core.doors.routes import answers, visitors
 
 PAGE_POLICY = "; ".join(
     (

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from starlette.requests import HTTPConnection
 
-from core.routes.answers import Forbidden
+from core.doors.routes.answers import Forbidden
 
 COOKIE = "portolan_visitor"
 YEAR_SECONDS = 365 * 24 * 3600

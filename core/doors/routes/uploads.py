@@ -8,12 +8,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from core import workspace
 from core.domain.errors import OverLimit, Refused
+from core.doors import workspace
+from core.doors.routes import visitors
+from core.doors.routes.answers import TooLarge
+from core.doors.routes.links import safe_name
 from core.memory.blobs import Blob
-from core.routes import visitors
-from core.routes.answers import TooLarge
-from core.routes.links import safe_name
 
 MB = 1024 * 1024
 PIECE_BYTES = MB

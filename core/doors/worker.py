@@ -1,6 +1,6 @@
 """The child side of the border: one process, one task, one answer, then the end.
 
-Started by the sandbox as ``python -m core.worker KIND PARENT`` in a scratch folder. It imports what its kind needs,
+Started by the sandbox as ``python -m core.doors.worker KIND PARENT`` in a scratch folder. It imports what its kind needs,
 says that it is ready, takes one JSON request on stdin, locks the jail around itself and answers in JSON lines on what
 was its stdout; whatever libraries print goes to stderr, where the sandbox keeps the last of it. stdin stays open as a
 watch: its end means that the parent is gone.

@@ -5,8 +5,8 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from core import workspace
-from core.routes import links
+from core.doors import workspace
+from core.doors.routes import links
 
 SEALED = "sandbox; default-src 'none'"
 """Should a browser ever show a downloaded file as a page, that page can do nothing."""

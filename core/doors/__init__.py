@@ -1,0 +1,1 @@
+"""How people and programs reach the verbs: HTTP, command line, the server's workspace, the child's entry."""

@@ -1,0 +1,359 @@
+"""The verbs on the command line: ``python -m core VERB``; exit 0 proven, 1 refused or not equal, 2 wrong use, 3 not proven."""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from core.converters import CONVERTERS
+from core.domain.errors import Crashed, PortolanError, Refused
+from core.domain.groups import GROUPS
+from core.domain.portability import Attempt, Standing
+from core.domain.recipe import Recipe
+from core.domain.report import Verdict
+from core.domain.shelf import Shelf
+from core.domain.tuning import Goal
+from core.doors import console
+from core.formats import FORMATS
+from core.memory.blobs import Blob, Blobs
+from core.runtimes import RUNTIMES
+from core.sandbox import Sandbox, environments
+from core.sandbox.tools import Tools
+from core.techniques import TECHNIQUES
+from core.verbs import compress, convert, evaluate, ingest, portability, tune
+from core.verbs.tuning.folder import MODEL, Folder
+from core.verbs.tuning.search import MINUTES
+
+SHELVES: dict[str, Shelf[Any]] = {
+    "formats": FORMATS,
+    "converters": CONVERTERS,
+    "techniques": TECHNIQUES,
+    "runtimes": RUNTIMES,
+}
+EXITS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.NOT_PROVEN: 3}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except PortolanError as error:
+        return fail(args, error)
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        return fail(args, Refused(f"{error.strerror or error}: {error.filename or ''}".strip(": "), "Check the path."))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Declare the commands of DESIGN section 6."""
+    top = argparse.ArgumentParser(prog="python -m core", description="Portolan on the command line.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    inspect = command(commands, "inspect", run_inspect, "say what is in a model file")
+    inspect.add_argument("file", type=Path)
+    turn = command(commands, "convert", run_convert, "convert a model and prove the result")
+    turn.add_argument("file", type=Path)
+    turn.add_argument("--to", required=True, metavar="FORMAT")
+    turn.add_argument("--option", action="append", default=[], metavar="K=V")
+    turn.add_argument("-o", "--out", type=Path, required=True)
+    turn.add_argument("--code", type=Path, help="Python file that defines the network of a file of weights")
+    turn.add_argument("--bundle", type=Path, help="also write the zip with the evidence")
+    press = command(
+        commands, "compress", run_compress, "make an ONNX model smaller or faster and measure what it costs"
+    )
+    press.add_argument("file", type=Path)
+    how = press.add_mutually_exclusive_group(required=True)
+    how.add_argument("--technique", metavar="ID")
+    how.add_argument("--recipe", type=Path, metavar="RECIPE.json")
+    press.add_argument("--option", action="append", default=[], metavar="K=V")
+    press.add_argument("--max-drop", type=float, default=compress.MAX_DROP, metavar="SHARE")
+    press.add_argument("-o", "--out", type=Path, required=True)
+    press.add_argument("--bundle", type=Path, help="also write the zip with the evidence")
+    press.add_argument("--travel", type=Path, help="also write that zip with the model packed, where that is smaller")
+    matrix = command(commands, "matrix", run_matrix, "try every target for a model and prove each result")
+    matrix.add_argument("file", type=Path)
+    matrix.add_argument("--option", action="append", default=[], metavar="K=V")
+    search = command(commands, "tune", run_tune, "search for the smallest or fastest file within an accuracy budget")
+    search.add_argument("file", type=Path)
+    search.add_argument("--max-drop", type=float, required=True, metavar="SHARE")
+    search.add_argument("--minimise", choices=list(map(str, Goal)), default=str(Goal.SIZE))
+    search.add_argument("--budget-minutes", type=float, default=MINUTES, metavar="M")
+    search.add_argument("--seed", type=int, default=0)
+    search.add_argument("--keep", default="", metavar="WEIGHT,...", help="weights that stay as they are")
+    search.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER")
+    measure = command(commands, "evaluate", run_evaluate, "measure a model on labelled data")
+    measure.add_argument("file", type=Path)
+    measure.add_argument("--against", type=Path, metavar="PARENT")
+    for sub in (turn, press, matrix, search, measure):
+        sub.add_argument("--data", type=Path, required=sub in (search, measure))
+        sub.add_argument("--label", help="name of the label column")
+        sub.add_argument("--consent", action="store_true", help="load a pickle, or run a Python file, in the sandbox")
+    add = command(commands, "install", run_install, "install a group of optional libraries; without a name, list them")
+    add.add_argument("group", nargs="?", metavar="GROUP")
+    for name in SHELVES:
+        listing = command(commands, name, run_listing, f"list the {name}")
+        listing.set_defaults(shelf=name)
+    return top
+
+
+def command(commands: Any, name: str, run: Any, help: str) -> argparse.ArgumentParser:
+    """Add one command with the option that all share."""
+    sub: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
+    sub.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    sub.set_defaults(run=run)
+    return sub
+
+
+def run_inspect(args: argparse.Namespace) -> int:
+    """Print the summary of a file."""
+    with bench() as tools:
+        blob = tools.blobs.put(existing(args.file))
+        result = inspected(tools, blob, args.file.name)
+    summary = {**result["summary"], "size": blob.size, "sha256": blob.sha256}
+    show(args, summary, lambda: console.summary(result["title"], summary))
+    return 0
+
+
+def run_convert(args: argparse.Namespace) -> int:
+    """Convert, prove, and write the artifact unless the proof failed."""
+    with bench() as tools:
+        request = {
+            **model_args(tools, args.file, args.consent),
+            "target": FORMATS[args.to].id,
+            "options": pairs(args.option),
+            "code": code_args(tools, args.code),
+        }
+        result = convert.run(tools, {**request, "data": data_args(tools, args)})
+        verdict = Verdict(result["parity"]["verdict"])
+        if verdict is Verdict.FAIL:
+            raise not_equal(result)
+        save(tools, result["artifact"]["sha256"], args.out)
+        if args.bundle:
+            save(tools, result["bundle"]["sha256"], args.bundle)
+    show(args, result, lambda: console.conversion(result, args.out))
+    return EXITS[verdict]
+
+
+def run_compress(args: argparse.Namespace) -> int:
+    """Compress, write the artifact unless too much was lost, and say so."""
+    if args.technique:
+        recipe = [{"transform": args.technique, "options": pairs(args.option)}]
+    else:
+        recipe = read_recipe(existing(args.recipe))
+    with bench() as tools:
+        request = {**model_args(tools, args.file, args.consent), "recipe": recipe, "max_drop": args.max_drop}
+        result = compress.run(tools, {**request, "data": data_args(tools, args)})
+        verdict = Verdict(result["parity"]["verdict"])
+        if verdict is Verdict.FAIL:
+            raise Refused(f"FAIL: {result['parity']['reason']}", "Choose milder options, or allow a larger drop.")
+        save(tools, result["artifact"]["sha256"], args.out)
+        if args.bundle:
+            save(tools, result["bundle"]["sha256"], args.bundle)
+        if args.travel:
+            save(tools, (result["travel"] or result["bundle"])["sha256"], args.travel)
+    show(args, result, lambda: console.compression(result, args.out))
+    return EXITS[verdict]
+
+
+def run_matrix(args: argparse.Namespace) -> int:
+    """Print what became of every target; 0 when one at least is proven, 3 when files were written and none is, else 1."""
+    with bench() as tools:
+        request = {**model_args(tools, args.file, args.consent), "options": pairs(args.option)}
+        result = portability.run(tools, {**request, "data": data_args(tools, args)})
+    attempts = [Attempt.from_json(value) for value in result["attempts"]]
+    show(args, result, lambda: console.matrix(attempts))
+    standings = {attempt.standing for attempt in attempts}
+    if Standing.PROVEN in standings:
+        return 0
+    return 3 if any(standing.usable for standing in standings) else 1
+
+
+def run_tune(args: argparse.Namespace) -> int:
+    """Search, and write the best into the folder as it is found; what failed on the test half does not stay there."""
+    with bench() as tools:
+        folder = Folder(args.out, tools.blobs)
+        request = {
+            **model_args(tools, args.file, args.consent),
+            "data": data_args(tools, args),
+            "max_drop": args.max_drop,
+            "minimise": args.minimise,
+            "minutes": args.budget_minutes,
+            "seed": args.seed,
+            "keep": [name.strip() for name in args.keep.split(",") if name.strip()],
+        }
+        try:
+            result = tune.run(replace(tools, memory=folder), request)
+        except KeyboardInterrupt:
+            kept = "The best so far" if (args.out / MODEL).exists() else "The report so far"
+            print(f"Stopped. {kept} is in {args.out}.", file=sys.stderr)
+            raise
+        folder.keep(result)
+        if result["best"] is None:
+            folder.clear()
+            raise Refused(result["sentence"], "Allow a larger drop, more minutes or more samples.")
+    show(args, result, lambda: print(f"{result['sentence']}\nWritten to {args.out}."))
+    return EXITS[Verdict(result["looks"][-1]["verdict"])]
+
+
+def run_evaluate(args: argparse.Namespace) -> int:
+    """Print the quality of a model, and the comparison with its parent."""
+    with bench() as tools:
+        against = model_args(tools, args.against, args.consent) if args.against else None
+        request = {**model_args(tools, args.file, args.consent), "data": data_args(tools, args), "against": against}
+        result = evaluate.run(tools, request)
+    show(args, {**(result["quality"] or {}), **result}, lambda: console.evaluation(result))
+    return EXITS[Verdict(result["against"]["parity"]["verdict"])] if result["against"] else 0
+
+
+def run_install(args: argparse.Namespace) -> int:
+    """Install a group, or print the groups with what each needs."""
+    if args.group:
+        environments.make(environments.named(args.group, GROUPS), tell, threading.Event())
+    rows = [group.to_json() for group in GROUPS.values() if args.group in (None, group.id)]
+    show(
+        args,
+        {"groups": rows},
+        lambda: [print(f"{r['id']:<14} {r['megabytes']:>6,} MB  {r['reason'] or 'installed'}") for r in rows],
+    )
+    return 0
+
+
+def run_listing(args: argparse.Namespace) -> int:
+    """Print what a shelf holds, with availability and reason."""
+    rows = [entry.to_json() for entry in SHELVES[args.shelf]]
+    show(
+        args,
+        {args.shelf: rows},
+        lambda: [print(f"{r['id']:<24} {r['reason'] or 'available':<12} {r['sentence']}") for r in rows],
+    )
+    return 0
+
+
+@contextmanager
+def bench() -> Iterator[Tools]:
+    """Open blobs and a sandbox in a temporary folder, and leave nothing behind."""
+    home = Path(tempfile.mkdtemp(prefix="portolan-"))
+    sandbox = Sandbox(home / "scratch")
+    try:
+        yield Tools(Blobs(home / "blobs"), sandbox, tell, threading.Event())
+    finally:
+        sandbox.close()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def tell(fraction: float | None, text: str) -> None:
+    """Write progress to stderr."""
+    print(f"{'' if fraction is None else f'{fraction:4.0%} '}{text}", file=sys.stderr, flush=True)
+
+
+def existing(path: Path) -> Path:
+    """Return the path of a regular file. Raises Refused for anything else."""
+    if not path.is_file():
+        raise Refused(f"There is no file at {path}.", "Check the path.")
+    return path.resolve()
+
+
+def inspected(tools: Tools, blob: Blob, name: str) -> dict[str, Any]:
+    """Audit and inspect a file as the server does."""
+    return ingest.run(tools, {"sha256": blob.sha256, "size": blob.size, "name": name})
+
+
+def model_args(tools: Tools, path: Path, consent: bool) -> dict[str, Any]:
+    """Store a model file, audit it, and name it as a verb needs."""
+    blob = tools.blobs.put(existing(path))
+    format = inspected(tools, blob, path.name)["format"]
+    return {
+        "sha256": blob.sha256,
+        "size": blob.size,
+        "format": format,
+        "name": path.name,
+        "artifact": None,
+        "consent": consent,
+    }
+
+
+def data_args(tools: Tools, args: argparse.Namespace) -> dict[str, Any] | None:
+    """Store the data set, if one is given, and name it as a verb needs."""
+    if args.data is None:
+        return None
+    return {"sha256": tools.blobs.put(existing(args.data)).sha256, "name": args.data.name, "label": args.label}
+
+
+def code_args(tools: Tools, path: Path | None) -> dict[str, Any] | None:
+    """Store the Python file, if one is given, and name it as a verb needs."""
+    return None if path is None else {"sha256": tools.blobs.put(existing(path)).sha256, "name": path.name}
+
+
+def pairs(options: list[str]) -> dict[str, str]:
+    """Split ``K=V`` words. Raises Refused for a word without an equals sign."""
+    found = {}
+    for word in options:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise Refused(f"{word!r} is not an option.", "Write --option name=value.")
+        found[name] = value
+    return found
+
+
+def read_recipe(path: Path) -> list[dict[str, Any]]:
+    """Read a recipe as ``to_json`` writes it. Raises Refused for anything else."""
+    try:
+        recipe = json.loads(path.read_text())
+        return Recipe.from_json(recipe).to_json()
+    except (ValueError, TypeError, KeyError, AttributeError):
+        example = '[{"transform": "codebooks", "options": {"bits": 4}}]'
+        raise Refused("This file is no recipe.", f"Write a list of steps as JSON, such as {example}.") from None
+
+
+def save(tools: Tools, sha256: str, out: Path) -> None:
+    """Copy a blob to where the user wants it, whole or not at all."""
+    part = out.with_name(out.name + ".part")
+    shutil.copyfile(tools.blobs.path(sha256), part)
+    part.replace(out)
+
+
+def not_equal(result: dict[str, Any]) -> Refused:
+    """Put a failed proof in one sentence, with the step that is guilty and the operator where the two part."""
+    parity = result["parity"]
+    where = f" They part at {parity['diverges_at']}." if parity["diverges_at"] else ""
+    return Refused(
+        f"FAIL: the converted model does not give the same answers ({parity['reason']}). {result['guilty']}{where}",
+        "The file was not written. Try another target or other options.",
+    )
+
+
+def show(args: argparse.Namespace, value: dict[str, Any], words: Any) -> None:
+    """Print one JSON object, or words for people."""
+    if args.json:
+        print(json.dumps(value))
+    else:
+        words()
+
+
+def fail(args: argparse.Namespace, error: PortolanError) -> int:
+    """Print an error in its JSON shape or in words, and return 1."""
+    if args.json:
+        print(json.dumps({"error": error.trouble.to_json()}))
+    else:
+        print(f"{error.kind}: {error.message}\n{error.next_step}".rstrip(), file=sys.stderr)
+    return 1
+
+
+def run_and_exit() -> NoReturn:
+    """Run the command, and turn what nobody expected into one sentence."""
+    try:
+        code = main()
+    except Exception as error:
+        code = 1
+        crashed = Crashed(f"{type(error).__name__}: {error}", "This is a defect of Portolan; please report it.")
+        print(json.dumps({"error": crashed.trouble.to_json()}) if "--json" in sys.argv else crashed.message)
+    sys.exit(code)
+
