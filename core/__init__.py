@@ -1,14 +1,13 @@
-"""Portolan's engine room. Imports go down only, from the last line of this map to the first.
+"""Portolan's engine room: rooms of modules, whose imports go down only, from the first line of this map to the last.
 
-domain                                     nouns: artifact, format, transform, runtime, report, job, errors
-archives pickles jail                      the border: what may be read, and what a child locks itself into
-formats converters runtimes                shelves: one file an extension, one row in the table
-onnx_files torchscripts columns estimators exact_scaling    what several books on a shelf need of one library
-blobs database migrations rows store ledger                 memory: files by hash, rows beside them
-proof                                      probes, parity, divergence, quality: run in the child
-sandbox worker tasks                       parent and child of the border
-tools engines jobs                         when and where a verb runs
-transform bundle charts samples            answers: proven steps, the zip, the charts, the shipped models
-ingest convert evaluate                    verbs
-workspace routes __main__                  how people and programs reach them
+doors                              how people and programs reach the verbs
+verbs                              what a user wants done
+calls                              what the server asks a sandboxed child to do
+proof answers                      whether answers agree and how good they are; charts, reports, bundles
+converters techniques runtimes     shelves: one file an entry, one row in the table
+train classic                      training in torch; statistical models
+shrink libraries jobs              methods of compression; what is needed of one library; when and where a verb runs
+onnx formats sandbox               ONNX taken apart; the shelf of formats; the parent side of the border
+border memory scoring web          archives, pickles, jail; blobs and rows; the common form; models in a browser
+domain                             nouns: frozen values that every room speaks in
 """
