@@ -1,15 +1,16 @@
 """Compress: choose a technique, see what it wins and what it costs on held-out data, take the smaller file away."""
 
-from typing import Any
-
 import streamlit as st
 
 from core.domain.artifact import Artifact
+from core.domain.compression import MAX_DROP, TEST, CompressRequest
 from core.domain.job import Job, State
+from core.domain.recipe import Step
 from core.domain.technique import Technique
+from core.domain.work import Subject
 from core.doors.workspace import current
 from core.techniques import TECHNIQUES
-from core.verbs.compress import FORMAT, MAX_DROP, TEST
+from core.verbs.compress import FORMAT
 from pages.visitor import visitor
 from pages.widgets import (
     compression,
@@ -74,8 +75,9 @@ def empty() -> None:
 
 def concerns(job: Job, artifact: Artifact) -> bool:
     """Say whether a job compressed or tuned this model; what a search judged by samples that it chooses by stays with the search."""
-    mine = job.verb in ("compress", "tune") and job.args.get("artifact") == artifact.id
-    return mine and job.args.get("judged", TEST) == TEST
+    if job.verb not in ("compress", "tune") or job.request.subject.artifact != artifact.id:
+        return False
+    return job.verb == "tune" or job.request.judged == TEST
 
 
 def asked_for(jobs: list[Job]) -> Job | None:
@@ -95,12 +97,12 @@ def form(artifact: Artifact, job: Job | None) -> None:
         data = testdata.choose(artifact, job)
         tuning.form(artifact, data, allowed(artifact), job)
         return
-    begun = job.args["recipe"] if job is not None and job.verb == "compress" else []
+    begun = job.request.recipe if job is not None and job.verb == "compress" else ()
     if how == SINGLE:
-        chosen = technique.pick(artifact, begun[-1]["transform"] if begun else None)
+        chosen = technique.pick(artifact, begun[-1].transform if begun else None)
         if chosen is None:
             return
-        steps = [(chosen, options.form([chosen], opened=False))]
+        steps = [(chosen, Step(chosen.id, options.form([chosen], opened=False)))]
     else:
         steps = recipe.build(artifact, begun)
     submit(artifact, steps, job)
@@ -110,22 +112,17 @@ def way(job: Job | None) -> str:
     """Return how the job on the page was asked for."""
     if job is None:
         return SINGLE
-    return TUNE if job.verb == "tune" else RECIPE if len(job.args["recipe"]) > 1 else SINGLE
+    return TUNE if job.verb == "tune" else RECIPE if len(job.request.recipe) > 1 else SINGLE
 
 
-def submit(artifact: Artifact, steps: list[tuple[Technique, dict[str, Any]]], job: Job | None) -> None:
+def submit(artifact: Artifact, steps: list[tuple[Technique, Step]], job: Job | None) -> None:
     """Ask for data and the allowed drop, and offer to begin where nothing is missing."""
     data = testdata.choose(artifact, job)
     drop = allowed(artifact)
     learners = [one.title for one, _ in steps if one.calibrates]
     if learners and data is None:
         st.caption(f":material/info: {learners[0]} learns from samples: add a data set; it needs no labels.")
-    args = {
-        **library.subject(artifact),
-        "recipe": [{"transform": one.id, "options": given} for one, given in steps],
-        "data": data,
-        "max_drop": drop,
-    }
+    request = CompressRequest(Subject.of(artifact), tuple(step for _, step in steps), data, drop)
     missing = [(one, reason) for one, _ in steps if (reason := one.unavailable())]
     st.button(
         "Compress and measure",
@@ -134,7 +131,7 @@ def submit(artifact: Artifact, steps: list[tuple[Technique, dict[str, Any]]], jo
         disabled=bool(missing) or (bool(learners) and data is None),
         width="stretch",
         on_click=progress.begin,
-        args=(lambda: current().queue.submit(visitor(), "compress", args),),
+        args=(lambda: current().queue.submit(visitor(), "compress", request),),
     )
     for one, reason in missing:
         st.caption(plain(reason, 300))

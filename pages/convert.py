@@ -1,6 +1,6 @@
 """Convert: choose a target, read the proof, take the artifact away with its evidence."""
 
-from typing import Any
+from dataclasses import replace
 
 import streamlit as st
 
@@ -8,8 +8,12 @@ from core.answers.bundle import targets
 from core.converters import CONVERTERS, NO_ROUTE, route, unavailable
 from core.converters import targets as reachable
 from core.domain.artifact import Artifact
+from core.domain.conversion import ConvertRequest
+from core.domain.evaluation import EvaluateRequest
 from core.domain.job import Job, State
-from core.doors.workspace import current
+from core.domain.portability import PortabilityRequest
+from core.domain.work import Data, Subject
+from core.doors.workspace import VERBS, current
 from pages.visitor import visitor
 from pages.widgets import architecture, evidence, install, library, matrix, options, progress, testdata
 from pages.widgets.chrome import ink
@@ -58,13 +62,13 @@ def asked_for(artifact: Artifact) -> Job | None:
 
 def concerns(job: Job, artifact: Artifact) -> bool:
     """Say whether a job is a conversion or a comparison that was begun on this model's page."""
-    return job.verb in ("convert", "evaluate") and artifact.id == (job.args.get("page") or job.args.get("artifact"))
+    return job.verb in ("convert", "evaluate") and artifact.id == VERBS[job.verb].place(job.request)
 
 
-def form(artifact: Artifact, job: Job | None) -> dict[str, Any] | None:
+def form(artifact: Artifact, job: Job | None) -> PortabilityRequest | None:
     """Ask for the target, its options and a data set, and submit; once there is an answer, that is what the page is for.
 
-    Begins with the target of the job that is shown. Returns the model, the data and the options that were chosen, or
+    Begins with the target of the job that is shown. Returns what was chosen, as it would be asked of every target, or
     None where there is no target.
     """
     answered = job is not None and job.state is State.DONE
@@ -77,9 +81,9 @@ def form(artifact: Artifact, job: Job | None) -> dict[str, Any] | None:
         return None
     key = f"to-{artifact.id}"
     if st.session_state.get(key) not in choices:
-        shown = job.args.get("target") if job is not None else None
+        shown = job.request.target if job is not None and job.verb == "convert" else None
         st.session_state[key] = shown if shown in choices else choices[0]
-    target = st.pills("Target", choices, required=True, format_func=format_title, key=key, wrap=True)
+    target = str(st.pills("Target", choices, required=True, format_func=format_title, key=key, wrap=True))
     steps = ways[target]
     st.caption(
         " → ".join([format_title(artifact.format), *(format_title(step.target) for step in steps)])
@@ -90,8 +94,10 @@ def form(artifact: Artifact, job: Job | None) -> dict[str, Any] | None:
     chosen = options.form(steps, opened=artifact.format in architecture.WEIGHTS)
     data = testdata.choose(artifact, job)
     consent(artifact)
-    asked = {**library.subject(artifact), **architecture.choose(artifact), "data": data, "options": chosen}
-    args = {**asked, "target": target}
+    code, trusted = architecture.choose(artifact)
+    subject = Subject.of(artifact)
+    asked = PortabilityRequest(replace(subject, consent=subject.consent or trusted), chosen, data, code)
+    request = ConvertRequest(asked.subject, target, chosen, data, code)
     st.button(
         "Convert and prove",
         type="secondary" if answered else "primary",
@@ -99,7 +105,7 @@ def form(artifact: Artifact, job: Job | None) -> dict[str, Any] | None:
         disabled=not agreed(artifact, asked),
         width="stretch",
         on_click=progress.begin,
-        args=(lambda: current().queue.submit(visitor(), "convert", args),),
+        args=(lambda: current().queue.submit(visitor(), "convert", request),),
     )
     with st.expander("Prove a file that you converted elsewhere", icon=":material/compare_arrows:"):
         compare(artifact, data)
@@ -125,9 +131,9 @@ def not_installed(artifact: Artifact, missing: dict[str, str]) -> None:
         install.offer([step.group.id for step in steps if step.group is not None])
 
 
-def agreed(artifact: Artifact, asked: dict[str, Any]) -> bool:
+def agreed(artifact: Artifact, asked: PortabilityRequest) -> bool:
     """Say whether the owner let run what has to: a pickle, or a Python file beside the weights."""
-    return bool(asked["consent"]) or (artifact.format != "pickle" and not asked.get("code"))
+    return asked.subject.consent or (artifact.format != "pickle" and asked.code is None)
 
 
 def consent(artifact: Artifact) -> None:
@@ -141,9 +147,14 @@ def consent(artifact: Artifact) -> None:
         st.checkbox(
             "I trust it; load it in the sandbox.",
             key=f"consent-{artifact.id}",
-            on_change=current().store.consent,
-            args=(visitor(), artifact.id),
+            on_change=agree,
+            args=(artifact.id,),
         )
+
+
+def agree(artifact: str) -> None:
+    """Write down that the owner lets a file be loaded."""
+    current().store.consent(visitor(), artifact)
 
 
 def no_target(artifact: Artifact) -> None:
@@ -152,7 +163,7 @@ def no_target(artifact: Artifact) -> None:
     st.caption(NO_ROUTE.get(artifact.format, "No converter here reads this format."))
 
 
-def compare(artifact: Artifact, data: dict[str, Any] | None) -> None:
+def compare(artifact: Artifact, data: Data | None) -> None:
     """Offer the proof alone, for two files that are both in the library."""
     runnable = {c.source for c in CONVERTERS} | {c.target for c in CONVERTERS}
     others = [a for a in current().store.artifacts(visitor()) if a.id != artifact.id and a.format in runnable]
@@ -162,12 +173,12 @@ def compare(artifact: Artifact, data: dict[str, Any] | None) -> None:
     names = {a.id: f"{a.name} · {format_title(a.format)} · {a.sha256[:8]}" for a in others}
     other = st.selectbox("File that should answer the same", list(names), format_func=names.__getitem__)
     target = next(a for a in others if a.id == other)
-    args = {**library.subject(target), "against": library.subject(artifact), "data": data, "page": artifact.id}
+    request = EvaluateRequest(Subject.of(target), data, Subject.of(artifact), artifact.id)
     st.button(
         "Compare the answers",
         icon=":material/compare_arrows:",
         on_click=progress.begin,
-        args=(lambda: current().queue.submit(visitor(), "evaluate", args),),
+        args=(lambda: current().queue.submit(visitor(), "evaluate", request),),
     )
 
 
@@ -185,7 +196,7 @@ def outcome(artifact: Artifact, job: Job | None) -> None:
     elif job.state is not State.DONE or job.result is None:
         progress.ended_badly(job)
     elif job.verb == "convert":
-        evidence.conversion(job.result, ink())
+        evidence.conversion(job.result, str(job.made), ink())
     else:
         evidence.comparison(job.result, ink())
 

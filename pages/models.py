@@ -2,9 +2,11 @@
 
 import streamlit as st
 
+from core.answers.charts import megabytes
 from core.domain.artifact import Artifact
 from core.domain.errors import NotFound, PortolanError
 from core.domain.job import State
+from core.domain.report import Parity, Verdict
 from core.doors.samples import Sample, samples
 from core.doors.workspace import current, open_sample
 from core.verbs.compress import FORMAT
@@ -57,7 +59,7 @@ def follow() -> None:
         progress.watch(job.id)
     elif job.state is State.DONE and job.result:
         del st.query_params["job"]
-        st.query_params["model"] = job.result["artifact_id"]
+        st.query_params["model"] = str(job.made)
         st.rerun()
     else:
         progress.ended_badly(job)
@@ -122,10 +124,10 @@ def row(placed: tuple[int, Artifact]) -> None:
         st.markdown(f"{lead}**{plain(artifact.name, 60)}**", width="stretch")
         proof = current().store.reports(visitor(), artifact.id, "parity")
         if proof:
-            proven = proof[0].value["verdict"] == "PASS"
+            proven = proof[0].read(Parity).verdict is Verdict.PASS
             st.badge("proven" if proven else "not proven", color="green" if proven else "orange")
         st.badge(summary.format_title(artifact.format), color="gray")
-        st.caption(summary.megabytes(artifact.size), width=90)
+        st.caption(megabytes(artifact.size), width=90)
         st.page_link("models.py", label="Open", icon=":material/visibility:", query_params={"model": artifact.id})
         st.page_link("convert.py", label="Convert", icon=":material/swap_horiz:", query_params={"model": artifact.id})
 

@@ -1,29 +1,22 @@
 """A bench that plants one fault in what a converter wrote: the proof must catch it."""
 
 from pathlib import Path
-from typing import Any
 
 import onnx
 from onnx import numpy_helper
 
 from core.calls.bench import Bench
-from core.domain.transform import Converter
-from core.domain.work import Golden, Model
+from core.memory.blobs import Blob
 
 
 class Faulty(Bench):
     """Converts as always, then changes one weight of the result before it is stored."""
 
-    def convert(
-        self, source: Model, converter: Converter, options: dict[str, Any], golden: Golden | None = None
-    ) -> Model:
-        """Return the converted model with its largest weight tensor changed in one place."""
-        honest = super().convert(source, converter, options, golden)
-        path = Path(self.tools.blobs.path(honest.sha256)).parent / "planted"
-        path.write_bytes(spoilt(self.tools.blobs.path(honest.sha256).read_bytes()))
-        blob = self.tools.blobs.put(path)
-        path.unlink()
-        return Model(blob.sha256, blob.size, honest.format)
+    def keep(self, path: Path) -> Blob:
+        """Keep a converted model with its largest weight tensor changed in one place."""
+        if path.name == "artifact":
+            path.write_bytes(spoilt(path.read_bytes()))
+        return super().keep(path)
 
 
 def spoilt(model: bytes) -> bytes:

@@ -12,8 +12,10 @@ import pytest
 
 from core.answers.charts import frontier
 from core.domain.errors import Refused
+from core.domain.measures import Qualities
+from core.domain.recipe import Step
 from core.domain.report import Check, Count, Parity, Quality, Verdict
-from core.domain.technique import HALVES
+from core.domain.technique import ANY, HALVES
 from core.doors.commands import main
 from core.doors.samples import FOLDER
 from core.proof.datasets import Dataset
@@ -70,12 +72,12 @@ def test_a_recipe_runs_its_steps_in_order(tmp_path: Path, capsys: pytest.Capture
 
 def test_other_formats_and_empty_recipes_are_refused() -> None:
     with pytest.raises(Refused, match="torch exported program") as caught:
-        compress.plan("torch_export", [{"transform": "float16"}])
+        compress.plan("torch_export", [Step("float16")])
     assert "ONNX first" in caught.value.next_step
     with pytest.raises(Refused, match="no step"):
         compress.plan("onnx", [])
     with pytest.raises(Refused, match="no technique"):
-        compress.plan("onnx", [{"transform": "nothing"}])
+        compress.plan("onnx", [Step("nothing")])
 
 
 def test_halves_share_no_sample_and_do_not_move() -> None:
@@ -97,16 +99,16 @@ def test_halves_share_no_sample_and_do_not_move() -> None:
 def parity(flips: Count | None) -> Parity:
     """A comparison without a fault, with changed predictions on the data."""
     check = Check("data", 100, 0.5, 0.5, None, flips, Verdict.PASS)
-    return Parity(Verdict.PASS, (check,), 1e30, 0.0, 1)
+    return Parity(Verdict.PASS, (check,), ANY, 1)
 
 
-def quality(k: int) -> dict[str, Any]:
+def quality(k: int) -> Quality:
     """Accuracy of k of 100."""
-    return Quality("accuracy", k / 100, 100, Count(k, 100)).to_json()
+    return Quality("accuracy", k / 100, 100, Count(k, 100))
 
 
 def test_the_verdict_is_about_what_was_lost() -> None:
-    lost = {"before": quality(90), "after": quality(88)}
+    lost = Qualities(quality(90), quality(88))
     assert compress.judge(parity(Count(5, 100)), lost, 0.02).verdict is Verdict.PASS
     failed = compress.judge(parity(Count(5, 100)), lost, 0.01)
     assert failed.verdict is Verdict.FAIL
@@ -115,7 +117,7 @@ def test_the_verdict_is_about_what_was_lost() -> None:
     assert compress.judge(parity(Count(1, 100)), None, 0.01).verdict is Verdict.PASS
     assert compress.judge(parity(Count(2, 100)), None, 0.01).verdict is Verdict.FAIL
     assert compress.judge(parity(None), None, 0.01).verdict is Verdict.NOT_PROVEN
-    worse = {side: Quality("RMSE", value, 100).to_json() for side, value in (("before", 2.0), ("after", 2.1))}
+    worse = Qualities(Quality("RMSE", 2.0, 100), Quality("RMSE", 2.1, 100))
     assert compress.judge(parity(None), worse, 0.04).verdict is Verdict.FAIL
     assert compress.judge(parity(None), worse, 0.06).verdict is Verdict.PASS
 
@@ -130,5 +132,5 @@ def test_the_frontier_keeps_what_no_smaller_variant_beats() -> None:
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.id)
 def test_a_preset_is_a_recipe_of_techniques_that_are_here(preset: Preset) -> None:
-    planned = compress.plan("onnx", preset.recipe.to_json())
+    planned = compress.plan("onnx", preset.recipe.steps)
     assert len(planned) == len(preset.recipe.steps) > 1

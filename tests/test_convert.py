@@ -13,6 +13,7 @@ import pytest
 from core.domain.errors import Refused
 from core.sandbox.tools import Tools
 from core.verbs import convert, ingest
+from tests.asking import ask, ask_on
 from tests.faults import Faulty
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"
@@ -21,7 +22,7 @@ SAMPLES = Path(__file__).parent.parent / "sample_models"
 def bring(tools: Tools, path: Path, data: Path | None = None, label: str | None = None) -> dict[str, Any]:
     """Ingest a file and return the arguments that name it."""
     blob = tools.blobs.put(path)
-    found = ingest.run(tools, {"sha256": blob.sha256, "size": blob.size, "name": path.name})
+    found = ask(ingest, tools, {"sha256": blob.sha256, "size": blob.size, "name": path.name})
     stored = {"sha256": tools.blobs.put(data).sha256, "name": data.name, "label": label} if data else None
     return {
         "sha256": blob.sha256,
@@ -51,7 +52,7 @@ def test_sample_converts_with_proof_and_quality(
 ) -> None:
     card = json.loads((SAMPLES / folder / "card.json").read_text())
     args = bring(tools, SAMPLES / folder / file, SAMPLES / folder / card["data"]["file"], card["data"]["label"])
-    result = convert.run(tools, {**args, "target": target})
+    result = ask(convert, tools, {**args, "target": target})
     assert result["parity"]["verdict"] == "PASS", result["parity"]
     assert {check["name"] for check in result["parity"]["checks"]} >= {"batch 1", "batch 3", "data"}
     before, after = result["quality"]["before"], result["quality"]["after"]
@@ -77,7 +78,7 @@ def spoil(card: Path, sha256: str) -> None:
 
 def test_opset_is_the_one_that_was_asked_for(tools: Tools) -> None:
     args = bring(tools, SAMPLES / "fashion_cnn" / "model.onnx")
-    result = convert.run(tools, {**args, "target": "onnx", "options": {"opset": 17}})
+    result = ask(convert, tools, {**args, "target": "onnx", "options": {"opset": 17}})
     assert result["summary"]["opset"] == 17
     assert result["parity"]["verdict"] == "PASS"
 
@@ -85,22 +86,22 @@ def test_opset_is_the_one_that_was_asked_for(tools: Tools) -> None:
 def test_pickle_needs_consent_and_goes_by_skops(tools: Tools) -> None:
     args = bring(tools, SAMPLES / "penguins" / "model.joblib")
     with pytest.raises(Refused, match="program"):
-        convert.run(tools, {**args, "target": "onnx"})
-    result = convert.run(tools, {**args, "target": "onnx", "consent": True})
+        ask(convert, tools, {**args, "target": "onnx"})
+    result = ask(convert, tools, {**args, "target": "onnx", "consent": True})
     assert [step["format"] for step in result["steps"]] == ["skops", "onnx"]
     assert result["parity"]["verdict"] == "PASS"
 
 
 def test_skops_bundle_replays_with_scikit_learn(tools: Tools, tmp_path: Path) -> None:
     args = bring(tools, SAMPLES / "penguins" / "model.joblib")
-    result = convert.run(tools, {**args, "target": "skops", "consent": True})
+    result = ask(convert, tools, {**args, "target": "skops", "consent": True})
     assert result["parity"]["max_abs"] == 0
     replay_and_use(tools, result, tmp_path / "bundle")
 
 
 def test_planted_fault_is_caught_named_and_not_packed(tools: Tools) -> None:
     args = bring(tools, SAMPLES / "fashion_cnn" / "model.onnx")
-    result = convert.on(Faulty(tools), {**args, "target": "onnx", "options": {"opset": 18}})
+    result = ask_on(convert, Faulty(tools), {**args, "target": "onnx", "options": {"opset": 18}})
     assert result["parity"]["verdict"] == "FAIL"
     assert result["bundle"] is None
     assert result["parity"]["diverges_at"]
@@ -109,25 +110,25 @@ def test_planted_fault_is_caught_named_and_not_packed(tools: Tools) -> None:
 def test_unknown_option_is_refused_before_any_work(tools: Tools) -> None:
     args = bring(tools, SAMPLES / "fashion_cnn" / "model.onnx")
     with pytest.raises(Refused, match="no option called colour"):
-        convert.run(tools, {**args, "target": "onnx", "options": {"colour": "red"}})
+        ask(convert, tools, {**args, "target": "onnx", "options": {"colour": "red"}})
 
 
 def test_no_route_is_refused_in_words(tools: Tools) -> None:
     args = bring(tools, SAMPLES / "fashion_cnn" / "model.pt")
     with pytest.raises(Refused):
-        convert.run(tools, {**args, "target": "onnx"})
+        ask(convert, tools, {**args, "target": "onnx"})
 
 
 def test_equal_work_gives_an_equal_bundle(tools: Tools) -> None:
     args = bring(tools, SAMPLES / "penguins" / "model.skops")
-    first, second = (convert.run(tools, {**args, "target": "onnx"}) for _ in range(2))
+    first, second = (ask(convert, tools, {**args, "target": "onnx"}) for _ in range(2))
     assert first["artifact"] == second["artifact"]
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler on this machine")
 def test_c_source_is_not_proven_here_and_replays_on_a_machine_with_a_compiler(tools: Tools, tmp_path: Path) -> None:
     args = bring(tools, SAMPLES / "penguins" / "model.skops")
-    result = convert.run(tools, {**args, "target": "c_source"})
+    result = ask(convert, tools, {**args, "target": "c_source"})
     assert [step["format"] for step in result["steps"]] == ["pmml", "c_source"]
     assert result["parity"]["verdict"] == "NOT PROVEN"
     assert "compiler" in result["parity"]["reason"]

@@ -1,21 +1,28 @@
 """Measuring a model, and comparing two files that somebody else made."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.domain.errors import Refused
 from core.sandbox.tools import Tools
 from core.verbs import evaluate
+from tests.asking import ask
 from tests.faults import spoilt
 from tests.test_convert import SAMPLES, bring
 
 FASHION = SAMPLES / "fashion_cnn"
 
 
+def model_of(args: dict[str, Any]) -> dict[str, Any]:
+    """Return a file that was brought, without its data."""
+    return {name: value for name, value in args.items() if name != "data"}
+
+
 def test_equal_files_pass_and_have_equal_quality(tools: Tools) -> None:
     model, parent = bring(tools, FASHION / "model.onnx", FASHION / "test.npz"), bring(tools, FASHION / "model.pt2")
-    result = evaluate.run(tools, {**model, "against": parent})
+    result = ask(evaluate, tools, {**model, "against": model_of(parent)})
     assert result["against"]["parity"]["verdict"] == "PASS"
     assert result["quality"]["correct"] == result["against"]["quality"]["correct"]
 
@@ -23,11 +30,11 @@ def test_equal_files_pass_and_have_equal_quality(tools: Tools) -> None:
 def test_changed_weight_fails(tools: Tools, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.onnx"
     wrong.write_bytes(spoilt((FASHION / "model.onnx").read_bytes()))
-    result = evaluate.run(tools, {**bring(tools, wrong), "against": bring(tools, FASHION / "model.onnx")})
+    result = ask(evaluate, tools, {**bring(tools, wrong), "against": model_of(bring(tools, FASHION / "model.onnx"))})
     assert result["against"]["parity"]["verdict"] == "FAIL"
     assert result["against"]["parity"]["diverges_at"]
 
 
 def test_nothing_to_measure_on_is_refused(tools: Tools) -> None:
     with pytest.raises(Refused, match="nothing to measure"):
-        evaluate.run(tools, bring(tools, FASHION / "model.onnx"))
+        ask(evaluate, tools, bring(tools, FASHION / "model.onnx"))

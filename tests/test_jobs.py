@@ -9,16 +9,19 @@ from typing import Any
 
 import pytest
 
+from core.domain.codec import Json, decode, encode
 from core.domain.errors import Cancelled, NotFound, Refused, Unavailable
 from core.domain.job import Job, Spec, State
 from core.jobs.engines.local import LocalEngine
-from core.jobs.queue import Queue, Verb
-from core.jobs.rows import Ledger
+from core.jobs.queue import Queue
+from core.jobs.rows import JobRows
+from core.jobs.verb import Verb, Verbs
 from core.memory.store import Store
 from core.sandbox import Sandbox
 from core.sandbox.tools import Tools
 
 gate = threading.Event()
+Plain = dict[str, Json]
 
 
 def write(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
@@ -30,19 +33,17 @@ def write(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
     return {"sha256": blob.sha256, "size": blob.size}
 
 
-def record_written(
-    store: Store, visitor: str, args: dict[str, Any], result: dict[str, Any], job: str
-) -> dict[str, Any]:
+def record_written(store: Store, visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> str | None:
     name = args["text"]
     artifact = store.add_artifact(visitor, sha256=result["sha256"], size=result["size"], format="onnx", name=name)
     store.add_report(visitor, artifact.id, "note", {"text": name}, job=job)
     if name == "unrecordable":
         raise Refused("The rows do not fit.", "Choose other rows.")
-    return {"artifact": artifact.id}
+    return artifact.id
 
 
-def nothing(store: Store, visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> dict[str, Any]:
-    return {}
+def nothing(store: Store, visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> str | None:
+    return None
 
 
 def hold(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def chatter(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
 
 def wander(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
     """Keep what was found so far, answer other work on the way, and hold."""
-    found = tools.memory.known("write", {"text": "on the way"})
+    found = tools.memory.known("write", {"text": "on the way"}, Plain)
     result = write(tools, {"text": "on the way"}) if found is None else found
     tools.memory.answer("write", {"text": "on the way"}, result)
     tools.memory.keep({"so far": 1, "knew": found is not None, "sha256": result["sha256"]})
@@ -90,9 +91,9 @@ WORKS: dict[str, Callable[[Tools, dict[str, Any]], dict[str, Any]]] = {
     "crash": crash,
     "chatter": chatter,
 }
-VERBS = {
-    "write": Verb("write", write, record_written, titled),
-    **{name: Verb(name, work, nothing, titled) for name, work in WORKS.items()},
+VERBS: Verbs = {
+    "write": Verb("write", Plain, Plain, write, record_written, titled, page="models.py"),
+    **{name: Verb(name, Plain, Plain, work, nothing, titled, page="models.py") for name, work in WORKS.items()},
 }
 
 
@@ -132,7 +133,7 @@ def test_a_job_runs_and_its_rows_come_with_its_end(queue: Queue, store: Store) -
     assert done.state is State.DONE
     assert done.result is not None
     (artifact,) = store.artifacts("ann")
-    assert done.result == {"sha256": artifact.sha256, "size": 5, "artifact": artifact.id}
+    assert (done.result, done.made) == ({"sha256": artifact.sha256, "size": 5}, artifact.id)
     assert [report.job for report in store.reports("ann", artifact.id)] == [job.id]
     assert (done.fraction, done.message) == (0.5, "Writing")
     assert [event.text for event in queue.events("ann", job.id)] == ["Writing"]
@@ -183,7 +184,7 @@ def test_removing_what_a_job_made_makes_it_history(queue: Queue, store: Store) -
     first = queue.wait("ann", queue.submit("ann", "write", {"text": "again"}).id, 10)
     assert first.result is not None
     assert queue.submit("ann", "write", {"text": "again"}) == first
-    store.remove_artifact("ann", first.result["artifact"])
+    store.remove_artifact("ann", str(first.made))
     store.sweep(age=0)
     second = queue.wait("ann", queue.submit("ann", "write", {"text": "again"}).id, 10)
     assert second.id != first.id
@@ -197,18 +198,18 @@ def test_a_model_that_a_job_works_on_stays(queue: Queue, store: Store) -> None:
     assert made.result is not None
     user = queue.submit("ann", "hold", {"sha256": made.result["sha256"]})
     with pytest.raises(Refused, match="job is at work"):
-        store.remove_artifact("ann", made.result["artifact"])
+        store.remove_artifact("ann", str(made.made))
     assert store.sweep(age=0) == 0
     gate.set()
     queue.wait("ann", user.id, 10)
-    store.remove_artifact("ann", made.result["artifact"])
+    store.remove_artifact("ann", str(made.made))
 
 
 def test_a_known_trouble_is_kept_in_its_words(queue: Queue) -> None:
     job = queue.wait("ann", queue.submit("ann", "refuse", {}).id, 10)
     assert job.state is State.FAILED
     assert job.trouble is not None
-    assert job.trouble.to_json() == {
+    assert encode(job.trouble) == {
         "kind": "refused",
         "message": "This file has no head.",
         "next_step": "Give it one.",
@@ -286,13 +287,13 @@ def test_progress_is_written_at_most_ten_times_a_second_and_its_lines_are_kept(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notes: list[float] = []
-    plain = Ledger.note
+    plain = JobRows.note
 
-    def counted(self: Ledger, *values: Any) -> None:
+    def counted(self: JobRows, *values: Any) -> None:
         notes.append(time.monotonic())
         plain(self, *values)
 
-    monkeypatch.setattr(Ledger, "note", counted)
+    monkeypatch.setattr(JobRows, "note", counted)
     job = queue.wait("ann", queue.submit("ann", "chatter", {"lines": 400, "pause": 0.002}).id, 20)
     seconds = (job.finished or 0) - (job.started or 0)
     assert 2 <= len(notes) <= 10 * seconds + 2
@@ -342,19 +343,19 @@ def test_a_server_that_stops_interrupts_what_runs_and_carries_on_with_what_waits
 
 
 def test_a_job_left_running_by_a_dead_server_is_interrupted(store: Store, sandbox: Sandbox) -> None:
-    ledger = Ledger(store)
-    job = ledger.add("ann", "hold", "Hold", {}, "key")
-    ledger.claim(job.id)
+    rows = JobRows(store, VERBS)
+    job = rows.add("ann", "hold", "Hold", {}, "key")
+    rows.claim(job.id)
     queue = Queue(store, sandbox, LocalEngine(), VERBS)
     assert queue.job("ann", job.id).state is State.INTERRUPTED
     queue.close()
 
 
 def test_a_claim_succeeds_once(store: Store) -> None:
-    ledger = Ledger(store)
-    job = ledger.add("ann", "hold", "Hold", {}, "key")
+    rows = JobRows(store, VERBS)
+    job = rows.add("ann", "hold", "Hold", {}, "key")
     claims: list[Job | None] = []
-    threads = [threading.Thread(target=lambda: claims.append(ledger.claim(job.id))) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: claims.append(rows.claim(job.id))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -363,8 +364,8 @@ def test_a_claim_succeeds_once(store: Store) -> None:
 
 
 def test_what_is_sent_to_a_cluster_is_json(store: Store) -> None:
-    job = Ledger(store).add("ann", "write", "Write", {"sha256": "0" * 64}, "key")
-    assert Spec.from_json(job.spec.to_json()) == job.spec
+    job = JobRows(store, VERBS).add("ann", "write", "Write", {"sha256": "0" * 64}, "key")
+    assert decode(Spec, encode(job.spec)) == job.spec
 
 
 def test_what_was_found_so_far_outlives_a_cancel_and_answers_other_work(queue: Queue, store: Store) -> None:
@@ -382,7 +383,7 @@ def test_what_was_found_so_far_outlives_a_cancel_and_answers_other_work(queue: Q
     answer = queue.submit("ann", "write", {"text": "on the way"})
     assert (answer.state, answer.attempt) == (State.DONE, 0)
     assert answer.result is not None
-    assert store.artifact("ann", answer.result["artifact"]).name == "on the way"
+    assert store.artifact("ann", str(answer.made)).name == "on the way"
     assert store.blobs.verify(answer.result["sha256"])
     other = queue.submit("bob", "write", {"text": "on the way"})
     assert other.id != answer.id

@@ -14,10 +14,12 @@ from typing import Any
 import psutil
 import pytest
 
+from core.domain.codec import Json
 from core.domain.job import State
 from core.domain.limits import READING
 from core.jobs.engines.local import LocalEngine
-from core.jobs.queue import Queue, Verb
+from core.jobs.queue import Queue
+from core.jobs.verb import Verb
 from core.memory.blobs import Blobs
 from core.memory.store import Store
 from core.sandbox import Sandbox
@@ -161,6 +163,9 @@ def test_a_killed_server_loses_nothing(kills: int, tmp_path: Path, sandbox: Sand
     assert jobs > 0
 
 
+Plain = dict[str, Json]
+
+
 def copy(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
     """Have a real child write a file, and store what it wrote."""
     files = {"model": tools.blobs.path(args["sha256"])}
@@ -168,14 +173,14 @@ def copy(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
         return vars(tools.blobs.put(done.folder / "artifact"))
 
 
-def record(store: Store, visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> dict[str, Any]:
+def record(store: Store, visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> str | None:
     """Write the copy, with a report."""
     artifact = store.add_artifact(visitor, **result, format="onnx", name="copy")
     store.add_report(visitor, artifact.id, "copy", {"number": args["number"]}, job=job)
-    return {"artifact": artifact.id}
+    return artifact.id
 
 
-COPY = Verb("copy", copy, record, lambda args: f"Copy {args['number']}")
+COPY = Verb("copy", Plain, Plain, copy, record, lambda args: f"Copy {args['number']}", page="models.py")
 
 
 @pytest.fixture

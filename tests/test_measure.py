@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from core.calls import footprint, probe, race
 from core.calls.bench import Bench
+from core.domain.artifact import Signature
 from core.domain.errors import Cancelled
 from core.domain.overhead import Pace
-from core.domain.work import Golden, Model
+from core.domain.work import Golden, Model, Recording
 from core.sandbox.exclusive import lock_file, measuring
 from core.sandbox.tools import Tools
 from tests.proof.layered import chain
@@ -27,8 +29,8 @@ def stored(tools: Tools, path: Path) -> Model:
 def test_a_race_in_the_jail(tools: Tools, tmp_path: Path) -> None:
     bench = Bench(tools)
     six, twelve = (stored(tools, chain(n, 96, tmp_path / f"{n}.onnx")) for n in (6, 12))
-    golden = bench.probe(six, None)
-    alike, slower = bench.race(six, six, golden, batch=8, seconds=4), bench.race(six, twelve, golden, 8, 4)
+    golden = probe.ask(bench, six, None)
+    alike, slower = race.ask(bench, six, six, golden, batch=8, seconds=4), race.ask(bench, six, twelve, golden, 8, 4)
     assert 1 / 1.05 < alike.ratio < 1.05
     assert alike.low < 1.05
     assert alike.high > 1 / 1.05
@@ -40,7 +42,7 @@ def test_a_race_in_the_jail(tools: Tools, tmp_path: Path) -> None:
 def test_a_footprint_in_the_jail(tools: Tools, tmp_path: Path) -> None:
     bench = Bench(tools)
     little, heavy = (stored(tools, chain(1, width, tmp_path / f"{width}.onnx")) for width in (8, 3300))
-    small, large = (bench.footprint(model, bench.probe(model, None)) for model in (little, heavy))
+    small, large = (footprint.ask(bench, model, probe.ask(bench, model, None)) for model in (little, heavy))
     assert large.loaded - small.loaded >= 40
     assert large.load_peak >= large.loaded - 4
     assert (large.runs, large.batch) == (3, 1)
@@ -68,10 +70,10 @@ def test_a_second_measurement_waits_for_its_turn(tmp_path: Path) -> None:
 def test_who_waits_can_be_cancelled(tools: Tools, tmp_path: Path) -> None:
     told: list[str] = []
     tools = replace(tools, progress=lambda fraction, text: told.append(text), cancel=threading.Event())
-    nobody = Golden("0" * 64, {}, "0" * 64)
+    nobody = Golden("0" * 64, Recording((), Signature(), {}, False, ""), "0" * 64)
     with measuring(threading.Event(), lambda: None):
         threading.Timer(0.3, tools.cancel.set).start()
         with pytest.raises(Cancelled):
-            Bench(tools).footprint(stored(tools, chain(1, 8, tmp_path / "m.onnx")), nobody)
+            footprint.ask(Bench(tools), stored(tools, chain(1, 8, tmp_path / "m.onnx")), nobody)
     assert told == ["Waiting until another measurement on this machine has ended"]
     assert lock_file().stat().st_mode & 0o077 == 0

@@ -7,27 +7,31 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import onnx
 import pytest
 
 from core import converters
+from core.calls import probe
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
+from core.domain.codec import decode, encode
 from core.domain.job import State
-from core.domain.portability import Attempt, Standing
+from core.domain.portability import Attempt, Portability, Standing
 from core.domain.recipe import Step
 from core.domain.report import Verdict
 from core.domain.shelf import Shelf
 from core.domain.transform import Converter, Tolerance
-from core.domain.work import Golden, Model
+from core.domain.work import Model
 from core.doors.commands import main
 from core.doors.workspace import Workspace, open_workspace
+from core.memory.blobs import Blob
 from core.runtimes.onnxruntime import OnnxRuntime
 from core.sandbox.tools import Memory, Tools
 from core.verbs import convert, portability
 from core.verbs.transform import Applied, apply, guilty
+from tests.asking import ask, ask_on
 from tests.faults import Faulty
 from tests.test_convert import SAMPLES, bring
 
@@ -57,6 +61,9 @@ def few(monkeypatch: pytest.MonkeyPatch) -> Shelf[Converter]:
     return shelf
 
 
+R = TypeVar("R")
+
+
 class Notes(Memory):
     """Remembers what it was told."""
 
@@ -64,17 +71,18 @@ class Notes(Memory):
         self.kept: list[dict[str, Any]] = []
         self.answers: dict[str, dict[str, Any]] = {}
 
-    def known(self, verb: str, args: dict[str, Any]) -> dict[str, Any] | None:
+    def known(self, verb: str, request: object, kind: type[R]) -> R | None:
         """Return an answer by its target."""
-        return self.answers.get(args["target"])
+        found = self.answers.get(encode(request)["target"])
+        return None if found is None else decode(kind, found)
 
-    def answer(self, verb: str, args: dict[str, Any], result: dict[str, Any]) -> None:
+    def answer(self, verb: str, request: object, result: object) -> None:
         """Keep an answer by its target."""
-        self.answers[args["target"]] = result
+        self.answers[encode(request)["target"]] = encode(result)
 
-    def keep(self, result: dict[str, Any]) -> None:
+    def keep(self, result: object) -> None:
         """Keep what is known so far."""
-        self.kept.append(result)
+        self.kept.append(encode(result))
 
 
 def zipped(folder: Path) -> Path:
@@ -88,12 +96,12 @@ def zipped(folder: Path) -> Path:
 
 def standings(result: dict[str, Any]) -> dict[str, Standing]:
     """Return the standing of each target."""
-    return {one.target: one.standing for one in map(Attempt.from_json, result["attempts"])}
+    return {one.target: one.standing for one in decode(Portability, result).attempts}
 
 
 def attempt(result: dict[str, Any], target: str) -> Attempt:
     """Return one target's attempt."""
-    return next(one for one in map(Attempt.from_json, result["attempts"]) if one.target == target)
+    return next(one for one in decode(Portability, result).attempts if one.target == target)
 
 
 def test_every_target_is_tried_and_shared_steps_run_once(few: Shelf[Converter], tools: Tools, tmp_path: Path) -> None:
@@ -101,7 +109,7 @@ def test_every_target_is_tried_and_shared_steps_run_once(few: Shelf[Converter], 
     notes = Notes()
     tools = replace(tools, progress=lambda fraction, text: said.append(text), memory=notes)
     args = bring(tools, zipped(tmp_path))
-    result = portability.run(tools, args)
+    result = ask(portability, tools, args)
     assert standings(result) == {
         "onnx": Standing.PROVEN,
         "ort": Standing.PROVEN,
@@ -122,14 +130,14 @@ def test_every_target_is_tried_and_shared_steps_run_once(few: Shelf[Converter], 
     assert filled[0] == 2
     assert filled == sorted(filled)
     said.clear()
-    again = portability.run(tools, args)
+    again = ask(portability, tools, args)
     assert standings(again) == standings(result)
     assert not any("Converting" in text for text in said)
 
 
 def test_a_fault_is_told_with_the_guilty_step(few: Shelf[Converter], tools: Tools, tmp_path: Path) -> None:
     args = bring(tools, zipped(tmp_path))
-    result = portability.on(Faulty(tools), args)
+    result = ask_on(portability, Faulty(tools), args)
     for target in ("onnx", "ort"):
         one = attempt(result, target)
         assert one.standing is Standing.DIFFERS
@@ -142,12 +150,17 @@ def test_a_fault_is_told_with_the_guilty_step(few: Shelf[Converter], tools: Tool
 class Late(Faulty):
     """Plants the fault in what the last of two steps wrote."""
 
-    def convert(
-        self, source: Model, converter: Converter, options: dict[str, Any], golden: Golden | None = None
-    ) -> Model:
-        """Return an honest file from the zip and a spoilt one from ONNX."""
-        honest = converter.id == "onnx_external_to_onnx"
-        return (Bench if honest else Faulty).convert(self, source, converter, options, golden)
+    converter: str = ""
+
+    def call(self, call: Any, request: Any, *rest: Any, **named: Any) -> Any:
+        """Note which converter runs."""
+        self.converter = getattr(request, "converter", self.converter)
+        return super().call(call, request, *rest, **named)
+
+    def keep(self, path: Path) -> Blob:
+        """Keep an honest file from the zip and a spoilt one from ONNX."""
+        honest = self.converter == "onnx_external_to_onnx"
+        return (Bench if honest else Faulty).keep(self, path)
 
 
 def test_the_second_step_is_named_and_compared_alone(tools: Tools, tmp_path: Path) -> None:
@@ -156,7 +169,7 @@ def test_the_second_step_is_named_and_compared_alone(tools: Tools, tmp_path: Pat
     bench = Late(tools)
     ids = ("onnx_external_to_onnx", "onnx_to_onnx")
     steps = [(CONVERTERS[id], Step(id, {})) for id in ids]
-    applied = apply(bench, source, steps, bench.probe(source, None))
+    applied = apply(bench, source, steps, probe.ask(bench, source, None))
     assert [one.parity.verdict for one in applied] == [Verdict.PASS, Verdict.FAIL]
     assert applied[1].alone is not None
     assert applied[1].alone.verdict is Verdict.FAIL
@@ -186,7 +199,7 @@ def test_what_cannot_run_here_is_written_and_packed_with_checksums(
 ) -> None:
     notes = Notes()
     data = SAMPLES / "fashion_cnn" / "test.npz"
-    result = portability.run(replace(tools, memory=notes), bring(tools, FASHION, data))
+    result = ask(portability, replace(tools, memory=notes), bring(tools, FASHION, data))
     one = attempt(result, "ort")
     assert one.standing is Standing.WRITTEN
     assert one.reason.startswith("Written here, cannot run on this machine")
@@ -229,9 +242,9 @@ def stored(home: Workspace) -> dict[str, Any]:
     """Bring the sample's ONNX file to the library, and return how a verb names it."""
     blob = home.store.blobs.put(FASHION)
     job = home.queue.submit(VISITOR, "ingest", {"sha256": blob.sha256, "size": blob.size, "name": "m.onnx"})
-    result = home.queue.wait(VISITOR, job.id, 60).result
-    assert result
-    artifact = home.store.artifact(VISITOR, result["artifact_id"])
+    made = home.queue.wait(VISITOR, job.id, 60).made
+    assert made
+    artifact = home.store.artifact(VISITOR, made)
     return {
         "artifact": artifact.id,
         "sha256": blob.sha256,
@@ -250,13 +263,13 @@ def test_a_proven_target_answers_the_conversion_that_is_asked_for_later(few: She
     walk = home.queue.wait(VISITOR, walk.id, 120)
     assert walk.state is State.DONE
     assert walk.result is not None
-    assert walk.result["proven"] == 2
+    assert walk.result.proven == 2
     for target in ("onnx", "ort"):
         job = home.queue.submit(VISITOR, "convert", {**args, "target": target, "options": {}})
         assert (job.state, job.attempt) == (State.DONE, 0)
         assert job.result is not None
-        assert job.result["parity"]["verdict"] == "PASS"
-        assert home.store.artifact(VISITOR, job.result["artifact_id"]).format == target
+        assert job.result.parity.verdict == "PASS"
+        assert home.store.artifact(VISITOR, str(job.made)).format == target
     assert home.queue.submit(VISITOR, "portability", args).id == walk.id
     assert home.store.reports(VISITOR, args["artifact"], "portability")
 
@@ -281,10 +294,10 @@ def test_cancel_keeps_what_was_found_and_going_on_uses_it(
     ended = home.queue.wait(VISITOR, walk.id, 60)
     assert ended.state is State.CANCELLED
     assert ended.result is not None
-    assert standings(ended.result)["onnx"] is Standing.PROVEN
+    assert standings(encode(ended.result))["onnx"] is Standing.PROVEN
     home.queue.retry(VISITOR, walk.id)
     done = home.queue.wait(VISITOR, walk.id, 120)
     assert done.state is State.DONE
     assert done.result is not None
-    assert done.result["proven"] == 2
+    assert done.result.proven == 2
     assert not [event for event in home.queue.events(VISITOR, walk.id) if "ONNX (1 of 4): Comparing" in event.text][1:]

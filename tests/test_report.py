@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from core.answers import report
+from core.domain.codec import decode
+from core.domain.compression import Compression
 from core.domain.errors import NotFound
 from core.doors.commands import main
 from core.doors.samples import FOLDER
@@ -31,7 +33,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_the_page_holds_the_figures_and_fetches_nothing(result: dict[str, Any]) -> None:
-    text = report.written("fashion.onnx", [result], 0).decode()
+    text = report.written("fashion.onnx", [decode(Compression, result)], 0).decode()
     held = result["quality"]["after"]["correct"]
     for words in (
         f"{held['k']} of {held['n']}",
@@ -50,7 +52,7 @@ def test_the_page_holds_the_figures_and_fetches_nothing(result: dict[str, Any]) 
 def test_names_of_strangers_stay_words(result: dict[str, Any]) -> None:
     named = {**result, "source": {**result["source"], "name": HOSTILE}}
     named["weights"] = [{**one, "name": HOSTILE} for one in result["weights"]]
-    text = report.written(HOSTILE, [named], 0).decode()
+    text = report.written(HOSTILE, [decode(Compression, named)], 0).decode()
     assert "<script>alert" not in text
     assert not re.search(r"<img[^>]*onerror", text)
     assert "&lt;script&gt;alert(1)" in text

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.artifact import Artifact
+from core.domain.codec import Json
 from core.domain.errors import NotFound, OverLimit, Refused, Unavailable
 from core.domain.recipe import Step
 from core.memory.blobs import Blob, Blobs
@@ -114,9 +115,10 @@ def test_reports_come_newest_first_and_by_kind(store: Store) -> None:
     second = store.add_report("ann", root.id, "quality", {"value": 0.5})
     assert [report.id for report in store.reports("ann", root.id)] == [second, first]
     (summary,) = store.reports("ann", root.id, "summary")
-    assert (summary.value["graph"], summary.blobs) == (graph.sha256, (graph.sha256,))
+    assert (summary.read(dict[str, Json])["graph"], summary.blobs) == (graph.sha256, (graph.sha256,))
     (parity,) = store.reports("ann", child.id)
-    assert (parity.against, parity.blobs, parity.value) == (root.id, (golden.sha256,), {"verdict": "PASS"})
+    assert (parity.against, parity.blobs) == (root.id, (golden.sha256,))
+    assert parity.read(dict[str, Json]) == {"verdict": "PASS"}
 
 
 def test_an_artifact_goes_with_its_reports_and_not_before_its_children(store: Store) -> None:

@@ -5,11 +5,13 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.calls.bench import Bench
+from core.domain.measures import Sizes
 from core.domain.work import Model
 from core.doors.commands import main
 from core.memory.blobs import Blob
@@ -29,20 +31,22 @@ def stored(tools: Tools, path: Path) -> Model:
 
 def test_a_child_packs_what_comes_back(tools: Tools, tmp_path: Path) -> None:
     model = stored(tools, apply("codebooks", FASHION, tmp_path / "m.onnx"))
-    sent = download_size.send(Bench(tools), model)
-    assert sent.packed
-    data = tools.blobs.path(sent.packed.sha256).read_bytes()
+    sent = download_size.packed(Bench(tools), model)
+    assert sent.blob
+    data = tools.blobs.path(sent.blob.sha256).read_bytes()
     assert hashlib.sha256(pack.unpack.unpacked(data)).hexdigest() == model.sha256
-    assert download_size.sizes(sent, sent)["packed_after"] == len(data) < model.size
-    assert download_size.sizes(sent, sent)["not_packed"] is None
+    sizes = download_size.sizes(Sizes(model.size, model.size, 9, 9), sent, sent)
+    assert sizes.packed_after == len(data) < model.size
+    assert sizes.not_packed is None
 
 
 def test_what_is_too_large_travels_zipped(tools: Tools) -> None:
-    sent = download_size.send(Bench(tools), Model("0" * 64, pack.LARGEST + 1, "onnx"))
-    assert sent.packed is None
+    sent = download_size.packed(Bench(tools), Model("0" * 64, pack.LARGEST + 1, "onnx"))
+    assert sent.blob is None
     assert "64 MB" in str(sent.reason)
-    sizes = download_size.sizes(download_size.Sent(Blob("0" * 64, 7)), sent)
-    assert sizes == {"packed_before": 7, "packed_after": None, "not_packed": sent.reason}
+    known = Sizes(9, 9, 9, 9)
+    sizes = download_size.sizes(known, download_size.Packed(Blob("0" * 64, 7)), sent)
+    assert sizes == replace(known, packed_before=7, packed_after=None, not_packed=sent.reason)
 
 
 def test_a_packed_file_says_which_model_it_is_of(tools: Tools, tmp_path: Path) -> None:
@@ -51,7 +55,7 @@ def test_a_packed_file_says_which_model_it_is_of(tools: Tools, tmp_path: Path) -
     assert pack.is_of(head, stored(tools, FASHION).sha256)
     assert not pack.is_of(head, other.sha256)
     (tmp_path / "broken").write_bytes(b"no model")
-    assert "DecodeError" in str(download_size.send(Bench(tools), stored(tools, tmp_path / "broken")).reason)
+    assert "DecodeError" in str(download_size.packed(Bench(tools), stored(tools, tmp_path / "broken")).reason)
 
 
 def test_the_packed_bundle_unpacks_and_verifies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,9 @@ import errno
 
 import pytest
 
-from core.calls import tasks
+from core.calls.call import Here
+from core.calls.inspect import refusal
+from core.calls.opening import unsafe_here
 from core.domain.errors import Crashed, OverLimit, Refused
 from core.domain.format import Format, Risk
 from core.domain.limits import READING
@@ -24,10 +26,14 @@ class Declaration(Format):
     title = "Declaration"
 
 
+def ignored(fraction: float | None, text: str) -> None:
+    """Hear nothing."""
+
+
 def test_code_is_opened_only_behind_every_wall() -> None:
-    assert tasks.unsafe_here(Program(), {"isolation_full": True}) is None
-    assert tasks.unsafe_here(Declaration(), {"isolation_full": False}) is None
-    trouble = tasks.unsafe_here(Program(), {"isolation_full": False})
+    assert unsafe_here(Program(), Here(True, ignored)) is None
+    assert unsafe_here(Declaration(), Here(False, ignored)) is None
+    trouble = unsafe_here(Program(), Here(False, ignored))
     assert trouble
     assert trouble.kind == "refused"
     assert trouble.next_step
@@ -35,10 +41,10 @@ def test_code_is_opened_only_behind_every_wall() -> None:
 
 def test_only_refusing_risks_refuse() -> None:
     risks = (Risk("consent", "It may."), Risk("refuse", "It calls system", "data.pkl"), Risk("info", "It is old."))
-    trouble = tasks.refusal(risks)
+    trouble = refusal(risks)
     assert trouble
     assert trouble.message == "It calls system (data.pkl)"
-    assert tasks.refusal(risks[:1]) is None
+    assert refusal(risks[:1]) is None
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The one thing that everything turns around: an immutable model file known by its SHA-256."""
 
 from dataclasses import dataclass, field
-from typing import Any, Self
 
 from core.domain.recipe import Step
 
@@ -16,16 +15,6 @@ class TensorSpec:
     dtype: str
     shape: tuple[Dim, ...] | None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return name, dtype and shape (a list, or null when unknown)."""
-        return {"name": self.name, "dtype": self.dtype, "shape": None if self.shape is None else list(self.shape)}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a spec from ``to_json``."""
-        shape = value["shape"]
-        return cls(str(value["name"]), str(value["dtype"]), None if shape is None else tuple(shape))
-
 
 @dataclass(frozen=True)
 class Signature:
@@ -33,18 +22,6 @@ class Signature:
 
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Return both lists as plain values."""
-        return {"inputs": [s.to_json() for s in self.inputs], "outputs": [s.to_json() for s in self.outputs]}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a signature from ``to_json``."""
-        return cls(
-            tuple(TensorSpec.from_json(s) for s in value["inputs"]),
-            tuple(TensorSpec.from_json(s) for s in value["outputs"]),
-        )
 
 
 @dataclass(frozen=True)

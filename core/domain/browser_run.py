@@ -4,9 +4,9 @@ The figures come from the visitor's machine: they are evidence for that visitor,
 """
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass, replace
 
+from core.domain.codec import Malformed, decode
 from core.domain.errors import Refused
 from core.domain.report import Count, Verdict
 
@@ -44,63 +44,20 @@ class BrowserRun:
     cores: int
     answers: str
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain values."""
-        return asdict(self) | {"verdict": str(self.verdict), "flips": self.flips.to_json() if self.flips else None}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a run from ``to_json`` or from what a browser sent. Raises Refused when a figure is none."""
-        try:
-            return cls(
-                verdict=Verdict(value["verdict"]),
-                reason=_text(value["reason"]),
-                samples=_count(value["samples"]),
-                cases=_count(value["cases"]),
-                recorded=_count(value["recorded"]),
-                max_abs=_size(value["max_abs"]),
-                max_rel=_size(value["max_rel"]),
-                flips=_flips(value["flips"]),
-                latency=_latency(value["latency"]),
-                runtime=_text(value["runtime"]),
-                agent=_text(value["agent"]),
-                cores=_count(value["cores"]),
-                answers=_text(value["answers"]),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-            raise Refused(
-                "The browser sent something that is no result.", "Reload the page and run it again."
-            ) from None
+    def __post_init__(self) -> None:
+        counts = (self.samples, self.cases, self.recorded, self.cores, self.latency.runs, self.latency.warm)
+        sizes = (self.max_abs, self.max_rel, self.latency.p50, self.latency.p90, self.latency.p99, self.latency.tick)
+        if not all(0 <= count < 2**53 for count in (*counts, self.latency.batch)):
+            raise ValueError("a count is none")
+        if not all(math.isfinite(size) and size >= 0 for size in sizes):
+            raise ValueError("a size is none")
 
 
-def _latency(value: dict[str, Any]) -> Latency:
-    runs, warm, batch = (_count(value[key]) for key in ("runs", "warm", "batch"))
-    p50, p90, p99, tick = (_size(value[key]) for key in ("p50", "p90", "p99", "tick"))
-    return Latency(runs, warm, batch, p50, p90, p99, tick)
-
-
-def _flips(value: dict[str, Any] | None) -> Count | None:
-    if value is None:
-        return None
-    k, n = _count(value["k"]), _count(value["n"])
-    if k > n:
-        raise ValueError(k)
-    return Count(k, n)
-
-
-def _count(value: Any) -> int:
-    number = int(value)
-    if not 0 <= number < 2**53:
-        raise ValueError(number)
-    return number
-
-
-def _size(value: Any) -> float:
-    number = float(value)
-    if not math.isfinite(number) or number < 0:
-        raise ValueError(number)
-    return number
-
-
-def _text(value: Any) -> str:
-    return str(value)[:LONGEST]
+def sent(value: object) -> BrowserRun:
+    """Read what a browser sent; its texts are cut to ``LONGEST``. Raises Refused when a figure is none."""
+    try:
+        run = decode(BrowserRun, value)
+    except Malformed:
+        raise Refused("The browser sent something that is no result.", "Reload the page and run it again.") from None
+    texts = {name: getattr(run, name)[:LONGEST] for name in ("reason", "runtime", "agent", "answers")}
+    return replace(run, **texts)

@@ -9,7 +9,7 @@ PortolanError
 └── NotFound       no such thing for this visitor
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,6 @@ class Trouble:
     kind: str
     message: str
     next_step: str
-
-    def to_json(self) -> dict[str, str]:
-        """Return the three fields as a plain dict."""
-        return asdict(self)
 
 
 class PortolanError(Exception):
@@ -82,7 +78,6 @@ KINDS: dict[str, type[PortolanError]] = {
 }
 
 
-def from_json(value: dict[str, str]) -> PortolanError:
-    """Rebuild an error from ``Trouble.to_json``; a kind off the list becomes ``Crashed``."""
-    error = KINDS.get(value.get("kind", ""), Crashed)
-    return error(str(value.get("message", "")), str(value.get("next_step", "")))
+def from_trouble(trouble: Trouble) -> PortolanError:
+    """Rebuild an error from its value; a kind off the list becomes ``Crashed``."""
+    return KINDS.get(trouble.kind, Crashed)(trouble.message, trouble.next_step)

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
-from core.domain.artifact import Signature
+from core.domain.artifact import Signature, TensorSpec
+from core.domain.codec import Json
 from core.domain.shelf import Entry
 
 
@@ -17,15 +18,6 @@ class Risk:
     where: str = ""
     next_step: str = ""
 
-    def to_json(self) -> dict[str, str]:
-        """Return level, what and where; a file that is refused has no summary to carry its next step."""
-        return {"level": self.level, "what": self.what, "where": self.where}
-
-    @classmethod
-    def from_json(cls, value: dict[str, str]) -> Self:
-        """Rebuild a risk from ``to_json``."""
-        return cls(value["level"], value["what"], value.get("where", ""))
-
 
 @dataclass(frozen=True)
 class Layer:
@@ -35,14 +27,12 @@ class Layer:
     dtype: str
     shape: tuple[int, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as a plain dict."""
-        return {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}
-
 
 @dataclass(frozen=True)
 class Summary:
     """What a file says without being run; what its format cannot know is None."""
+
+    INLINE: ClassVar = ("signature",)
 
     format: str
     signature: Signature = field(default_factory=Signature)
@@ -55,42 +45,17 @@ class Summary:
     dependencies: tuple[str, ...] = ()
     risks: tuple[Risk, ...] = ()
     layers: tuple[Layer, ...] = ()
-    notes: dict[str, Any] = field(default_factory=dict)
+    notes: dict[str, Json] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the summary in the shape that ``inspect --json`` prints (size and sha256 are the artifact's)."""
-        return {
-            "format": self.format,
-            "parameters": self.parameters,
-            **self.signature.to_json(),
-            "precision": self.precision,
-            "sparsity": self.sparsity,
-            "operators": self.operators,
-            "producer": self.producer,
-            "opset": self.opset,
-            "dependencies": list(self.dependencies),
-            "risks": [risk.to_json() for risk in self.risks],
-            "layers": [layer.to_json() for layer in self.layers],
-            "notes": self.notes,
-        }
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """The inputs of the signature."""
+        return self.signature.inputs
 
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a summary from ``to_json``."""
-        return cls(
-            format=value["format"],
-            signature=Signature.from_json(value),
-            parameters=value["parameters"],
-            operators=value["operators"],
-            precision=value["precision"],
-            sparsity=value["sparsity"],
-            producer=value["producer"],
-            opset=value["opset"],
-            dependencies=tuple(value["dependencies"]),
-            risks=tuple(Risk.from_json(risk) for risk in value["risks"]),
-            layers=tuple(Layer(x["name"], x["dtype"], tuple(x["shape"])) for x in value["layers"]),
-            notes=value["notes"],
-        )
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The outputs of the signature."""
+        return self.signature.outputs
 
 
 class Format(Entry):

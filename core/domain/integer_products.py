@@ -9,7 +9,7 @@ times int8 of MatMulInteger and of the QLinear operators, and all else times uin
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import ClassVar, Self
 
 LARGEST = 64
 """The largest magnitude of a weight of which two products with 255 fit 16 bits: 255 * 64 * 2 = 32640."""
@@ -45,6 +45,8 @@ class Product:
 class Integers:
     """How many integer products a file has, those of types that cannot be told, and the operators and places of those that saturate."""
 
+    DERIVED: ClassVar = ("safe_on",)
+
     products: int
     untold: int
     saturating: dict[str, int]
@@ -65,8 +67,9 @@ class Integers:
         """How many of the products saturate on some processors."""
         return sum(self.saturating.values())
 
+    @property
     def safe_on(self) -> str:
-        """Say in a sentence on which processors the file computes what it should."""
+        """Where it is safe, in a sentence: on which processors the file computes what it should."""
         if not self.products:
             return "Every processor: it multiplies in floats, which differ between processors by rounding alone."
         if self.at_risk:
@@ -81,13 +84,3 @@ class Integers:
             f"Every x86 processor: the sums of its {self.products} integer products fit, measured with AVX512-VNNI and "
             "with AVX2 alone. ARM was not measured."
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the counts as plain values, and the sentence."""
-        counts = {"products": self.products, "untold": self.untold, "saturating": self.saturating}
-        return {**counts, "where": list(self.where), "safe_on": self.safe_on()}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild the counts from ``to_json``."""
-        return cls(value["products"], value["untold"], value["saturating"], tuple(value["where"]))

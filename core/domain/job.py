@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
+from functools import cached_property
+from typing import Any
 
+from core.domain.codec import Json, encode
 from core.domain.errors import Trouble
+from core.domain.stored import read
 
 
 class State(StrEnum):
@@ -30,45 +33,58 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Spec:
-    """What a machine needs to run a job: plain JSON in which files are named by their SHA-256."""
+    """What a machine needs to run a job: plain JSON in which files are named by their SHA-256; the verb is looked up in a table."""
 
     job: str
     verb: str
-    args: dict[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the three fields as a plain dict."""
-        return {"job": self.job, "verb": self.verb, "args": dict(self.args)}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a spec; the verb is looked up in a table later, never imported."""
-        return cls(str(value["job"]), str(value["verb"]), dict(value["args"]))
+    args: Json
 
 
 @dataclass(frozen=True)
 class Job:
-    """One verb with its arguments, its progress (fraction 0 to 1, or None when unknown) and its end; times are seconds since 1970."""
+    """One verb with its request, its progress (fraction 0 to 1, or None when unknown) and its end; times are seconds since 1970.
+
+    ``made`` is the artifact to go on with, once there is one.
+    """
 
     id: str
     visitor: str
     verb: str
     title: str
-    args: dict[str, Any]
+    request: Any
     state: State
     fraction: float | None
     message: str
-    result: dict[str, Any] | None
+    written: "Written | None"
+    made: str | None
     trouble: Trouble | None
     attempt: int
     created: float
     started: float | None
     finished: float | None
 
+    @cached_property
+    def result(self) -> Any:
+        """The verb's result, or what a job that is not over has kept of it so far; None where there is nothing."""
+        return self.written.value if self.written else None
+
     @property
     def spec(self) -> Spec:
         """What is sent to where the job runs."""
-        return Spec(self.id, self.verb, self.args)
+        return Spec(self.id, self.verb, encode(self.request))
+
+
+@dataclass(frozen=True)
+class Written:
+    """A result as it lies in the store, read only where somebody looks at it."""
+
+    kind: type[Any]
+    text: str
+
+    @property
+    def value(self) -> Any:
+        """The result."""
+        return read(self.kind, self.text)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """How much one job may use before it is stopped."""
 
-from dataclasses import asdict, dataclass
-from typing import Self
+from dataclasses import dataclass
 
 MB = 1024 * 1024
 
@@ -15,21 +14,6 @@ class Limits:
     memory_mb: int = 6 * 1024
     file_mb: int = 4 * 1024
     open_files: int = 256
-
-    def to_json(self) -> dict[str, float]:
-        """Return the bounds as a plain dict."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, float]) -> Self:
-        """Rebuild bounds from ``to_json``."""
-        return cls(
-            wall_seconds=float(value["wall_seconds"]),
-            cpu_seconds=int(value["cpu_seconds"]),
-            memory_mb=int(value["memory_mb"]),
-            file_mb=int(value["file_mb"]),
-            open_files=int(value["open_files"]),
-        )
 
 
 READING = Limits(wall_seconds=8.0, cpu_seconds=8, memory_mb=1800, file_mb=2048)

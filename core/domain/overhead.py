@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
-from typing import Any, Self
+from typing import ClassVar
 
 SAME = 1.01
 """Two files within 1 % of one another count as equally fast; the session objects of one file alone differ by as much."""
@@ -42,15 +42,6 @@ class Latency:
     p99: float
     least: float
 
-    def to_json(self) -> dict[str, float]:
-        """Return the fields as plain values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild the times from ``to_json``."""
-        return cls(**{field.name: float(value[field.name]) for field in fields(cls)})
-
 
 @dataclass(frozen=True)
 class Kernels:
@@ -61,15 +52,6 @@ class Kernels:
     between: int
     all: int
 
-    def to_json(self) -> dict[str, int]:
-        """Return the fields as plain values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild the counts from ``to_json``."""
-        return cls(**{field.name: int(value[field.name]) for field in fields(cls)})
-
 
 @dataclass(frozen=True)
 class Race:
@@ -78,6 +60,8 @@ class Race:
     ``ratio`` is parent time / variant time, so 2 means that the variant takes half the time; ``low`` and ``high`` bound
     its 95 % interval. ``rounds`` counts the pairs of samples over all ``sessions``, each sample the mean of ``calls`` calls.
     """
+
+    DERIVED: ClassVar = ("pace", "disturbed")
 
     ratio: float
     low: float
@@ -92,6 +76,10 @@ class Race:
     parent: Latency
     variant: Latency
 
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(one) and one > 0 for one in (self.ratio, self.low, self.high, self.interference)):
+            raise ValueError("a race has a ratio that is not a positive number")
+
     @property
     def pace(self) -> Pace:
         """The verdict on the variant."""
@@ -101,23 +89,6 @@ class Race:
     def disturbed(self) -> bool:
         """Say whether other work stretched the wall-clock times; the ratio is of processor time and holds all the same."""
         return self.interference > QUIET
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain values, with the verdict."""
-        return asdict(self) | {"pace": str(self.pace), "disturbed": self.disturbed}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a race from ``to_json``; the verdict is worked out again. Raises ValueError for a time that is no number."""
-        shares = [float(value[name]) for name in ("ratio", "low", "high", "interference")]
-        if not all(math.isfinite(share) and share > 0 for share in shares):
-            raise ValueError("a race has a ratio that is not a positive number")
-        ratio, low, high, interference = shares
-        rounds, sessions, calls, batch, threads = (
-            int(value[name]) for name in ("rounds", "sessions", "calls", "batch", "threads")
-        )
-        parent, variant = (Latency.from_json(value[who]) for who in ("parent", "variant"))
-        return cls(ratio, low, high, rounds, sessions, calls, batch, threads, interference, parent, variant)
 
 
 def apart(one: Sequence[float], other: Sequence[float]) -> bool:
@@ -133,6 +104,8 @@ class Footprint:
     pages of files, which the system can share and drop; the peaks are the highest residence while it is opened and while
     it answers. Each is the median of ``runs`` fresh processes.
     """
+
+    DERIVED: ClassVar = ("peak",)
 
     file: float
     loaded: float
@@ -157,14 +130,3 @@ class Footprint:
         middle = {name: median(getattr(run, name) for run in runs) for name in names}
         peaks = [run.peak for run in runs]
         return cls(**middle, batch=runs[0].batch, runs=len(runs), spread=(min(peaks), max(peaks)))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain values, with the larger peak."""
-        return asdict(self) | {"peak": self.peak}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a footprint from ``to_json``."""
-        figures = {f.name: float(value[f.name]) for f in fields(cls) if f.type is float}
-        spread = tuple(value["spread"]) if value["spread"] else None
-        return cls(**figures, batch=int(value["batch"]), runs=int(value["runs"]), spread=spread)

@@ -1,8 +1,11 @@
 """How far a model can go: what became of each target when it was tried."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
+from typing import ClassVar
+
+from core.domain.recipe import Option
+from core.domain.work import Code, Data, Subject
 
 
 class Standing(StrEnum):
@@ -56,12 +59,35 @@ class Attempt:
     files: dict[str, str] = field(default_factory=dict)
     """SHA-256 of the artifact and of its bundle, where there is a file to take away."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain values."""
-        return asdict(self) | {"standing": str(self.standing), "steps": [asdict(leg) for leg in self.steps]}
 
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild an attempt from ``to_json``."""
-        legs = tuple(Leg(**leg) for leg in value["steps"])
-        return cls(**{**value, "standing": Standing(value["standing"]), "steps": legs})
+@dataclass(frozen=True)
+class PortabilityRequest:
+    """The model, options for every step that declares them, and the owner's data and Python file."""
+
+    INLINE: ClassVar = ("subject",)
+
+    subject: Subject
+    options: dict[str, Option] = field(default_factory=dict)
+    data: Data | None = None
+    code: Code | None = None
+
+
+@dataclass(frozen=True)
+class Portability:
+    """What became of every target so far."""
+
+    DERIVED: ClassVar = ("proven", "of")
+
+    attempts: tuple[Attempt, ...]
+    seconds: float
+    data: Data | None
+
+    @property
+    def proven(self) -> int:
+        """How many targets are proven."""
+        return sum(attempt.standing is Standing.PROVEN for attempt in self.attempts)
+
+    @property
+    def of(self) -> int:
+        """How many targets there are."""
+        return len(self.attempts)

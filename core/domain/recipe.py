@@ -3,7 +3,10 @@
 import json
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Self
+from typing import Any
+
+Option = bool | int | float | str
+"""The value of one option of a transform."""
 
 
 @dataclass(frozen=True)
@@ -11,16 +14,7 @@ class Step:
     """One transform by its id, with its options."""
 
     transform: str
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return id and options as a plain dict."""
-        return {"transform": self.transform, "options": dict(self.options)}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a step; the id is looked up in a table later, never imported."""
-        return cls(str(value["transform"]), dict(value.get("options", {})))
+    options: dict[str, Option] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -28,15 +22,6 @@ class Recipe:
     """Steps in the order in which they run."""
 
     steps: tuple[Step, ...] = ()
-
-    def to_json(self) -> list[dict[str, Any]]:
-        """Return the steps as plain dicts."""
-        return [step.to_json() for step in self.steps]
-
-    @classmethod
-    def from_json(cls, value: list[dict[str, Any]]) -> Self:
-        """Rebuild a recipe from ``to_json``."""
-        return cls(tuple(Step.from_json(step) for step in value))
 
 
 def fingerprint(value: Any) -> str:

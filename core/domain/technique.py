@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from core.domain.errors import Refused, Trouble
+from core.domain.format import Summary
 from core.domain.shelf import Entry
 from core.domain.transform import NoOptions, Tolerance, option_fields
 
@@ -44,9 +45,9 @@ ANY = Tolerance(absolute=1e30, relative=0.0, flips=1.0)
 """For a technique that changes the numbers: what that costs is measured in predictions and in quality, on data."""
 
 
-def without_weights(summary: dict[str, Any], purpose: str) -> Trouble | None:
+def without_weights(summary: Summary, purpose: str) -> Trouble | None:
     """Return why there is nothing to ``purpose`` in a file without weight tensors, or None where it has some."""
-    if summary["layers"]:
+    if summary.layers:
         return None
     return Trouble(Refused.kind, f"The model has no weight tensors to {purpose}.", "Choose another technique.")
 
@@ -85,7 +86,7 @@ class Technique(Entry):
 
     Options: ClassVar[type] = NoOptions
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why the technique can do nothing for a file with this summary and what to do instead, or None when it can."""
         return None
 

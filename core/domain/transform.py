@@ -1,10 +1,12 @@
 """The arrow from an artifact to an artifact, and the bounds within which its answers must agree."""
 
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
 from core.domain.errors import Refused
+from core.domain.recipe import Option
 from core.domain.shelf import Entry
 
 
@@ -71,7 +73,13 @@ def option_fields(options: type) -> tuple[OptionField, ...]:
     )
 
 
-def parse_options(options: type, given: dict[str, Any]) -> Any:
+def normal_options(options: type, given: dict[str, Option]) -> dict[str, Option]:
+    """Return what differs from the defaults, each in its own type, so that equal choices are equal. Raises as ``parse_options`` does."""
+    parsed = parse_options(options, given)
+    return {f.name: getattr(parsed, f.name) for f in fields(options) if getattr(parsed, f.name) != f.default}
+
+
+def parse_options(options: type, given: Mapping[str, Option]) -> Any:
     """Build an options dataclass from text or JSON. Raises Refused for a name or a value off the declaration."""
     declared = {f.name: f for f in option_fields(options)}
     for name in given:

@@ -1,11 +1,12 @@
 """The search for the best trade-off: what it minimises, what each layer bears, what was tried, and what the verdict is."""
 
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
-from core.domain.report import Count, Quality
+from core.domain.recipe import Step
+from core.domain.report import Count, Quality, Verdict
 
 PRIOR_CHANGED, PRIOR_LOST, PRIOR_WON = 10.0, 5.0, 2.0
 CAUTION = 0.25
@@ -47,18 +48,9 @@ class Cell:
     error: float
     changed: Count | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain values."""
-        return asdict(self) | {"changed": self.changed.to_json() if self.changed else None}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a cell. Raises ValueError for an error that is no number."""
-        error = float(value["error"])
-        if not math.isfinite(error):
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.error):
             raise ValueError("a cell has an error that is no number")
-        changed = Count.from_json(value["changed"]) if value["changed"] else None
-        return cls(str(value["change"]), int(value["bytes"]), error, changed)
 
 
 @dataclass(frozen=True)
@@ -73,18 +65,6 @@ class Row:
     cells: tuple[Cell, ...]
     kept: bool = False
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain values."""
-        return {**asdict(self), "shape": list(self.shape), "cells": [cell.to_json() for cell in self.cells]}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a row."""
-        cells = tuple(Cell.from_json(cell) for cell in value["cells"])
-        shape = tuple(int(size) for size in value["shape"])
-        numbers = int(value["parameters"]), int(value["bytes"])
-        return cls(str(value["name"]), str(value["operator"]), shape, *numbers, cells, bool(value.get("kept", False)))
-
 
 @dataclass(frozen=True)
 class HeatMap:
@@ -93,16 +73,6 @@ class HeatMap:
     changes: dict[str, str]
     rows: tuple[Row, ...]
     samples: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain values."""
-        return {"changes": dict(self.changes), "rows": [row.to_json() for row in self.rows], "samples": self.samples}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a heat map from ``to_json``. Raises ValueError for numbers that are none."""
-        changes = {str(id): str(title) for id, title in value["changes"].items()}
-        return cls(changes, tuple(Row.from_json(row) for row in value["rows"]), int(value["samples"]))
 
     def keeping(self, names: set[str]) -> Self:
         """Return the map with the rows marked that stay as they are."""
@@ -116,6 +86,10 @@ class Loss:
     share: float
     expected: float
     error: float
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (self.share, self.expected, self.error))):
+            raise ValueError("a loss is no number")
 
     @classmethod
     def of_answers(cls, n: int, changed: int, lost: int, won: int) -> Self:
@@ -154,25 +128,6 @@ class Score:
     changed: Count | None = None
     fault: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain values."""
-        parts = {"quality": self.quality, "changed": self.changed}
-        return {
-            "loss": asdict(self.loss),
-            "fault": self.fault,
-            **{name: part.to_json() if part else None for name, part in parts.items()},
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a score. Raises ValueError for a loss that is no number."""
-        loss = Loss(**{name: float(value["loss"][name]) for name in ("share", "expected", "error")})
-        if not all(map(math.isfinite, asdict(loss).values())):
-            raise ValueError("a loss is no number")
-        quality = Quality.from_json(value["quality"]) if value["quality"] else None
-        changed = Count.from_json(value["changed"]) if value["changed"] else None
-        return cls(loss, quality, changed, str(value["fault"]))
-
 
 @dataclass(frozen=True)
 class Point:
@@ -187,7 +142,7 @@ class Point:
     rung: int
     title: str
     family: str
-    recipe: tuple[dict[str, Any], ...]
+    recipe: tuple[Step, ...]
     seconds: float
     reason: str = ""
     """Why a technique refused; then there is nothing below."""
@@ -209,30 +164,15 @@ class Point:
     files: dict[str, str] = field(default_factory=dict)
     """SHA-256 of the artifact and of its bundle, where the candidate was the best when it came."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain values."""
-        changed = self.changed.to_json() if self.changed else None
-        return asdict(self) | {"recipe": list(self.recipe), "changed": changed}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a point from ``to_json``."""
-        changed = Count.from_json(value["changed"]) if value["changed"] else None
-        return cls(**{**value, "recipe": tuple(value["recipe"]), "changed": changed})
-
 
 @dataclass(frozen=True)
 class Look:
     """One look at the test half: at which point, and what it said."""
 
     point: int
-    verdict: str
+    verdict: Verdict
     reason: str
     files: dict[str, str] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -249,7 +189,3 @@ class Progress:
     left: int
     """Candidates to come at most."""
     reason: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain values."""
-        return asdict(self) | {"standing": str(self.standing)}

@@ -1,7 +1,6 @@
 """What a technique did to one tensor of weights."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -37,21 +36,3 @@ class WeightChange:
     """Root mean square of the change, as a share of the root mean square of the weights."""
 
     histogram: Histogram | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a change from ``to_json``."""
-        bins = value["histogram"]
-        after = value["shape_after"]
-        return cls(
-            **{
-                **value,
-                "shape": tuple(value["shape"]),
-                "shape_after": None if after is None else tuple(after),
-                "histogram": bins and Histogram(bins["low"], bins["high"], tuple(bins["before"]), tuple(bins["after"])),
-            }
-        )

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-from core.domain.recipe import Step
+from core.domain.artifact import Artifact, Signature
+from core.domain.recipe import Option, Step
 from core.domain.tuning import Score
 
 
@@ -15,6 +16,52 @@ class Model:
     sha256: str
     size: int
     format: str
+
+
+@dataclass(frozen=True)
+class NamedModel(Model):
+    """A model with the name that its owner knows it by."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Subject(NamedModel):
+    """The model that a verb is asked about: an artifact of the visitor's, None on the command line, and the owner's word that it may be loaded."""
+
+    artifact: str | None = None
+    consent: bool = False
+
+    @classmethod
+    def of(cls, artifact: Artifact) -> "Subject":
+        """Return an artifact as verbs are asked about it."""
+        one = artifact
+        return cls(one.sha256, one.size, one.format, one.name, one.id, one.consented)
+
+    @property
+    def owned(self) -> str:
+        """The artifact of a visitor's. Raises ValueError on the command line, where there is none."""
+        if self.artifact is None:
+            raise ValueError("this model is no artifact of anybody's")
+        return self.artifact
+
+    @property
+    def model(self) -> Model:
+        """The bytes alone."""
+        return Model(self.sha256, self.size, self.format)
+
+    @property
+    def named(self) -> NamedModel:
+        """The bytes with their name."""
+        return NamedModel(self.sha256, self.size, self.format, self.name)
+
+
+@dataclass(frozen=True)
+class Code:
+    """The owner's Python file that defines the network of a file of weights."""
+
+    sha256: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -34,20 +81,42 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Recording:
+    """What a child says of the answers that it recorded: the cases that count, the model's signature as it ran, whether the data has labels, and the input shapes in the words that converters take."""
+
+    cases: tuple[str, ...]
+    signature: Signature
+    versions: dict[str, str]
+    labelled: bool
+    shapes: str
+
+
+@dataclass(frozen=True)
 class Golden:
     """The source's answers on the probes: the blob that holds them, and what the recording said."""
 
+    INLINE: ClassVar = ("evidence",)
+
     sha256: str
-    evidence: dict[str, Any]
+    evidence: Recording
     recorded: str
     """The blob with the same answers for a browser and Node."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A zip in the store: its SHA-256, its size in bytes, and the name under which it is downloaded."""
+
+    sha256: str
+    size: int
+    name: str
 
 
 @dataclass(frozen=True)
 class Along:
     """What a model is opened with beside its bytes: options such as its architecture, and files of the owner's by key."""
 
-    given: dict[str, Any] = field(default_factory=dict)
+    given: dict[str, Option] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
 
 

@@ -13,13 +13,20 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core.converters import CONVERTERS
+from core.domain.codec import decode, encode
+from core.domain.compression import MAX_DROP, CompressRequest
+from core.domain.conversion import Conversion, ConvertRequest
 from core.domain.errors import Crashed, PortolanError, Refused
+from core.domain.evaluation import EvaluateRequest
 from core.domain.groups import GROUPS
-from core.domain.portability import Attempt, Standing
-from core.domain.recipe import Recipe
+from core.domain.ingestion import Ingested, IngestRequest
+from core.domain.portability import PortabilityRequest, Standing
+from core.domain.recipe import Option, Step
 from core.domain.report import Verdict
+from core.domain.search import MINUTES, TuneRequest
 from core.domain.shelf import Shelf
 from core.domain.tuning import Goal
+from core.domain.work import Code, Data, Subject
 from core.doors import console
 from core.formats import FORMATS
 from core.memory.blobs import Blob, Blobs
@@ -29,7 +36,6 @@ from core.sandbox.tools import Tools
 from core.techniques import TECHNIQUES
 from core.verbs import compress, convert, evaluate, ingest, portability, tune
 from core.verbs.tuning.folder import MODEL, Folder
-from core.verbs.tuning.search import MINUTES
 
 SHELVES: dict[str, Shelf[Any]] = {
     "formats": FORMATS,
@@ -74,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--technique", metavar="ID")
     how.add_argument("--recipe", type=Path, metavar="RECIPE.json")
     press.add_argument("--option", action="append", default=[], metavar="K=V")
-    press.add_argument("--max-drop", type=float, default=compress.MAX_DROP, metavar="SHARE")
+    press.add_argument("--max-drop", type=float, default=MAX_DROP, metavar="SHARE")
     press.add_argument("-o", "--out", type=Path, required=True)
     press.add_argument("--bundle", type=Path, help="also write the zip with the evidence")
     press.add_argument("--travel", type=Path, help="also write that zip with the model packed, where that is smaller")
@@ -116,61 +122,54 @@ def run_inspect(args: argparse.Namespace) -> int:
     """Print the summary of a file."""
     with bench() as tools:
         blob = tools.blobs.put(existing(args.file))
-        result = inspected(tools, blob, args.file.name)
-    summary = {**result["summary"], "size": blob.size, "sha256": blob.sha256}
-    show(args, summary, lambda: console.summary(result["title"], summary))
+        found = inspected(tools, blob, args.file.name)
+    written = {**encode(found.summary), "size": blob.size, "sha256": blob.sha256}
+    show(args, written, lambda: console.summary(found, blob.size, blob.sha256))
     return 0
 
 
 def run_convert(args: argparse.Namespace) -> int:
     """Convert, prove, and write the artifact unless the proof failed."""
     with bench() as tools:
-        request = {
-            **model_args(tools, args.file, args.consent),
-            "target": FORMATS[args.to].id,
-            "options": pairs(args.option),
-            "code": code_args(tools, args.code),
-        }
-        result = convert.run(tools, {**request, "data": data_args(tools, args)})
-        verdict = Verdict(result["parity"]["verdict"])
-        if verdict is Verdict.FAIL:
+        subject, target = subject_of(tools, args.file, args.consent), FORMATS[args.to].id
+        given = pairs(args.option), data_of(tools, args), code_of(tools, args.code)
+        result = convert.run(tools, ConvertRequest(subject, target, *given))
+        if result.bundle is None:
             raise not_equal(result)
-        save(tools, result["artifact"]["sha256"], args.out)
+        save(tools, result.artifact.sha256, args.out)
         if args.bundle:
-            save(tools, result["bundle"]["sha256"], args.bundle)
-    show(args, result, lambda: console.conversion(result, args.out))
-    return EXITS[verdict]
+            save(tools, result.bundle.sha256, args.bundle)
+    show(args, encode(result), lambda: console.conversion(result, args.out))
+    return EXITS[result.parity.verdict]
 
 
 def run_compress(args: argparse.Namespace) -> int:
     """Compress, write the artifact unless too much was lost, and say so."""
     if args.technique:
-        recipe = [{"transform": args.technique, "options": pairs(args.option)}]
+        recipe: tuple[Step, ...] = (Step(args.technique, pairs(args.option)),)
     else:
         recipe = read_recipe(existing(args.recipe))
     with bench() as tools:
-        request = {**model_args(tools, args.file, args.consent), "recipe": recipe, "max_drop": args.max_drop}
-        result = compress.run(tools, {**request, "data": data_args(tools, args)})
-        verdict = Verdict(result["parity"]["verdict"])
-        if verdict is Verdict.FAIL:
-            raise Refused(f"FAIL: {result['parity']['reason']}", "Choose milder options, or allow a larger drop.")
-        save(tools, result["artifact"]["sha256"], args.out)
+        subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
+        result = compress.run(tools, CompressRequest(subject, recipe, data, args.max_drop))
+        if result.bundle is None:
+            raise Refused(f"FAIL: {result.parity.reason}", "Choose milder options, or allow a larger drop.")
+        save(tools, result.artifact.sha256, args.out)
         if args.bundle:
-            save(tools, result["bundle"]["sha256"], args.bundle)
+            save(tools, result.bundle.sha256, args.bundle)
         if args.travel:
-            save(tools, (result["travel"] or result["bundle"])["sha256"], args.travel)
-    show(args, result, lambda: console.compression(result, args.out))
-    return EXITS[verdict]
+            save(tools, (result.travel or result.bundle).sha256, args.travel)
+    show(args, encode(result), lambda: console.compression(result, args.out))
+    return EXITS[result.parity.verdict]
 
 
 def run_matrix(args: argparse.Namespace) -> int:
     """Print what became of every target; 0 when one at least is proven, 3 when files were written and none is, else 1."""
     with bench() as tools:
-        request = {**model_args(tools, args.file, args.consent), "options": pairs(args.option)}
-        result = portability.run(tools, {**request, "data": data_args(tools, args)})
-    attempts = [Attempt.from_json(value) for value in result["attempts"]]
-    show(args, result, lambda: console.matrix(attempts))
-    standings = {attempt.standing for attempt in attempts}
+        subject, options = subject_of(tools, args.file, args.consent), pairs(args.option)
+        result = portability.run(tools, PortabilityRequest(subject, options, data_of(tools, args)))
+    show(args, encode(result), lambda: console.matrix(result.attempts))
+    standings = {attempt.standing for attempt in result.attempts}
     if Standing.PROVEN in standings:
         return 0
     return 3 if any(standing.usable for standing in standings) else 1
@@ -180,37 +179,32 @@ def run_tune(args: argparse.Namespace) -> int:
     """Search, and write the best into the folder as it is found; what failed on the test half does not stay there."""
     with bench() as tools:
         folder = Folder(args.out, tools.blobs)
-        request = {
-            **model_args(tools, args.file, args.consent),
-            "data": data_args(tools, args),
-            "max_drop": args.max_drop,
-            "minimise": args.minimise,
-            "minutes": args.budget_minutes,
-            "seed": args.seed,
-            "keep": [name.strip() for name in args.keep.split(",") if name.strip()],
-        }
+        keep = tuple(name.strip() for name in args.keep.split(",") if name.strip())
+        subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
+        given = args.max_drop, Goal(args.minimise), args.budget_minutes, args.seed, keep
         try:
-            result = tune.run(replace(tools, memory=folder), request)
+            result = tune.run(replace(tools, memory=folder), TuneRequest(subject, data, *given))
         except KeyboardInterrupt:
             kept = "The best so far" if (args.out / MODEL).exists() else "The report so far"
             print(f"Stopped. {kept} is in {args.out}.", file=sys.stderr)
             raise
         folder.keep(result)
-        if result["best"] is None:
+        if result.best is None:
             folder.clear()
-            raise Refused(result["sentence"], "Allow a larger drop, more minutes or more samples.")
-    show(args, result, lambda: print(f"{result['sentence']}\nWritten to {args.out}."))
-    return EXITS[Verdict(result["looks"][-1]["verdict"])]
+            raise Refused(result.sentence, "Allow a larger drop, more minutes or more samples.")
+    show(args, encode(result), lambda: print(f"{result.sentence}\nWritten to {args.out}."))
+    return EXITS[result.looks[-1].verdict]
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Print the quality of a model, and the comparison with its parent."""
     with bench() as tools:
-        against = model_args(tools, args.against, args.consent) if args.against else None
-        request = {**model_args(tools, args.file, args.consent), "data": data_args(tools, args), "against": against}
-        result = evaluate.run(tools, request)
-    show(args, {**(result["quality"] or {}), **result}, lambda: console.evaluation(result))
-    return EXITS[Verdict(result["against"]["parity"]["verdict"])] if result["against"] else 0
+        against = subject_of(tools, args.against, args.consent) if args.against else None
+        subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
+        result = evaluate.run(tools, EvaluateRequest(subject, data, against))
+    quality = encode(result.quality) if result.quality else {}
+    show(args, {**quality, **encode(result)}, lambda: console.evaluation(result))
+    return EXITS[result.against.parity.verdict] if result.against else 0
 
 
 def run_install(args: argparse.Namespace) -> int:
@@ -261,40 +255,33 @@ def existing(path: Path) -> Path:
     return path.resolve()
 
 
-def inspected(tools: Tools, blob: Blob, name: str) -> dict[str, Any]:
+def inspected(tools: Tools, blob: Blob, name: str) -> Ingested:
     """Audit and inspect a file as the server does."""
-    return ingest.run(tools, {"sha256": blob.sha256, "size": blob.size, "name": name})
+    return ingest.run(tools, IngestRequest(blob.sha256, blob.size, name))
 
 
-def model_args(tools: Tools, path: Path, consent: bool) -> dict[str, Any]:
+def subject_of(tools: Tools, path: Path, consent: bool) -> Subject:
     """Store a model file, audit it, and name it as a verb needs."""
     blob = tools.blobs.put(existing(path))
-    format = inspected(tools, blob, path.name)["format"]
-    return {
-        "sha256": blob.sha256,
-        "size": blob.size,
-        "format": format,
-        "name": path.name,
-        "artifact": None,
-        "consent": consent,
-    }
+    format = inspected(tools, blob, path.name).format
+    return Subject(blob.sha256, blob.size, format, path.name, consent=consent)
 
 
-def data_args(tools: Tools, args: argparse.Namespace) -> dict[str, Any] | None:
+def data_of(tools: Tools, args: argparse.Namespace) -> Data | None:
     """Store the data set, if one is given, and name it as a verb needs."""
     if args.data is None:
         return None
-    return {"sha256": tools.blobs.put(existing(args.data)).sha256, "name": args.data.name, "label": args.label}
+    return Data(tools.blobs.put(existing(args.data)).sha256, args.data.name, args.label)
 
 
-def code_args(tools: Tools, path: Path | None) -> dict[str, Any] | None:
+def code_of(tools: Tools, path: Path | None) -> Code | None:
     """Store the Python file, if one is given, and name it as a verb needs."""
-    return None if path is None else {"sha256": tools.blobs.put(existing(path)).sha256, "name": path.name}
+    return None if path is None else Code(tools.blobs.put(existing(path)).sha256, path.name)
 
 
-def pairs(options: list[str]) -> dict[str, str]:
+def pairs(options: list[str]) -> dict[str, Option]:
     """Split ``K=V`` words. Raises Refused for a word without an equals sign."""
-    found = {}
+    found: dict[str, Option] = {}
     for word in options:
         name, equals, value = word.partition("=")
         if not equals:
@@ -303,12 +290,11 @@ def pairs(options: list[str]) -> dict[str, str]:
     return found
 
 
-def read_recipe(path: Path) -> list[dict[str, Any]]:
-    """Read a recipe as ``to_json`` writes it. Raises Refused for anything else."""
+def read_recipe(path: Path) -> tuple[Step, ...]:
+    """Read a recipe as a bundle and a search write it. Raises Refused for anything else."""
     try:
-        recipe = json.loads(path.read_text())
-        return Recipe.from_json(recipe).to_json()
-    except (ValueError, TypeError, KeyError, AttributeError):
+        return decode(tuple[Step, ...], json.loads(path.read_text()))
+    except ValueError:
         example = '[{"transform": "codebooks", "options": {"bits": 4}}]'
         raise Refused("This file is no recipe.", f"Write a list of steps as JSON, such as {example}.") from None
 
@@ -320,12 +306,12 @@ def save(tools: Tools, sha256: str, out: Path) -> None:
     part.replace(out)
 
 
-def not_equal(result: dict[str, Any]) -> Refused:
+def not_equal(result: Conversion) -> Refused:
     """Put a failed proof in one sentence, with the step that is guilty and the operator where the two part."""
-    parity = result["parity"]
-    where = f" They part at {parity['diverges_at']}." if parity["diverges_at"] else ""
+    parity = result.parity
+    where = f" They part at {parity.diverges_at}." if parity.diverges_at else ""
     return Refused(
-        f"FAIL: the converted model does not give the same answers ({parity['reason']}). {result['guilty']}{where}",
+        f"FAIL: the converted model does not give the same answers ({parity.reason}). {result.guilty}{where}",
         "The file was not written. Try another target or other options.",
     )
 
@@ -341,7 +327,7 @@ def show(args: argparse.Namespace, value: dict[str, Any], words: Any) -> None:
 def fail(args: argparse.Namespace, error: PortolanError) -> int:
     """Print an error in its JSON shape or in words, and return 1."""
     if args.json:
-        print(json.dumps({"error": error.trouble.to_json()}))
+        print(json.dumps({"error": encode(error.trouble)}))
     else:
         print(f"{error.kind}: {error.message}\n{error.next_step}".rstrip(), file=sys.stderr)
     return 1
@@ -354,6 +340,5 @@ def run_and_exit() -> NoReturn:
     except Exception as error:
         code = 1
         crashed = Crashed(f"{type(error).__name__}: {error}", "This is a defect of Portolan; please report it.")
-        print(json.dumps({"error": crashed.trouble.to_json()}) if "--json" in sys.argv else crashed.message)
+        print(json.dumps({"error": encode(crashed.trouble)}) if "--json" in sys.argv else crashed.message)
     sys.exit(code)
-

@@ -1,4 +1,4 @@
-"""The child side of the border: one process, one task, one answer, then the end.
+"""The child side of the border: one process, one call, one answer, then the end.
 
 Started by the sandbox as ``python -m core.doors.worker KIND PARENT`` in a scratch folder. It imports what its kind needs,
 says that it is ready, takes one JSON request on stdin, locks the jail around itself and answers in JSON lines on what
@@ -22,33 +22,15 @@ from typing import Any, BinaryIO, NoReturn
 
 from core.border import jail
 from core.border.jail import programs
-from core.calls import tasks
+from core.calls.call import Here, Progress
+from core.calls.table import CALLS
 from core.domain import groups
+from core.domain.codec import Json, decode, encode
 from core.domain.errors import Crashed, OverLimit, PortolanError, Unavailable
 from core.domain.limits import Limits
-from core.verbs.tuning import tasks as searching
 
-Task = Callable[[dict[str, Any], tasks.Progress], dict[str, Any]]
-
-TASKS: Mapping[str, Task] = {
-    "inspect": tasks.inspect,
-    "convert": tasks.convert,
-    "probe": tasks.probe,
-    "compare": tasks.compare,
-    "diverge": tasks.diverge,
-    "evaluate": tasks.evaluate,
-    "compress": tasks.compress,
-    "race": tasks.race,
-    "footprint": tasks.footprint,
-    "pack": tasks.pack,
-    "kernels": tasks.kernels,
-    "weights": tasks.weights,
-    "sensitivity": searching.sensitivity,
-    "answers": searching.answers,
-    "attempt": searching.attempt,
-    "inspect_all": tasks.inspect_all,
-    "self_test": tasks.self_test,
-}
+Work = Callable[[Json, Here], Json]
+WORKS: Mapping[str, Work] = {name: call.serve for name, call in CALLS.items()}
 
 _SHELVES = (
     "core.formats",
@@ -88,7 +70,7 @@ PROGRESS_SECONDS = 0.05
 
 
 def main(
-    task_table: Mapping[str, Task] = TASKS,
+    works: Mapping[str, Work] = WORKS,
     preload: Mapping[str, tuple[str, ...]] = PRELOAD,
     program_for: Callable[[str], Path | None] = groups.program_for,
 ) -> NoReturn:
@@ -109,26 +91,26 @@ def main(
     _emit(events, {"event": "ready"})
     line = sys.stdin.buffer.readline()
     if line:
-        _end(events, _serve(json.loads(line), task_table, events, program_for(kind)))
+        _end(events, _serve(json.loads(line), works, events, program_for(kind)))
     os._exit(0)
 
 
 def _serve(
-    request: dict[str, Any], task_table: Mapping[str, Task], events: BinaryIO, program: Path | None
+    request: dict[str, Any], works: Mapping[str, Work], events: BinaryIO, program: Path | None
 ) -> dict[str, Any]:
-    limits = Limits.from_json(request["limits"])
+    limits = decode(Limits, request["limits"])
     try:
         if program:
             programs.start(program, Path.cwd(), limits)
         jail.lock(Path.cwd(), limits)
         threading.Thread(target=_watch_parent, daemon=True).start()
-        args = {**request["args"], "isolation_full": request["isolation_full"]}
-        return {"event": "result", "value": task_table[request["task"]](args, _progress(events))}
+        here = Here(request["isolation_full"], _progress(events))
+        return {"event": "result", "value": works[request["call"]](request["args"], here)}
     except BaseException as error:  # a model may raise SystemExit as well
         return _failure(_for_people(error, limits))
 
 
-def _progress(events: BinaryIO) -> tasks.Progress:
+def _progress(events: BinaryIO) -> Progress:
     last = -PROGRESS_SECONDS
 
     def tell(fraction: float | None, text: str) -> None:
@@ -155,7 +137,7 @@ def _for_people(error: BaseException, limits: Limits) -> PortolanError:
 
 
 def _failure(error: PortolanError) -> dict[str, Any]:
-    return {"event": "error", **error.trouble.to_json()}
+    return {"event": "error", **encode(error.trouble)}
 
 
 def _emit(events: BinaryIO, event: dict[str, Any]) -> None:

@@ -7,30 +7,24 @@ from hashlib import sha256
 from pathlib import Path
 
 from core.domain.home import default_home
+from core.domain.ingestion import IngestRequest
 from core.domain.job import Job
 from core.domain.recipe import fingerprint
 from core.doors.samples import Sample
 from core.jobs.engines import Engine, remote_worker
 from core.jobs.engines.dask import DaskEngine, share_of
 from core.jobs.engines.local import LocalEngine
-from core.jobs.queue import Queue, Verb
+from core.jobs.queue import Queue
+from core.jobs.verb import Verbs
 from core.memory.blobs import GB, Blobs
 from core.memory.store import Store
 from core.sandbox import Sandbox
 from core.verbs import compress, convert, evaluate, ingest, install, portability, tune
 
-VERBS = {
-    name: Verb(name, module.run, module.record, module.title)
-    for name, module in (
-        ("ingest", ingest),
-        ("convert", convert),
-        ("compress", compress),
-        ("evaluate", evaluate),
-        ("portability", portability),
-        ("tune", tune),
-        ("install", install),
-    )
-}
+VERBS: Verbs = {
+    module.VERB.name: module.VERB
+    for module in (ingest, convert, compress, evaluate, portability, tune, install)
+}  # fmt: skip
 
 STAY = frozenset({"install"})
 """What concerns this machine, and never leaves it."""
@@ -70,9 +64,11 @@ def engine(home: Path) -> Engine:
     return DaskEngine(address, carry, share, program(), stay=STAY)
 
 
-def carry(errand: str) -> str:
+def carry(request: str) -> str:
     """Run a job that a server of this version sent to this Dask worker; JSON in, JSON out."""
-    return remote_worker.carry(errand, {name: verb.run for name, verb in VERBS.items() if name not in STAY}, program())
+    return remote_worker.carry(
+        request, {name: verb.work for name, verb in VERBS.items() if name not in STAY}, program()
+    )
 
 
 def open_workspace(home: Path) -> Workspace:
@@ -124,6 +120,4 @@ def open_sample(workspace: Workspace, visitor: str, sample: Sample) -> Job:
     )
     blob = store.blobs.put(sample.model)
     name = f"{sample.id}{sample.model.suffix}"
-    return workspace.queue.submit(
-        visitor, "ingest", {"sha256": blob.sha256, "size": blob.size, "name": name, "sample": sample.id}
-    )
+    return workspace.queue.submit(visitor, "ingest", IngestRequest(blob.sha256, blob.size, name, sample.id))

@@ -62,7 +62,7 @@ def _mixed(found: Model, producer: str) -> Summary:
             "classes": len(found.labels) or None,
             "trees": found.trees.count(2),
             "numeric_columns": len(found.columns),
-            "other_columns": list(found.others)[:100],
+            "other_columns": [*found.others[:100]],
         },
     )
 

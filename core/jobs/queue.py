@@ -4,36 +4,25 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from core.domain.codec import decode, encode
 from core.domain.errors import Cancelled, Crashed, PortolanError, Trouble, Unavailable
 from core.domain.job import Event, Job, State
 from core.domain.recipe import fingerprint
-from core.jobs.engines import Engine, Work
-from core.jobs.rows import EVENTS, INTERRUPTED, Ledger
+from core.jobs.engines import Engine
+from core.jobs.rows import EVENTS, INTERRUPTED, JobRows
+from core.jobs.verb import Verb, Verbs
 from core.memory.store import Store
 from core.sandbox import Sandbox
 from core.sandbox.tools import Memory, Tools
 
+R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 CANCELLED = Trouble(Cancelled.kind, "This was cancelled.", "Run it again when you want it.")
 REPORT = "Run it again; if it ends the same way, report it with this job's log."
-
-Recorder = Callable[[Store, str, dict[str, Any], dict[str, Any], str], dict[str, Any]]
-"""From store, visitor, arguments, result and job id: write the rows, and return what is added to the job's result."""
-
-
-@dataclass(frozen=True)
-class Verb:
-    """What a job may name: the work, the recorder that writes its rows as the job ends, and the title of a job."""
-
-    name: str
-    run: Work
-    record: Recorder
-    title: Callable[[dict[str, Any]], str]
 
 
 class Queue:
@@ -43,54 +32,56 @@ class Queue:
     with the job that there is; it stops being an answer when an artifact that it used or made is removed.
     """
 
-    def __init__(
-        self, store: Store, sandbox: Sandbox, engine: Engine, verbs: Mapping[str, Verb], version: str = ""
-    ) -> None:
+    def __init__(self, store: Store, sandbox: Sandbox, engine: Engine, verbs: Verbs, version: str = "") -> None:
         self._store, self._sandbox, self._engine, self._verbs = store, sandbox, engine, verbs
         self._version = version
-        self._ledger = Ledger(store)
+        self._rows = JobRows(store, verbs)
         self._cancels: dict[str, threading.Event] = {}
         self._closing = False
         self._changed = threading.Condition()
         store.own()
-        self._ledger.interrupt()
+        self._rows.interrupt()
         engine.start(self._run)
-        for id in self._ledger.waiting():
+        for id in self._rows.waiting():
             engine.submit(id)
 
-    def submit(self, visitor: str, verb: str, args: dict[str, Any]) -> Job:
-        """Queue a verb, or return the job that already stands for equal work. Raises Unavailable for a verb off the table."""
-        title = self._verb(verb).title(args)
-        job = self._ledger.add(visitor, verb, title, args, self._key(verb, args))
+    def submit(self, visitor: str, verb: str, request: object) -> Job:
+        """Queue a verb, or return the job that already stands for equal work.
+
+        Raises Unavailable for a verb off the table, Malformed for a request off the declaration, Refused for its options.
+        """
+        known = self._verb(verb)
+        asked = known.normal(decode(known.request, encode(request)))
+        job = self._rows.add(visitor, verb, known.title(asked), asked, self._key(verb, asked))
         return self._carry(job)
 
     def retry(self, visitor: str, id: str) -> Job:
         """Run a job again that failed, was cancelled or interrupted; any other is returned as it is."""
-        job = self._ledger.job(visitor, id)
-        return self._carry(self._ledger.requeue(visitor, id, self._key(job.verb, job.args)))
+        job = self._rows.job(visitor, id)
+        return self._carry(self._rows.requeue(visitor, id, self._key(job.verb, job.request)))
 
     def cancel(self, visitor: str, id: str) -> Job:
         """Cancel a job: at once when it waits; when it runs, its child is killed and the state follows."""
-        job = self._ledger.cancel_waiting(visitor, id)
+        job = self._rows.cancel_waiting(visitor, id)
         if job.state is State.RUNNING:
             if running := self._cancels.get(id):
                 running.set()
             else:
-                self._ledger.settle(id, State.CANCELLED, trouble=CANCELLED)
+                self._rows.settle(id, State.CANCELLED, trouble=CANCELLED)
         self._notify()
-        return self._ledger.job(visitor, id)
+        return self._rows.job(visitor, id)
 
     def job(self, visitor: str, id: str) -> Job:
         """Return one job. Raises NotFound."""
-        return self._ledger.job(visitor, id)
+        return self._rows.job(visitor, id)
 
     def jobs(self, visitor: str, limit: int = 100) -> list[Job]:
         """Return the visitor's jobs, newest first."""
-        return self._ledger.jobs(visitor, limit)
+        return self._rows.jobs(visitor, limit)
 
     def events(self, visitor: str, id: str) -> list[Event]:
         """Return the lines of a job's log, oldest first."""
-        return self._ledger.events(visitor, id)
+        return self._rows.events(visitor, id)
 
     def wait(self, visitor: str, id: str, seconds: float) -> Job:
         """Return the job when it has ended, or as it stands after ``seconds``."""
@@ -107,13 +98,13 @@ class Queue:
             cancel.set()
         self._engine.close()
 
-    def _verb(self, name: str) -> Verb:
+    def _verb(self, name: str) -> Verb[Any, Any]:
         if name not in self._verbs:
             raise Unavailable(f"This server does not know the verb {name!r}.", f"It knows {', '.join(self._verbs)}.")
         return self._verbs[name]
 
-    def _key(self, verb: str, args: dict[str, Any]) -> str:
-        return fingerprint({"verb": verb, "args": args, "version": self._version})
+    def _key(self, verb: str, request: object) -> str:
+        return fingerprint({"verb": verb, "args": encode(request), "version": self._version})
 
     def _carry(self, job: Job) -> Job:
         if job.state is State.QUEUED:
@@ -126,7 +117,7 @@ class Queue:
         if self._cancels.setdefault(id, cancel) is not cancel:
             return
         try:
-            if not self._closing and (job := self._ledger.claim(id)):
+            if not self._closing and (job := self._rows.claim(id)):
                 self._drive(job, cancel)
         except Exception:
             log.exception("the end of job %s could not be written down", id)
@@ -135,12 +126,12 @@ class Queue:
             self._notify()
 
     def _drive(self, job: Job, cancel: threading.Event) -> None:
-        journal = Journal(self._ledger, job.id)
-        memory = JobMemory(self._ledger, self._verbs, job, self._key)
+        journal = Journal(self._rows, job.id)
+        memory = JobMemory(self._rows, self._verbs, job, self._key)
         tools = Tools(self._store.blobs, self._sandbox, journal, cancel, memory)
         try:
             verb = self._verb(job.verb)
-            result = self._engine.perform(job.spec, tools, verb.run)
+            result = decode(verb.result, self._engine.perform(job.spec, tools, verb.work))
             journal.close()
             if cancel.is_set():
                 raise Cancelled(CANCELLED.message, CANCELLED.next_step)
@@ -148,13 +139,13 @@ class Queue:
         except Exception as error:
             journal.close()
             state, trouble = self._end(job, error, cancel)
-            self._ledger.settle(job.id, state, trouble=trouble)
+            self._rows.settle(job.id, state, trouble=trouble)
 
-    def _finish(self, job: Job, verb: Verb, result: dict[str, Any]) -> None:
+    def _finish(self, job: Job, verb: Verb[Any, Any], result: object) -> None:
         """Write the rows of the result and the end of the job together, or neither."""
         with self._store.transaction():
-            added = verb.record(self._store, job.visitor, job.args, result, job.id)
-            self._ledger.settle(job.id, State.DONE, result={**result, **added})
+            made = verb.record(self._store, job.visitor, job.request, result, job.id)
+            self._rows.settle(job.id, State.DONE, result=result, made=made)
 
     def _end(self, job: Job, error: Exception, cancel: threading.Event) -> tuple[State, Trouble]:
         """Say how a job ended that has no result: by our closing, by its owner, by a known trouble, or by accident."""
@@ -172,31 +163,30 @@ class Queue:
 
 
 class JobMemory(Memory):
-    """What one job asks of the store and writes there before its end."""
+    """What one job asks of the store and writes there before its end; all of it is read by the verbs' declarations, wherever it comes from."""
 
-    def __init__(
-        self, ledger: Ledger, verbs: Mapping[str, Verb], job: Job, key: Callable[[str, dict[str, Any]], str]
-    ) -> None:
-        self._ledger, self._verbs, self._job, self._key = ledger, verbs, job, key
+    def __init__(self, rows: JobRows, verbs: Verbs, job: Job, key: Callable[[str, object], str]) -> None:
+        self._rows, self._verbs, self._job, self._key = rows, verbs, job, key
 
-    def known(self, verb: str, args: dict[str, Any]) -> dict[str, Any] | None:
+    def known(self, verb: str, request: object, kind: type[R]) -> R | None:
         """Return the result of the same visitor's equal work; of this job itself, what an attempt before this one kept."""
-        if (verb, args) == (self._job.verb, self._job.args):
-            return self._job.result
-        found = self._ledger.known(self._job.visitor, self._key(verb, args))
-        return None if found is None else found.result
+        asked = decode(self._verbs[verb].request, encode(request))
+        found = self._rows.known(self._job.visitor, self._key(verb, asked))
+        if (verb, asked) == (self._job.verb, self._job.request):
+            found = self._job
+        return None if found is None or found.result is None else decode(kind, encode(found.result))
 
-    def answer(self, verb: str, args: dict[str, Any], result: dict[str, Any]) -> None:
+    def answer(self, verb: str, request: object, result: object) -> None:
         """Write the rows of the result and a finished job together, or neither."""
-        store, visitor, done = self._ledger.store, self._job.visitor, self._verbs[verb]
+        store, visitor, done = self._rows.store, self._job.visitor, self._verbs[verb]
+        asked, found = decode(done.request, encode(request)), decode(done.result, encode(result))
         with store.transaction():
-            added = done.record(store, visitor, args, result, self._job.id)
-            whole = {**result, **added}
-            self._ledger.answered(visitor, verb, done.title(args), args, self._key(verb, args), whole)
+            made = done.record(store, visitor, asked, found, self._job.id)
+            self._rows.answered(visitor, verb, done.title(asked), asked, self._key(verb, asked), found, made)
 
-    def keep(self, result: dict[str, Any]) -> None:
+    def keep(self, result: object) -> None:
         """Write the result so far beside the job."""
-        self._ledger.keep(self._job.id, result)
+        self._rows.keep(self._job.id, decode(self._verbs[self._job.verb].result, encode(result)))
 
 
 class Journal:
@@ -205,8 +195,8 @@ class Journal:
     PAUSE = 0.1
     LINE = 500
 
-    def __init__(self, ledger: Ledger, id: str) -> None:
-        self._ledger, self._id = ledger, id
+    def __init__(self, ledger: JobRows, id: str) -> None:
+        self._rows, self._id = ledger, id
         self._lock = threading.Lock()
         self._lines: deque[Event] = deque(maxlen=EVENTS)
         self._fraction: float | None = None
@@ -243,6 +233,6 @@ class Journal:
             self._timer = None
             self._written = time.monotonic()
             try:
-                self._ledger.note(self._id, fraction, text, lines)
+                self._rows.note(self._id, fraction, text, lines)
             except Exception as error:
                 log.warning("the progress of job %s could not be written down: %s", self._id, error)

@@ -1,29 +1,32 @@
 """The rows of jobs: each change of state is one statement or one transaction, so that two callers never both win."""
 
-import json
 import secrets
 import time
 from collections.abc import Sequence
 from typing import Any
 
+from core.domain.codec import Json, encode
 from core.domain.errors import NotFound, Trouble
-from core.domain.job import Event, Job, State
+from core.domain.job import Event, Job, State, Written
+from core.domain.stored import read, write
+from core.jobs.verb import Verbs
 from core.memory.store import Store
 
 EVENTS = 500
 """Lines of log that one job keeps; the oldest go first."""
 
 INTERRUPTED = Trouble("interrupted", "The server stopped while this was running; nothing is lost.", "Run it again.")
+WRITTEN = ("key", "args", "result", "trouble")
 ANSWERS = "state IN ('queued', 'running', 'done')"
 
 
-class Ledger:
+class JobRows:
     """What the store knows of jobs; calls that take a visitor answer NotFound for another visitor's job."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, store: Store, verbs: Verbs) -> None:
+        self.store, self._verbs = store, verbs
 
-    def add(self, visitor: str, verb: str, title: str, args: dict[str, Any], key: str) -> Job:
+    def add(self, visitor: str, verb: str, title: str, request: object, key: str) -> Job:
         """Write down a queued job, or return the one of the same key that waits, runs or is done."""
         id = secrets.token_hex(10)
         row = {
@@ -31,7 +34,7 @@ class Ledger:
             "visitor": visitor,
             "verb": verb,
             "title": title,
-            "args": json.dumps(args, ensure_ascii=False),
+            "args": write(request),
             "key": key,
             "state": State.QUEUED.value,
             "created": time.time(),
@@ -40,15 +43,15 @@ class Ledger:
             if (same := self._same(visitor, key)) is not None:
                 return same
             db["job"].insert(row)
-            self._mention(id, args)
+            self._mention(id, encode(request))
             return self.job(visitor, id)
 
     def _same(self, visitor: str, key: str) -> Job | None:
         with self.store.database.reading() as db:
             sql = f"SELECT * FROM job WHERE visitor = ? AND key = ? AND {ANSWERS}"  # noqa: S608 -- a constant
-            return next((_job(row) for row in db.query(sql, [visitor, key])), None)
+            return next((self._job(row) for row in db.query(sql, [visitor, key])), None)
 
-    def _mention(self, id: str, value: Any) -> None:
+    def _mention(self, id: str, value: Json) -> None:
         """Write down the blobs that a job's arguments or result name, each once."""
         with self.store.transaction() as db:
             held = {row["sha256"] for row in db.query("SELECT sha256 FROM mention WHERE job = ?", [id])}
@@ -61,38 +64,38 @@ class Ledger:
         return same if same is not None and same.state is State.DONE else None
 
     def answered(
-        self, visitor: str, verb: str, title: str, args: dict[str, Any], key: str, result: dict[str, Any]
+        self, visitor: str, verb: str, title: str, request: object, key: str, result: object, made: str | None
     ) -> Job:
         """Write down a job that another one did on its way: it is done, and had no attempt of its own."""
         with self.store.transaction() as db:
-            job = self.add(visitor, verb, title, args, key)
+            job = self.add(visitor, verb, title, request, key)
             if job.state is not State.QUEUED:
                 return job
             now = time.time()
-            done = {"state": State.DONE.value, "attempt": 0, "started": now, "finished": now}
-            db["job"].update(job.id, {**done, "result": json.dumps(result, ensure_ascii=False)})
-            self._mention(job.id, result)
+            done = {"state": State.DONE.value, "attempt": 0, "started": now, "finished": now, "made": made}
+            db["job"].update(job.id, {**done, "result": write(result)})
+            self._mention(job.id, encode(result))
             return self.job(visitor, job.id)
 
-    def keep(self, id: str, result: dict[str, Any]) -> None:
+    def keep(self, id: str, result: object) -> None:
         """Write down the result so far of a running job."""
         with self.store.transaction() as db:
             sql = "UPDATE job SET result = ? WHERE id = ? AND state = 'running'"
-            if db.execute(sql, [json.dumps(result, ensure_ascii=False), id]).rowcount:
-                self._mention(id, result)
+            if db.execute(sql, [write(result), id]).rowcount:
+                self._mention(id, encode(result))
 
     def job(self, visitor: str, id: str) -> Job:
         """Return one job. Raises NotFound."""
         with self.store.database.reading() as db:
             for row in db.query("SELECT * FROM job WHERE id = ? AND visitor = ?", [id, visitor]):
-                return _job(row)
+                return self._job(row)
         raise NotFound("There is no such job here.", "Choose one from the list of jobs.")
 
     def jobs(self, visitor: str, limit: int = 100) -> list[Job]:
         """Return the visitor's jobs, newest first."""
         sql = "SELECT * FROM job WHERE visitor = ? ORDER BY created DESC, rowid DESC LIMIT ?"
         with self.store.database.reading() as db:
-            return [_job(row) for row in db.query(sql, [visitor, limit])]
+            return [self._job(row) for row in db.query(sql, [visitor, limit])]
 
     def events(self, visitor: str, id: str) -> list[Event]:
         """Return the lines of a job's log, oldest first."""
@@ -111,7 +114,7 @@ class Ledger:
             sql = "UPDATE job SET state = 'running', started = ? WHERE id = ? AND state = 'queued'"
             if db.execute(sql, [time.time(), id]).rowcount == 0:
                 return None
-            return _job(db["job"].get(id))
+            return self._job(db["job"].get(id))
 
     def note(self, id: str, fraction: float | None, message: str, lines: Sequence[Event]) -> None:
         """Write down how far a running job is, and the lines of its log since the last time."""
@@ -125,20 +128,29 @@ class Ledger:
                 db.execute(f"DELETE FROM event WHERE job = ? AND id <= ({oldest})", [id, id, EVENTS])  # noqa: S608
 
     def settle(
-        self, id: str, state: State, *, result: dict[str, Any] | None = None, trouble: Trouble | None = None
+        self,
+        id: str,
+        state: State,
+        *,
+        result: object = None,
+        made: str | None = None,
+        trouble: Trouble | None = None,
     ) -> None:
         """End a running job; one that has ended already keeps its end, and one without a result what it kept so far."""
         values = [
             state.value,
-            None if result is None else json.dumps(result, ensure_ascii=False),
-            None if trouble is None else json.dumps(trouble.to_json(), ensure_ascii=False),
+            None if result is None else write(result),
+            made,
+            None if trouble is None else write(trouble),
             time.time(),
             id,
         ]
-        sql = "UPDATE job SET state = ?, result = ifnull(?, result), trouble = ?, finished = ? WHERE id = ? AND state = 'running'"
+        sql = """
+            UPDATE job SET state = ?, result = ifnull(?, result), made = ?, trouble = ?, finished = ?
+            WHERE id = ? AND state = 'running'"""
         with self.store.transaction() as db:
             if db.execute(sql, values).rowcount and result is not None:
-                self._mention(id, result)
+                self._mention(id, encode(result))
 
     def cancel_waiting(self, visitor: str, id: str) -> Job:
         """Cancel a job that has not begun, and return the job as it stands now."""
@@ -167,13 +179,13 @@ class Ledger:
         """Mark what a server that died left running, and return how many jobs that were."""
         sql = "UPDATE job SET state = 'interrupted', trouble = ?, finished = ? WHERE state = 'running'"
         with self.store.transaction() as db:
-            return int(db.execute(sql, [json.dumps(INTERRUPTED.to_json()), time.time()]).rowcount)
+            return int(db.execute(sql, [write(INTERRUPTED), time.time()]).rowcount)
 
-
-def _job(row: dict[str, Any]) -> Job:
-    own = {key: value for key, value in row.items() if key != "key"}
-    own["state"] = State(row["state"])
-    own["args"] = json.loads(row["args"])
-    own["result"] = json.loads(row["result"]) if row["result"] else None
-    own["trouble"] = Trouble(**json.loads(row["trouble"])) if row["trouble"] else None
-    return Job(**own)
+    def _job(self, row: dict[str, Any]) -> Job:
+        verb, own = self._verbs[row["verb"]], {key: value for key, value in row.items() if key not in WRITTEN}
+        return Job(
+            **{**own, "state": State(row["state"])},
+            request=read(verb.request, row["args"]),
+            written=Written(verb.result, row["result"]) if row["result"] else None,
+            trouble=read(Trouble, row["trouble"]) if row["trouble"] else None,
+        )

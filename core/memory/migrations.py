@@ -118,3 +118,11 @@ def m005_shares(db: Any) -> None:
             sha256 TEXT NOT NULL, title TEXT NOT NULL, created REAL NOT NULL) STRICT"""
     )
     db.execute("CREATE INDEX share_artifact ON share (artifact, visitor)")
+
+
+@migration
+def m006_made(db: Any) -> None:
+    """What a job made stands beside its result, which from now on is the verb's own value and nothing else."""
+    db.execute("ALTER TABLE job ADD COLUMN made TEXT")
+    db.execute("UPDATE job SET made = json_extract(result, '$.artifact_id') WHERE result IS NOT NULL")
+    db.execute("UPDATE job SET result = json_remove(result, '$.artifact_id') WHERE result IS NOT NULL")

@@ -3,27 +3,35 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from core.domain.artifact import Artifact
+from core.domain.codec import Json, decode, encode
 from core.domain.dataset import StoredDataset
 from core.domain.recipe import Step
 from core.domain.share import Share
+from core.domain.stored import read
 from core.memory.blobs import NAME
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class StoredReport:
-    """What was measured on an artifact: the kind, the JSON value, and the blobs that it names; created in seconds since 1970."""
+    """What was measured on an artifact: the kind, the value as text, and the blobs that it names; created in seconds since 1970."""
 
     id: str
     artifact: str
     kind: str
     against: str | None
-    value: dict[str, Any]
+    text: str
     blobs: tuple[str, ...]
     job: str | None
     created: float
+
+    def read(self, kind: type[T]) -> T:
+        """Return the value by its declaration. Raises Malformed."""
+        return read(kind, self.text)
 
 
 def plain_name(name: str) -> str:
@@ -32,7 +40,7 @@ def plain_name(name: str) -> str:
     return " ".join(kept.split())[:200] or "model"
 
 
-def hashes(value: Any) -> Iterator[str]:
+def hashes(value: Json) -> Iterator[str]:
     """Yield every string in a JSON value that reads as a SHA-256."""
     if isinstance(value, str) and NAME.fullmatch(value):
         yield value
@@ -41,20 +49,20 @@ def hashes(value: Any) -> Iterator[str]:
             yield from hashes(part)
 
 
-def text(value: Any) -> str:
-    """Write a JSON value so that equal values are equal text."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+def step_text(step: Step) -> str:
+    """Write a step so that equal steps are equal text, which is how the index of artifacts knows them; it carries no version."""
+    return json.dumps(encode(step), sort_keys=True, ensure_ascii=False)
 
 
 def read_artifact(row: dict[str, Any]) -> Artifact:
     """Read a row of the table artifact."""
-    step = Step.from_json(json.loads(row["step"])) if row["step"] else None
+    step = decode(Step, json.loads(row["step"])) if row["step"] else None
     return Artifact(**_own(row, "step", "consented"), step=step, consented=bool(row["consented"]))
 
 
 def read_report(row: dict[str, Any], blobs: tuple[str, ...]) -> StoredReport:
     """Read a row of the table report, with the blobs that mentions name for it."""
-    return StoredReport(**_own(row, "value"), value=json.loads(row["value"]), blobs=blobs)
+    return StoredReport(**_own(row, "value"), text=row["value"], blobs=blobs)
 
 
 def read_dataset(row: dict[str, Any]) -> StoredDataset:

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.artifact import Artifact
+from core.domain.codec import Json, encode
 from core.domain.dataset import StoredDataset
 from core.domain.errors import NotFound, Refused
 from core.domain.recipe import Step
 from core.domain.share import Share
+from core.domain.stored import write
 from core.memory.blobs import Blobs
 from core.memory.database import Database
 from core.memory.rows import (
@@ -26,7 +28,7 @@ from core.memory.rows import (
     read_dataset,
     read_report,
     read_share,
-    text,
+    step_text,
 )
 
 GONE = "There is nothing to see here any more.", "Ask whoever sent the link for a new one."
@@ -76,7 +78,7 @@ class Store:
             "format": format,
             "name": plain_name(name),
             "parent": parent,
-            "step": text(step.to_json()) if step else None,
+            "step": step_text(step) if step else None,
             "sample": sample,
             "created": time.time(),
         }
@@ -148,20 +150,20 @@ class Store:
         visitor: str,
         artifact: str,
         kind: str,
-        value: dict[str, Any],
+        value: object,
         against: str | None = None,
         blobs: Iterable[str] = (),
         job: str | None = None,
     ) -> str:
         """Write down what was measured on an artifact, and return the report's id; ``blobs`` must be stored."""
-        named = list(dict.fromkeys([*blobs, *self.named(value)]))
+        named = list(dict.fromkeys([*blobs, *self.named(encode(value))]))
         for sha256 in blobs:
             self.blobs.touch(sha256)
         row = {"id": secrets.token_hex(10), "visitor": visitor, "kind": kind, "against": against, "job": job}
         with self.transaction() as db:
             for id in filter(None, (artifact, against)):
                 self.artifact(visitor, id)
-            db["report"].insert({**row, "artifact": artifact, "value": text(value), "created": time.time()})
+            db["report"].insert({**row, "artifact": artifact, "value": write(value), "created": time.time()})
             db["mention"].insert_all({"sha256": sha256, "report": row["id"], "job": None} for sha256 in named)
         return str(row["id"])
 
@@ -229,7 +231,7 @@ class Store:
             if db.execute("DELETE FROM share WHERE id = ? AND visitor = ?", [id, visitor]).rowcount == 0:
                 raise NotFound(*GONE)
 
-    def named(self, value: Any) -> list[str]:
+    def named(self, value: Json) -> list[str]:
         """Return the stored blobs that a JSON value names, made young so that they last until the value is written down."""
         found = []
         for sha256 in dict.fromkeys(hashes(value)):

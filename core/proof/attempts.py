@@ -1,13 +1,14 @@
 """Applies a row of techniques and scores what comes out, all in one process, so that a search can try many."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core.domain.errors import Refused, from_json
+from core.domain.errors import Refused, from_trouble
+from core.domain.recipe import Step
 from core.domain.runtime import Session
 from core.domain.technique import Lesson, Technique
 from core.domain.transform import parse_options
@@ -28,19 +29,17 @@ class Material:
     expected: list[Any]
 
 
-def run(
-    material: Material, steps: list[dict[str, Any]], after: list[dict[str, Any]], out: Path, tell: Tell
-) -> list[dict[str, Any]]:
+def run(material: Material, steps: Sequence[Step], after: Sequence[Step], out: Path, tell: Tell) -> list[Step]:
     """Write ``out/0.onnx``, ``out/1.onnx`` ... and return the steps that ran: ``steps``, and of ``after`` those that do not refuse.
 
     Raises what a technique of ``steps`` raises.
     """
-    made, ran = material.source, list[dict[str, Any]]()
+    made, ran = material.source, list[Step]()
     for number, step in enumerate(steps):
         technique, target = _technique(step), out / f"{number}.onnx"
         tell(None, technique.title)
         technique.apply(
-            made, target, parse_options(technique.Options, step["options"]), _lesson(material, technique, tell)
+            made, target, parse_options(technique.Options, step.options), _lesson(material, technique, tell)
         )
         made, ran = target, [*ran, step]
         if number + 1 < len(steps):
@@ -69,10 +68,10 @@ def read_answers(path: Path) -> list[Any]:
         return [file[f"out{place}"] for place in range(len(file.files))]
 
 
-def _technique(step: dict[str, Any]) -> Technique:
+def _technique(step: Step) -> Technique:
     from core.techniques import TECHNIQUES
 
-    return TECHNIQUES[step["transform"]]
+    return TECHNIQUES[step.transform]
 
 
 def _lesson(material: Material, technique: Technique, tell: Tell) -> Lesson:
@@ -89,15 +88,15 @@ def _must_apply(technique: Technique, path: Path) -> None:
     """Raise what a technique has against the file that the one before it wrote."""
     from core.formats import FORMATS
 
-    if trouble := technique.applies(FORMATS["onnx"].inspect(path).to_json()):
-        raise from_json(trouble.to_json())
+    if trouble := technique.applies(FORMATS["onnx"].inspect(path)):
+        raise from_trouble(trouble)
 
 
-def _gains(step: dict[str, Any], made: Path, out: Path) -> bool:
+def _gains(step: Step, made: Path, out: Path) -> bool:
     """Say whether a step that learns nothing had something to do; it refuses where it has not."""
     technique = _technique(step)
     try:
-        technique.apply(made, out, parse_options(technique.Options, step["options"]), Lesson(made, {}))
+        technique.apply(made, out, parse_options(technique.Options, step.options), Lesson(made, {}))
     except Refused:
         out.unlink(missing_ok=True)
         return False

@@ -74,8 +74,7 @@ def compare(session: Session, path: Path, tolerance: Tolerance, seed: int) -> Pa
     return Parity(
         verdict=verdict,
         checks=tuple(counted),
-        absolute=tolerance.absolute,
-        relative=tolerance.relative,
+        tolerance=tolerance,
         seed=seed,
         versions=recorded.versions | versions(),
         machine=machine(),

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 from core.border.jail import Isolation
+from core.domain.codec import Json, encode
 from core.domain.errors import Cancelled, Crashed, OverLimit, PortolanError
 from core.domain.limits import Limits
 from core.sandbox import scratch as folders
@@ -35,7 +36,7 @@ TESTING = Limits(wall_seconds=30, cpu_seconds=10, memory_mb=512, file_mb=16)
 class Finished:
     """What a child answered, the folder of plain files that it wrote, its wall-clock seconds and its memory peak in MB."""
 
-    value: dict[str, Any]
+    value: Any
     folder: Path
     seconds: float
     peak_rss_mb: float
@@ -74,8 +75,8 @@ class Sandbox:
     @contextlib.contextmanager
     def run(
         self,
-        task: str,
-        args: dict[str, Any],
+        call: str,
+        args: Json,
         files: dict[str, Path],
         limits: Limits,
         *,
@@ -83,7 +84,7 @@ class Sandbox:
         progress: Progress = ignore,
         cancel: threading.Event | None = None,
     ) -> Iterator[Finished]:
-        """Do one task in a fresh child and give its answer; what it wrote lasts as long as the block.
+        """Have a fresh child do one call and give its answer; what it wrote lasts as long as the block.
 
         ``files`` are copied to ``in/<key>``. Raises what the child refuses, OverLimit, Crashed or Cancelled.
         """
@@ -91,7 +92,7 @@ class Sandbox:
         full = self.isolation.full
         with self._taken(kind) as child:
             watch = Watch(child, limits, progress, stops)
-            request = {"task": task, "args": args, "limits": limits.to_json(), "isolation_full": full}
+            request = {"call": call, "args": args, "limits": encode(limits), "isolation_full": full}
             yield self._finish(watch, request, files, partial(self._warm, kind))
 
     def close(self) -> None:
@@ -203,7 +204,7 @@ class Sandbox:
         canary = self._folder / "canary"
         canary.write_text("secret")
         args = {"canary": str(canary), "home": str(Path.home()), "memory_mb": TESTING.memory_mb}
-        request = {"task": "self_test", "args": args, "limits": TESTING.to_json(), "isolation_full": False}
+        request = {"call": "self_test", "args": args, "limits": encode(TESTING), "isolation_full": False}
         try:
             with self._taken("bare") as child:
                 done = self._finish(Watch(child, TESTING, ignore, [self._closed]), request, {}, _nothing)

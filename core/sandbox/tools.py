@@ -3,26 +3,28 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
 from core.memory.blobs import Blobs
 from core.sandbox import Sandbox
+
+R = TypeVar("R")
 
 
 class Memory:
     """What a long verb asks and writes down before its end; this one forgets, which is right where there is no store.
 
-    Arguments and results are plain JSON that names files by SHA-256, so that an engine can carry them between machines.
+    Requests and results are declared values that name files by SHA-256, so that an engine can carry them between machines.
     """
 
-    def known(self, verb: str, args: dict[str, Any]) -> dict[str, Any] | None:
+    def known(self, verb: str, request: object, kind: type[R]) -> R | None:
         """Return the result of equal work that is done already, or None; of the very work that asks, what it kept before it was stopped."""
         return None
 
-    def answer(self, verb: str, args: dict[str, Any], result: dict[str, Any]) -> None:
+    def answer(self, verb: str, request: object, result: object) -> None:
         """Write down the result of work that another job may ask for, with its rows, as if it had been its own job."""
 
-    def keep(self, result: dict[str, Any]) -> None:
+    def keep(self, result: object) -> None:
         """Write down the result so far; it stays when the job is cancelled, interrupted or fails."""
 
 

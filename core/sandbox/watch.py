@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from core.domain.errors import Cancelled, Crashed, OverLimit, PortolanError, from_json
+from core.domain.errors import Cancelled, Crashed, OverLimit, PortolanError, Trouble, from_trouble
 from core.domain.limits import Limits
 from core.sandbox import scratch
 from core.sandbox.child import Child
@@ -70,8 +70,7 @@ class Watch:
 
     def _hear(self, event: dict[str, Any]) -> None:
         if event["event"] == "error":
-            words = {name: str(event.get(name, ""))[:1000] for name in ("kind", "message", "next_step")}
-            raise from_json(words)
+            raise from_trouble(Trouble(*(str(event.get(name, ""))[:1000] for name in ("kind", "message", "next_step"))))
         fraction, now = event.get("fraction"), time.monotonic()
         if event["event"] == "progress" and now - self._told >= PROGRESS_SECONDS:
             self._told = now

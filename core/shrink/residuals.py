@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from core.domain.errors import Refused, Trouble
+from core.domain.format import Summary
 from core.onnx import files, linear_layers, parts, weights
 from core.onnx.integers import already, refuse_quantized
 from core.onnx.unfolding import sweep
@@ -70,9 +71,9 @@ def without(model: Any, gone: list[Block]) -> Any:
     return left
 
 
-def barred(summary: dict[str, Any]) -> Trouble | None:
+def barred(summary: Summary) -> Trouble | None:
     """Return why a file with this summary has no blocks to leave out: quantized already, or no sum that could end one."""
-    operators = summary["operators"] or {}
+    operators = summary.operators or {}
     if set(SUMS) & set(operators):
         return already(operators)
     return Trouble(

@@ -4,9 +4,8 @@ Every technique writes a file that it has checked and loaded in stock ONNX Runti
 stored bytes by the verb.
 """
 
-from typing import Any
-
 from core.domain.errors import Trouble
+from core.domain.format import Summary
 from core.domain.shelf import Shelf
 from core.domain.technique import Technique
 from core.techniques import (
@@ -53,7 +52,7 @@ TECHNIQUES: Shelf[Technique] = Shelf(
 )
 
 
-def misfits(summary: dict[str, Any]) -> dict[str, Trouble]:
+def misfits(summary: Summary) -> dict[str, Trouble]:
     """Return by id why techniques can do nothing for a model, by what its file says."""
     asked = {technique.id: technique.applies(summary) for technique in TECHNIQUES}
     return {id: trouble for id, trouble in asked.items() if trouble}

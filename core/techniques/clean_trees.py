@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.errors import Refused, Trouble
+from core.domain.format import Summary
 from core.domain.technique import Claim, Family, Lesson, Technique
 from core.domain.transform import Tolerance
 from core.onnx import files
@@ -38,9 +39,9 @@ class CleanTrees(Technique):
     tolerance = Tolerance(absolute=1e-5, relative=1e-5)
     Options = CleanTreesOptions
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why there is nothing to do: the file has no trees."""
-        return without_trees(summary)
+        return without_trees(summary.operators or ())
 
     def apply(self, source: Path, out: Path, options: CleanTreesOptions, lesson: Lesson) -> None:
         """Simplify and write. Raises Refused without trees, for questions about sets, or where the file does not shrink."""

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Trouble
+from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
 from core.onnx import files, kmeans, weights
 from core.onnx.integers import finish
@@ -34,7 +34,7 @@ class Codebooks(Technique):
     family, claim = Family.SHARING, Claim.SIZE
     Options = CodebookOptions
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why there is nothing to share: the file has no weight tensors."""
         return without_weights(summary, "share")
 

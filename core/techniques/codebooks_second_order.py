@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from core.domain.errors import Refused, Trouble
+from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
 from core.onnx import files, kmeans, linear_layers, second_order, weights
 from core.onnx.integers import finish
@@ -64,7 +65,7 @@ class CodebooksSecondOrder(Technique):
     rows = 1024
     Options = SecondOrderCodebookOptions
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why there is nothing to share: the file has no weight tensors."""
         return without_weights(summary, "share")
 

@@ -7,9 +7,9 @@ most, from which a student learns faster than from chance.
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Refused, Trouble
+from core.domain.format import Summary
 from core.domain.technique import Claim, Family, Lesson, Technique
 from core.onnx.integers import finish, written
 from core.shrink import residuals
@@ -47,7 +47,7 @@ class Distill(Technique):
     rows, kind = 100_000, "torch"
     Options = DistillOptions
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why neither channels nor blocks can be cut."""
         return residuals.barred(summary) and narrow.barred(summary)
 

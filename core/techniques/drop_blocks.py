@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Refused, Trouble
+from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.onnx.integers import finish
 from core.shrink import residuals
@@ -28,7 +28,7 @@ class DropBlocks(Technique):
     family, claim, calibrates = Family.PRUNING, Claim.LATENCY, True
     Options = BlockOptions
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why not: quantized already, or no sum that could end a block."""
         return residuals.barred(summary)
 

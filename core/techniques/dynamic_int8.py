@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from core.domain.errors import Refused, Trouble
+from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.onnx import files, saturation, weights
 from core.onnx.integers import Names, already, finish, refuse_quantized, symmetric, unsigned
@@ -52,9 +53,9 @@ class DynamicInt8(Technique):
     family, claim = Family.QUANTIZATION, Claim.SIZE
     Options = DynamicOptions
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why not: quantized already, or nothing that multiplies by a matrix or looks up in a table."""
-        operators = summary["operators"] or {}
+        operators = summary.operators or {}
         if trouble := already(operators):
             return trouble
         if {"MatMul", "Gemm", "Gather"} & set(operators):

@@ -5,9 +5,9 @@ Pruned weights stay zero and shared values stay shared, so that the file stays a
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Refused, Trouble
+from core.domain.format import Summary
 from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
 from core.onnx import files
 from core.onnx.integers import already
@@ -33,9 +33,9 @@ class FineTune(Technique):
     rows, kind = 100_000, "torch"
     Options = FineTuneOptions
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why not: no weights, or integers, which cannot be trained."""
-        if trouble := already(summary["operators"] or {}):
+        if trouble := already(summary.operators or {}):
             return Trouble(trouble.kind, trouble.message, "Put fine-tuning before the step that makes integers.")
         return without_weights(summary, "train")
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from core.domain.errors import Refused, Trouble
+from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.onnx import files, weights
 from core.onnx.integers import Names, finish
@@ -38,12 +39,12 @@ class Float16(Technique):
     family, claim = Family.QUANTIZATION, Claim.SIZE
     Options = Float16Options
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why there is nothing to halve: no weights, or none wider than 16 bits."""
-        precision = summary["precision"] or ""
-        if summary["layers"] and ("float32" in precision or "float64" in precision):
+        precision = summary.precision or ""
+        if summary.layers and ("float32" in precision or "float64" in precision):
             return None
-        held = f"its weights are {precision}" if summary["layers"] and precision else "it has no weight tensors"
+        held = f"its weights are {precision}" if summary.layers and precision else "it has no weight tensors"
         return Trouble(Refused.kind, f"Float16 cannot halve this file: {held}.", "Choose another technique.")
 
     def apply(self, source: Path, out: Path, options: Float16Options, lesson: Lesson) -> None:

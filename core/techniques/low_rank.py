@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from core.domain.errors import Refused, Trouble
+from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.onnx import files, weights
 from core.onnx.integers import finish
@@ -36,9 +37,9 @@ class LowRank(Technique):
     family, claim = Family.LOW_RANK, Claim.SIZE
     Options = LowRankOptions
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why there is nothing to split: the model has no Conv, Gemm or MatMul."""
-        if {"Conv", "Gemm", "MatMul"} & set(summary["operators"]):
+        if {"Conv", "Gemm", "MatMul"} & set(summary.operators or {}):
             return None
         return Trouble(Refused.kind, "The model has no Conv, Gemm or MatMul to split.", "Choose another technique.")
 

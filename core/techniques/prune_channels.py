@@ -6,9 +6,9 @@ it gives; nothing is trained. What goes together is found through the whole grap
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Refused, Trouble
+from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.onnx.integers import finish
 from core.shrink.channels import narrow
@@ -42,7 +42,7 @@ class PruneChannels(Technique):
     rows = narrow.ROWS
     Options = ChannelOptions
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why not: quantized already, or no layer that has channels."""
         return narrow.barred(summary)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from core.domain.errors import Trouble
+from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
 from core.onnx import files, sparsity_patterns, weights
 from core.onnx.integers import finish
@@ -41,7 +42,7 @@ class PruneMagnitude(Technique):
     family, claim = Family.PRUNING, Claim.SIZE
     Options = MagnitudeOptions
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why there is nothing to prune: the file has no weight tensors."""
         return without_weights(summary, "prune")
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from core.domain.errors import Refused, Trouble
+from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
 from core.onnx import files, linear_layers, second_order, sparsity_patterns
 from core.onnx import weights as onnx_weights
@@ -67,7 +68,7 @@ class PruneSecondOrder(Technique):
     rows = 1024
     Options = SecondOrderOptions
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why there is nothing to prune: the file has no weight tensors."""
         return without_weights(summary, "prune")
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Trouble
+from core.domain.format import Summary
 from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
 from core.onnx.integers import already, finish
 from core.train.training_options import TrainingOptions, rate
@@ -35,9 +35,9 @@ class PruneTrained(Technique):
     rows, kind = 100_000, "torch"
     Options = PruneTrainedOptions
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why not: no weights, or integers, which cannot be trained."""
-        if trouble := already(summary["operators"] or {}):
+        if trouble := already(summary.operators or {}):
             return Trouble(trouble.kind, trouble.message, "Prune before the step that makes integers.")
         return without_weights(summary, "prune")
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Trouble
+from core.domain.format import Summary
 from core.domain.technique import Claim, Family, Lesson, Technique
 from core.onnx import files
 from core.shrink.ensembles import reading, replacing, thinning, without_trees
@@ -38,9 +38,9 @@ class PruneTrees(Technique):
     rows = 4096
     Options = PruneTreesOptions
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why there is nothing to prune: the file has no trees."""
-        return without_trees(summary)
+        return without_trees(summary.operators or ())
 
     def apply(self, source: Path, out: Path, options: PruneTreesOptions, lesson: Lesson) -> None:
         """Search and write. Raises Refused without trees or samples, or where the file does not shrink."""

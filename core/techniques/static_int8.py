@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.errors import Refused, Trouble
+from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.onnx import calibration, files, newer_opset, saturation, weights
 from core.onnx.integers import Names, already, finish, refuse_quantized
@@ -93,9 +94,9 @@ class StaticInt8(Technique):
     calibrates = True
     Options = StaticOptions
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why not: quantized already, or no convolution and no linear layer."""
-        operators = summary["operators"] or {}
+        operators = summary.operators or {}
         return already(operators) or (None if set(SITES) & set(operators) else _nothing(sorted(operators)))
 
     def apply(self, source: Path, out: Path, options: StaticOptions, lesson: Lesson) -> None:

@@ -6,9 +6,9 @@ tables and other tensors are rounded to the nearest. It needs samples and no lab
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Refused, Trouble
+from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.onnx import files, linear_layers, weights
 from core.onnx.integers import Names, already, finish, refuse_quantized
@@ -38,9 +38,9 @@ class WeightsGptq(Technique):
     family, claim, calibrates = Family.QUANTIZATION, Claim.SIZE, True
     Options = GptqOptions
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why not: quantized already, or no layer that multiplies by a matrix."""
-        operators = summary["operators"] or {}
+        operators = summary.operators or {}
         if trouble := already(operators):
             return trouble
         return None if {"Conv", "Gemm", "MatMul"} & set(operators) else _nothing()

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Refused, Trouble
+from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
 from core.onnx import files, weights
 from core.onnx.integers import Names, already, finish, refuse_quantized
@@ -28,9 +28,9 @@ class WeightsNearest(Technique):
     family, claim = Family.QUANTIZATION, Claim.SIZE
     Options = NearestOptions
 
-    def applies(self, summary: dict[str, Any]) -> Trouble | None:
+    def applies(self, summary: Summary) -> Trouble | None:
         """Return why not: quantized already, or no weight tensors."""
-        if trouble := already(summary["operators"] or {}):
+        if trouble := already(summary.operators or {}):
             return trouble
         return without_weights(summary, "quantize")
 

@@ -5,20 +5,28 @@ half. Where the numbers may change, the verdict is about that half: PASS when th
 allowed, or, without labels, when no larger share of predictions changed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.answers import bundle
+from core.calls import compare, compress, evaluate, footprint, inspect, kernels, probe, race, weights
 from core.calls.bench import Bench
-from core.domain.errors import Refused, from_json
-from core.domain.overhead import Footprint, Kernels, Race
-from core.domain.recipe import Recipe, Step
+from core.domain.codec import decode
+from core.domain.compression import TEST, CompressedStep, Compression, CompressRequest
+from core.domain.errors import Refused, from_trouble
+from core.domain.format import Summary
+from core.domain.integer_products import Integers
+from core.domain.measures import KernelCounts, Memory, Qualities
+from core.domain.overhead import Race
+from core.domain.recipe import Step
 from core.domain.report import Check, Parity, Quality, Verdict
-from core.domain.technique import ANY, HALVES, Technique
-from core.domain.transform import Tolerance, parse_options
-from core.domain.work import Data, Golden, Model
+from core.domain.technique import ANY, Technique
+from core.domain.transform import Tolerance, normal_options
+from core.domain.work import Data, Golden, Model, NamedModel
 from core.formats import FORMATS
+from core.jobs.verb import Verb
 from core.sandbox.tools import Tools
 from core.techniques import TECHNIQUES
 from core.verbs import download_size, lineage
@@ -29,8 +37,6 @@ if TYPE_CHECKING:
     from core.memory.store import Store
 
 FORMAT = "onnx"
-CALIBRATION, TEST = HALVES
-MAX_DROP = 0.01
 RACE_SECONDS = 8.0
 REPLAY = Tolerance(absolute=1e-4, relative=1e-4)
 """What the artifact may differ by from its own recorded answers on the machine of whoever downloads it."""
@@ -49,8 +55,8 @@ class Overhead:
     """What both files cost to run: the paired times, the memory of each, and what the engine runs of each."""
 
     race: Race
-    memory: tuple[Footprint, Footprint]
-    kernels: tuple[Kernels, Kernels]
+    memory: Memory
+    kernels: KernelCounts
 
 
 @dataclass(frozen=True)
@@ -60,67 +66,64 @@ class Reduced:
     step: Step
     technique: Technique
     model: Model
-    summary: dict[str, Any]
+    summary: Summary
     graph: str | None
 
 
-def run(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
-    """Apply ``args["recipe"]``, a list of ``{transform, options}``, to the blob ``args["sha256"]`` of an ONNX file.
+def run(tools: Tools, request: CompressRequest) -> Compression:
+    """Apply a recipe to an ONNX file; ``learns`` and ``judged`` name other parts of the data than the two halves, as a search does.
 
-    ``args["data"]`` is ``{sha256, name, label}`` or None; ``args["max_drop"]`` is the share by which accuracy may fall, or
-    by which RMSE may grow; ``learns`` and ``judged`` name other parts of the data than the two halves, as a search does.
-    Returns the shape of DESIGN section 6. Raises Refused in the words of a technique that does not fit the model, or when
-    the recipe is empty.
+    Raises Refused in the words of a technique that does not fit the model, or when the recipe is empty.
     """
-    return on(Bench(tools), args)
+    return on(Bench(tools), request)
 
 
-def on(bench: Bench, args: dict[str, Any]) -> dict[str, Any]:
+def on(bench: Bench, request: CompressRequest) -> Compression:
     """Compress on a given bench; see ``run``."""
-    tools, source = bench.tools, Model(args["sha256"], args["size"], args["format"])
-    steps = plan(source.format, args["recipe"])
-    data = Data(**args["data"]) if args.get("data") else None
-    learning = data and replace(data, half=args.get("learns", CALIBRATION))
-    held = data and replace(data, half=args.get("judged", TEST))
-    tools.progress(0.05, "Recording the answers of the source")
-    golden = bench.probe(source, held)
+    source, data = request.subject.model, request.data
+    steps = plan(source.format, request.recipe)
+    learning, held = (data and replace(data, half=half) for half in (request.learns, request.judged))
+    bench.tools.progress(0.05, "Recording the answers of the source")
+    golden = probe.ask(bench, source, held)
     applied = reduce(bench, source, steps, learning)
-    return proven(bench, args, source, applied, held, golden)
+    return proven(bench, request, applied, held, golden)
+
+
+def normal(request: CompressRequest) -> CompressRequest:
+    """Parse the options of each step, so that equal work is equal. Raises Refused as ``plan`` does."""
+    return replace(request, recipe=tuple(step for _, step in plan(request.subject.format, request.recipe)))
 
 
 def proven(
     bench: Bench,
-    args: dict[str, Any],
-    source: Model,
+    request: CompressRequest,
     applied: list[Reduced],
     held: Data | None,
     golden: Golden,
     effort: Effort | None = None,
-) -> dict[str, Any]:
+) -> Compression:
     """Return the result of a recipe that ran, measured on held-out samples with some effort."""
-    tools = bench.tools
+    tools, source = bench.tools, request.subject.model
     tools.progress(0.6, "Comparing in a fresh process")
     tolerance = loosest([(one.technique, one.step) for one in applied])
-    parity = bench.compare(applied[-1].model, golden, tolerance)
+    parity = compare.ask(bench, applied[-1].model, golden, tolerance)
     tools.progress(0.7, "Measuring the quality on held-out samples")
     quality = measure(bench, source, applied[-1].model, held, golden)
     if tolerance is ANY and parity.verdict is not Verdict.FAIL:
-        parity = judge(parity, quality, float(args.get("max_drop", MAX_DROP)))
+        parity = judge(parity, quality, request.max_drop)
     tools.progress(0.8, "Timing both files in pairs, measuring their memory")
     overhead = weigh(bench, source, applied[-1].model, golden, effort or Effort(RACE_SECONDS))
-    return finish(bench, args, source, applied, parity, quality, overhead)
+    return finish(bench, request, applied, parity, quality, overhead)
 
 
-def plan(format: str, recipe: list[dict[str, Any]]) -> list[tuple[Technique, Step]]:
-    """Return each technique with its step. Raises Refused for another format, no step, or an option off the declaration."""
+def plan(format: str, recipe: Sequence[Step]) -> list[tuple[Technique, Step]]:
+    """Return each technique with its step, options parsed. Raises Refused for another format, no step, or an option off the declaration."""
     if format != FORMAT:
         raise Refused(f"{FORMATS[format].title} files are not compressed here.", "Convert the model to ONNX first.")
     if not recipe:
         raise Refused("The recipe has no step.", f"Choose a technique: {', '.join(t.id for t in TECHNIQUES)}.")
-    steps = [(TECHNIQUES[step.transform], step) for step in Recipe.from_json(recipe).steps]
-    for technique, step in steps:
-        parse_options(technique.Options, step.options)
-    return steps
+    steps = [(TECHNIQUES[step.transform], step) for step in recipe]
+    return [(one, replace(step, options=normal_options(one.Options, step.options))) for one, step in steps]
 
 
 def loosest(steps: list[tuple[Technique, Step]]) -> Tolerance:
@@ -132,7 +135,7 @@ def loosest(steps: list[tuple[Technique, Step]]) -> Tolerance:
 def reduce(bench: Bench, source: Model, steps: list[tuple[Technique, Step]], data: Data | None) -> list[Reduced]:
     """Apply the techniques in order; what each writes is audited like a stranger's upload. Raises Refused in their words."""
     applied: list[Reduced] = []
-    model, (summary, _) = source, bench.audit(source, "source.onnx")
+    model, (found,) = source, inspect.audit(bench, [source], "source.onnx")
     for number, (technique, step) in enumerate(steps):
         title = technique.title + (f" (step {number + 1} of {len(steps)})" if len(steps) > 1 else "")
 
@@ -141,37 +144,34 @@ def reduce(bench: Bench, source: Model, steps: list[tuple[Technique, Step]], dat
             bench.tools.progress(fraction, f"{title}: {text}" if text else title)
 
         tell(0.0, "")
-        if trouble := technique.applies(summary):
-            raise from_json(trouble.to_json())
+        if trouble := technique.applies(found.summary):
+            raise from_trouble(trouble)
         if technique.calibrates and data is None:
             raise Refused(f"{technique.title} learns from samples.", "Add a data set; it needs no labels.")
-        model = bench.compress(model, technique, step.options, data, teacher=source, tell=tell)
-        summary, graph = bench.audit(model, "artifact.onnx")
-        applied.append(Reduced(step, technique, model, summary, graph))
+        model = compress.ask(bench, model, technique, step.options, data, teacher=source, tell=tell)
+        (found,) = inspect.audit(bench, [model], "artifact.onnx")
+        applied.append(Reduced(step, technique, model, found.summary, found.graph))
     return applied
 
 
-def measure(
-    bench: Bench, source: Model, target: Model, data: Data | None, golden: Golden
-) -> dict[str, dict[str, Any]] | None:
+def measure(bench: Bench, source: Model, target: Model, data: Data | None, golden: Golden) -> Qualities | None:
     """Measure both files on the held-out half, or return None without labels."""
-    if data is None or not golden.evidence.get("labelled"):
+    if data is None or not golden.evidence.labelled:
         return None
-    return {"before": bench.evaluate(source, data).to_json(), "after": bench.evaluate(target, data).to_json()}
+    return Qualities(evaluate.ask(bench, source, data), evaluate.ask(bench, target, data))
 
 
 def weigh(bench: Bench, source: Model, target: Model, golden: Golden, effort: Effort) -> Overhead:
     """Time both files against each other, measure the memory of each, and count what the engine runs of them."""
-    race = bench.race(source, target, golden, seconds=effort.seconds)
-    before, after = (bench.footprint(model, golden, processes=effort.processes) for model in (source, target))
-    return Overhead(race, (before, after), (bench.kernels(source), bench.kernels(target)))
+    timed = race.ask(bench, source, target, golden, seconds=effort.seconds)
+    memory = Memory(*(footprint.ask(bench, one, golden, processes=effort.processes) for one in (source, target)))
+    return Overhead(timed, memory, KernelCounts(kernels.ask(bench, source), kernels.ask(bench, target)))
 
 
-def judge(parity: Parity, quality: dict[str, dict[str, Any]] | None, allowed: float) -> Parity:
+def judge(parity: Parity, quality: Qualities | None, allowed: float) -> Parity:
     """Return the proof with the verdict on what was lost: in quality, or without labels in changed predictions."""
     if quality:
-        before, after = (Quality.from_json(quality[side]) for side in ("before", "after"))
-        lost, words = fallen(before, after)
+        lost, words = fallen(quality.before, quality.after)
         return decided(parity, lost <= allowed, f"{words} held-out samples; {allowed:.2%} is allowed.")
     check = next((check for check in parity.checks if check.name == "data"), None)
     if check is None or check.flips is None:
@@ -207,62 +207,54 @@ def failed(check: Check) -> Check:
 
 def finish(
     bench: Bench,
-    args: dict[str, Any],
-    source: Model,
+    request: CompressRequest,
     applied: list[Reduced],
     parity: Parity,
-    quality: dict[str, dict[str, Any]] | None,
+    quality: Qualities | None,
     overhead: Overhead,
-) -> dict[str, Any]:
+) -> Compression:
     """Put the facts together and pack the artifact with its own recorded answers, unless it failed."""
     bench.tools.progress(0.85, "Recording the answers of the result, packing it with its evidence")
-    last, blobs = applied[-1], bench.tools.blobs
-    golden = answered(bench, last.model, Data(**args["data"]) if args.get("data") else None)
-    travels = [download_size.send(bench, model) for model in (source, last.model)]
-    size = {**sizes(blobs, source, last.model), **download_size.sizes(*travels)}
-    weights = bench.weights(source, last.model)
-    result: dict[str, Any] = {
-        "source": {**vars(source), "name": args["name"]},
-        "artifact": {**vars(last.model), "name": output_name(args["name"], applied)},
-        "steps": [step_json(one, applied[: number + 1], args["name"]) for number, one in enumerate(applied)],
-        "recipe": Recipe(tuple(one.step for one in applied)).to_json(),
-        "parity": parity.to_json(),
-        "quality": quality,
-        "size": size,
-        "speed": overhead.race.to_json(),
-        "memory": sides(overhead.memory),
-        "kernels": sides(overhead.kernels),
-        "weights": weights,
-        "why": [vars(one) for one in causes(size, weights, overhead.race, overhead.kernels, last.technique.claim)],
-        "seconds": bench.cost.seconds,
-        "peak_rss_mb": bench.cost.peak_rss_mb,
-        "golden": {"sha256": golden.sha256, "recorded": golden.recorded, **golden.evidence},
-        "data": args.get("data"),
-        "summary": last.summary,
-        "safe_on": last.summary["notes"]["integers"]["safe_on"],
-        "bundle": None,
-        "travel": None,
-    }
-    if parity.verdict is not Verdict.FAIL:
-        replayed = {**result, "parity": {**result["parity"], "tolerance": vars(REPLAY)}}
-        result["bundle"] = vars(bundle.build(blobs, replayed))
-        result["travel"] = download_size.bundled(blobs, replayed, travels[1])
-    return result
+    source, last, blobs = request.subject.model, applied[-1], bench.tools.blobs
+    golden = answered(bench, last.model, request.data)
+    packed = [download_size.packed(bench, model) for model in (source, last.model)]
+    size = download_size.sizes(sizes(blobs, source, last.model), *packed)
+    changes = weights.ask(bench, source, last.model)
+    result = Compression(
+        source=request.subject.named,
+        steps=tuple(compressed(applied[: number + 1], request.subject.name) for number in range(len(applied))),
+        parity=parity,
+        quality=quality,
+        size=size,
+        speed=overhead.race,
+        memory=overhead.memory,
+        kernels=overhead.kernels,
+        weights=changes,
+        why=tuple(causes(size, changes, overhead.race, overhead.kernels, last.technique.claim)),
+        seconds=bench.cost.seconds,
+        peak_rss_mb=bench.cost.peak_rss_mb,
+        golden=golden,
+        data=request.data,
+        safe_on=decode(Integers, last.summary.notes["integers"]).safe_on,
+    )
+    if parity.verdict is Verdict.FAIL:
+        return result
+    replayed = replace(result, parity=replace(parity, tolerance=REPLAY))
+    return replace(
+        result,
+        bundle=bundle.build(blobs, replayed),
+        travel=download_size.bundled(blobs, replayed, packed[1]),
+    )
 
 
 def answered(bench: Bench, model: Model, data: Data | None) -> Golden:
     """Record answers to drawn inputs, or to held-out samples too where a model refuses all that is drawn, as one that takes a certain length does."""
     try:
-        return bench.probe(model, None)
+        return probe.ask(bench, model, None)
     except Refused:
         if data is None:
             raise
-        return bench.probe(model, replace(data, half=TEST))
-
-
-def sides(both: tuple[Any, Any]) -> dict[str, Any]:
-    """Return two measurements as plain values under before and after."""
-    return {name: one.to_json() for name, one in zip(("before", "after"), both, strict=True)}
+        return probe.ask(bench, model, replace(data, half=TEST))
 
 
 def output_name(name: str, applied: list[Reduced]) -> str:
@@ -271,33 +263,52 @@ def output_name(name: str, applied: list[Reduced]) -> str:
     return f"{PurePath(name).stem}-{words}{FORMATS[FORMAT].suffixes[0]}"
 
 
-def step_json(one: Reduced, so_far: list[Reduced], name: str) -> dict[str, Any]:
-    """Return one step with what came out of it."""
-    return {
-        **one.step.to_json(),
-        **vars(one.model),
-        "name": output_name(name, so_far),
-        "title": one.technique.title,
-        "family": str(one.technique.family),
-        "summary": one.summary,
-        "graph": one.graph,
-    }
+def compressed(so_far: list[Reduced], name: str) -> CompressedStep:
+    """Return the last of some steps with what came out of it."""
+    one = so_far[-1]
+    return CompressedStep(
+        step=one.step,
+        model=NamedModel(**vars(one.model), name=output_name(name, so_far)),
+        title=one.technique.title,
+        family=str(one.technique.family),
+        summary=one.summary,
+        graph=one.graph,
+    )
 
 
-def record(store: "Store", visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> dict[str, Any]:
+def record(store: "Store", visitor: str, request: CompressRequest, result: Compression, job: str) -> str | None:
     """Write each step's artifact under its parent and the proof beside the last; what failed is no artifact."""
-    parent = args["artifact"]
-    if Verdict(result["parity"]["verdict"]) is not Verdict.FAIL:
-        for step in result["steps"]:
+    parent = root = request.subject.owned
+    if result.parity.verdict is not Verdict.FAIL:
+        for step in result.steps:
             parent = lineage.add(store, visitor, step, parent, job)
-    blobs = [result["golden"]["sha256"], result["golden"]["recorded"]]
-    blobs += [result[key]["sha256"] for key in ("bundle", "travel") if result[key]]
-    against = args["artifact"] if parent != args["artifact"] else None
+    blobs = [result.golden.sha256, result.golden.recorded]
+    blobs += [one.sha256 for one in (result.bundle, result.travel) if one]
+    against = root if parent != root else None
     store.add_report(visitor, parent, "compression", result, against=against, blobs=blobs, job=job)
-    return {"artifact_id": parent}
+    return parent
 
 
-def title(args: dict[str, Any]) -> str:
+def title(request: CompressRequest) -> str:
     """Name the job for the list of jobs."""
-    words = ", ".join(TECHNIQUES[step["transform"]].title for step in args["recipe"])
-    return f"Compress {args['name']}: {words}"
+    words = ", ".join(TECHNIQUES[step.transform].title for step in request.recipe)
+    return f"Compress {request.subject.name}: {words}"
+
+
+def place(request: CompressRequest) -> str | None:
+    """Return the model on whose page it was asked."""
+    return request.subject.artifact
+
+
+VERB = Verb(
+    "compress",
+    CompressRequest,
+    Compression,
+    run,
+    record,
+    title,
+    page="compress.py",
+    place=place,
+    normal=normal,
+    command="compress",
+)

@@ -1,41 +1,47 @@
-"""How small a compressed model travels: both files packed, and a bundle with the packed one where that is smaller than zipped."""
+"""How small a compressed model is to download: both files packed, and a bundle with the packed one where that is smaller than zipped."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from core.answers import bundle
+from core.calls import pack
 from core.calls.bench import Bench
+from core.domain.compression import Compression
 from core.domain.errors import Cancelled, PortolanError
-from core.domain.work import Model
+from core.domain.measures import Sizes
+from core.domain.work import Bundle, Model
 from core.memory.blobs import Blob, Blobs
 
 
 @dataclass(frozen=True)
-class Sent:
-    """A file packed for travel, or why it is not."""
+class Packed:
+    """A packed file, or why it is not packed."""
 
-    packed: Blob | None
+    blob: Blob | None
     reason: str | None = None
 
+    @property
+    def size(self) -> int | None:
+        """Its bytes."""
+        return self.blob.size if self.blob else None
 
-def send(bench: Bench, model: Model) -> Sent:
+
+def packed(bench: Bench, model: Model) -> Packed:
     """Pack a file, or say why it is only zipped."""
     try:
-        return Sent(bench.pack(model))
+        return Packed(pack.ask(bench, model))
     except Cancelled:
         raise
     except PortolanError as error:
-        return Sent(None, error.message)
+        return Packed(None, error.message)
 
 
-def sizes(before: Sent, after: Sent) -> dict[str, Any]:
-    """Return the bytes of both files packed, None for one that is only zipped, and why it is."""
-    packed = {f"packed_{side}": one.packed and one.packed.size for side, one in (("before", before), ("after", after))}
-    return {**packed, "not_packed": after.reason or before.reason}
+def sizes(known: Sizes, before: Packed, after: Packed) -> Sizes:
+    """Add the bytes of both files packed, None for one that is only zipped, and why it is."""
+    return replace(known, packed_before=before.size, packed_after=after.size, not_packed=after.reason or before.reason)
 
 
-def bundled(blobs: Blobs, compression: dict[str, Any], sent: Sent) -> dict[str, Any] | None:
+def bundled(blobs: Blobs, compression: Compression, sent: Packed) -> Bundle | None:
     """Write the bundle with the packed file in the place of the model; None where zipping is as good."""
-    if sent.packed is None or sent.packed.size >= compression["size"]["zipped_after"]:
+    if sent.blob is None or sent.blob.size >= compression.size.zipped_after:
         return None
-    return vars(bundle.build(blobs, compression, sent.packed))
+    return bundle.build(blobs, compression, sent.blob)

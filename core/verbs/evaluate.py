@@ -1,12 +1,16 @@
 """Measure a model on labelled data, alone or against the model that it came from."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from core.calls import evaluate, probe
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
 from core.domain.errors import Refused
+from core.domain.evaluation import Against, EvaluateRequest, Evaluation
+from core.domain.report import Quality
 from core.domain.transform import Tolerance
-from core.domain.work import Data, Model
+from core.domain.work import Data, Model, Subject
+from core.jobs.verb import Verb
 from core.sandbox.tools import Tools
 from core.verbs.transform import check_consent, loosest, prove
 
@@ -17,41 +21,38 @@ UNDECLARED = Tolerance(absolute=1e-4, relative=1e-4)
 """For a pair that no converter of ours makes: what float32 runtimes differ by on the same graph, with room."""
 
 
-def run(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
-    """Evaluate the blob ``args["sha256"]``, and compare it with ``args["against"]`` if that is given.
+def run(tools: Tools, request: EvaluateRequest) -> Evaluation:
+    """Evaluate a model, and compare it with another if one is given; quality is None without labelled data.
 
-    Returns ``{quality, against: {quality, parity, golden} | None}``; quality is None without labelled data.
     Raises Refused when there is neither data nor a model to compare with.
     """
-    model = Model(args["sha256"], args["size"], args["format"])
-    data = Data(**args["data"]) if args.get("data") else None
-    if data is None and not args.get("against"):
+    model, data = request.subject.model, request.data
+    if data is None and request.against is None:
         raise Refused(
             "There is nothing to measure this model on.", "Add a labelled data set, or a model to compare with."
         )
-    check_consent(model, bool(args.get("consent")))
+    check_consent(model, request.subject.consent)
     bench = Bench(tools)
-    if args.get("against"):
-        measured = compare(bench, model, args["against"], data)
-    else:
-        tools.progress(0.1, "Measuring the model on the data")
-        measured = {"quality": bench.evaluate(model, data).to_json() if data else None, "against": None}
-    cost = {"seconds": bench.cost.seconds, "peak_rss_mb": bench.cost.peak_rss_mb}
-    return {**measured, "data": args.get("data"), **cost}
+    if request.against is not None:
+        quality, against = compare(bench, model, request.against, data)
+        return Evaluation(quality, against, data, bench.cost.seconds, bench.cost.peak_rss_mb)
+    tools.progress(0.1, "Measuring the model on the data")
+    found = evaluate.ask(bench, model, data) if data else None
+    return Evaluation(found, None, data, bench.cost.seconds, bench.cost.peak_rss_mb)
 
 
-def compare(bench: Bench, model: Model, other: dict[str, Any], data: Data | None) -> dict[str, Any]:
+def compare(bench: Bench, model: Model, other: Subject, data: Data | None) -> tuple[Quality | None, Against]:
     """Prove the model against the one that it claims to equal, on the same probes and the same data."""
-    source = Model(other["sha256"], other["size"], other["format"])
-    check_consent(source, bool(other.get("consent")))
+    source = other.model
+    check_consent(source, other.consent)
     bench.tools.progress(0.1, "Recording the answers of the model to compare with")
-    golden = bench.probe(source, data)
+    golden = probe.ask(bench, source, data)
     bench.tools.progress(0.5, "Comparing in a fresh process")
     parity = prove(bench, source, model, golden, declared_tolerance(source.format, model.format))
-    labelled = data if golden.evidence["labelled"] else None
+    labelled = data if golden.evidence.labelled else None
     bench.tools.progress(0.8, "Measuring both on the data")
-    before, after = (bench.evaluate(one, labelled).to_json() if labelled else None for one in (source, model))
-    return {"quality": after, "against": {"quality": before, "parity": parity.to_json(), "golden": golden.sha256}}
+    before, after = (evaluate.ask(bench, one, labelled) if labelled else None for one in (source, model))
+    return after, Against(before, parity, golden.sha256)
 
 
 def declared_tolerance(source: str, target: str) -> Tolerance:
@@ -60,15 +61,26 @@ def declared_tolerance(source: str, target: str) -> Tolerance:
     return loosest(found[0], found[-1]) if found else UNDECLARED
 
 
-def record(store: "Store", visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> dict[str, Any]:
+def record(store: "Store", visitor: str, request: EvaluateRequest, result: Evaluation, job: str) -> str | None:
     """Write what was measured beside the model."""
-    against = args["against"]["artifact"] if args.get("against") else None
-    blobs = [result["against"]["golden"]] if result["against"] else []
-    store.add_report(visitor, args["artifact"], "evaluation", result, against=against, blobs=blobs, job=job)
-    return {"artifact_id": args["artifact"]}
+    artifact = request.subject.owned
+    against = request.against.artifact if request.against else None
+    blobs = [result.against.golden] if result.against else []
+    store.add_report(visitor, artifact, "evaluation", result, against=against, blobs=blobs, job=job)
+    return artifact
 
 
-def title(args: dict[str, Any]) -> str:
+def title(request: EvaluateRequest) -> str:
     """Name the job for the list of jobs."""
-    other = args.get("against")
-    return f"Compare {args['name']} with {other['name']}" if other else f"Evaluate {args['name']}"
+    other, name = request.against, request.subject.name
+    return f"Compare {name} with {other.name}" if other else f"Evaluate {name}"
+
+
+def place(request: EvaluateRequest) -> str | None:
+    """Return the model on whose page it was asked."""
+    return request.page or request.subject.artifact
+
+
+VERB = Verb(
+    "evaluate", EvaluateRequest, Evaluation, run, record, title, page="convert.py", place=place, command="evaluate"
+)

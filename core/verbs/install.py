@@ -1,9 +1,11 @@
 """Install a group of optional libraries, on the owner's word."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS, Private
+from core.domain.installation import Installed, InstallRequest
+from core.jobs.verb import Verb
 from core.sandbox import environments
 from core.sandbox.tools import Tools
 
@@ -11,26 +13,29 @@ if TYPE_CHECKING:
     from core.memory.store import Store
 
 
-def run(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
-    """Make the private environment of ``args["group"]``.
+def run(tools: Tools, request: InstallRequest) -> Installed:
+    """Make the private environment of a group.
 
     Raises Refused for a group off the table, or one that lives beside Portolan's own libraries: a running server does
     not change the ground that it stands on.
     """
-    group = environments.named(str(args["group"]), GROUPS)
+    group = environments.named(request.group, GROUPS)
     if not isinstance(group, Private):
         raise Refused(
             f"{group.title} is installed beside Portolan's own libraries.", f"Stop Portolan, and run: {group.command}"
         )
     environments.make(group, tools.progress, tools.cancel)
-    return {"group": group.id, "title": group.title}
+    return Installed(group.id, group.title)
 
 
-def record(store: "Store", visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> dict[str, Any]:
+def record(store: "Store", visitor: str, request: InstallRequest, result: Installed, job: str) -> str | None:
     """Write nothing: an environment belongs to the machine and not to a visitor."""
-    return {}
+    return None
 
 
-def title(args: dict[str, Any]) -> str:
+def title(request: InstallRequest) -> str:
     """Name the job for the list of jobs."""
-    return f"Install {environments.named(str(args['group']), GROUPS).title}"
+    return f"Install {environments.named(request.group, GROUPS).title}"
+
+
+VERB = Verb("install", InstallRequest, Installed, run, record, title, page="convert.py", command="install")

@@ -1,31 +1,28 @@
 """What a verb made, written down under what it was made from."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from core.domain.recipe import Step
+from core.domain.compression import CompressedStep
+from core.domain.conversion import ConvertedStep
+from core.domain.ingestion import Ingested
 from core.formats import FORMATS
 
 if TYPE_CHECKING:
     from core.memory.store import Store
 
 
-def add(store: "Store", visitor: str, step: dict[str, Any], parent: str, job: str) -> str:
+def add(store: "Store", visitor: str, made: ConvertedStep | CompressedStep, parent: str, job: str) -> str:
     """Write the artifact of one step of a result under its parent, with its summary, and return its id."""
+    model = made.model
     artifact = store.add_artifact(
         visitor,
-        sha256=step["sha256"],
-        size=step["size"],
-        format=step["format"],
-        name=step["name"],
+        sha256=model.sha256,
+        size=model.size,
+        format=model.format,
+        name=model.name,
         parent=parent,
-        step=Step.from_json(step),
+        step=made.step,
     )
-    graph = [step["graph"]] if step["graph"] else []
-    summary = {
-        "format": step["format"],
-        "title": FORMATS[step["format"]].title,
-        "summary": step["summary"],
-        "graph": step["graph"],
-    }
-    store.add_report(visitor, artifact.id, "summary", summary, blobs=graph, job=job)
+    summary = Ingested(model.format, FORMATS[model.format].title, made.summary, made.graph)
+    store.add_report(visitor, artifact.id, "summary", summary, blobs=[made.graph] if made.graph else [], job=job)
     return artifact.id

@@ -3,17 +3,20 @@
 import logging
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from core.calls import probe
 from core.calls.bench import Bench, Cost
 from core.converters import CONVERTERS, route, targets, unavailable
+from core.domain.conversion import Conversion, ConvertRequest
 from core.domain.errors import Cancelled, Crashed, PortolanError, Refused
-from core.domain.portability import Attempt, Leg, Standing
-from core.domain.recipe import Step
+from core.domain.portability import Attempt, Leg, Portability, PortabilityRequest, Standing
+from core.domain.recipe import Option, Step
 from core.domain.report import Verdict
 from core.domain.transform import Converter, option_fields
-from core.domain.work import Data, Golden, Model
+from core.domain.work import Golden, Model
 from core.formats import FORMATS
+from core.jobs.verb import Verb
 from core.runtimes import cannot_run
 from core.sandbox.tools import Tools
 from core.verbs import convert
@@ -28,22 +31,21 @@ DEFECT = "This is a defect of Portolan; please report it."
 DONE = {Verdict.PASS: Standing.PROVEN, Verdict.NOT_PROVEN: Standing.UNPROVEN, Verdict.FAIL: Standing.DIFFERS}
 
 
-def run(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
-    """Try every target for the blob ``args["sha256"]`` of ``args["format"]``, compared on ``args["data"]`` too if given.
+def run(tools: Tools, request: PortabilityRequest) -> Portability:
+    """Try every target for a model, compared on the data too if given; options go to every step that declares them.
 
-    ``args["options"]`` go to every step that declares them; ``args["code"]`` is as for a conversion.
-    Returns ``{attempts, proven, of, seconds, data}``; each proven conversion is written down as the answer to the
-    conversion that a visitor would ask for. Raises Refused when the file needs consent or answers nothing.
+    Each proven conversion is written down as the answer to the conversion that a visitor would ask for. Raises Refused
+    when the file needs consent or answers nothing.
     """
-    return on(Bench(tools), args)
+    return on(Bench(tools), request)
 
 
-def on(bench: Bench, args: dict[str, Any]) -> dict[str, Any]:
+def on(bench: Bench, request: PortabilityRequest) -> Portability:
     """Try every target on a given bench; see ``run``."""
-    source = Model(args["sha256"], args["size"], args["format"])
-    check_consent(source, bool(args.get("consent")))
-    check_code(args.get("code"), bool(args.get("consent")))
-    search = Search(bench, args, source, plans(source.format))
+    source, consent = request.subject.model, request.subject.consent
+    check_consent(source, consent)
+    check_code(request.code, consent)
+    search = Search(bench, request, source, plans(source.format))
     search.prepare()
     search.keep()
     for place in range(len(search.attempts)):
@@ -76,7 +78,7 @@ class Search:
     """One walk over all targets: what each came to so far, and the steps that ran, by the converters up to them."""
 
     bench: Bench
-    args: dict[str, Any]
+    request: PortabilityRequest
     source: Model
     attempts: list[Attempt]
     golden: Golden | None = None
@@ -87,9 +89,9 @@ class Search:
         """Tell the bench what the source is opened with: the options of the first step, and the owner's Python file."""
         first = next((attempt for attempt in self.attempts if attempt.steps), None)
         if first is not None:
-            options = declared(self.args, first)
+            options = declared(self.request, first)
             step = convert.plan(self.source.format, first.target, options)[0][1]
-            self.bench.along[self.source.sha256] = convert.along(step.options, self.args.get("code"))
+            self.bench.openings[self.source.sha256] = convert.along(step.options, self.request.code)
 
     def visit(self, place: int) -> None:
         """Try one target unless it is known already why it cannot be, and keep what came of it."""
@@ -105,8 +107,8 @@ class Search:
 
     def tried(self, planned: Attempt, place: int) -> Attempt:
         """Return the attempt with what came of it; what other work has answered is not done again."""
-        request = conversion(self.args, planned)
-        result = self.bench.tools.memory.known("convert", request)
+        request = convert.normal(conversion(self.request, planned))
+        result = self.bench.tools.memory.known("convert", request, Conversion)
         if result is not None:
             return found(planned, result)
         golden = self.recorded(place)
@@ -126,21 +128,16 @@ class Search:
         """Return the answers of the source, asked for once. Raises what the recording raises, which ends the walk."""
         if self.golden is None:
             self.tell(place, 0.0, "Recording the answers of the source")
-            shapes = str(self.args.get("options", {}).get("shapes", ""))
-            self.golden = self.bench.probe(self.source, self.data, shapes)
+            shapes = str(self.request.options.get("shapes", ""))
+            self.golden = probe.ask(self.bench, self.source, self.request.data, shapes)
         return self.golden
 
-    @property
-    def data(self) -> Data | None:
-        """The user's samples, if there are any."""
-        return Data(**self.args["data"]) if self.args.get("data") else None
-
-    def converted(self, planned: Attempt, request: dict[str, Any], golden: Golden, place: int) -> dict[str, Any]:
+    def converted(self, planned: Attempt, request: ConvertRequest, golden: Golden, place: int) -> Conversion:
         """Return the result of the conversion to one target. Raises what a step raises."""
-        steps = convert.with_data_shapes(convert.plan(self.source.format, planned.target, request["options"]), golden)
+        steps = convert.with_data_shapes(convert.plan(self.source.format, planned.target, request.options), golden)
         applied = self.walked(steps, golden, place)
         self.tell(place, 0.9, "Packing the artifact with its evidence")
-        return convert.finish(self.bench, request, self.source, self.data, golden, applied)
+        return convert.finish(self.bench, request, golden, applied)
 
     def walked(self, steps: list[tuple[Converter, Step]], golden: Golden, place: int) -> list[Applied]:
         """Take the steps of a route; those that another route shares have run already. Raises what a step raises."""
@@ -181,56 +178,50 @@ class Search:
         """Write down what is known so far."""
         self.bench.tools.memory.keep(self.result())
 
-    def result(self) -> dict[str, Any]:
-        """Return all attempts with the count of the proven ones."""
-        return {
-            "attempts": [attempt.to_json() for attempt in self.attempts],
-            "proven": sum(attempt.standing is Standing.PROVEN for attempt in self.attempts),
-            "of": len(self.attempts),
-            "seconds": self.seconds,
-            "data": self.args.get("data"),
-        }
+    def result(self) -> Portability:
+        """Return all attempts so far."""
+        return Portability(tuple(self.attempts), self.seconds, self.request.data)
 
 
-def declared(args: dict[str, Any], attempt: Attempt) -> dict[str, Any]:
+def declared(request: PortabilityRequest, attempt: Attempt) -> dict[str, Option]:
     """Return those of the walk's options that a step on the way to a target declares."""
     names = {f.name for leg in attempt.steps for f in option_fields(CONVERTERS[leg.converter].Options)}
-    return {name: value for name, value in args.get("options", {}).items() if name in names}
+    return {name: value for name, value in request.options.items() if name in names}
 
 
-def conversion(args: dict[str, Any], attempt: Attempt) -> dict[str, Any]:
+def conversion(request: PortabilityRequest, attempt: Attempt) -> ConvertRequest:
     """Return how a visitor asks for the conversion to one target of a walk."""
-    return {**args, "target": attempt.target, "options": declared(args, attempt)}
+    options = declared(request, attempt)
+    return ConvertRequest(request.subject, attempt.target, options, request.data, request.code)
 
 
-def found(planned: Attempt, result: dict[str, Any]) -> Attempt:
+def found(planned: Attempt, result: Conversion) -> Attempt:
     """Return the attempt with the figures of a conversion's result."""
-    parity, artifact, bundle = result["parity"], result["artifact"], result["bundle"]
-    verdicts = {step["transform"]: step["parity"]["verdict"] for step in result["steps"]}
-    standing = DONE[Verdict(parity["verdict"])]
+    parity, bundle = result.parity, result.bundle
+    verdicts = {one.step.transform: str(one.parity.verdict) for one in result.steps}
+    standing = DONE[parity.verdict]
     if standing is Standing.UNPROVEN and cannot_run(planned.target):
         standing = Standing.WRITTEN
-    worst = float(parity["max_abs"])
     return replace(
         planned,
         standing=standing,
         steps=tuple(replace(leg, verdict=verdicts.get(leg.converter)) for leg in planned.steps),
         reason=reason_of(result, standing),
-        samples=sum(check["samples"] for check in parity["checks"]) or None,
-        max_abs=worst if math.isfinite(worst) else None,
-        size=artifact["size"] if standing.usable else None,
-        seconds=result["seconds"],
-        files={"artifact": artifact["sha256"], "bundle": bundle["sha256"]} if bundle else {},
+        samples=sum(check.samples for check in parity.checks) or None,
+        max_abs=parity.max_abs if math.isfinite(parity.max_abs) else None,
+        size=result.artifact.size if standing.usable else None,
+        seconds=result.seconds,
+        files={"artifact": result.artifact.sha256, "bundle": bundle.sha256} if bundle else {},
     )
 
 
-def reason_of(result: dict[str, Any], standing: Standing) -> str:
+def reason_of(result: Conversion, standing: Standing) -> str:
     """Say why a target is not proven, and for one that differs which step is guilty and where."""
     if standing is Standing.PROVEN:
         return ""
-    parity = result["parity"]
-    where = f"They part at {parity['diverges_at']}." if parity["diverges_at"] else ""
-    return " ".join(filter(None, (result["guilty"], parity["reason"], where)))
+    parity = result.parity
+    where = f"They part at {parity.diverges_at}." if parity.diverges_at else ""
+    return " ".join(filter(None, (result.guilty, parity.reason, where)))
 
 
 def refused(planned: Attempt, error: PortolanError, ran: dict[tuple[str, ...], Applied | PortolanError]) -> Attempt:
@@ -246,12 +237,30 @@ def refused(planned: Attempt, error: PortolanError, ran: dict[tuple[str, ...], A
     )
 
 
-def record(store: "Store", visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> dict[str, Any]:
+def record(store: "Store", visitor: str, request: PortabilityRequest, result: Portability, job: str) -> str | None:
     """Write the walk beside the model; each conversion has written its own rows already."""
-    store.add_report(visitor, args["artifact"], "portability", result, job=job)
-    return {"artifact_id": args["artifact"]}
+    store.add_report(visitor, request.subject.owned, "portability", result, job=job)
+    return request.subject.artifact
 
 
-def title(args: dict[str, Any]) -> str:
+def title(request: PortabilityRequest) -> str:
     """Name the job for the list of jobs."""
-    return f"Try every target for {args['name']}"
+    return f"Try every target for {request.subject.name}"
+
+
+def place(request: PortabilityRequest) -> str | None:
+    """Return the model on whose page it was asked."""
+    return request.subject.artifact
+
+
+VERB = Verb(
+    "portability",
+    PortabilityRequest,
+    Portability,
+    run,
+    record,
+    title,
+    page="convert.py",
+    place=place,
+    command="matrix",
+)

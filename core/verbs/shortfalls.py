@@ -1,46 +1,42 @@
 """Says of a result that it did not get smaller or faster, and why, by what was measured on both files."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
 
+from core.domain.compression import Cause
+from core.domain.measures import KernelCounts, Sizes
 from core.domain.overhead import Kernels, Pace, Race
 from core.domain.technique import Claim
+from core.domain.weight_change import WeightChange
 
 ZEROS = 0.1
 """Share of weights above which zeros are worth a word."""
 
 
-@dataclass(frozen=True)
-class Cause:
-    """One sentence; ``worse`` where the result is worse than its source, or not what the technique is for."""
-
-    text: str
-    worse: bool
-
-
 def causes(
-    size: dict[str, Any], weights: list[dict[str, Any]], race: Race, kernels: tuple[Kernels, Kernels], claim: Claim
+    size: Sizes, weights: Sequence[WeightChange], race: Race, kernels: KernelCounts, claim: Claim
 ) -> Iterator[Cause]:
     """Yield a sentence for what did not get smaller, and one for what did not get faster."""
-    if size["after"] >= size["before"]:
-        grew = f"The file did not get smaller: it grew by {size['after'] / size['before'] - 1:.1%}."
+    if size.after >= size.before:
+        grew = f"The file did not get smaller: it grew by {size.after / size.before - 1:.1%}."
         yield Cause(" ".join([grew, *stored(size, weights)]), True)
     if race.pace is not Pace.FASTER:
-        yield Cause(f"{pace(race)} {ran(*kernels)}", race.pace is Pace.SLOWER or claim is Claim.LATENCY)
+        yield Cause(
+            f"{pace(race)} {ran(kernels.before, kernels.after)}", race.pace is Pace.SLOWER or claim is Claim.LATENCY
+        )
 
 
-def stored(size: dict[str, Any], weights: list[dict[str, Any]]) -> Iterator[str]:
+def stored(size: Sizes, weights: Sequence[WeightChange]) -> Iterator[str]:
     """Yield what the file holds now: its weights, those that are zero, and all else."""
-    known = [one for one in weights if one["bytes_after"] is not None]
-    if not known:
+    known = [(one, one.bytes_after, one.shape_after) for one in weights]
+    kept = [(one, bytes, shape) for one, bytes, shape in known if bytes is not None and shape is not None]
+    if not kept:
         return
-    before, after = (sum(one[key] for one in known) for key in ("bytes_before", "bytes_after"))
-    rest = [size["before"] - before, size["after"] - after]
+    before, after = sum(one.bytes_before for one, _, _ in kept), sum(bytes for _, bytes, _ in kept)
+    rest = [size.before - before, size.after - after]
     yield f"Its weights take {after:,} bytes instead of {before:,}, and all else {rest[1]:,} instead of {rest[0]:,}."
-    counted = sum(math.prod(one["shape_after"]) for one in known)
-    zeros = sum(one["zeros"] or 0 for one in known)
+    counted = sum(math.prod(shape) for _, _, shape in kept)
+    zeros = sum(one.zeros or 0 for one, _, _ in kept)
     if counted and zeros / counted > ZEROS:
         yield f"{zeros / counted:.0%} of the weights are zero, and a weight still takes {after / counted:.1f} bytes."
 

@@ -4,14 +4,16 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from core.calls import compare, convert, diverge, inspect, probe
 from core.calls.bench import Bench
 from core.domain.errors import Cancelled, PortolanError, Refused
+from core.domain.format import Summary
+from core.domain.measures import Sizes
 from core.domain.recipe import Step
 from core.domain.report import Parity, Verdict
 from core.domain.transform import Converter, Tolerance
-from core.domain.work import Golden, Model
+from core.domain.work import Code, Golden, Model
 from core.memory.blobs import Blobs
 
 CHUNK = 1024 * 1024
@@ -29,7 +31,7 @@ class Applied:
 
     step: Step
     model: Model
-    summary: dict[str, Any]
+    summary: Summary
     graph: str | None
     parity: Parity
     tolerance: Tolerance
@@ -68,11 +70,11 @@ def advance(
     model = before[-1].model if before else source
     tolerance = loosest(before[-1].tolerance, converter.tolerance) if before else converter.tolerance
     tell(0.0, f"Converting: {converter.title}")
-    result = bench.convert(model, converter, step.options, golden)
+    result = convert.ask(bench, model, converter, step.options, golden)
     tell(0.5, "Comparing in a fresh process")
-    summary, graph = bench.audit(result, "artifact" + converter.suffix)
+    (found,) = inspect.audit(bench, [result], "artifact" + converter.suffix)
     parity = prove(bench, model, result, golden, tolerance)
-    applied = Applied(step, result, summary, graph, parity, tolerance)
+    applied = Applied(step, result, found.summary, found.graph, parity, tolerance)
     if parity.verdict is not Verdict.FAIL or not before:
         return applied
     return replace(applied, alone=compared_alone(bench, model, result, converter.tolerance))
@@ -81,7 +83,7 @@ def advance(
 def compared_alone(bench: Bench, before: Model, after: Model, tolerance: Tolerance) -> Parity | None:
     """Compare a step's result with the step before it; None where that cannot be asked."""
     try:
-        return bench.compare(after, bench.probe(before, None), tolerance)
+        return compare.ask(bench, after, probe.ask(bench, before, None), tolerance)
     except Cancelled:
         raise
     except PortolanError:
@@ -109,10 +111,10 @@ def guilty(applied: Sequence[Applied], titles: Sequence[str]) -> str | None:
 
 def prove(bench: Bench, source: Model, target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
     """Compare the target with the recorded answers; on a FAIL, name where the two part if both expose it."""
-    parity = bench.compare(target, golden, tolerance)
+    parity = compare.ask(bench, target, golden, tolerance)
     if parity.verdict is not Verdict.FAIL:
         return parity
-    return replace(parity, diverges_at=bench.diverge(source, target, golden))
+    return replace(parity, diverges_at=diverge.ask(bench, source, target, golden))
 
 
 def check_consent(source: Model, consent: bool) -> None:
@@ -124,7 +126,7 @@ def check_consent(source: Model, consent: bool) -> None:
         )
 
 
-def check_code(code: dict[str, Any] | None, consent: bool) -> None:
+def check_code(code: Code | None, consent: bool) -> None:
     """Refuse to run a Python file without its owner's word."""
     if code and not consent:
         raise Refused(
@@ -138,16 +140,10 @@ def loosest(a: Tolerance, b: Tolerance) -> Tolerance:
     return Tolerance(max(a.absolute, b.absolute), max(a.relative, b.relative), max(a.flips, b.flips))
 
 
-def sizes(blobs: Blobs, source: Model, target: Model) -> dict[str, Any]:
-    """Return the bytes of both files, as they run and zipped, and how many times smaller the target is."""
+def sizes(blobs: Blobs, source: Model, target: Model) -> Sizes:
+    """Return the bytes of both files, as deployed and zipped."""
     before, after = (zipped_size(blobs.path(one.sha256)) for one in (source, target))
-    return {
-        "before": source.size,
-        "after": target.size,
-        "ratio": source.size / max(1, target.size),
-        "zipped_before": before,
-        "zipped_after": after,
-    }
+    return Sizes(source.size, target.size, before, after)
 
 
 def zipped_size(path: Path) -> int:

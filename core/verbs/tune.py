@@ -7,61 +7,63 @@ The clock decides only where the search stops, and ends a training that takes se
 decides who wins among files of like latency. What was tried is kept, so that stopping and running again goes on.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.calls.bench import Bench
 from core.domain.errors import Refused
-from core.domain.tuning import Goal
-from core.domain.work import Data, Model
+from core.domain.search import TuneRequest, Tuning
+from core.domain.work import Data
 from core.formats import FORMATS
+from core.jobs.verb import Verb
 from core.sandbox.tools import Tools
 from core.verbs import compress
-from core.verbs.tuning import finishing, tally
+from core.verbs.tuning import account, finishing
 from core.verbs.tuning.search import Search
 
 if TYPE_CHECKING:
     from core.memory.store import Store
 
 
-def run(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
-    """Search for the ONNX file ``args["sha256"]`` on ``args["data"]`` within ``args["max_drop"]``.
-
-    ``args["minimise"]`` is a Goal, ``minutes`` the budget, ``seed`` the order among equals, ``keep`` the names of weights
-    that stay as they are. Returns what ``tally.result`` says. Raises Refused without data, for another format, and
-    where no technique applies.
-    """
-    return on(Bench(tools), args)
+def run(tools: Tools, request: TuneRequest) -> Tuning:
+    """Search for the best ONNX file within the drop. Raises Refused without data, for another format, and where no technique applies."""
+    return on(Bench(tools), request)
 
 
-def on(bench: Bench, args: dict[str, Any]) -> dict[str, Any]:
+def on(bench: Bench, request: TuneRequest) -> Tuning:
     """Search on a given bench; see ``run``."""
-    search = Search(bench, args, *checked(args))
+    search = Search(bench, request, checked(request))
     search.prepare()
     search.walk()
     finishing.judge(search)
-    return tally.result(search)
+    return account.result(search)
 
 
-def checked(args: dict[str, Any]) -> tuple[Model, Data, Goal]:
-    """Return what is searched, by what and for what. Raises Refused in the user's words."""
-    if args["format"] != compress.FORMAT:
-        raise Refused(f"{FORMATS[args['format']].title} files are not tuned here.", "Convert the model to ONNX first.")
-    if not args.get("data"):
+def checked(request: TuneRequest) -> Data:
+    """Return the data that is searched by. Raises Refused in the user's words."""
+    if request.subject.format != compress.FORMAT:
+        title = FORMATS[request.subject.format].title
+        raise Refused(f"{title} files are not tuned here.", "Convert the model to ONNX first.")
+    if request.data is None:
         raise Refused("The search chooses by samples, and there are none.", "Add a data set, best with labels.")
-    if args.get("minimise", Goal.SIZE) not in set(Goal):
-        raise Refused(f"{args['minimise']!r} is nothing to minimise.", f"Choose one of {', '.join(Goal)}.")
-    if not 0 <= float(args["max_drop"]) < 1:
+    if not 0 <= request.max_drop < 1:
         raise Refused("The largest drop is a share from 0 up to 1.", "Write 0.01 for one point of accuracy.")
-    source = Model(args["sha256"], args["size"], args["format"])
-    return source, Data(**args["data"]), Goal(args.get("minimise", Goal.SIZE))
+    return request.data
 
 
-def record(store: "Store", visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> dict[str, Any]:
+def record(store: "Store", visitor: str, request: TuneRequest, result: Tuning, job: str) -> str | None:
     """Write the search beside the model; each best has written its own rows already."""
-    store.add_report(visitor, args["artifact"], "tuning", result, job=job)
-    return {"artifact_id": args["artifact"]}
+    store.add_report(visitor, request.subject.owned, "tuning", result, job=job)
+    return request.subject.artifact
 
 
-def title(args: dict[str, Any]) -> str:
+def title(request: TuneRequest) -> str:
     """Name the job for the list of jobs."""
-    return f"Tune {args['name']}: least {args.get('minimise', Goal.SIZE)}"
+    return f"Tune {request.subject.name}: least {request.minimise}"
+
+
+def place(request: TuneRequest) -> str | None:
+    """Return the model on whose page it was asked."""
+    return request.subject.artifact
+
+
+VERB = Verb("tune", TuneRequest, Tuning, run, record, title, page="compress.py", place=place, command="tune")

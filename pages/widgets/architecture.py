@@ -1,11 +1,10 @@
 """The network that a file of weights belongs to: a Python file, run in the sandbox once its owner agrees."""
 
-from typing import Any
-
 import streamlit as st
 
 from core.domain.artifact import Artifact
 from core.domain.errors import PortolanError
+from core.domain.work import Code
 from core.doors.workspace import current
 from pages.widgets.text import plain
 
@@ -14,10 +13,10 @@ WEIGHTS = ("torch_checkpoint", "safetensors")
 MAX_MB = 1
 
 
-def choose(artifact: Artifact) -> dict[str, Any]:
-    """Ask for the Python file and the owner's word; return ``{code, consent}`` as a verb needs them, or nothing."""
+def choose(artifact: Artifact) -> tuple[Code | None, bool]:
+    """Ask for the Python file and the owner's word; return both."""
     if artifact.format not in WEIGHTS:
-        return {}
+        return None, False
     given = st.file_uploader(
         "Python file that defines the network",
         type=["py"],
@@ -26,14 +25,14 @@ def choose(artifact: Artifact) -> dict[str, Any]:
         key=f"code-{artifact.id}",
     )
     if given is None:
-        return {}
-    code = {"sha256": stored(given.getvalue()), "name": given.name}
+        return None, False
+    code = Code(stored(given.getvalue()), given.name)
     st.caption(f":material/gavel: {plain(given.name)} is a program: making the network runs what its author wrote.")
     agreed = st.checkbox(
         "I trust it; run it in the sandbox.",
-        key=f"run-{artifact.id}-{code['sha256'][:12]}",
+        key=f"run-{artifact.id}-{code.sha256[:12]}",
     )
-    return {"code": code, "consent": agreed}
+    return code, agreed
 
 
 def stored(data: bytes) -> str:

@@ -1,30 +1,28 @@
 """Run it in this browser: the converted file answers the recorded inputs on the visitor's own device, and is timed there."""
 
-from pathlib import Path
-from typing import Any
-
 import streamlit as st
 
 from core import web
-from core.domain.browser_run import BrowserRun
+from core.domain.browser_run import BrowserRun, sent
+from core.domain.conversion import Conversion
 from core.domain.errors import NotFound, Refused
 from core.domain.report import Verdict
+from core.domain.transform import Tolerance
+from core.domain.work import NamedModel
 from core.doors.routes import browser, links
 from core.doors.workspace import current
 from pages.visitor import visitor
+from pages.widgets import component
 from pages.widgets.text import plain
 
-_HERE = Path(__file__)
-_COMPONENT = st.components.v2.component(
-    "portolan_browser_run", **{part: _HERE.with_suffix(f".{part}").read_text("utf-8") for part in ("html", "css", "js")}
-)
+_COMPONENT = component.beside(__file__, "portolan_browser_run")
 REPORT = "browser"
 
 
-def section(result: dict[str, Any]) -> None:
+def section(result: Conversion, made: str) -> None:
     """Draw the section for a finished conversion whose artifact a browser can load; for others draw nothing."""
-    artifact, answers = result["artifact"], result["golden"].get("recorded")
-    if artifact["format"] not in web.FORMATS:
+    artifact, answers = result.artifact, result.golden.recorded
+    if artifact.format not in web.FORMATS:
         return
     with st.container(border=True):
         st.markdown("**Run it in this browser**")
@@ -32,43 +30,41 @@ def section(result: dict[str, Any]) -> None:
             f"The file runs on your own device in WebAssembly (onnxruntime-web {web.VERSION}, one thread), answers the "
             "recorded inputs, and is timed. Only the figures come back here."
         )
-        run = last(result, answers)
+        run = last(made, answers)
         label = "Run it again" if run else "Run in this browser"
-        sent = _COMPONENT(
-            data={"label": label, **order(artifact, answers, result["parity"]["tolerance"])},
-            key=f"browser-{artifact['sha256'][:16]}",
+        answer = _COMPONENT(
+            data={"label": label, **order(artifact, answers, result.parity.tolerance)},
+            key=f"browser-{artifact.sha256[:16]}",
             on_done_change=lambda: None,
         ).done
-        if sent:
-            keep(result, dict(sent))
+        if answer:
+            keep(made, dict(answer))
         elif run:
             show(run)
 
 
-def order(artifact: dict[str, Any], answers: str | None, tolerance: dict[str, float]) -> dict[str, Any]:
+def order(artifact: NamedModel, answers: str, tolerance: Tolerance) -> dict[str, object]:
     """Return what the component needs: links that are good for an hour, and why it cannot start if it cannot."""
-    if answers is None:
-        return {"blocked": "This conversion is older than the recorded answers for browsers: convert the model again."}
-    if artifact["size"] > web.MAX_MODEL_BYTES:
-        size, most = (f"{size / 1e6:,.0f} MB" for size in (artifact["size"], web.MAX_MODEL_BYTES))
+    if artifact.size > web.MAX_MODEL_BYTES:
+        size, most = (f"{size / 1e6:,.0f} MB" for size in (artifact.size, web.MAX_MODEL_BYTES))
         return {
             "blocked": f"The file has {size}; a browser tab takes {most}. Make it smaller on the Compress page first."
         }
     return {
         "folder": browser.folder(),
-        "model": links.file_link(artifact["sha256"], artifact["name"]),
+        "model": links.file_link(artifact.sha256, artifact.name),
         "recorded": links.file_link(answers, "recorded.bin"),
-        "tolerance": tolerance,
+        "tolerance": {"absolute": tolerance.absolute, "relative": tolerance.relative},
         "answers": answers,
         "blocked": "",
     }
 
 
-def keep(result: dict[str, Any], sent: dict[str, Any]) -> None:
+def keep(made: str, answer: dict[str, object]) -> None:
     """Write what the browser sent beside the artifact, as a report of its own kind, and draw the page with it."""
     try:
-        run = BrowserRun.from_json(sent)
-        current().store.add_report(visitor(), result["artifact_id"], REPORT, run.to_json())
+        run = sent(answer)
+        current().store.add_report(visitor(), made, REPORT, run)
     except Refused as error:
         st.error(f"{plain(error.message)} {plain(error.next_step)}", icon=":material/block:")
     except NotFound:
@@ -78,13 +74,14 @@ def keep(result: dict[str, Any], sent: dict[str, Any]) -> None:
         st.rerun()
 
 
-def last(result: dict[str, Any], answers: str | None) -> BrowserRun | None:
+def last(made: str, answers: str) -> BrowserRun | None:
     """Return the newest run of this artifact on these recorded answers, if there is one."""
     try:
-        found = current().store.reports(visitor(), result["artifact_id"], REPORT)
+        found = current().store.reports(visitor(), made, REPORT)
     except NotFound:
         return None
-    return next((BrowserRun.from_json(one.value) for one in found if one.value.get("answers") == answers), None)
+    runs = (one.read(BrowserRun) for one in found)
+    return next((run for run in runs if run.answers == answers), None)
 
 
 def show(run: BrowserRun) -> None:

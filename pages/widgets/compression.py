@@ -1,16 +1,23 @@
 """What a compression won and lost: verdict, figures, charts, and all variants of one model beside each other."""
 
-from typing import Any
+from typing import Literal
 
 import streamlit as st
 
 from core.answers.bundle import usage
-from core.answers.charts import before_after, changed, megabytes, travelling, words
-from core.domain.overhead import apart
+from core.answers.charts import before_after, changed, megabytes, words
+from core.domain.compression import Compression
+from core.domain.measures import Memory
+from core.domain.overhead import Pace, Race, apart
 from core.domain.report import Verdict
+from core.domain.work import Bundle
 from pages.widgets import download, evidence, inside
 from pages.widgets.text import plain
 
+PACES: dict[Pace, tuple[Literal["green", "red", "gray"], Literal["up", "down", "off"]]] = {
+    Pace.FASTER: ("green", "up"),
+    Pace.SLOWER: ("red", "down"),
+}
 HEADINGS = {
     Verdict.PASS: "PASS. It keeps its quality within what you allowed.",
     Verdict.NOT_PROVEN: "NOT PROVEN. It runs, and nothing here says what it lost.",
@@ -18,113 +25,114 @@ HEADINGS = {
 }
 
 
-def show(result: dict[str, Any], ink: str) -> None:
+def show(result: Compression, ink: str) -> None:
     """Show one finished compression."""
-    st.markdown(f"**{' → '.join(plain(words(step)) for step in result['steps'])}**")
+    st.markdown(f"**{' → '.join(plain(words(step)) for step in result.steps)}**")
     verdict(result)
-    if result["bundle"]:
+    if result.bundle:
         evidence.take_away(result)
-        travel(result.get("travel"))
+        travel(result.travel)
     figures(result)
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
-        evidence.sizes(result["size"], ink)
+        evidence.sizes(result.size, ink)
     with right.container(border=True, height="stretch"):
         change(result, ink)
     inside.section(result, ink)
-    evidence.checks(result["parity"])
-    if result["bundle"] and (lines := usage(result)):
+    evidence.checks(result.parity)
+    if result.bundle and (lines := usage(result)):
         with st.expander("Run it", icon=":material/code:"):
             st.code(lines, language="python")
 
 
-def travel(bundle: dict[str, Any] | None) -> None:
+def travel(bundle: Bundle | None) -> None:
     """Offer the packed bundle where it is smaller."""
     if bundle:
-        words = f"Packed for travel ({megabytes(bundle['size'])})"
-        download.link(words, bundle["sha256"], bundle["name"], "secondary", key=f"travel-{bundle['sha256'][:12]}")
+        words = f"Packed for travel ({megabytes(bundle.size)})"
+        download.link(words, bundle.sha256, bundle.name, "secondary", key=f"travel-{bundle.sha256[:12]}")
         st.caption("The same evidence with the model packed; `python unpack.py` turns it back, byte for byte.")
 
 
-def verdict(result: dict[str, Any]) -> None:
+def verdict(result: Compression) -> None:
     """Say in words and colour whether it kept its quality, and in red where it did not get smaller."""
-    parity = result["parity"]
-    found = Verdict(parity["verdict"])
+    parity = result.parity
+    found = parity.verdict
     box, icon = {
         Verdict.PASS: (st.success, ":material/verified:"),
         Verdict.NOT_PROVEN: (st.warning, ":material/help:"),
         Verdict.FAIL: (st.error, ":material/dangerous:"),
     }[found]
-    box(f"**{HEADINGS[found]}**\n\n{plain(parity['reason'], 500)}", icon=icon)
-    for one in result["why"]:
-        if one["worse"]:
-            st.error(plain(one["text"], 500), icon=":material/trending_up:")
+    box(f"**{HEADINGS[found]}**\n\n{plain(parity.reason, 500)}", icon=icon)
+    for one in result.why:
+        if one.worse:
+            st.error(plain(one.text, 500), icon=":material/trending_up:")
         else:
-            st.caption(f":material/info: {plain(one['text'], 500)}")
-    if result.get("safe_on"):
-        st.caption(f":material/memory: Safe on: {plain(result['safe_on'], 400)}")
+            st.caption(f":material/info: {plain(one.text, 500)}")
+    if result.safe_on:
+        st.caption(f":material/memory: Safe on: {plain(result.safe_on, 400)}")
 
 
-def figures(result: dict[str, Any]) -> None:
+def figures(result: Compression) -> None:
     """Show the figures that decide."""
-    size, flips = result["size"], changed(result)
+    size, flips = result.size, changed(result)
     with st.grid(3, min_column_width=190):
         st.metric(
             "Smaller as it runs",
-            f"{size['ratio']:.2f}x",
-            f"{size['after'] / size['before'] - 1:+.0%}",
+            f"{size.ratio:.2f}x",
+            f"{size.after / size.before - 1:+.0%}",
             delta_color="inverse",
-            delta_description=f"{megabytes(size['before'])} to {megabytes(size['after'])}",
+            delta_description=f"{megabytes(size.before)} to {megabytes(size.after)}",
             border=True,
             height="stretch",
         )
-        how, before, after = travelling(size)
+        how, before, after = size.download()
         st.metric(
             "Smaller as it travels",
-            f"{size['before'] / max(1, after):.2f}x",
+            f"{size.before / max(1, after):.2f}x",
             delta_description=f"{megabytes(after)} {how}",
             border=True,
             height="stretch",
             help=f"The original file over what is sent. The original itself travels in {megabytes(before)} {how}. "
-            + (size.get("not_packed") or ""),
+            + (size.not_packed or ""),
         )
         st.metric(
             "Prediction flips",
-            f"{flips['k']:,}" if flips else "not measured",
-            delta_description=f"of {flips['n']:,} held-out samples" if flips else "add a data set",
+            f"{flips.k:,}" if flips else "not measured",
+            delta_description=f"of {flips.n:,} held-out samples" if flips else "add a data set",
             border=True,
             height="stretch",
             help=evidence.flips_help(flips),
         )
-        if result["quality"]:
-            evidence.quality(result["quality"]["before"], result["quality"]["after"])
-        speed(result["speed"])
-        memory(result["memory"])
+        if result.quality:
+            evidence.quality(result.quality.before, result.quality.after)
+        speed(result.speed)
+        memory(result.memory)
 
 
-def speed(race: dict[str, Any]) -> None:
+def speed(race: Race) -> None:
     """Show the paired ratio with its interval, and in the help how it was measured."""
-    noise = " Other work on the machine stretched the wall-clock times." if race["disturbed"] else ""
+    colour, arrow = PACES.get(race.pace, ("gray", "off"))
+    noise = " Other work on the machine stretched the wall-clock times." if race.disturbed else ""
     st.metric(
         "Speed",
-        f"{race['ratio']:.2f}x",
-        race["pace"],
-        delta_color={"faster": "green", "slower": "red"}.get(race["pace"], "gray"),
-        delta_arrow={"faster": "up", "slower": "down"}.get(race["pace"], "off"),
-        delta_description=f"{race['low']:.2f} to {race['high']:.2f}, 95 %",
+        f"{race.ratio:.2f}x",
+        race.pace,
+        delta_color=colour,
+        delta_arrow=arrow,
+        delta_description=f"{race.low:.2f} to {race.high:.2f}, 95 %",
         border=True,
         height="stretch",
-        help=f"Processor time of the original over that of the variant, batch {race['batch']}, one thread: "
-        f"{race['rounds']} pairs in random order over {race['sessions']} sessions of each. "
-        f"Median {race['parent']['cpu_p50']:.3g} ms against {race['variant']['cpu_p50']:.3g} ms.{noise}",
+        help=f"Processor time of the original over that of the variant, batch {race.batch}, one thread: "
+        f"{race.rounds} pairs in random order over {race.sessions} sessions of each. "
+        f"Median {race.parent.cpu_p50:.3g} ms against {race.variant.cpu_p50:.3g} ms.{noise}",
     )
 
 
-def memory(both: dict[str, Any]) -> None:
+def memory(both: Memory) -> None:
     """Show the highest memory, and in the help what it is made of."""
-    before, after = both["before"]["peak"], both["after"]["peak"]
-    spreads = [both[side].get("spread") or [both[side]["peak"]] * 2 for side in ("before", "after")]
-    (least, most), runs = spreads[1], both["after"]["runs"]
+    before, after = both.before.peak, both.after.peak
+    spreads = [one.spread or (one.peak, one.peak) for one in (both.before, both.after)]
+    (least, most), runs = spreads[1], both.after.runs
     st.metric(
         "Peak memory",
         f"{after:.1f} MB",
@@ -133,25 +141,25 @@ def memory(both: dict[str, Any]) -> None:
         delta_description=f"from {before:.1f} MB",
         border=True,
         height="stretch",
-        help=f"Beyond an empty process, median of {runs} ({least:.1f} to {most:.1f} MB): {both['after']['load_peak']:.1f} MB while it loads, "
-        f"{both['after']['inference_peak']:.1f} MB while it answers, {both['after']['loaded']:.1f} MB held in between.",
+        help=f"Beyond an empty process, median of {runs} ({least:.1f} to {most:.1f} MB): {both.after.load_peak:.1f} MB while it loads, "
+        f"{both.after.inference_peak:.1f} MB while it answers, {both.after.loaded:.1f} MB held in between.",
     )
 
 
-def change(result: dict[str, Any], ink: str) -> None:
+def change(result: Compression, ink: str) -> None:
     """Chart the quality before and after on the held-out half."""
-    quality = result["quality"]
+    quality = result.quality
     if not quality:
         st.markdown("**Quality**")
         st.caption("Not measured: add a data set with labels. Half of it calibrates, the other half measures.")
         return
-    before, after = quality["before"], quality["after"]
-    st.markdown(f"**{plain(after['metric']).capitalize()} on {after['samples']:,} held-out samples**")
+    before, after = quality.before, quality.after
+    st.markdown(f"**{plain(after.metric).capitalize()} on {after.samples:,} held-out samples**")
     rows = [
         {
             "file": side,
-            "value": one["value"],
-            "label": f"{one['value']:.2%}" if one["correct"] else f"{one['value']:.4g}",
+            "value": one.value,
+            "label": f"{one.value:.2%}" if one.correct else f"{one.value:.4g}",
         }
         for side, one in (("before", before), ("after", after))
     ]

@@ -1,16 +1,11 @@
 """A real download link that looks like a button: the browser streams the file from our route and saves it under its name."""
 
-from pathlib import Path
 from typing import Literal
 
-import streamlit as st
-
 from core.doors.routes import links
+from pages.widgets import component
 
-_HERE = Path(__file__)
-_COMPONENT = st.components.v2.component(
-    "portolan_download", **{part: _HERE.with_suffix(f".{part}").read_text("utf-8") for part in ("html", "css", "js")}
-)
+_COMPONENT = component.beside(__file__, "portolan_download")
 
 
 def link(

@@ -1,51 +1,54 @@
 """The proof on the page: a verdict that nobody can miss, the figures behind it, and only then a download."""
 
-from typing import Any
-
 import streamlit as st
 
 from core.answers.bundle import usage
-from core.answers.charts import before_after, differences, megabytes, size_rows, travelling
-from core.domain.report import Verdict
+from core.answers.charts import before_after, differences, megabytes, size_rows
+from core.domain.compression import Compression
+from core.domain.conversion import Conversion
+from core.domain.evaluation import Evaluation
+from core.domain.measures import Sizes
+from core.domain.report import Count, Parity, Quality, Verdict
 from pages.widgets import browser_run, download
 from pages.widgets.summary import format_title
 from pages.widgets.text import plain
 
 
-def conversion(result: dict[str, Any], ink: str) -> None:
-    """Show a finished conversion."""
-    verdict(result["parity"], result.get("guilty"))
-    if Verdict(result["parity"]["verdict"]) is not Verdict.FAIL:
+def conversion(result: Conversion, made: str, ink: str) -> None:
+    """Show a finished conversion, whose last artifact is ``made``."""
+    verdict(result.parity, result.guilty)
+    if result.parity.verdict is not Verdict.FAIL:
         take_away(result)
     figures(result)
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
-        sizes(result["size"], ink)
+        sizes(result.size, ink)
     with right.container(border=True, height="stretch"):
-        gaps(result["parity"], ink)
+        gaps(result.parity, ink)
     route(result)
-    checks(result["parity"])
-    browser_run.section(result)
-    if result["bundle"] and (lines := usage(result)):
+    checks(result.parity)
+    browser_run.section(result, made)
+    if result.bundle and (lines := usage(result)):
         with st.expander("Run it", icon=":material/code:", expanded=True):
             st.code(lines, language="python")
 
 
-def comparison(result: dict[str, Any], ink: str) -> None:
+def comparison(result: Evaluation, ink: str) -> None:
     """Show a finished comparison of two files; there is nothing to download."""
-    against = result["against"]
+    against = result.against
     if against is None:
-        quality(None, result["quality"])
+        if result.quality:
+            quality(None, result.quality)
         return
-    verdict(against["parity"])
-    if result["quality"]:
-        quality(against["quality"], result["quality"])
+    verdict(against.parity)
+    if result.quality:
+        quality(against.quality, result.quality)
     with st.container(border=True):
-        gaps(against["parity"], ink)
-    checks(against["parity"])
+        gaps(against.parity, ink)
+    checks(against.parity)
 
 
-def verdict(parity: dict[str, Any], guilty: str | None = None) -> None:
+def verdict(parity: Parity, guilty: str | None = None) -> None:
     """Say PASS, FAIL or NOT PROVEN in words and colour, with the reason, the guilty step and the place where they part."""
     words = {
         "PASS": (st.success, ":material/verified:", "**PASS. Both files give the same answers.**"),
@@ -58,165 +61,168 @@ def verdict(parity: dict[str, Any], guilty: str | None = None) -> None:
             st.warning,
             ":material/help:",
             "**NOT PROVEN. Nothing speaks against it, but there was too little to compare.**"
-            if parity["checks"]
+            if parity.checks
             else "**NOT PROVEN. The file was written, and nothing here can run it.**",
         ),
     }
-    box, icon, heading = words[parity["verdict"]]
+    box, icon, heading = words[parity.verdict]
     lines = [heading]
-    if parity["reason"]:
-        lines.append(plain(parity["reason"], 600))
+    if parity.reason:
+        lines.append(plain(parity.reason, 600))
     if guilty:
         lines.append(plain(guilty, 500))
-    if parity["diverges_at"]:
-        lines.append(f"The first operator where they part: {plain(parity['diverges_at'], 300)}")
-    if parity["verdict"] == "FAIL":
+    if parity.diverges_at:
+        lines.append(f"The first operator where they part: {plain(parity.diverges_at, 300)}")
+    if parity.verdict is Verdict.FAIL:
         lines.append("There is no download for a file that failed its proof.")
     box("\n\n".join(lines), icon=icon)
 
 
-def take_away(result: dict[str, Any]) -> None:
+def take_away(result: Conversion | Compression) -> None:
     """Offer the bundle first and the bare file second."""
-    bundle, artifact = result["bundle"], result["artifact"]
-    proven = result["parity"]["verdict"] == "PASS"
-    label, style = ("Download with evidence", "primary") if proven else ("Download, not proven", "secondary")
+    bundle, artifact = result.bundle, result.artifact
+    if bundle is None:
+        return
     whole, bare = st.columns([3, 2])
     with whole:
-        download.link(f"{label} ({megabytes(bundle['size'])})", bundle["sha256"], bundle["name"], style)
+        if result.parity.verdict is Verdict.PASS:
+            download.link(f"Download with evidence ({megabytes(bundle.size)})", bundle.sha256, bundle.name, "primary")
+        else:
+            words = f"Download, not proven ({megabytes(bundle.size)})"
+            download.link(words, bundle.sha256, bundle.name, "secondary")
     with bare:
-        download.link(f"Model only ({megabytes(artifact['size'])})", artifact["sha256"], artifact["name"], "secondary")
+        download.link(f"Model only ({megabytes(artifact.size)})", artifact.sha256, artifact.name, "secondary")
 
 
-def figures(result: dict[str, Any]) -> None:
+def figures(result: Conversion) -> None:
     """Show the figures that decide."""
-    parity, size = result["parity"], result["size"]
-    flips = parity["top1_flips"]
+    parity, size = result.parity, result.size
+    flips = parity.top1_flips
     with st.grid(2, min_column_width=230):
         st.metric(
             "Largest difference",
-            number(parity["max_abs"]) if parity["checks"] else "not run",
+            number(parity.max_abs) if parity.checks else "not run",
             border=True,
             height="stretch",
             help="Largest absolute difference over all answers",
         )
         st.metric(
             "Prediction flips",
-            f"{flips['k']:,}" if flips else "none",
-            delta_description=f"of {flips['n']:,} samples" if flips else None,
+            f"{flips.k:,}" if flips else "none",
+            delta_description=f"of {flips.n:,} samples" if flips else None,
             border=True,
             height="stretch",
             help=flips_help(flips),
         )
-        change = size["after"] / size["before"] - 1
+        change = size.after / size.before - 1
         st.metric(
             "Size",
-            megabytes(size["after"]),
+            megabytes(size.after),
             f"{change:+.0%}" if abs(change) >= 0.005 else None,
             delta_color="inverse",
-            delta_description=f"from {megabytes(size['before'])}",
+            delta_description=f"from {megabytes(size.before)}",
             border=True,
             height="stretch",
         )
-        if result["quality"]:
-            quality(result["quality"]["before"], result["quality"]["after"])
+        if result.quality:
+            quality(result.quality.before, result.quality.after)
         else:
-            noise = parity["sqnr_db"]
+            noise = parity.sqnr_db
             st.metric(
                 "Signal to noise",
-                f"{noise:.0f} dB" if noise is not None else "identical" if parity["checks"] else "not run",
+                f"{noise:.0f} dB" if noise is not None else "identical" if parity.checks else "not run",
                 border=True,
                 height="stretch",
             )
 
 
-def quality(before: dict[str, Any] | None, after: dict[str, Any]) -> None:
+def quality(before: Quality | None, after: Quality) -> None:
     """Show the quality on the user's data with k of n, and the change."""
-    correct = after["correct"]
+    correct = after.correct
     share = correct is not None
-    value = f"{after['value']:.2%}" if share else f"{after['value']:.4g}"
+    value = f"{after.value:.2%}" if share else f"{after.value:.4g}"
     delta = None
     if before is not None:
-        gap = after["value"] - before["value"]
+        gap = after.value - before.value
         delta = f"{gap * 100:+.2f} pp" if share else f"{gap:+.2g}"
     st.metric(
-        after["metric"].capitalize(),
+        after.metric.capitalize(),
         value,
         delta,
-        delta_color="off" if before is not None and after["value"] == before["value"] else "normal",
-        delta_description=f"{correct['k']:,} of {correct['n']:,}" if share else f"{after['samples']:,} samples",
+        delta_color="off" if before is not None and after.value == before.value else "normal",
+        delta_description=f"{correct.k:,} of {correct.n:,}" if correct else f"{after.samples:,} samples",
         border=True,
         height="stretch",
     )
 
 
-def flips_help(flips: dict[str, Any] | None) -> str:
+def flips_help(flips: Count | None) -> str:
     """Say what a flip is, and how sure the count is."""
     if flips is None:
         return "The model's answers are no classes, so no prediction can change."
-    low, high = flips["interval"]
+    low, high = flips.interval
     return f"Samples whose predicted class changed. 95 % interval of the share: {low:.2%} to {high:.2%} (Wilson)."
 
 
-def number(value: float | str) -> str:
+def number(value: float) -> str:
     """Write a small difference; exact equality is a bare zero."""
-    return "0" if float(value) == 0 else f"{float(value):.1e}"
+    return "0" if value == 0 else f"{value:.1e}"
 
 
-def sizes(size: dict[str, Any], ink: str) -> None:
+def sizes(size: Sizes, ink: str) -> None:
     """Chart the file before and after, as it runs and as it travels."""
     st.markdown("**Size as it runs**")
     st.altair_chart(
-        before_after(size_rows(size, "before", "after"), ink), alt="Bar chart of file sizes before and after"
+        before_after(size_rows(size.before, size.after), ink), alt="Bar chart of file sizes before and after"
     )
-    how, before, after = travelling(size)
+    how, before, after = size.download()
     st.markdown(f"**Size {how}**")
-    sent = size_rows({"before": before, "after": after}, "before", "after")
-    st.altair_chart(before_after(sent, ink), alt=f"Bar chart of {how} sizes before and after")
+    st.altair_chart(before_after(size_rows(before, after), ink), alt=f"Bar chart of {how} sizes before and after")
 
 
-def gaps(parity: dict[str, Any], ink: str) -> None:
+def gaps(parity: Parity, ink: str) -> None:
     """Chart the differences of each check against the tolerance."""
-    tolerance = parity["tolerance"]
+    tolerance = parity.tolerance
     st.markdown("**Differences by check**")
-    chart = differences(parity["checks"], tolerance["absolute"], ink)
+    chart = differences(parity.checks, tolerance.absolute, ink)
     st.altair_chart(chart, alt="Median and largest absolute difference of each check beside the declared tolerance")
     st.caption(
         f"Each line runs from the median to the largest difference. Dashed: the declared tolerance, "
-        f"{tolerance['absolute']:g} absolute plus {tolerance['relative']:g} of the value."
+        f"{tolerance.absolute:g} absolute plus {tolerance.relative:g} of the value."
     )
 
 
-def route(result: dict[str, Any]) -> None:
+def route(result: Conversion) -> None:
     """Show each step with the converter that ran and its own verdict against the source."""
     st.markdown("**Steps**")
-    before = result["source"]["format"]
-    for place, step in enumerate(result["steps"], 1):
-        proof = step["parity"]
-        colour = {"PASS": "green", "FAIL": "red"}.get(proof["verdict"], "orange")
-        words = [f"by {plain(step['converter'])}"] if "converter" in step else []
-        words += [f"largest difference {number(proof['max_abs'])}"] if proof["checks"] else []
-        words += [megabytes(step["size"])]
-        pair = f"{place}. {format_title(before)} → {format_title(step['format'])}"
-        st.markdown(f":{colour}-badge[{proof['verdict']}] **{plain(pair)}** {', '.join(words)}")
-        before = step["format"]
+    before = result.source.format
+    for place, step in enumerate(result.steps, 1):
+        proof, model = step.parity, step.model
+        colour = {Verdict.PASS: "green", Verdict.FAIL: "red"}.get(proof.verdict, "orange")
+        words = [f"by {plain(step.converter)}"]
+        words += [f"largest difference {number(proof.max_abs)}"] if proof.checks else []
+        words += [megabytes(model.size)]
+        pair = f"{place}. {format_title(before)} → {format_title(model.format)}"
+        st.markdown(f":{colour}-badge[{proof.verdict}] **{plain(pair)}** {', '.join(words)}")
+        before = model.format
 
 
-def checks(parity: dict[str, Any]) -> None:
+def checks(parity: Parity) -> None:
     """Show every check with its evidence, the versions and the machine."""
     with st.expander("Evidence", icon=":material/fact_check:"):
         rows = [
             {
-                "check": plain(c["name"]),
-                "samples": c["samples"],
-                "largest difference": number(c["max_abs"]),
-                "50 / 90 / 99 % below": " / ".join(number(share) for share in c.get("percentiles", ())),
-                "relative": number(c["max_rel"]),
-                "SQNR dB": "" if c["sqnr_db"] is None else f"{float(c['sqnr_db']):.0f}",
-                "changed": f"{c['flips']['k']} of {c['flips']['n']}" if c["flips"] else "",
-                "verdict": c["verdict"] + (f": {plain(c['detail'], 200)}" if c["detail"] else ""),
+                "check": plain(c.name),
+                "samples": c.samples,
+                "largest difference": number(c.max_abs),
+                "50 / 90 / 99 % below": " / ".join(number(share) for share in c.percentiles),
+                "relative": number(c.max_rel),
+                "SQNR dB": "" if c.sqnr_db is None else f"{c.sqnr_db:.0f}",
+                "changed": f"{c.flips.k} of {c.flips.n}" if c.flips else "",
+                "verdict": f"{c.verdict}" + (f": {plain(c.detail, 200)}" if c.detail else ""),
             }
-            for c in parity["checks"]
+            for c in parity.checks
         ]
         st.table(rows, border="horizontal", hide_index=True)
-        versions = ", ".join(f"{plain(k)} {plain(v)}" for k, v in parity["versions"].items())
-        st.caption(f"Seed {parity['seed']} · {versions} · {plain(parity['machine'], 200)}")
+        versions = ", ".join(f"{plain(k)} {plain(v)}" for k, v in parity.versions.items())
+        st.caption(f"Seed {parity.seed} · {versions} · {plain(parity.machine, 200)}")

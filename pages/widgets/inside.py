@@ -1,24 +1,28 @@
 """What a compression did inside: class by class, and to the weights tensor by tensor."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from core.answers.charts import class_changes, class_rows, histogram, layer_rows, layer_sizes
+from core.domain.compression import Compression
+from core.domain.measures import Qualities
+from core.domain.weight_change import WeightChange
 from pages.widgets.text import plain, shape
 
 
-def section(result: dict[str, Any], ink: str) -> None:
+def section(result: Compression, ink: str) -> None:
     """Show both where they were measured."""
-    classes(result["quality"], ink)
-    weights(result.get("weights") or [], ink)
+    classes(result.quality, ink)
+    weights(result.weights, ink)
 
 
-def classes(quality: dict[str, Any] | None, ink: str) -> None:
+def classes(quality: Qualities | None, ink: str) -> None:
     """Chart what each class lost or won, and name the worst one."""
-    if not quality or not quality["after"].get("classes"):
+    if not quality or not quality.after.classes:
         return
-    rows = class_rows(quality["before"], quality["after"])
+    rows = class_rows(quality.before, quality.after)
     with st.expander(f"Class by class: {worst(rows)}", icon=":material/category:"):
         st.altair_chart(class_changes(rows, ink), alt="Change of the share answered right, class by class")
         lowest = min(rows, key=lambda row: row["after"])
@@ -35,7 +39,7 @@ def worst(rows: list[dict[str, Any]]) -> str:
     return f"class {plain(first['name'])} lost most, {first['label']}"
 
 
-def weights(changes: list[dict[str, Any]], ink: str) -> None:
+def weights(changes: Sequence[WeightChange], ink: str) -> None:
     """Chart the bytes of each tensor before and after, and the distribution of one of them."""
     rows = layer_rows(changes)
     if not rows:
@@ -43,20 +47,20 @@ def weights(changes: list[dict[str, Any]], ink: str) -> None:
     with st.expander("Layer by layer", icon=":material/layers:"):
         st.altair_chart(layer_sizes(rows, ink), alt="Bytes of each tensor of weights before and after")
         st.table([facts(one) for one in changes], border="horizontal", hide_index=True)
-        drawn = {one["name"]: one for one in changes if one["histogram"]}
+        drawn = {one.name: one.histogram for one in changes if one.histogram}
         if drawn:
             name = st.selectbox("Weights of", list(drawn), key="weights-of")
-            st.altair_chart(histogram(drawn[name]["histogram"]), alt="Distribution of the weights before and after")
+            st.altair_chart(histogram(drawn[name]), alt="Distribution of the weights before and after")
             st.caption("Grey before, blue after.")
 
 
-def facts(one: dict[str, Any]) -> dict[str, str]:
+def facts(one: WeightChange) -> dict[str, str]:
     """Return one tensor as a row of the table."""
     return {
-        "tensor": plain(one["name"], 60),
-        "shape": shape(one["shape"]),
-        "shape now": "another form" if one["shape_after"] is None else shape(one["shape_after"]),
-        "zeros": "" if one["zeros"] is None else f"{one['zeros']:,}",
-        "different values": "" if one["values"] is None else f"{one['values']:,}",
-        "moved by": "" if one["moved"] is None else f"{one['moved']:.2%}",
+        "tensor": plain(one.name, 60),
+        "shape": shape(one.shape),
+        "shape now": "another form" if one.shape_after is None else shape(one.shape_after),
+        "zeros": "" if one.zeros is None else f"{one.zeros:,}",
+        "different values": "" if one.values is None else f"{one.values:,}",
+        "moved by": "" if one.moved is None else f"{one.moved:.2%}",
     }

@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.domain.errors import PortolanError
 from core.domain.groups import GROUPS, Private
+from core.domain.installation import InstallRequest
 from core.domain.job import Job, State
 from core.doors.workspace import current
 from pages.visitor import visitor
@@ -40,13 +41,13 @@ def one(group: Private) -> None:
 def last_job(group: Private) -> Job | None:
     """Return the visitor's latest installation of a group."""
     jobs = current().queue.jobs(visitor())
-    return next((job for job in jobs if job.verb == "install" and job.args.get("group") == group.id), None)
+    return next((job for job in jobs if job.verb == "install" and job.request.group == group.id), None)
 
 
 def begin(group: Private, last: Job | None) -> None:
     """Submit the job; the one before is named, so that it is not taken for an answer to this one."""
-    args = {"group": group.id, "after": last.id if last else None}
+    request = InstallRequest(group.id, last.id if last else None)
     try:
-        current().queue.submit(visitor(), "install", args)
+        current().queue.submit(visitor(), "install", request)
     except PortolanError as error:
         st.session_state["trouble"] = error.trouble

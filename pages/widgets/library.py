@@ -1,7 +1,5 @@
 """A model of the visitor's library: chosen on a page, remembered by the address, named for a verb."""
 
-from typing import Any
-
 import streamlit as st
 
 from core.answers.charts import megabytes
@@ -39,15 +37,3 @@ def job_of_address() -> Job | None:
         return current().queue.job(visitor(), st.query_params["job"]) if "job" in st.query_params else None
     except NotFound:
         return None
-
-
-def subject(artifact: Artifact) -> dict[str, Any]:
-    """Name a model as a verb needs it."""
-    return {
-        "artifact": artifact.id,
-        "sha256": artifact.sha256,
-        "size": artifact.size,
-        "format": artifact.format,
-        "name": artifact.name,
-        "consent": artifact.consented,
-    }

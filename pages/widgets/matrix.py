@@ -1,13 +1,13 @@
 """Where a model can go: one tile a target, coloured by what became of it, and the figures of all of them in a table."""
 
-from typing import Any
+from collections.abc import Callable
 
 import streamlit as st
 
 from core.answers.charts import megabytes
 from core.domain.artifact import Artifact
 from core.domain.job import Job, State
-from core.domain.portability import Attempt, Standing
+from core.domain.portability import Attempt, Portability, PortabilityRequest, Standing
 from core.doors.workspace import current
 from core.verbs.portability import conversion
 from pages.visitor import visitor
@@ -29,7 +29,7 @@ LOOKS = {
 SECONDS = 0.7
 
 
-def section(artifact: Artifact, args: dict[str, Any], ready: bool) -> None:
+def section(artifact: Artifact, request: PortabilityRequest, ready: bool) -> None:
     """Show what is known of every target, or offer to try them; ``ready`` says whether the file may be loaded."""
     job = last(artifact)
     active = job is not None and job.state.active
@@ -40,7 +40,7 @@ def section(artifact: Artifact, args: dict[str, Any], ready: bool) -> None:
         if active and now is not None and not now.state.active:
             st.rerun()
         with st.container(border=True, key="matrix"):
-            heading(now, args, ready)
+            heading(now, request, ready)
             if now is not None:
                 walk(now)
 
@@ -50,33 +50,35 @@ def section(artifact: Artifact, args: dict[str, Any], ready: bool) -> None:
 def last(artifact: Artifact) -> Job | None:
     """Return the newest walk over all targets of this model."""
     jobs = current().queue.jobs(visitor())
-    return next((job for job in jobs if job.verb == "portability" and job.args["artifact"] == artifact.id), None)
+    return next(
+        (job for job in jobs if job.verb == "portability" and job.request.subject.artifact == artifact.id), None
+    )
 
 
-def heading(job: Job | None, args: dict[str, Any], ready: bool) -> None:
+def heading(job: Job | None, request: PortabilityRequest, ready: bool) -> None:
     """Say what this is, and how far it is; offer what can be done now."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(width="content", gap="xsmall"):
             st.markdown("**Where can it go?**")
             st.caption(sentence(job))
-        action(job, args, ready)
+        action(job, request, ready)
 
 
 def sentence(job: Job | None) -> str:
     """Return one line on the walk."""
-    if job is None or not job.result:
+    if job is None or job.result is None:
         return "Every target is really converted and compared; what cannot be reached says why."
-    result = job.result
-    standings = [Attempt.from_json(value).standing for value in result["attempts"]]
+    result: Portability = job.result
+    standings = [attempt.standing for attempt in result.attempts]
     ways = [standing for standing in standings if standing is not Standing.NO_ROUTE]
     over = sum(standing.over for standing in ways)
-    data = f", compared on {plain(result['data']['name'], 60)} too" if result["data"] else ""
+    data = f", compared on {plain(result.data.name, 60)} too" if result.data else ""
     how = {State.CANCELLED: " Cancelled: what was found stays.", State.INTERRUPTED: " The server stopped meanwhile."}
     tried = "" if over == len(ways) else f", {over} tried"
-    return f"{result['proven']} of {len(ways)} targets proven{tried}{data}.{how.get(job.state, '')}"
+    return f"{result.proven} of {len(ways)} targets proven{tried}{data}.{how.get(job.state, '')}"
 
 
-def action(job: Job | None, args: dict[str, Any], ready: bool) -> None:
+def action(job: Job | None, request: PortabilityRequest, ready: bool) -> None:
     """Draw the one button that makes sense now."""
     queue = current().queue
     if job is not None and job.state.active:
@@ -90,19 +92,19 @@ def action(job: Job | None, args: dict[str, Any], ready: bool) -> None:
             args=(lambda: queue.retry(visitor(), job.id),),
         )
         rerun(again)
-    elif job is None or job.args != args:
+    elif job is None or job.request != request:
         begun = st.button(
             "Try every target" if job is None else "Try again with this choice",
             icon=":material/travel_explore:",
             key="matrix-start",
             disabled=not ready,
             on_click=start,
-            args=(lambda: queue.submit(visitor(), "portability", args),),
+            args=(lambda: queue.submit(visitor(), "portability", request),),
         )
         rerun(begun)
 
 
-def start(work: Any) -> None:
+def start(work: Callable[[], Job]) -> None:
     """Submit the walk; the address keeps the conversion that it shows."""
     asked = st.query_params.get("job")
     progress.begin(work)
@@ -124,7 +126,7 @@ def walk(job: Job) -> None:
         st.progress(job.fraction or 0.0, text=plain(job.message or progress.waiting(job), 200))
     elif job.trouble is not None and job.state is State.FAILED:
         st.error(f"{plain(job.trouble.message, 600)} {plain(job.trouble.next_step, 600)}", icon=":material/block:")
-    attempts = [Attempt.from_json(value) for value in (job.result or {}).get("attempts", [])]
+    attempts = list(job.result.attempts) if job.result else []
     if not attempts:
         return
     with st.container(horizontal=True, gap="xsmall"):
@@ -151,8 +153,8 @@ def tile(job: Job, attempt: Attempt) -> None:
 
 def choose(job: Job, attempt: Attempt) -> None:
     """Make a target's conversion the current one, in the form too."""
-    st.session_state[f"to-{job.args['artifact']}"] = attempt.target
-    wanted = conversion(job.args, attempt)
+    st.session_state[f"to-{job.request.subject.artifact}"] = attempt.target
+    wanted = conversion(job.request, attempt)
     progress.begin(lambda: current().queue.submit(visitor(), "convert", wanted))
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.domain.errors import PortolanError, Refused, Trouble
 from core.domain.job import Job, State
-from core.doors.workspace import current
+from core.doors.workspace import VERBS, current
 from pages.visitor import visitor
 from pages.widgets.text import plain
 
@@ -50,10 +50,10 @@ def unfinished() -> None:
     for job in current().queue.jobs(visitor()):
         if job.id == here or not (job.state.active or job.state is State.INTERRUPTED):
             continue
-        model = job.args.get("page") or job.args.get("artifact")
-        place = ("convert.py", {"model": model, "job": job.id}) if model else ("models.py", {"job": job.id})
+        verb = VERBS[job.verb]
+        query = {"job": job.id} | ({"model": model} if (model := verb.place(job.request)) else {})
         words = "interrupted" if job.state is State.INTERRUPTED else "at work"
-        st.page_link(place[0], label=f"{plain(job.title)}: {words}", icon=":material/pending:", query_params=place[1])
+        st.page_link(verb.page, label=f"{plain(job.title)}: {words}", icon=":material/pending:", query_params=query)
 
 
 def waiting(job: Job) -> str:
@@ -84,6 +84,9 @@ def ended_badly(job: Job) -> None:
         with st.container(horizontal=True):
             if trouble.kind != Refused.kind:
                 st.button("Try again", icon=":material/refresh:", key=f"retry-{job.id}", on_click=retry, args=(job.id,))
-            st.button(
-                "Dismiss", type="tertiary", key=f"dismiss-{job.id}", on_click=st.query_params.pop, args=("job", None)
-            )
+            st.button("Dismiss", type="tertiary", key=f"dismiss-{job.id}", on_click=dismiss)
+
+
+def dismiss() -> None:
+    """Take the job out of the address."""
+    st.query_params.pop("job", None)

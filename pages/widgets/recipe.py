@@ -1,10 +1,11 @@
 """Techniques in a row: steps are added, changed and taken away, and what comes out goes into the next."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 
 from core.domain.artifact import Artifact
+from core.domain.recipe import Step
 from core.domain.technique import Technique
 from core.techniques import TECHNIQUES
 from core.verbs.presets import PRESETS
@@ -14,11 +15,11 @@ MOST = 6
 LAST = "clean_up"
 
 
-def build(artifact: Artifact, first: list[dict[str, Any]]) -> list[tuple[Technique, dict[str, Any]]]:
+def build(artifact: Artifact, first: Sequence[Step]) -> list[tuple[Technique, Step]]:
     """Ask for each step and its options; begin with those of the recipe that is on the page."""
     key = f"recipe-{artifact.id}"
     if key not in st.session_state:
-        fill(key, first or PRESETS[0].recipe.to_json())
+        fill(key, first or PRESETS[0].recipe.steps)
     titles = {preset.id: preset.title for preset in PRESETS}
     st.selectbox(
         "Begin with",
@@ -43,20 +44,20 @@ def begin(key: str) -> None:
     id = st.session_state[f"{key}-preset"]
     for preset in PRESETS:
         if preset.id == id:
-            fill(key, preset.recipe.to_json())
+            fill(key, preset.recipe.steps)
 
 
-def fill(key: str, steps: list[dict[str, Any]]) -> None:
+def fill(key: str, steps: Sequence[Step]) -> None:
     """Put steps with their options into the form; each has a number that no step before it had."""
-    known = [step for step in steps if step["transform"] in TECHNIQUES][:MOST]
+    known = [step for step in steps if step.transform in TECHNIQUES][:MOST]
     start = 1 + max((number for number, _ in st.session_state.get(key, [])), default=-1)
-    st.session_state[key] = [(start + place, step["transform"]) for place, step in enumerate(known)] or [(start, LAST)]
+    st.session_state[key] = [(start + place, step.transform) for place, step in enumerate(known)] or [(start, LAST)]
     for place, step in enumerate(known):
-        for name, value in step["options"].items():
-            st.session_state[options.key_of(name, step["transform"], f"{key}-{start + place}-")] = value
+        for name, value in step.options.items():
+            st.session_state[options.key_of(name, step.transform, f"{key}-{start + place}-")] = value
 
 
-def ask(key: str, place: int, number: int, id: str, steps: int) -> tuple[Technique, dict[str, Any]]:
+def ask(key: str, place: int, number: int, id: str, steps: int) -> tuple[Technique, Step]:
     """Ask for one step; ``number`` stays with it when others go."""
     ids = [technique.id for technique in TECHNIQUES]
     with st.container(border=True):
@@ -79,7 +80,7 @@ def ask(key: str, place: int, number: int, id: str, steps: int) -> tuple[Techniq
             )
         technique = TECHNIQUES[picked]
         st.caption(technique.sentence)
-        return technique, options.form([technique], False, place=f"{key}-{number}-")
+        return technique, Step(picked, options.form([technique], False, place=f"{key}-{number}-"))
 
 
 def add(key: str) -> None:

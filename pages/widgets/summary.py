@@ -1,11 +1,13 @@
 """What a file says about itself: figures, risks, inputs, graph, operators, weights, lineage."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 
 from core.answers.charts import megabytes, operators
-from core.domain.artifact import Artifact
+from core.domain.artifact import Artifact, TensorSpec
+from core.domain.format import Layer, Risk, Summary
+from core.domain.ingestion import Ingested
 from core.doors.workspace import current
 from core.formats import FORMATS
 from pages.visitor import visitor
@@ -31,31 +33,31 @@ def show(artifact: Artifact, ink: str) -> None:
     if not reports:
         st.caption("This file has no summary yet.")
         return
-    report = reports[0].value
-    facts = report["summary"]
+    report = reports[0].read(Ingested)
+    facts = report.summary
     figures(artifact, facts)
-    risks(facts["risks"])
+    risks(facts.risks)
     interface, picture, inside, weights, lineage = st.tabs(
         ["Inputs and outputs", "Graph", "Operators", "Weights", "Lineage"]
     )
     with interface:
-        specs("Inputs", facts["inputs"])
-        specs("Outputs", facts["outputs"])
+        specs("Inputs", facts.inputs)
+        specs("Outputs", facts.outputs)
     with picture:
-        drawing(artifact, report.get("graph"))
+        drawing(artifact, report.graph)
     with inside:
-        counted(facts["operators"], ink)
+        counted(facts.operators, ink)
     with weights:
-        layers(facts["layers"])
+        layers(facts.layers)
     with lineage:
         ancestry(artifact)
 
 
-def figures(artifact: Artifact, facts: dict[str, Any]) -> None:
+def figures(artifact: Artifact, facts: Summary) -> None:
     """Show the six figures that people look for first."""
     with st.grid(4, min_column_width=170):
         st.metric("Size", megabytes(artifact.size), border=True, height="stretch", help=f"{artifact.size:,} bytes")
-        parameters = facts["parameters"]
+        parameters = facts.parameters
         st.metric(
             "Parameters",
             count(parameters),
@@ -63,38 +65,36 @@ def figures(artifact: Artifact, facts: dict[str, Any]) -> None:
             height="stretch",
             help=f"{parameters:,}" if parameters else None,
         )
-        st.metric("Precision", facts["precision"] or "not known", border=True, height="stretch")
-        operators = facts["operators"]
+        st.metric("Precision", facts.precision or "not known", border=True, height="stretch")
+        operators = facts.operators
         st.metric(
             "Operators", count(sum(operators.values())) if operators else "not known", border=True, height="stretch"
         )
     words = [f"sha256 {artifact.sha256[:16]}…"]
-    words += [f"made by {plain(facts['producer'], 80)}"] if facts["producer"] else []
-    words += [f"opset {facts['opset']}"] if facts["opset"] else []
-    words += [f"{facts['sparsity']:.1%} of the weights are zero"] if (facts["sparsity"] or 0) >= 0.001 else []
-    words += ["needs " + ", ".join(plain(name, 40) for name in facts["dependencies"])] if facts["dependencies"] else []
+    words += [f"made by {plain(facts.producer, 80)}"] if facts.producer else []
+    words += [f"opset {facts.opset}"] if facts.opset else []
+    words += [f"{facts.sparsity:.1%} of the weights are zero"] if (facts.sparsity or 0) >= 0.001 else []
+    words += ["needs " + ", ".join(plain(name, 40) for name in facts.dependencies)] if facts.dependencies else []
     st.caption(" · ".join(words))
 
 
-def risks(found: list[dict[str, str]]) -> None:
+def risks(found: Sequence[Risk]) -> None:
     """Show the findings of the audit, or say that there are none."""
     if not found:
         st.markdown(":green-badge[:material/verified_user: audit] No code and nothing unusual found in this file.")
     for risk in found:
-        colour, word = RISKS[risk["level"]]
-        where = f" ({plain(risk['where'])})" if risk["where"] else ""
-        st.markdown(f":{colour}-badge[{word}] {plain(risk['what'], 400)}{where}")
+        colour, word = RISKS[risk.level]
+        where = f" ({plain(risk.where)})" if risk.where else ""
+        st.markdown(f":{colour}-badge[{word}] {plain(risk.what, 400)}{where}")
 
 
-def specs(title: str, rows: list[dict[str, Any]]) -> None:
+def specs(title: str, rows: Sequence[TensorSpec]) -> None:
     """Show inputs or outputs with type and shape."""
     st.markdown(f"**{title}**")
     if not rows:
         st.caption("This kind of file does not say; they show when the model is run.")
         return
-    table = [
-        {"name": plain(r["name"]), "type": plain(r["dtype"]), "shape": plain(shape(r["shape"]))} for r in rows[:200]
-    ]
+    table = [{"name": plain(r.name), "type": plain(r.dtype), "shape": plain(shape(r.shape))} for r in rows[:200]]
     st.table(table, border="horizontal", hide_index=True)
 
 
@@ -117,12 +117,12 @@ def counted(found: dict[str, int] | None, ink: str) -> None:
         st.caption(f"The 25 most frequent of {len(found)} operators.")
 
 
-def layers(rows: list[dict[str, Any]]) -> None:
+def layers(rows: Sequence[Layer]) -> None:
     """Show the weight tensors."""
     if not rows:
         st.caption("This kind of file lists no weights.")
         return
-    table = [{"name": r["name"], "type": r["dtype"], "shape": shape(r["shape"])} for r in rows]
+    table = [{"name": r.name, "type": r.dtype, "shape": shape(r.shape)} for r in rows]
     st.dataframe(table, hide_index=True, height=360, alt="Table of weight tensors")
 
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.domain.artifact import Artifact
 from core.domain.errors import Trouble
+from core.domain.ingestion import Ingested
 from core.domain.technique import Technique
 from core.doors.workspace import current
 from core.techniques import TECHNIQUES, misfits
@@ -14,7 +15,7 @@ from pages.widgets.text import plain
 def pick(artifact: Artifact, begun: str | None) -> Technique | None:
     """Choose the family, then the technique; begin with a given one if it fits. None where nothing fits."""
     reports = current().store.reports(visitor(), artifact.id, "summary")
-    reasons = misfits(reports[0].value["summary"]) if reports else {}
+    reasons = misfits(reports[0].read(Ingested).summary) if reports else {}
     fitting = [technique for technique in TECHNIQUES if technique.id not in reasons]
     if not fitting:
         st.error("No technique fits this model.", icon=":material/block:")

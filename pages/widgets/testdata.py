@@ -1,12 +1,11 @@
 """The data set on which answers are compared and quality is measured."""
 
-from typing import Any
-
 import streamlit as st
 
 from core.domain.artifact import Artifact
 from core.domain.dataset import StoredDataset
 from core.domain.job import Job
+from core.domain.work import Data
 from core.doors.workspace import current
 from pages.visitor import visitor
 from pages.widgets import upload
@@ -16,7 +15,7 @@ BROUGHT = "data-brought-{}"
 """Under it the session keeps the hash of the data set that was brought last for a model."""
 
 
-def choose(artifact: Artifact, job: Job | None) -> dict[str, Any] | None:
+def choose(artifact: Artifact, job: Job | None) -> Data | None:
     """Choose a data set of the visitor, or bring one; returns what a verb needs, or None. It begins with that of the job on the page."""
     found = current().store.datasets(visitor())
     by_hash = {one.sha256: one for one in found}
@@ -42,21 +41,21 @@ def choose(artifact: Artifact, job: Job | None) -> dict[str, Any] | None:
     if not picked:
         return None
     one = by_hash[picked]
-    return {"sha256": one.sha256, "name": one.name, "label": one.label}
+    return Data(one.sha256, one.name, one.label)
 
 
 def first(artifact: Artifact, job: Job | None, found: list[StoredDataset]) -> str:
     """Return the data set to begin with: the one just brought, that of the job, the sample's own, or none."""
     sample, brought = root_sample(artifact), st.session_state.get(BROUGHT.format(artifact.id))
-    used = (job.args.get("data") or {}).get("sha256") if job is not None else None
+    used = job.request.data.sha256 if job is not None and job.request.data else None
     own = (one.sha256 for one in found if sample is not None and one.sample == sample)
     here = {one.sha256 for one in found}
     return next((one for one in (brought, used, *own) if one in here), NOTHING)
 
 
-def label(dataset: Any) -> str:
+def label(dataset: StoredDataset) -> str:
     """Name a data set with the sample that it belongs to."""
-    return f"{dataset.name} of the sample {dataset.sample}" if dataset.sample else str(dataset.name)
+    return f"{dataset.name} of the sample {dataset.sample}" if dataset.sample else dataset.name
 
 
 def root_sample(artifact: Artifact) -> str | None:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~:@&])")
 
@@ -14,7 +15,7 @@ def plain(text: str, longest: int = 120) -> str:
     return _SPECIAL.sub(r"\\\1", visible)
 
 
-def shape(dims: list[int | str | None] | None) -> str:
+def shape(dims: Sequence[int | str | None] | None) -> str:
     """Write a shape as people do; a symbol keeps its name and the unknown is a question mark."""
     return "unknown" if dims is None else " × ".join("?" if d is None else str(d) for d in dims) or "scalar"
 

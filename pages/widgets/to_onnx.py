@@ -5,7 +5,9 @@ import streamlit as st
 from core.converters import route as way
 from core.converters import targets, unavailable
 from core.domain.artifact import Artifact
+from core.domain.conversion import ConvertRequest
 from core.domain.job import Job, State
+from core.domain.work import Subject
 from core.doors.workspace import current
 from pages.visitor import visitor
 from pages.widgets import architecture, library, progress, testdata
@@ -43,14 +45,14 @@ def section(artifact: Artifact) -> None:
             return
         st.caption("One conversion, proven like any other, and it can be compressed here.")
         data = testdata.choose(artifact, job)
-        args = {**library.subject(artifact), "data": data, "options": {}, "target": FORMAT}
+        request = ConvertRequest(Subject.of(artifact), FORMAT, data=data)
         st.button(
             "Convert to ONNX and go on",
             type="primary",
             icon=":material/swap_horiz:",
             disabled=job is not None and job.state.active,
             on_click=progress.begin,
-            args=(lambda: current().queue.submit(visitor(), "convert", args),),
+            args=(lambda: current().queue.submit(visitor(), "convert", request),),
         )
     if job is not None and job.state.active:
         progress.watch(job.id)
@@ -69,12 +71,12 @@ def asks(artifact: Artifact) -> bool:
 def last(artifact: Artifact) -> Job | None:
     """Return the newest conversion of a model to ONNX."""
     jobs = current().queue.jobs(visitor())
-    mine = (job for job in jobs if job.verb == "convert" and job.args.get("artifact") == artifact.id)
-    return next((job for job in mine if job.args.get("target") == FORMAT), None)
+    mine = (job for job in jobs if job.verb == "convert" and job.request.subject.artifact == artifact.id)
+    return next((job for job in mine if job.request.target == FORMAT), None)
 
 
 def arrived() -> None:
     """Where the address names a conversion to ONNX that is over, go on with what it made."""
     job = library.job_of_address()
-    if job is not None and job.verb == "convert" and job.state is State.DONE and job.args.get("target") == FORMAT:
-        st.query_params.from_dict({"model": (job.result or {})["artifact_id"]})
+    if job is not None and job.verb == "convert" and job.state is State.DONE and job.request.target == FORMAT:
+        st.query_params.from_dict({"model": str(job.made)})

@@ -1,18 +1,18 @@
 """Tune on the page: what to make small, then the search while it runs, the best so far, and what each layer bears."""
 
-from typing import Any
-
 import streamlit as st
 
 from core.answers.bundle import safe_stem
 from core.answers.charts import heat, megabytes, search
 from core.domain.artifact import Artifact
 from core.domain.job import Job, State
-from core.domain.tuning import Goal, Standing
+from core.domain.report import Verdict
+from core.domain.search import MINUTES, TuneRequest, Tuning
+from core.domain.tuning import Goal, Point, Progress, Standing
+from core.domain.work import Data, Subject
 from core.doors.workspace import current
-from core.verbs.tuning.search import MINUTES
 from pages.visitor import visitor
-from pages.widgets import download, library, progress
+from pages.widgets import download, progress
 from pages.widgets.text import plain
 
 GOALS = {
@@ -34,7 +34,7 @@ LOOKS = {
 }
 
 
-def form(artifact: Artifact, data: dict[str, Any] | None, drop: float, job: Job | None) -> None:
+def form(artifact: Artifact, data: Data | None, drop: float, job: Job | None) -> None:
     """Ask what is made small, for how long, and which layers stay, and begin."""
     goal = st.selectbox("Make small", list(GOALS), format_func=GOALS.__getitem__, key=f"goal-{artifact.id}")
     minutes = st.number_input(
@@ -49,15 +49,7 @@ def form(artifact: Artifact, data: dict[str, Any] | None, drop: float, job: Job 
     keep = kept(artifact, job)
     if data is None:
         st.caption(":material/info: The search chooses by samples: add a data set, best with labels.")
-    args = {
-        **library.subject(artifact),
-        "data": data,
-        "max_drop": drop,
-        "minimise": str(goal),
-        "minutes": float(minutes),
-        "seed": 0,
-        "keep": keep,
-    }
+    request = TuneRequest(Subject.of(artifact), data, drop, goal, float(minutes), keep=tuple(keep))
     st.button(
         "Search for the best trade-off",
         type="primary",
@@ -65,16 +57,16 @@ def form(artifact: Artifact, data: dict[str, Any] | None, drop: float, job: Job 
         disabled=data is None or (job is not None and job.state.active),
         width="stretch",
         on_click=progress.begin,
-        args=(lambda: current().queue.submit(visitor(), "tune", args),),
+        args=(lambda: current().queue.submit(visitor(), "tune", request),),
     )
 
 
 def kept(artifact: Artifact, job: Job | None) -> list[str]:
     """Ask which layers stay as they are, once a search has measured them."""
-    found = (job.result or {}).get("heat") if job is not None and job.verb == "tune" else None
-    if not found:
+    result = job.result if job is not None and job.verb == "tune" else None
+    if result is None or result.heat is None:
         return []
-    names = [row["name"] for row in found["rows"]]
+    names = [row.name for row in result.heat.rows]
     return list(
         st.multiselect(
             "Layers that stay as they are",
@@ -109,11 +101,11 @@ def show(artifact: Artifact, job: Job, ink: str) -> None:
 
 def heading(job: Job) -> None:
     """Say how far the search is, and offer what can be done now."""
-    result = job.result or {}
+    result: Tuning | None = job.result
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(width="content", gap="xsmall"):
             st.markdown(f"**{plain(job.title)}**")
-            st.caption(plain(result.get("sentence", "") or job.message or progress.waiting(job), 700))
+            st.caption(plain((result.sentence if result else "") or job.message or progress.waiting(job), 700))
         if job.state.active:
             st.button(
                 "Pause",
@@ -131,18 +123,18 @@ def heading(job: Job) -> None:
         st.error(f"{plain(job.trouble.message, 600)} {plain(job.trouble.next_step, 400)}", icon=":material/block:")
 
 
-def left(result: dict[str, Any]) -> str:
+def left(result: Tuning | None) -> str:
     """Say how long it will take."""
-    seconds = result.get("left_seconds")
-    if seconds is None:
+    if result is None:
         return ""
+    seconds = result.left_seconds
     return f" · about {seconds / 60:.0f} min left" if seconds >= 90 else f" · about {seconds:.0f} s left"
 
 
-def found(artifact: Artifact, result: dict[str, Any], ink: str) -> None:
+def found(artifact: Artifact, result: Tuning, ink: str) -> None:
     """Show the best, the candidates, the heat map and the ladders."""
-    if result["best"]:
-        best(artifact, result)
+    if result.best:
+        best(artifact, result, result.best)
     chart = search(result, ink)
     if chart is not None:
         st.altair_chart(chart, alt="Every candidate: what is kept against what is minimised")
@@ -150,41 +142,40 @@ def found(artifact: Artifact, result: dict[str, Any], ink: str) -> None:
     with st.expander("What each layer bears", icon=":material/grid_on:", expanded=chart is None):
         bears(artifact, result, ink)
     with st.expander("Ladders", icon=":material/stairs:"):
-        st.table([ladder(one) for one in result["ladders"]], border="horizontal", hide_index=True)
-        st.caption(plain(result["rule"], 900))
+        st.table([ladder(one) for one in result.ladders], border="horizontal", hide_index=True)
+        st.caption(plain(result.rule, 900))
 
 
-def best(artifact: Artifact, result: dict[str, Any]) -> None:
+def best(artifact: Artifact, result: Tuning, one: Point) -> None:
     """Show the best so far with its figures and its download."""
-    one, files = result["best"], result["best"]["files"]
-    judged = result["looks"][-1]["verdict"] if result["looks"] else None
-    colour = {"PASS": "green", "FAIL": "red"}.get(judged or "", "blue")
+    judged = result.looks[-1].verdict if result.looks else None
+    colour = {Verdict.PASS: "green", Verdict.FAIL: "red"}.get(judged, "blue") if judged else "blue"
     words = f"{judged} on the test half" if judged else "best so far, by the selection samples"
-    st.markdown(f":{colour}-badge[{words}] **{plain(one['title'])}**")
-    facts = [f"{megabytes(one['size'])} from {megabytes(result['source']['size'])}"]
-    if one["changed"]:
-        facts.append(f"{one['changed']['k']:,} of {one['changed']['n']:,} selection predictions changed")
+    st.markdown(f":{colour}-badge[{words}] **{plain(one.title)}**")
+    facts = [f"{megabytes(one.size or 0)} from {megabytes(result.source.size)}"]
+    if one.changed:
+        facts.append(f"{one.changed.k:,} of {one.changed.n:,} selection predictions changed")
     st.caption(", ".join(facts))
-    if "bundle" in files:
+    if "bundle" in one.files:
         name = f"{safe_stem(artifact.name)}-tuned-portolan.zip"
-        download.link("Download the best with its evidence", files["bundle"], name, "primary", key="tune-best")
+        download.link("Download the best with its evidence", one.files["bundle"], name, "primary", key="tune-best")
 
 
-def bears(artifact: Artifact, result: dict[str, Any], ink: str) -> None:
+def bears(artifact: Artifact, result: Tuning, ink: str) -> None:
     """Chart the sensitivity of each layer to each change."""
-    if not result["heat"]:
-        st.caption(plain(result["heatless"] or "Not measured yet.", 300))
+    if not result.heat:
+        st.caption(plain(result.heatless or "Not measured yet.", 300))
         return
     key = f"heat-{artifact.id}"
     st.altair_chart(
-        heat(result["heat"], ink),
+        heat(result.heat, ink),
         alt="How much the answers suffer from each change of each layer",
         on_select=lambda: toggle(artifact, key),
         selection_mode="picked",
         key=key,
     )
     st.caption(
-        f"Error of the answers as a share of their variance when one layer alone is changed, on {result['heat']['samples']:,} "
+        f"Error of the answers as a share of their variance when one layer alone is changed, on {result.heat.samples:,} "
         "samples. Click a row to leave that layer alone in the next search."
     )
 
@@ -199,13 +190,13 @@ def toggle(artifact: Artifact, key: str) -> None:
     st.session_state[TOGGLED] = True
 
 
-def ladder(one: dict[str, Any]) -> dict[str, str]:
+def ladder(one: Progress) -> dict[str, str]:
     """Return one ladder as a row."""
     return {
-        "ladder": plain(one["title"]),
-        "family": plain(one["family"]),
-        "stands": f":{LOOKS[one['standing']]}-badge[{one['standing']}]",
-        "tried": f"{one['tried']} of {one['rungs']} rungs",
-        "within the drop": "" if one["within"] is None else f"rung {one['within'] + 1}",
-        "why": plain(one["reason"], 200),
+        "ladder": plain(one.title),
+        "family": plain(one.family),
+        "stands": f":{LOOKS[one.standing]}-badge[{one.standing}]",
+        "tried": f"{one.tried} of {one.rungs} rungs",
+        "within the drop": "" if one.within is None else f"rung {one.within + 1}",
+        "why": plain(one.reason, 200),
     }

@@ -1,17 +1,12 @@
 """A place to drop a file: it streams to one of our routes with progress and cancel, past Streamlit's uploader and its copies in memory."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import streamlit as st
-
 from core.doors.routes import uploads
+from pages.widgets import component
 
-_HERE = Path(__file__)
-_COMPONENT = st.components.v2.component(
-    "portolan_upload", **{part: _HERE.with_suffix(f".{part}").read_text("utf-8") for part in ("html", "css", "js")}
-)
+_COMPONENT = component.beside(__file__, "portolan_upload")
 
 
 def drop_zone(label: str, hint: str, url: str, accept: Sequence[str] = (), *, key: str) -> dict[str, Any] | None:

@@ -1,10 +1,12 @@
 """All variants of one model: a chart to choose from, a table with their lineage, and any two beside each other."""
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
-from core.answers.charts import changed, megabytes, pareto, shown, travelling, variants
+from core.answers.charts import changed, megabytes, pareto, shown, variants
+from core.domain.compression import Compression
 from core.domain.job import Job
 from pages.widgets.text import plain
 
@@ -56,13 +58,13 @@ def choose() -> None:
         st.query_params["job"] = job
 
 
-def lineage(result: dict[str, Any]) -> str:
+def lineage(result: Compression) -> str:
     """Say in short hashes how a variant came to be."""
-    chain = [result["source"], *result["steps"]]
-    return " → ".join(one["sha256"][:8] for one in chain)
+    chain = [result.source, *(step.model for step in result.steps)]
+    return " → ".join(one.sha256[:8] for one in chain)
 
 
-def compare(rows: list[dict[str, Any]], done: list[tuple[Job, dict[str, Any]]]) -> None:
+def compare(rows: list[dict[str, Any]], done: list[tuple[Job, Compression]]) -> None:
     """Set two variants side by side."""
     names = {job.id: f"{row['variant']} · {row['size']}" for row, (job, _) in zip(rows, done, strict=False)}
     results = {job.id: result for job, result in done}
@@ -77,36 +79,36 @@ def compare(rows: list[dict[str, Any]], done: list[tuple[Job, dict[str, Any]]]) 
         )
 
 
-def side_by_side(first: dict[str, Any], second: dict[str, Any]) -> list[dict[str, str]]:
+def side_by_side(first: Compression, second: Compression) -> list[dict[str, str]]:
     """Return one row a figure, with both values."""
     rows = [(name, of(first), of(second)) for name, of in FIGURES.items()]
     return [{"": name, "this": plain(one, 160), "with": plain(other, 160)} for name, one, other in rows]
 
 
-def flips(result: dict[str, Any]) -> str:
+def flips(result: Compression) -> str:
     """Write the changed predictions on held-out samples."""
     found = changed(result)
-    return f"{found['k']:,} of {found['n']:,}" if found else "not measured"
+    return f"{found.k:,} of {found.n:,}" if found else "not measured"
 
 
-def speed(result: dict[str, Any]) -> str:
+def speed(result: Compression) -> str:
     """Write the paired ratio with its interval."""
-    race = result["speed"]
-    return f"{race['ratio']:.2f}x ({race['low']:.2f} to {race['high']:.2f})"
+    race = result.speed
+    return f"{race.ratio:.2f}x ({race.low:.2f} to {race.high:.2f})"
 
 
-def sent(result: dict[str, Any]) -> str:
+def sent(result: Compression) -> str:
     """Write the size as it travels."""
-    how, _, after = travelling(result["size"])
-    return f"{megabytes(after)} {how} ({result['size']['before'] / max(1, after):.2f}x smaller)"
+    how, _, after = result.size.download()
+    return f"{megabytes(after)} {how} ({result.size.before / max(1, after):.2f}x smaller)"
 
 
-FIGURES = {
-    "size as it runs": lambda one: f"{megabytes(one['size']['after'])} ({one['size']['ratio']:.2f}x smaller)",
+FIGURES: dict[str, Callable[[Compression], str]] = {
+    "size as it runs": lambda one: f"{megabytes(one.size.after)} ({one.size.ratio:.2f}x smaller)",
     "size as it travels": sent,
-    "quality, held out": lambda one: shown(one["quality"]["after"]) if one["quality"] else "not measured",
+    "quality, held out": lambda one: shown(one.quality.after) if one.quality else "not measured",
     "flips": flips,
     "speed": speed,
-    "peak memory": lambda one: f"{one['memory']['after']['peak']:.1f} MB",
-    "verdict": lambda one: one["parity"]["verdict"],
+    "peak memory": lambda one: f"{one.memory.after.peak:.1f} MB",
+    "verdict": lambda one: str(one.parity.verdict),
 }

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from core.domain.codec import encode
+from core.domain.conversion import ConvertRequest
 from core.domain.errors import Refused, Unavailable
 from core.domain.transform import CODE
-from core.doors.commands import code_args, model_args
+from core.doors.commands import code_of, subject_of
 from core.libraries import architectures
 from core.libraries.architectures import ArchitectureOptions, named
 from core.runtimes import runtime_for
@@ -54,10 +57,13 @@ def weights(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def converted(tools: Tools, file: Path, code: Path | None, consent: bool, options: dict[str, str]) -> dict[str, Any]:
+def converted(tools: Tools, file: Path, code: Path | None, consent: bool, options: Mapping[str, str]) -> dict[str, Any]:
     """Convert to an exported program as the command line does."""
-    request = {**model_args(tools, file, consent), "target": "torch_export", "options": options, "data": None}
-    return convert.run(tools, {**request, "code": code_args(tools, code)})
+    subject, chosen = subject_of(tools, file, consent), dict(options)
+    result: dict[str, Any] = encode(
+        convert.run(tools, ConvertRequest(subject, "torch_export", chosen, None, code_of(tools, code)))
+    )
+    return result
 
 
 @pytest.mark.parametrize("name", ["model.pt", "model.safetensors"])

@@ -19,6 +19,7 @@ from core.memory.blobs import Blobs
 from core.sandbox import Sandbox
 from core.sandbox.tools import Tools
 from core.verbs import convert, ingest
+from tests.asking import ask
 from tests.converters import small
 from tests.formats import made_keras
 
@@ -90,9 +91,9 @@ def run(tools: Tools, source: Path, converter: str, options: dict[str, Any]) -> 
     if reason := entry.unavailable():
         pytest.skip(reason)
     blob = tools.blobs.put(source)
-    read = ingest.run(tools, {"sha256": blob.sha256, "size": blob.size, "name": source.name})
+    read = ask(ingest, tools, {"sha256": blob.sha256, "size": blob.size, "name": source.name})
     args = {"sha256": blob.sha256, "size": blob.size, "format": read["format"], "name": source.name}
-    return convert.run(tools, {**args, "target": entry.target, "options": options, "artifact": None, "data": None})
+    return ask(convert, tools, {**args, "target": entry.target, "options": options, "artifact": None, "data": None})
 
 
 def test_every_converter_of_a_group_has_a_way() -> None:

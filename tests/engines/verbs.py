@@ -5,11 +5,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from core.domain.codec import Json
 from core.domain.errors import Cancelled, Refused
 from core.jobs.engines import remote_worker
-from core.jobs.queue import Verb
+from core.jobs.verb import Verb, Verbs
 from core.memory.store import Store
 from core.sandbox.tools import Tools
+
+Plain = dict[str, Json]
 
 
 def write(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
@@ -35,7 +38,7 @@ def hold(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
 def wander(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
     """Ask for other work or answer it, keep what was found, and hold."""
     other = {"sha256": args["sha256"]}
-    found = tools.memory.known("write", other)
+    found = tools.memory.known("write", other, Plain)
     result = write(tools, other) if found is None else found
     if found is None:
         tools.memory.answer("write", other, result)
@@ -68,16 +71,14 @@ def slow(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def nothing(store: Store, visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> dict[str, Any]:
-    return {}
+def nothing(store: Store, visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> str | None:
+    return None
 
 
-def record_written(
-    store: Store, visitor: str, args: dict[str, Any], result: dict[str, Any], job: str
-) -> dict[str, Any]:
+def record_written(store: Store, visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> str | None:
     """Write the artifact's row, which needs the blob in the store."""
     row = store.add_artifact(visitor, sha256=result["sha256"], size=result["size"], format="onnx", name="written")
-    return {"artifact": row.id}
+    return row.id
 
 
 def titled(args: dict[str, Any]) -> str:
@@ -85,14 +86,14 @@ def titled(args: dict[str, Any]) -> str:
 
 
 WORKS = {"hold": hold, "wander": wander, "refuse": refuse, "crash": crash, "lie": lie, "slow": slow}
-VERBS = {
-    "write": Verb("write", write, record_written, titled),
-    **{name: Verb(name, work, nothing, titled) for name, work in WORKS.items()},
+VERBS: Verbs = {
+    "write": Verb("write", Plain, Plain, write, record_written, titled, page="models.py"),
+    **{name: Verb(name, Plain, Plain, work, nothing, titled, page="models.py") for name, work in WORKS.items()},
 }
 VERSION = "tests"
 
 
-def carry(errand: str) -> str:
+def carry(request: str) -> str:
     """Run a job that a test sent to this worker; one that nobody listens to is stopped sooner than in earnest."""
     remote_worker.BEAT_SECONDS, remote_worker.SILENCE_SECONDS = 0.5, 3.0
-    return remote_worker.carry(errand, {name: verb.run for name, verb in VERBS.items()}, VERSION)
+    return remote_worker.carry(request, {name: verb.work for name, verb in VERBS.items()}, VERSION)

@@ -13,7 +13,8 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from core.calls import tasks
+from core.calls.inspect import integer_risks
+from core.domain.codec import decode
 from core.domain.integer_products import Integers, Product
 from core.formats.onnx import FORMAT
 from core.onnx import saturation
@@ -44,7 +45,7 @@ def bare(name: str, out: Path) -> str:
 
 def told(path: Path) -> Integers:
     """Return what the summary of a file says of its integers."""
-    return Integers.from_json(FORMAT.inspect(path).notes["integers"])
+    return decode(Integers, FORMAT.inspect(path).notes["integers"])
 
 
 @pytest.mark.parametrize(
@@ -67,8 +68,8 @@ def test_files_of_the_usual_quantizer(
     found = told(out)
     assert (found.products, found.untold) == (5, 0)
     assert found.saturating == saturating
-    assert ("VNNI: avx512_vnni" in found.safe_on()) == bool(saturating)
-    assert len(tasks.integer_risks({"integers": found.to_json()})) == bool(saturating)
+    assert ("VNNI: avx512_vnni" in found.safe_on) == bool(saturating)
+    assert len(integer_risks(FORMAT.inspect(out))) == bool(saturating)
 
 
 def test_dynamic_files_and_files_of_floats(tmp_path: Path) -> None:
@@ -78,7 +79,7 @@ def test_dynamic_files_and_files_of_floats(tmp_path: Path) -> None:
     quantize_dynamic(source, str(out), weight_type=QuantType.QUInt8)
     assert told(out).products > 0
     assert told(out).at_risk == 0
-    assert told(Path(source)).safe_on().startswith("Every processor")
+    assert told(Path(source)).safe_on.startswith("Every processor")
 
 
 @pytest.mark.parametrize("options", [{}, {"weight_bits": 5}])
@@ -88,17 +89,17 @@ def test_our_own_files_are_safe_where_that_was_asked(options: dict[str, Any], tm
     out = apply("static_int8", model.source, tmp_path / "out.onnx", model.calibration, **asked)
     found = told(out)
     assert (found.products, found.untold, found.at_risk) == (5, 0, 0)
-    assert found.safe_on().startswith("Every x86 processor")
+    assert found.safe_on.startswith("Every x86 processor")
 
 
 def test_a_warning_says_what_this_processor_does(tmp_path: Path) -> None:
     source = bare(FASHION, tmp_path / "bare.onnx")
     quantize_dynamic(source, str(tmp_path / "out.onnx"), weight_type=QuantType.QInt8)
-    (risk,) = tasks.integer_risks(FORMAT.inspect(tmp_path / "out.onnx").notes)
-    assert risk["level"] == "warning"
+    (risk,) = integer_risks(FORMAT.inspect(tmp_path / "out.onnx"))
+    assert risk.level == "warning"
     exact = saturation.measure().exact(Pairing.U8S8)
-    assert ("computes such products exactly" in risk["what"]) == exact
-    assert ("came out wrong" in risk["what"]) != exact
+    assert ("computes such products exactly" in risk.what) == exact
+    assert ("came out wrong" in risk.what) != exact
 
 
 def test_weights_of_seven_bits_and_unknown_ones_are_told_apart() -> None:

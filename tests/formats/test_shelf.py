@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.border.archives import names
+from core.domain.codec import decode, encode
 from core.domain.format import Summary
 from core.formats import FORMATS, HEAD_BYTES, recognise
 from tests.formats.honest import HONEST
@@ -40,7 +41,7 @@ def test_a_sample_passes_its_audit_and_tells_about_itself(name: str, honest: dic
     assert not refused(honest[name])
     summary = format.inspect(honest[name])
     assert summary.format == format.id
-    assert Summary.from_json(json.loads(json.dumps(summary.to_json()))) == summary
+    assert decode(Summary, json.loads(json.dumps(encode(summary)))) == summary
     if format.graph(honest[name], tmp_path / "graph.onnx"):
         assert 0 < (tmp_path / "graph.onnx").stat().st_size < 100_000
 

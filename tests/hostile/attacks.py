@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from core.border.jail import programs
-from core.calls import tasks
+from core.calls import self_test
+from core.calls.call import Here
 from core.domain.errors import Refused
 from core.doors import worker
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def syscalls(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def syscalls(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Make raw system calls and return the result and the error number of each."""
     answers, me = [], os.getpid()
     for call in args["calls"]:
@@ -68,7 +69,7 @@ ACTS = {
 }
 
 
-def act(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def act(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Try one forbidden act and return how it was refused."""
     try:
         ACTS[args["name"]](args.get("target", ""))
@@ -77,7 +78,7 @@ def act(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
     return {"refused": None}
 
 
-def change_attributes(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def change_attributes(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Change mode and times of a file outside, with whatever success is told."""
     with contextlib.suppress(OSError):
         Path(args["target"]).chmod(0o777)
@@ -85,7 +86,7 @@ def change_attributes(args: dict[str, Any], progress: tasks.Progress) -> dict[st
     return {}
 
 
-def honest(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def honest(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Do what honest work does: read, write, copy, threads, a late import, arithmetic on two threads."""
     import numpy
 
@@ -105,12 +106,12 @@ def honest(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
     return {"threads": sorted(done), "late": late, "sum": float(numpy.ones((300, 300)).dot(numpy.ones(300)).sum())}
 
 
-def environment(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def environment(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Tell all that the process knows of its surroundings."""
     return {"environ": dict(os.environ), "path": sys.path, "modules": sorted(sys.modules), "pid": os.getpid()}
 
 
-def late_import(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def late_import(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Import a module behind the walls, and tell where it and NumPy lie."""
     import numpy
 
@@ -118,34 +119,34 @@ def late_import(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any
     return {"module": module.__file__, "numpy": numpy.__file__, "prefix": sys.prefix}
 
 
-def hang(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def hang(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Tell its process id and sleep for ever."""
     progress(None, str(os.getpid()))
     time.sleep(1000)
     return {}
 
 
-def spin(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def spin(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Use a processor for ever."""
     while True:
         pass
 
 
-def eat(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def eat(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Take memory until something gives way."""
     kept = []
     while True:
         kept.append(bytearray(os.urandom(1)) * (16 << 20))
 
 
-def eat_native(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def eat_native(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Take address space from the kernel without asking Python."""
     LIBC.mmap.restype = ctypes.c_void_p
     got = LIBC.mmap(None, ctypes.c_size_t(4 << 30), 3, args["flags"], -1, 0)
     return {"refused": got in (None, ctypes.c_void_p(-1).value)}
 
 
-def fill(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def fill(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Write files without end."""
     number = 0
     while True:
@@ -153,14 +154,14 @@ def fill(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
         Path(f"tmp/{number}").write_bytes(b"x" * args["size"])
 
 
-def big_file(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def big_file(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Write one file without end."""
     with Path("out/big").open("wb") as file:
         while True:
             file.write(b"x" * (1 << 20))
 
 
-def nest(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def nest(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Make folders in folders, deeper than any path can say, and locked."""
     os.chdir("tmp")
     for _ in range(args["depth"]):
@@ -170,7 +171,7 @@ def nest(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
     return {}
 
 
-def crash(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def crash(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """End by a signal of the own choice."""
     if args["signal"] == "SIGSEGV":
         ctypes.string_at(0)
@@ -179,14 +180,14 @@ def crash(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
     return {}
 
 
-def leave(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def leave(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Leave without an answer, politely or not."""
     if args["politely"]:
         raise SystemExit("gone")
     os._exit(7)
 
 
-def noise(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def noise(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Print a lot on both streams, from Python and from C, then answer."""
     for _ in range(3000):
         print("noise " * 20)
@@ -196,18 +197,18 @@ def noise(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
     return {"quiet": True}
 
 
-def noisy_crash(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def noisy_crash(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Print a lot, then leave without an answer."""
     noise(args, progress)
     os._exit(1)
 
 
-def refuse(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def refuse(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Refuse in the words of the product."""
     raise Refused("No.", "Ask again.")
 
 
-def map_files(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def map_files(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Hold far more memory than is counted as data, by maps of files."""
     maps = []
     for name in ("out/a", "out/b"):
@@ -220,7 +221,7 @@ def map_files(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
     return {}
 
 
-def say(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def say(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Send raw bytes where events are expected."""
     piece = args["text"].encode(errors="surrogateescape")
     for number in range(3, 64):
@@ -232,7 +233,7 @@ def say(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
     return {}
 
 
-def chatter(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def chatter(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Report progress far more often than anybody can read, with odd fractions."""
     for number in range(2000):
         time.sleep(0.0005)
@@ -240,7 +241,7 @@ def chatter(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
     return {}
 
 
-def run_onnx(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def run_onnx(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Run an ONNX file on zeros, as the dispatch of the light kind is timed."""
     import numpy
     import onnxruntime
@@ -249,7 +250,7 @@ def run_onnx(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
     return {"sum": float(session.run(None, {"x": numpy.zeros((1, 8), numpy.float32)})[0].sum())}
 
 
-def run_torch(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def run_torch(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Script, save, load and run a small module, as the dispatch of the torch kind is timed."""
     import torch
 
@@ -257,7 +258,7 @@ def run_torch(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
     return {"sum": float(loaded(torch.zeros(1, 8)).sum())}
 
 
-def run_sklearn(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def run_sklearn(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Fit a small forest on all threads."""
     import numpy
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -266,7 +267,7 @@ def run_sklearn(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any
     return {"sum": float(HistGradientBoostingClassifier(max_iter=5).fit(x, x[:, 0] > 0.5).predict(x).sum())}
 
 
-def program(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def program(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Have the helper run this child's program, a Python, with arguments, and return exit codes and words."""
     ended = [programs.run(arguments) for arguments in args["runs"]]
     return {"codes": [one.code for one in ended], "said": [one.said for one in ended]}
@@ -276,7 +277,7 @@ ATTACKS: dict[str, worker.Task] = {
     task.__name__: task
     for task in (
         syscalls, act, change_attributes, honest, environment, late_import, hang, noisy_crash, refuse, map_files, spin, eat, eat_native, fill, big_file, nest, crash,
-        leave, noise, say, chatter, run_onnx, run_torch, run_sklearn, program, tasks.self_test,
+        leave, noise, say, chatter, run_onnx, run_torch, run_sklearn, program, self_test.CALL.serve,
     )
 }  # fmt: skip
 

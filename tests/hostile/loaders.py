@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core.calls import tasks
+from core.calls import self_test
+from core.calls.call import Here
 from core.doors import worker
 
 
@@ -61,7 +62,7 @@ LOADERS: dict[str, Callable[[Path], None]] = {
 }
 
 
-def load(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+def load(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Load ``in/model`` and say how that ended; code in it runs, here, in the jail."""
     try:
         LOADERS[args["loader"]](Path("in/model"))
@@ -73,4 +74,4 @@ def load(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
 PRELOAD = {"light": ("numpy", "onnx", "onnxruntime", "joblib"), "torch": ("torch",), "bare": ()}
 
 if __name__ == "__main__":
-    worker.main({"load": load, "self_test": tasks.self_test}, PRELOAD)
+    worker.main({"load": load, "self_test": self_test.CALL.serve}, PRELOAD)

@@ -16,11 +16,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from core.domain.artifact import Artifact
+from core.domain.codec import Json
 from core.domain.errors import Crashed, PortolanError, Refused
 from core.domain.job import State
 from core.domain.recipe import Step
 from core.jobs.engines.local import LocalEngine
-from core.jobs.queue import Queue, Verb
+from core.jobs.queue import Queue
+from core.jobs.verb import Verb, Verbs
 from core.memory.blobs import Blobs
 from core.memory.store import Store
 from core.sandbox.tools import Tools
@@ -47,12 +49,12 @@ def grow(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
     return {"sha256": blob.sha256, "size": blob.size}
 
 
-def record(store: Store, visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> dict[str, Any]:
+def record(store: Store, visitor: str, args: dict[str, Any], result: dict[str, Any], job: str) -> str | None:
     """Write the grown artifact under its parent, with a report that names its blob."""
     step = Step("grow", {"nonce": args["nonce"]})
     artifact = store.add_artifact(visitor, **result, format="onnx", name="grown", parent=args["artifact"], step=step)
     store.add_report(visitor, artifact.id, "parity", {"golden": args["sha256"]}, blobs=[result["sha256"]], job=job)
-    return {"artifact": artifact.id}
+    return artifact.id
 
 
 def title(args: dict[str, Any]) -> str:
@@ -60,7 +62,8 @@ def title(args: dict[str, Any]) -> str:
     return f"Grow {args['nonce']}"
 
 
-VERBS = {"grow": Verb("grow", grow, record, title)}
+Plain = dict[str, Json]
+VERBS: Verbs = {"grow": Verb("grow", Plain, Plain, grow, record, title, page="models.py")}
 
 
 class Server:

@@ -7,11 +7,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.domain.job import State
-from core.domain.portability import Attempt, Standing
+from core.domain.portability import Attempt, Portability, PortabilityRequest, Standing
+from core.domain.work import Subject
 from core.doors import workspace
 from core.doors.samples import sample
 from core.doors.workspace import Workspace
-from core.jobs.rows import Ledger
+from core.jobs.rows import JobRows
 from core.techniques import TECHNIQUES
 from tests.serving import ROOT
 
@@ -49,9 +50,9 @@ def bring(home: Workspace, id: str) -> str:
     found = sample(id)
     assert found
     job = workspace.open_sample(home, VISITOR, found)
-    result = home.queue.wait(VISITOR, job.id, 60).result
-    assert result
-    return str(result["artifact_id"])
+    made = home.queue.wait(VISITOR, job.id, 60).made
+    assert made
+    return made
 
 
 def test_models_page_offers_every_sample_with_its_accuracy(home: Workspace) -> None:
@@ -95,10 +96,9 @@ def test_tiles_of_a_walk_lead_to_its_conversions(home: Workspace) -> None:
         Attempt("litert", "LiteRT", Standing.MISSING, reason="Install it: pip install -r requirements-x.txt"),
         Attempt("pickle", "Pickle", Standing.NO_ROUTE, reason="No converter leads there."),
     ]
-    result = {"attempts": [row.to_json() for row in rows], "proven": 1, "of": 4, "seconds": 1.0, "data": None}
-    args = {"artifact": artifact.id, "data": None}
-    ledger = Ledger(home.store)
-    ledger.answered(VISITOR, "portability", "Try every target", args, "key", result)
+    result, request = Portability(tuple(rows), 1.0, None), PortabilityRequest(Subject.of(artifact))
+    rows_of_jobs = JobRows(home.store, workspace.VERBS)
+    rows_of_jobs.answered(VISITOR, "portability", "Try every target", request, "key", result, artifact.id)
     app = opened("convert.py", model=artifact.id)
     tiles = {button.key: button for button in app.button if str(button.key).startswith("matrix-")}
     assert not tiles["matrix-onnx"].disabled
@@ -128,7 +128,7 @@ def test_compress_page_offers_what_fits_and_says_why_the_rest_does_not(home: Wor
     job = home.queue.submit(VISITOR, "ingest", {"sha256": blob.sha256, "size": blob.size, "name": "trees.onnx"})
     done = home.queue.wait(VISITOR, job.id, 60)
     assert done.result, done.trouble
-    app = opened("compress.py", model=done.result["artifact_id"])
+    app = opened("compress.py", model=str(done.made))
     assert set(app.pills[0].options) == {"Pruning", "Clean-up"}
     assert "Prune trees" in app.radio[0].options
     assert "Prune channels" not in app.radio[0].options
@@ -174,7 +174,7 @@ def test_hostile_name_is_inert_text(home: Workspace) -> None:
     blob = home.store.blobs.put(sample("penguins").model)  # type: ignore[union-attr]
     name = "![x](http://evil.example/i.png)<script>alert(1)</script>.skops"
     job = home.queue.submit(VISITOR, "ingest", {"sha256": blob.sha256, "size": blob.size, "name": name})
-    result = home.queue.wait(VISITOR, job.id, 60).result
-    assert result
-    text = words(opened(model=str(result["artifact_id"])))
+    made = home.queue.wait(VISITOR, job.id, 60).made
+    assert made
+    text = words(opened(model=made))
     assert "](http" not in text.replace("\\", "\0")

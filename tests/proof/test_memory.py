@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.domain.codec import decode, encode
 from core.domain.limits import MB
 from core.domain.overhead import Footprint, apart
 from core.proof.memory import footprint, give_back, residence, rise
@@ -74,4 +75,4 @@ def test_each_figure_is_the_median_of_the_runs() -> None:
     assert apart(middle.spread, (31, 40))
     assert apart((31, 40), middle.spread)
     assert not apart(middle.spread, (30, 40))
-    assert Footprint.from_json(middle.to_json()) == middle
+    assert decode(Footprint, encode(middle)) == middle

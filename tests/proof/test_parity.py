@@ -8,6 +8,7 @@ import onnx
 import pytest
 
 from core.domain.artifact import Signature, TensorSpec
+from core.domain.codec import decode, encode
 from core.domain.errors import Refused
 from core.domain.report import Verdict
 from core.domain.runtime import Domain, Session
@@ -104,7 +105,7 @@ def test_the_differences_are_told_with_their_distribution(tmp_path: Path) -> Non
     (check,) = [check for check in found.checks if check.name == "random"]
     assert np.allclose(check.percentiles, exact, rtol=0.15)
     assert check.percentiles[2] <= check.max_abs
-    assert found.from_json(found.to_json()) == found
+    assert decode(type(found), encode(found)) == found
     same = judged(tmp_path, np.sin, np.sin)
     assert {check.percentiles for check in same.checks} == {(0.0, 0.0, 0.0)}
 

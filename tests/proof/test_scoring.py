@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from core.domain.codec import decode, encode
 from core.domain.errors import Refused
 from core.domain.tuning import Score
 from core.proof import scoring
@@ -22,7 +23,7 @@ def test_lost_and_won_answers_are_counted_apart() -> None:
     assert found.quality
     assert found.quality.correct
     assert found.quality.correct.k == 3
-    assert Score.from_json(found.to_json()) == found
+    assert decode(Score, encode(found)) == found
 
 
 def test_without_labels_changes_count_and_numbers_need_labels() -> None:

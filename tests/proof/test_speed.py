@@ -1,12 +1,14 @@
 """A race of two files: equal files come out equal, more work comes out slower, and the interval is what it claims to be."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from core.domain.codec import Malformed, decode, encode
 from core.domain.overhead import Latency, Pace, Race
 from core.domain.runtime import Session
 from core.proof.speed import interval, race
@@ -47,7 +49,7 @@ def test_twice_the_layers_are_slower_and_half_of_them_faster(tmp_path: Path, inp
     assert faster.low > 1.1
     assert slower.parent.cpu_p50 < slower.variant.cpu_p50
     assert 0 < slower.variant.least <= slower.variant.p50 <= slower.variant.p95 <= slower.variant.p99
-    assert Race.from_json(slower.to_json()) == slower
+    assert decode(Race, encode(slower)) == slower
 
 
 def test_any_runtime_can_race(tmp_path: Path) -> None:
@@ -97,6 +99,8 @@ def test_the_verdict_is_read_off_the_interval(low: float, high: float, pace: str
 
 def test_a_ratio_that_is_no_number_is_no_race() -> None:
     times = Latency(1, 1, 1, 1, 1)
-    lie = Race(float("nan"), 1, 1, 1, 1, 1, 1, 1, 1, times, times)
+    honest = Race(1.0, 1.0, 1.0, 1, 1, 1, 1, 1, 1.0, times, times)
     with pytest.raises(ValueError, match="positive number"):
-        Race.from_json(lie.to_json())
+        replace(honest, ratio=float("nan"))
+    with pytest.raises(Malformed):
+        decode(Race, {**encode(honest), "ratio": "nan"})

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from core.domain.codec import decode, encode
 from core.domain.overhead import Kernels, Latency, Race
 from core.domain.report import Quality
 from core.domain.technique import Claim
@@ -20,7 +21,7 @@ FASHION = sample("fashion_cnn")
 def told(path: Path) -> dict[str, WeightChange]:
     """The changes of the shipped network, by the tensor's name."""
     found = weights.changes(FASHION.source, path)
-    assert [WeightChange.from_json(one.to_json()) for one in found] == found
+    assert [decode(WeightChange, encode(one)) for one in found] == found
     return {one.name: one for one in found}
 
 
@@ -74,7 +75,7 @@ def test_the_engine_runs_integers_only_where_the_file_says_so(tmp_path: Path) ->
     assert (shared.integer, shared.floating) == (0, 5)
     static = kernels.count(apply("static_int8", FASHION.source, tmp_path / "static.onnx", FASHION.calibration))
     assert (static.integer, static.floating) == (5, 0)
-    assert Kernels.from_json(static.to_json()) == static
+    assert decode(Kernels, encode(static)) == static
 
 
 def race(low: float, high: float) -> Race:
@@ -107,4 +108,4 @@ def test_each_class_is_counted() -> None:
     assert sum(count.k for count in found.classes.values()) == found.correct.k
     assert sum(count.n for count in found.classes.values()) == found.correct.n
     assert len(found.classes) == 10
-    assert Quality.from_json(found.to_json()) == found
+    assert decode(Quality, encode(found)) == found

@@ -159,7 +159,7 @@ def test_named_weights_keep_their_block(digits: Sample, tmp_path: Path) -> None:
 
 def test_what_no_block_can_be_is_refused_in_words(digits: Sample, tmp_path: Path) -> None:
     cnn, entry, out = sample("fashion_cnn"), TECHNIQUES["drop_blocks"], tmp_path / "out.onnx"
-    trouble = entry.applies(FORMAT.inspect(cnn.source).to_json())
+    trouble = entry.applies(FORMAT.inspect(cnn.source))
     assert trouble
     assert "adds no two values" in trouble.message
     for samples, options, words in (

@@ -95,7 +95,7 @@ def test_dynamic_int8_multiplies_in_integers_and_leaves_convolutions(tmp_path: P
 def test_a_file_is_not_quantized_twice(technique: str, tmp_path: Path) -> None:
     model = sample("fashion_cnn")
     once = apply(technique, model.source, tmp_path / "once.onnx", model.calibration)
-    summary = FORMAT.inspect(once).to_json()
+    summary = FORMAT.inspect(once)
     for again in EVERY[1:]:
         trouble = TECHNIQUES[again].applies(summary)
         assert trouble is not None
@@ -129,7 +129,7 @@ def test_integer_weights_are_folded_at_load(tmp_path: Path) -> None:
 
 def test_float16_is_not_applied_twice(tmp_path: Path) -> None:
     once = apply("float16", sample("fashion_cnn").source, tmp_path / "once.onnx")
-    trouble = TECHNIQUES["float16"].applies(FORMAT.inspect(once).to_json())
+    trouble = TECHNIQUES["float16"].applies(FORMAT.inspect(once))
     assert trouble is not None
     assert "float16" in trouble.message
     with pytest.raises(Refused, match="nothing to halve"):
@@ -139,7 +139,7 @@ def test_float16_is_not_applied_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize("technique", EVERY)
 def test_trees_are_refused_by_what_they_hold(technique: str, tmp_path: Path) -> None:
     source = FOLDER / "segment" / "model.onnx"
-    assert TECHNIQUES[technique].applies(FORMAT.inspect(source).to_json()) is not None
+    assert TECHNIQUES[technique].applies(FORMAT.inspect(source)) is not None
     with pytest.raises(Refused, match="nothing to"):
         apply(technique, source, tmp_path / "out.onnx", {"x": np.zeros((40, 18), np.float32)})
     assert not (tmp_path / "out.onnx").exists()

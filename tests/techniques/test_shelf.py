@@ -64,7 +64,7 @@ def test_strangers_run(name: str, tmp_path: Path) -> None:
 
 def tried(technique: Technique, source: Path, out: Path, samples: dict[str, Any]) -> bool:
     """Say whether a technique wrote a file; where it did not, it said why and what to do instead, and left nothing behind it."""
-    trouble = technique.applies(FORMAT.inspect(source).to_json())
+    trouble = technique.applies(FORMAT.inspect(source))
     if trouble is None:
         declared = {one.name for one in option_fields(technique.Options)}
         options = parse_options(technique.Options, {k: v for k, v in BRIEF.items() if k in declared})

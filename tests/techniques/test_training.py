@@ -79,14 +79,14 @@ def test_a_transformer_learns_from_token_ids(tmp_path: Path) -> None:
 def test_integers_trees_and_lack_of_samples_are_refused(technique: str, tmp_path: Path) -> None:
     model, entry = sample("fashion_cnn"), TECHNIQUES[technique]
     integers = apply("static_int8", model.source, tmp_path / "int8.onnx", model.calibration)
-    trouble = entry.applies(FORMAT.inspect(integers).to_json())
+    trouble = entry.applies(FORMAT.inspect(integers))
     assert trouble is not None
     assert "before the step that makes integers" in trouble.next_step
     with pytest.raises(Refused, match="quantized already"):
         apply(technique, integers, tmp_path / "out.onnx", model.calibration)
     with pytest.raises(Refused, match="there are none"):
         apply(technique, model.source, tmp_path / "out.onnx")
-    assert entry.applies(FORMAT.inspect(FOLDER / "segment" / "model.onnx").to_json()) is not None
+    assert entry.applies(FORMAT.inspect(FOLDER / "segment" / "model.onnx")) is not None
     with pytest.raises(Refused, match=r"torch has no equal|no weights that can be trained"):
         apply(
             technique, FOLDER / "segment" / "model.onnx", tmp_path / "out.onnx", {"x": np.zeros((40, 18), np.float32)}

@@ -188,5 +188,5 @@ def test_what_has_no_trees_or_no_samples_is_refused(tmp_path: Path) -> None:
             apply(technique, source, tmp_path / "out.onnx")
         assert words in caught.value.message
         assert caught.value.next_step
-    assert TECHNIQUES["prune_trees"].applies(FORMATS["onnx"].inspect(dense).to_json())
-    assert TECHNIQUES["prune_trees"].applies(FORMATS["onnx"].inspect(SEGMENT).to_json()) is None
+    assert TECHNIQUES["prune_trees"].applies(FORMATS["onnx"].inspect(dense))
+    assert TECHNIQUES["prune_trees"].applies(FORMATS["onnx"].inspect(SEGMENT)) is None

@@ -3,20 +3,22 @@
 import json
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from core.calls import bench
+from core.calls import footprint
 from core.calls.bench import Bench
+from core.domain.codec import decode, encode
 from core.sandbox.tools import Memory, Tools
 from core.verbs import compress
 from core.verbs.compress import Effort
-from core.verbs.tuning import finishing, trials
+from core.verbs.tuning import finishing, state, trials
 
+R = TypeVar("R")
 SIZES = (32, 96, 64, 4)
 
 
@@ -66,8 +68,8 @@ def samples(folder: Path, matrices: list[Any], n: int = 900) -> Path:
 def short_races(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure for a moment only, in one process each."""
     monkeypatch.setattr(compress, "RACE_SECONDS", 0.2)
-    monkeypatch.setattr(bench, "FOOTPRINTS", 1)
-    for module in (trials, finishing):
+    monkeypatch.setattr(footprint, "PROCESSES", 1)
+    for module in (trials, finishing, state):
         monkeypatch.setattr(module, "QUICK", Effort(0.2, 1))
 
 
@@ -79,29 +81,30 @@ class Notes(Memory):
         self.answers: dict[str, dict[str, Any]] = {}
         self.said: list[str] = []
 
-    def known(self, verb: str, args: dict[str, Any]) -> dict[str, Any] | None:
+    def known(self, verb: str, request: object, kind: type[R]) -> R | None:
         """Return an answer, or what a stopped search kept."""
-        if verb == "tune":
-            return self.kept[-1] if self.kept else None
-        return self.answers.get(json.dumps(args, sort_keys=True))
+        last = self.kept[-1] if self.kept else None
+        found = last if verb == "tune" else self.answers.get(json.dumps(encode(request), sort_keys=True))
+        return None if found is None else decode(kind, found)
 
-    def answer(self, verb: str, args: dict[str, Any], result: dict[str, Any]) -> None:
+    def answer(self, verb: str, request: object, result: object) -> None:
         """Keep an answer."""
-        self.answers[json.dumps(args, sort_keys=True)] = result
+        self.answers[json.dumps(encode(request), sort_keys=True)] = encode(result)
 
-    def keep(self, result: dict[str, Any]) -> None:
+    def keep(self, result: object) -> None:
         """Keep what is known so far."""
-        self.kept.append(json.loads(json.dumps(result)))
-        self.said.append(f"stage {result['stage']}")
+        self.kept.append(json.loads(json.dumps(encode(result))))
+        self.said.append(f"stage {self.kept[-1]['stage']}")
 
 
 class Watched(Bench):
     """Writes down which part of the data each task was given."""
 
-    def _run(self, task: str, request: dict[str, Any], *rest: Any, **named: Any) -> Any:
-        parts = [request[key] for key in ("half", "learns", "scores") if request.get(key)]
-        self.tools.memory.said.extend(f"{task} {part}" for part in parts)  # type: ignore[attr-defined]
-        return super()._run(task, request, *rest, **named)
+    def call(self, call: Any, request: Any, *rest: Any, **named: Any) -> Any:
+        data = getattr(request, "data", None)
+        parts = [getattr(data, "half", None), getattr(request, "learns", None), getattr(request, "scores", None)]
+        self.tools.memory.said.extend(f"{call.name} {part}" for part in parts if part)  # type: ignore[attr-defined]
+        return super().call(call, request, *rest, **named)
 
 
 def asked(tools: Tools, model: Path, samples: Path, **more: Any) -> dict[str, Any]:

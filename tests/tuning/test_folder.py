@@ -33,9 +33,11 @@ def test_the_command_line_fills_the_folder(
 def test_stopping_the_command_line_leaves_the_best_in_the_folder(
     few: None, files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, probe = tmp_path / "tuned", Bench.probe
+    out, call = tmp_path / "tuned", Bench.call
     monkeypatch.setattr(
-        Bench, "probe", lambda self, *args: stop() if (out / "best.onnx").exists() else probe(self, *args)
+        Bench,
+        "call",
+        lambda self, *args, **named: stop() if (out / "best.onnx").exists() else call(self, *args, **named),
     )
 
     def stop() -> Any:

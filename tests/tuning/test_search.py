@@ -16,9 +16,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from core.calls.bench import Bench
+from core.domain.codec import decode, encode
 from core.domain.errors import Refused
 from core.domain.job import State
 from core.domain.recipe import Step
+from core.domain.search import TuneRequest
 from core.domain.technique import HALVES, QUARTERS
 from core.domain.tuning import Goal, HeatMap
 from core.doors.workspace import Workspace, open_workspace
@@ -28,6 +30,8 @@ from core.verbs import tune
 from core.verbs.tuning import finishing, ladders
 from core.verbs.tuning.ladders import Ladder
 from core.verbs.tuning.search import Search
+from core.verbs.tuning.visiting import tried as tried_one
+from tests.asking import ask, ask_on
 from tests.tuning.small import SIZES, Notes, Watched, asked, margins, network, scores, short_races, tried
 
 VISITOR = "v" + "0" * 32
@@ -41,7 +45,7 @@ def test_equal_seeds_give_equal_answers_and_the_test_half_is_seen_last(
     results = []
     for notes in (first, second):
         told = replace(tools, memory=notes)
-        results.append(tune.on(Watched(told), asked(told, *files, keep=["w0"])))
+        results.append(ask_on(tune, Watched(told), asked(told, *files, keep=["w0"])))
     one, other = results
     assert tried(one) == tried(other)
     assert one["best"]["sha256"] == other["best"]["sha256"]
@@ -69,10 +73,10 @@ def test_equal_seeds_give_equal_answers_and_the_test_half_is_seen_last(
 def test_a_candidate_that_trains_is_the_same_each_time(files: tuple[Path, Path], tools: Tools) -> None:
     thin = Step("prune_channels", {"share": 0.3, "spread": "even"})
     ladder = Ladder("trained", "Trained", "recipe", ((thin, ladders.trained(0.1)),), frozenset(Goal), 0)
-    args = asked(tools, *files, max_drop=0.5)
-    search = Search(Bench(tools), args, *tune.checked(args))
+    request = decode(TuneRequest, asked(tools, *files, max_drop=0.5))
+    search = Search(Bench(tools), request, tune.checked(request))
     search.trials = search.opened()
-    first, second = (search.tried(ladder, 0) for _ in range(2))
+    first, second = (tried_one(search, ladder, 0) for _ in range(2))
     assert first.within
     assert first == second
 
@@ -100,21 +104,21 @@ def test_cancel_leaves_the_best_so_far_and_going_on_repeats_nothing(
     model, data = files
     blob, sample = store.blobs.put(model), store.blobs.put(data)
     job = queue.submit(VISITOR, "ingest", {"sha256": blob.sha256, "size": blob.size, "name": "net.onnx"})
-    brought = queue.wait(VISITOR, job.id, 60).result
+    brought = queue.wait(VISITOR, job.id, 60).made
     assert brought
     args = {
         "sha256": blob.sha256, "size": blob.size, "format": "onnx", "name": "net.onnx", "consent": False,
-        "artifact": brought["artifact_id"], "data": {"sha256": sample.sha256, "name": "data.npz", "label": None},
+        "artifact": brought, "data": {"sha256": sample.sha256, "name": "data.npz", "label": None},
         "max_drop": 0.02, "minimise": "size", "minutes": 5.0, "seed": 7, "keep": [],
     }  # fmt: skip
     hunt = queue.submit(VISITOR, "tune", args)
-    until(lambda: (queue.job(VISITOR, hunt.id).result or {}).get("best"))
+    until(lambda: (found := queue.job(VISITOR, hunt.id).result) and found.best)
     time.sleep(random.Random(11).uniform(0, 1))
     queue.cancel(VISITOR, hunt.id)
     stopped = queue.wait(VISITOR, hunt.id, 60)
     assert stopped.state is State.CANCELLED
     assert stopped.result
-    best = stopped.result["best"]
+    best = encode(stopped.result.best)
     onnxruntime.InferenceSession(store.blobs.path(best["files"]["artifact"]).read_bytes())
     assert "verify.py" in zipfile.ZipFile(store.blobs.path(best["files"]["bundle"])).namelist()
     made = {artifact.sha256 for artifact in store.artifacts(VISITOR)}
@@ -123,15 +127,15 @@ def test_cancel_leaves_the_best_so_far_and_going_on_repeats_nothing(
     done = queue.wait(VISITOR, hunt.id, 120)
     assert done.state is State.DONE, done.trouble
     assert done.result
-    before = len(stopped.result["points"])
-    assert tried(done.result)[:before] == tried(stopped.result)
-    assert done.result["seconds"] > stopped.result["seconds"]
+    before = len(stopped.result.points)
+    assert tried(encode(done.result))[:before] == tried(encode(stopped.result))
+    assert done.result.seconds > stopped.result.seconds
     lines = [event.text for event in queue.events(VISITOR, hunt.id)]
     assert sum(line.startswith("Measuring what each layer bears") for line in lines) <= 2
-    for point in stopped.result["points"]:
+    for point in encode(stopped.result.points):
         words = f"{point['title']}, rung {point['rung'] + 1} of"
         assert sum(line.startswith(words) for line in lines) == 1
-    assert done.result["looks"]
+    assert done.result.looks
     assert store.reports(VISITOR, args["artifact"], "tuning")
     assert queue.submit(VISITOR, "tune", args).id == hunt.id
 
@@ -149,7 +153,7 @@ def test_a_winner_by_luck_is_told_and_the_next_is_offered(few: None, tmp_path: P
     np.savez(tmp_path / "data.npz", x=x[chosen], y=scores(matrices, x[chosen]).argmax(axis=1))
     notes = Notes()
     told = replace(tools, memory=notes)
-    result = tune.run(told, asked(told, model, tmp_path / "data.npz", max_drop=0.01))
+    result = ask(tune, told, asked(told, model, tmp_path / "data.npz", max_drop=0.01))
     verdicts = [look["verdict"] for look in result["looks"]]
     assert verdicts[0] == "FAIL"
     assert 1 <= len(verdicts) <= finishing.LOOKS
@@ -184,7 +188,6 @@ def test_quarters_cut_the_calibration_half_alone() -> None:
     [
         ({"data": None}, "there are none"),
         ({"format": "torch_export"}, "are not tuned here"),
-        ({"minimise": "beauty"}, "nothing to minimise"),
         ({"max_drop": 1.5}, "share from 0"),
         ({"keep": ["nothing"]}, "called nothing"),
     ],
@@ -193,7 +196,7 @@ def test_what_cannot_be_searched_is_refused(
     change: dict[str, Any], words: str, files: tuple[Path, Path], tools: Tools
 ) -> None:
     with pytest.raises(Refused, match=words) as refusal:
-        tune.run(tools, asked(tools, *files, **change))
+        ask(tune, tools, asked(tools, *files, **change))
     assert refusal.value.next_step
 
 
@@ -208,7 +211,7 @@ def test_a_model_without_weights_has_no_smaller_files(tmp_path: Path, tools: Too
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
     x = np.random.default_rng(1).normal(size=(60, 3)).astype(np.float32)
     np.savez(tmp_path / "d.npz", x=x)
-    result = tune.run(tools, asked(tools, tmp_path / "m.onnx", tmp_path / "d.npz"))
+    result = ask(tune, tools, asked(tools, tmp_path / "m.onnx", tmp_path / "d.npz"))
     assert result["best"] is None
     assert "No weight tensor" in result["heatless"]
     assert {line["id"] for line in result["ladders"]} == {"clean_up"}
@@ -226,7 +229,7 @@ def test_a_cancelled_search_stops_at_once(files: tuple[Path, Path], tools: Tools
     stopped = threading.Event()
     stopped.set()
     with pytest.raises(Exception, match=r"stopped|cancel|Cancel"):
-        tune.run(replace(tools, cancel=stopped), asked(tools, *files))
+        ask(tune, replace(tools, cancel=stopped), asked(tools, *files))
 
 
 @pytest.mark.slow
@@ -245,7 +248,7 @@ def test_each_goal_measures_what_it_is_about(
 
     monkeypatch.setattr(ladders, "_every", chosen)
     short_races(monkeypatch)
-    result = tune.run(tools, asked(tools, *files, minimise=goal, minutes=0.5, max_drop=0.1))
+    result = ask(tune, tools, asked(tools, *files, minimise=goal, minutes=0.5, max_drop=0.1))
     held = [point for point in result["points"] if point["within"]]
     assert held
     assert all(point[figure] == point["measure"] > 0 for point in held)

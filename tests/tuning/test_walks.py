@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.calls import sensitivity
 from core.calls.bench import Bench
+from core.domain.codec import decode, encode
+from core.domain.format import Layer, Summary
 from core.domain.recipe import Step
 from core.domain.technique import QUARTERS
 from core.domain.tuning import Cell, Goal, HeatMap, Loss, Point, Row
@@ -89,19 +92,19 @@ def test_recipes_near_one_change_one_tensor_or_two_and_save_bytes() -> None:
     rows = [Row(name, "MatMul", (32, 32), 1024, 4096, tuple(cells)) for name in ("a", "b")]
     heat = HeatMap({}, tuple(rows), 64)
     step = Step("codebooks_second_order", {"levels": "a=8,b=4"})
-    found = neighbours((step.to_json(), Step("clean_up").to_json()), heat)
+    found = neighbours((step, Step("clean_up")), heat)
     recipes = {one.rungs[0][0].options["levels"] for one in found}
     assert recipes == {"a=4,b=4", "a=8,b=2"}
     assert len({one.id for one in found}) == len(found)
-    assert not neighbours((Step("float16").to_json(),), heat)
+    assert not neighbours((Step("float16"),), heat)
 
 
 def test_float16_follows_shared_values_and_leaves_what_is_kept() -> None:
     shared = Step("codebooks", {"keep": "a"})
-    found = trial((shared.to_json(), CLEAN_UP.to_json()))
+    found = trial((shared, CLEAN_UP))
     assert (found.steps, found.after) == ((shared,), (Step("float16", {"keep": "a"}), CLEAN_UP))
-    assert trial((Step("static_int8").to_json(),)).after == (CLEAN_UP,)
-    alone = trial((CLEAN_UP.to_json(),))
+    assert trial((Step("static_int8"),)).after == (CLEAN_UP,)
+    alone = trial((CLEAN_UP,))
     assert (alone.steps, alone.after) == ((CLEAN_UP,), ())
 
 
@@ -131,15 +134,19 @@ def test_points_and_heat_maps_survive_json(files: tuple[Path, Path], tools: Tool
     args = asked(tools, *files)
     bench = Bench(tools)
     data = replace(Data(**args["data"]), half=QUARTERS[0])
-    heat = bench.sensitivity(Model(args["sha256"], args["size"], "onnx"), data)
-    again = HeatMap.from_json(json.loads(json.dumps(heat.to_json())))
+    heat = sensitivity.ask(bench, Model(args["sha256"], args["size"], "onnx"), data)
+    again = decode(HeatMap, json.loads(json.dumps(encode(heat))))
     assert again == heat
     found = ladders.ladders(
-        {"operators": {"MatMul": 3}, "layers": [1], "precision": "float32"}, Goal.SIZE, heat, "", Means()
+        Summary("onnx", operators={"MatMul": 3}, layers=(Layer("w", "float32", (2, 2)),), precision="float32"),
+        Goal.SIZE,
+        heat,
+        "",
+        Means(),
     )
     mixed = next(one for one in found if one.id == "mixed")
     assert all(len(rung) == 2 for rung in mixed.rungs)
     assert len(mixed.rungs) == len(mixed.losses) > 5
     assert mixed.losses[0] < mixed.losses[-1]
     one = point(3, True, 2.0)
-    assert Point.from_json(json.loads(json.dumps(one.to_json()))) == one
+    assert decode(Point, json.loads(json.dumps(encode(one)))) == one

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from core.domain.browser_run import LONGEST, BrowserRun
+from core.domain.browser_run import LONGEST, BrowserRun, sent
+from core.domain.codec import decode, encode
 from core.domain.errors import Refused
 
 SENT = {
@@ -25,13 +26,13 @@ SENT = {
 
 
 def test_a_run_survives_json() -> None:
-    run = BrowserRun.from_json(SENT)
-    assert BrowserRun.from_json(json.loads(json.dumps(run.to_json()))) == run
-    assert BrowserRun.from_json({**SENT, "flips": None}).flips is None
+    run = sent(SENT)
+    assert decode(BrowserRun, json.loads(json.dumps(encode(run)))) == run
+    assert sent({**SENT, "flips": None}).flips is None
 
 
 def test_words_are_cut() -> None:
-    run = BrowserRun.from_json({**SENT, "agent": "x" * 10_000, "reason": "y" * 10_000})
+    run = sent({**SENT, "agent": "x" * 10_000, "reason": "y" * 10_000})
     assert (len(run.agent), len(run.reason)) == (LONGEST, LONGEST)
 
 
@@ -54,9 +55,9 @@ def test_words_are_cut() -> None:
 )
 def test_what_is_no_figure_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(Refused):
-        BrowserRun.from_json({**SENT, **change})
+        sent({**SENT, **change})
 
 
 def test_a_missing_key_is_refused() -> None:
     with pytest.raises(Refused):
-        BrowserRun.from_json({key: value for key, value in SENT.items() if key != "agent"})
+        sent({key: value for key, value in SENT.items() if key != "agent"})

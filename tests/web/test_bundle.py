@@ -21,6 +21,7 @@ from core.answers.bundle import javascript
 from core.sandbox.tools import Tools
 from core.verbs import convert
 from core.web import recorded
+from tests.asking import ask
 from tests.test_convert import SAMPLES, bring
 
 ENTRY = f"""
@@ -51,7 +52,7 @@ def unpacked(tools: Tools, result: dict[str, Any], folder: Path) -> Path:
 
 
 def test_an_onnx_bundle_runs_in_node(tools: Tools, tmp_path: Path, node: str, runtime: Path) -> None:
-    result = convert.run(tools, {**bring(tools, SAMPLES / "penguins" / "model.skops"), "target": "onnx"})
+    result = ask(convert, tools, {**bring(tools, SAMPLES / "penguins" / "model.skops"), "target": "onnx"})
     folder = unpacked(tools, result, tmp_path / "bundle")
     assert json.loads((folder / "package.json").read_text())["dependencies"] == {"onnxruntime-web": web.VERSION}
     installed(folder, runtime)
@@ -93,7 +94,7 @@ def test_other_formats_carry_no_javascript() -> None:
 
 def test_a_web_package_carries_the_answers_of_the_first_source(tools: Tools, tmp_path: Path) -> None:
     args = bring(tools, SAMPLES / "penguins" / "model.skops", SAMPLES / "penguins" / "test.csv", "sex")
-    result = convert.run(tools, {**args, "target": "web_package"})
+    result = ask(convert, tools, {**args, "target": "web_package"})
     assert [step["format"] for step in result["steps"]] == ["onnx", "web_package"]
     assert result["parity"]["verdict"] == "PASS", result["parity"]
     folder = unpacked(tools, result, tmp_path / "bundle")

@@ -3,7 +3,6 @@
 import json
 import re
 import zipfile
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
 from string import Template
@@ -11,7 +10,12 @@ from typing import IO, Any, cast
 
 from core.answers.bundle import javascript, scorer
 from core.converters import CONVERTERS
+from core.domain.artifact import TensorSpec
+from core.domain.codec import encode
+from core.domain.compression import Compression
+from core.domain.conversion import Conversion
 from core.domain.runtime import Runtime
+from core.domain.work import Bundle, NamedModel
 from core.formats import FORMATS
 from core.formats.skops import TRUSTED
 from core.memory.blobs import Blob, Blobs
@@ -19,6 +23,7 @@ from core.runtimes import cannot_run, on_shelf
 from core.shrink import pack
 
 HERE = Path(__file__).parent
+Made = Conversion | Compression
 EPOCH = (1980, 1, 1, 0, 0, 0)
 FIRST = """
 The model travels packed. First of all run
@@ -29,37 +34,28 @@ which needs Python alone and writes {member} from model.packed, byte for byte; v
 """
 
 
-@dataclass(frozen=True)
-class Bundle:
-    """The zip in the store: its SHA-256, its size in bytes, and the name under which it is downloaded."""
-
-    sha256: str
-    size: int
-    name: str
-
-
-def build(blobs: Blobs, conversion: dict[str, Any], packed: Blob | None = None) -> Bundle:
-    """Write the zip of a conversion's result to the store, with the model ``packed`` where it is; equal facts give equal bytes."""
-    artifact = conversion["artifact"]
-    runtime = on_shelf(artifact["format"])
-    member = "model" + FORMATS[artifact["format"]].suffixes[0]
+def build(blobs: Blobs, made: Made, packed: Blob | None = None) -> Bundle:
+    """Write the zip of a result to the store, with the model ``packed`` where it is; equal facts give equal bytes."""
+    artifact = made.artifact
+    runtime = on_shelf(artifact.format)
+    member = "model" + FORMATS[artifact.format].suffixes[0]
     members: dict[str, str | Path] = {
         **carried(blobs, member, artifact, packed),
-        "golden.npz": blobs.path(conversion["golden"]["sha256"]),
-        "card.json": json.dumps(card(conversion, member), indent=2, sort_keys=True) + "\n",
+        "golden.npz": blobs.path(made.golden.sha256),
+        "card.json": json.dumps(card(made, member), indent=2, sort_keys=True) + "\n",
         "verify.py": verification(runtime),
-        "use.py": usage(conversion),
+        "use.py": usage(made),
         "requirements.txt": "".join(f"{pinned(name)}\n" for name in runtime.packages) if runtime else "",
         "README.txt": Template((HERE / "readme.txt").read_text()).substitute(
-            title=FORMATS[artifact["format"]].title,
+            title=FORMATS[artifact.format].title,
             first=FIRST.format(member=member) if packed else "",
             member=member,
-            verdict=conversion["parity"]["verdict"],
-            check=checked(artifact["format"]),
+            verdict=made.parity.verdict,
+            check=checked(artifact.format),
         ),
     }
-    members |= javascript.members(artifact["format"], member, conversion["summary"]["inputs"])
-    members |= scorer.members(artifact["format"])
+    members |= javascript.members(artifact.format, member, made.summary.inputs)
+    members |= scorer.members(artifact.format)
     members = {name: content for name, content in members.items() if content}
     with blobs.writer() as writer:
         with zipfile.ZipFile(cast(IO[bytes], writer), "w") as archive:
@@ -67,13 +63,13 @@ def build(blobs: Blobs, conversion: dict[str, Any], packed: Blob | None = None) 
                 add(archive, name, content)
         blob = writer.commit()
     kind = "-packed" if packed else ""
-    return Bundle(blob.sha256, blob.size, f"{safe_stem(artifact['name'])}-portolan{kind}.zip")
+    return Bundle(blob.sha256, blob.size, f"{safe_stem(artifact.name)}-portolan{kind}.zip")
 
 
-def carried(blobs: Blobs, member: str, artifact: dict[str, Any], packed: Blob | None) -> dict[str, str | Path]:
+def carried(blobs: Blobs, member: str, artifact: NamedModel, packed: Blob | None) -> dict[str, str | Path]:
     """Return the model as it runs, or packed with the script that unpacks it."""
     if packed is None:
-        return {member: blobs.path(artifact["sha256"])}
+        return {member: blobs.path(artifact.sha256)}
     return {"model.packed": blobs.path(packed.sha256), "unpack.py": pack.SCRIPT.read_text()}
 
 
@@ -116,48 +112,43 @@ def add(archive: zipfile.ZipFile, name: str, content: str | Path) -> None:
             target.write(chunk)
 
 
-def card(conversion: dict[str, Any], member: str) -> dict[str, Any]:
+def card(made: Made, member: str) -> dict[str, Any]:
     """Return lineage, recipe, evidence, versions and checksums of the bundle."""
-    source, artifact = conversion["source"], conversion["artifact"]
-    parity = conversion["parity"]
+    artifact, parity, data = encode(made.artifact), made.parity, made.data
+    steps = [encode(one.model) | encode(one.step) for one in made.steps]
+    evidence = {"parity": parity, "quality": made.quality, "size": made.size}
     return {
         "portolan": 1,
-        "artifact": {"file": member, **{k: artifact[k] for k in ("format", "sha256", "size", "name")}},
-        "golden": {"file": "golden.npz", "sha256": conversion["golden"]["sha256"]},
-        "lineage": [
-            {k: source[k] for k in ("name", "format", "sha256", "size")},
-            *(
-                {k: step[k] for k in ("name", "format", "sha256", "size", "transform", "options")}
-                for step in conversion["steps"]
-            ),
-        ],
-        "recipe": conversion["recipe"],
-        "evidence": {"parity": parity, "quality": conversion["quality"], "size": conversion["size"]},
-        "data": conversion["data"] and {k: conversion["data"][k] for k in ("sha256", "name")},
-        "tolerance": parity["tolerance"],
-        "versions": parity["versions"],
-        "trusted": list(TRUSTED) if artifact["format"] == "skops" else None,
-        "signature": {k: conversion["summary"][k] for k in ("inputs", "outputs")},
+        "artifact": {"file": member, **artifact},
+        "golden": {"file": "golden.npz", "sha256": made.golden.sha256},
+        "lineage": [encode(made.source), *steps],
+        "recipe": encode(made.recipe),
+        "evidence": encode(evidence),
+        "data": {"sha256": data.sha256, "name": data.name} if data else None,
+        "tolerance": encode(parity.tolerance),
+        "versions": encode(parity.versions),
+        "trusted": list(TRUSTED) if made.artifact.format == "skops" else None,
+        "signature": encode(made.summary.signature),
     }
 
 
-def usage(conversion: dict[str, Any]) -> str:
+def usage(made: Made) -> str:
     """Return a few lines of Python that run the artifact on an input of the right shape; empty where no runtime is known."""
-    format = conversion["artifact"]["format"]
+    format = made.artifact.format
     runtime = on_shelf(format)
     names = [f"use_{name}.txt" for name in (format, runtime.id if runtime else "")]
     template = next((HERE / name for name in names if (HERE / name).exists()), None)
     if template is None:
         return ""
     member = "model" + FORMATS[format].suffixes[0]
-    inputs = ",\n".join(f"    {spec['name']!r}: {example(spec)}" for spec in conversion["summary"]["inputs"])
+    inputs = ",\n".join(f"    {spec.name!r}: {example(spec)}" for spec in made.summary.inputs)
     return Template(template.read_text()).substitute(member=member, inputs=inputs)
 
 
-def example(spec: dict[str, Any]) -> str:
+def example(spec: TensorSpec) -> str:
     """Return a NumPy expression for one row of an input; symbolic dimensions become 1."""
-    shape = [dim if isinstance(dim, int) else 1 for dim in spec["shape"] or []]
-    dtype = spec["dtype"] if re.fullmatch(r"(u?int|float)\d+|bool", spec["dtype"]) else None
+    shape = [dim if isinstance(dim, int) else 1 for dim in spec.shape or []]
+    dtype = spec.dtype if re.fullmatch(r"(u?int|float)\d+|bool", spec.dtype) else None
     return f'np.zeros({shape}, dtype="{dtype}")' if dtype else f'np.full({shape}, "", dtype=object)'
 
 

@@ -2,11 +2,12 @@
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from core import web
+from core.domain.artifact import TensorSpec
 
 HERE = Path(__file__).parent
 ARRAYS = {
@@ -22,12 +23,12 @@ ARRAYS = {
 """The typed array that holds a tensor of each kind (onnxruntime-common, Tensor)."""
 
 
-def members(format: str, member: str, inputs: list[dict[str, Any]]) -> dict[str, str]:
+def members(format: str, member: str, inputs: Sequence[TensorSpec]) -> dict[str, str]:
     """Return the files by name; none for a format that onnxruntime-web does not load, or inputs that are no tensors."""
-    if format not in web.FORMATS or any(spec["dtype"] not in (*ARRAYS, "str") for spec in inputs):
+    if format not in web.FORMATS or any(spec.dtype not in (*ARRAYS, "str") for spec in inputs):
         return {}
     needs = {"private": True, "type": "module", "dependencies": {"onnxruntime-web": web.VERSION}}
-    lines = ",\n".join(f"  {json.dumps(spec['name'])}: {example(spec)}" for spec in inputs)
+    lines = ",\n".join(f"  {json.dumps(spec.name)}: {example(spec)}" for spec in inputs)
     template = Template((HERE / "use_javascript.txt").read_text())
     return {
         "use.mjs": template.substitute(member=member, inputs=lines),
@@ -35,10 +36,10 @@ def members(format: str, member: str, inputs: list[dict[str, Any]]) -> dict[str,
     }
 
 
-def example(spec: dict[str, Any]) -> str:
+def example(spec: TensorSpec) -> str:
     """Return a JavaScript expression for one row of an input; symbolic dimensions become 1."""
-    shape = [dim if isinstance(dim, int) else 1 for dim in spec["shape"] or []]
+    shape = [dim if isinstance(dim, int) else 1 for dim in spec.shape or []]
     size = math.prod(shape)
-    if spec["dtype"] == "str":
+    if spec.dtype == "str":
         return f'new ort.Tensor("string", Array({size}).fill(""), {shape})'
-    return f'new ort.Tensor("{spec["dtype"]}", new {ARRAYS[spec["dtype"]]}({size}), {shape})'
+    return f'new ort.Tensor("{spec.dtype}", new {ARRAYS[spec.dtype]}({size}), {shape})'

@@ -1,6 +1,6 @@
 """Stored facts made ready for eyes: Altair charts, the same on a page and in a report."""
 
-from core.answers.charts.bars import before_after, megabytes, operators, size_rows, travelling
+from core.answers.charts.bars import before_after, megabytes, operators, size_rows
 from core.answers.charts.classes import class_changes, class_rows
 from core.answers.charts.parity import differences
 from core.answers.charts.tuning import heat, search
@@ -24,7 +24,6 @@ __all__ = [
     "search",
     "shown",
     "size_rows",
-    "travelling",
     "variants",
     "words",
 ]

@@ -24,18 +24,10 @@ def before_after(rows: list[dict[str, Any]], ink: str) -> alt.LayerChart:
     return alt.layer(bars, words).properties(height=34 * len(rows))
 
 
-def travelling(size: dict[str, Any]) -> tuple[str, int, int]:
-    """Return how both files travel smallest, packed or zipped, and their bytes then, before and after."""
-    if size.get("packed_after") and size["packed_after"] < size["zipped_after"]:
-        return "packed", int(size["packed_before"] or size["zipped_before"]), int(size["packed_after"])
-    return "zipped", int(size["zipped_before"]), int(size["zipped_after"])
-
-
-def size_rows(size: dict[str, Any], before: str, after: str) -> list[dict[str, Any]]:
-    """Return the rows of a size chart; ``before`` and ``after`` name the keys in the size report, in bytes."""
+def size_rows(before: int, after: int) -> list[dict[str, Any]]:
+    """Return the rows of a chart of two sizes in bytes."""
     return [
-        {"file": "before", "value": size[before], "label": megabytes(size[before])},
-        {"file": "after", "value": size[after], "label": megabytes(size[after])},
+        {"file": file, "value": size, "label": megabytes(size)} for file, size in (("before", before), ("after", after))
     ]
 
 

@@ -5,23 +5,22 @@ from typing import Any
 import altair as alt
 
 from core.answers.charts.bars import AXIS
+from core.domain.report import Quality
 
 COLOURS = {"worse": "#dc2626", "same": "#64748b", "better": "#15803d"}
 SHOWN = 24
 """Classes in one chart, from the one that lost most."""
 
 
-def class_rows(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
+def class_rows(before: Quality, after: Quality) -> list[dict[str, Any]]:
     """Return ``{name, change, course, after, label}`` a class, the one that lost most first; shares are of its own samples."""
     rows = []
-    for name, count in after["classes"].items():
-        was = before["classes"][name]
-        change = (count["k"] - was["k"]) / count["n"]
-        label = f"{was['k']:,} to {count['k']:,} of {count['n']:,}"
+    for name, count in after.classes.items():
+        was = before.classes[name]
+        change = (count.k - was.k) / count.n
+        label = f"{was.k:,} to {count.k:,} of {count.n:,}"
         course = "worse" if change < 0 else "better" if change > 0 else "same"
-        rows.append(
-            {"name": name, "change": change, "course": course, "after": count["k"] / count["n"], "label": label}
-        )
+        rows.append({"name": name, "change": change, "course": course, "after": count.k / count.n, "label": label})
     return sorted(rows, key=lambda row: (row["change"], row["after"]))
 
 

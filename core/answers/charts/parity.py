@@ -1,28 +1,31 @@
 """The differences between the answers of two files."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import altair as alt
 
 from core.answers.charts.bars import AFTER, AXIS
+from core.domain.report import Check
 
 
-def differences(checks: list[dict[str, Any]], tolerance: float, ink: str) -> alt.LayerChart:
+def differences(checks: Sequence[Check], tolerance: float, ink: str) -> alt.LayerChart:
     """Draw each check's absolute differences on a log scale, a line from the median to the largest, against the declared tolerance."""
     floor = 1e-10
     rows = [
         {
-            "check": c["name"],
-            "value": max(float(c["max_abs"]), floor),
-            "median": max((c.get("percentiles") or [float(c["max_abs"])])[0], floor),
-            "label": f"{float(c['max_abs']):.1e}" if c["max_abs"] else "0",
-            "shares": " / ".join(f"{share:.1e}" for share in c.get("percentiles", ())),
+            "check": c.name,
+            "value": max(c.max_abs, floor),
+            "median": max((c.percentiles or (c.max_abs,))[0], floor),
+            "label": f"{float(c.max_abs):.1e}" if c.max_abs else "0",
+            "shares": " / ".join(f"{share:.1e}" for share in c.percentiles),
         }
         for c in checks
-        if float(c["max_abs"]) == float(c["max_abs"])
+        if c.max_abs == c.max_abs
     ]
     scale = alt.Scale(
-        type="log", domain=[floor, max(1.0, tolerance * 10, *(row["value"] * 100 for row in rows))], clamp=True
+        type="log",
+        domain=[floor, max(1.0, tolerance * 10, *(c.max_abs * 100 for c in checks if c.max_abs == c.max_abs))],
+        clamp=True,
     )
     base = alt.Chart(alt.Data(values=rows)).encode(
         y=alt.Y("check:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False)),

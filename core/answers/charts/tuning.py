@@ -7,6 +7,8 @@ import altair as alt
 
 from core.answers.charts.bars import megabytes
 from core.answers.charts.variants import FAMILIES
+from core.domain.search import Tuning
+from core.domain.tuning import HeatMap
 
 AXES = {
     "size": ("size", "size as it runs, bytes (log)", "log"),
@@ -25,39 +27,39 @@ LEAST = 1e-6
 """Errors below it are drawn as this one, a share of the variance of the answers."""
 
 
-def tried_rows(result: dict[str, Any]) -> list[dict[str, Any]]:
+def tried_rows(result: Tuning) -> list[dict[str, Any]]:
     """Return a row a candidate that was measured at what the search minimises, named where it stands on the frontier."""
-    key = AXES[result["minimise"]][0]
-    best = set(result["frontier"])
+    key = AXES[result.minimise][0]
+    best = set(result.frontier)
     rows = []
-    for point in result["points"]:
-        if point.get(key) is None or point["changed"] is None:
+    for point in result.points:
+        if getattr(point, key) is None or point.changed is None:
             continue
-        changed = point["changed"]
-        kept = point["quality"] if point["quality"] is not None else 1 - changed["k"] / changed["n"]
+        changed = point.changed
+        kept = point.quality if point.quality is not None else 1 - changed.k / changed.n
         rows.append(
             {
-                "number": point["number"],
-                "candidate": point["title"],
-                "family": point["family"],
-                "x": point[key],
+                "number": point.number,
+                "candidate": point.title,
+                "family": point.family,
+                "x": getattr(point, key),
                 "y": kept,
-                "within": "within the drop" if point["within"] else "lost too much",
-                "size": megabytes(point["size"]),
-                "changed": f"{changed['k']:,} of {changed['n']:,}",
-                "name": point["title"] if point["number"] in best else "",
+                "within": "within the drop" if point.within else "lost too much",
+                "size": megabytes(point.size or 0),
+                "changed": f"{changed.k:,} of {changed.n:,}",
+                "name": point.title if point.number in best else "",
             }
         )
     return rows
 
 
-def search(result: dict[str, Any], ink: str) -> alt.LayerChart | None:
+def search(result: Tuning, ink: str) -> alt.LayerChart | None:
     """Draw every candidate that was measured, hollow where it lost too much; None before the first."""
     rows = tried_rows(result)
     if not rows:
         return None
-    _, title, scale = AXES[result["minimise"]]
-    metric = next((point["metric"] for point in result["points"] if point["metric"]), "") or "predictions kept"
+    _, title, scale = AXES[result.minimise]
+    metric = next((point.metric for point in result.points if point.metric), "") or "predictions kept"
     share = metric in ("accuracy", "predictions kept")
     present = [name for name in FAMILIES if any(row["family"] == name for row in rows)]
     colours, shapes = ([FAMILIES[name][place] for name in present] for place in (0, 1))
@@ -87,23 +89,23 @@ def search(result: dict[str, Any], ink: str) -> alt.LayerChart | None:
     return alt.layer(points, names).properties(height=280)
 
 
-def heat(found: dict[str, Any], ink: str) -> alt.LayerChart:
+def heat(found: HeatMap, ink: str) -> alt.LayerChart:
     """Draw how much the answers suffer from each change of each tensor alone; a click on a row picks that tensor."""
-    titles = found["changes"]
+    titles = found.changes
     rows = [
         {
-            "layer": row["name"],
-            "change": titles.get(cell["change"], cell["change"]),
-            "log": log10(max(cell["error"], LEAST)),
-            "error": f"{cell['error']:.2%}" if cell["error"] >= 0.00005 else "<0.01%",
-            "bytes": megabytes(cell["bytes"]),
-            "parameters": f"{row['parameters']:,}",
-            "changed": "" if cell["changed"] is None else f"{cell['changed']['k']:,} of {cell['changed']['n']:,}",
-            "kept": bool(row["kept"]),
-            "ink": ink if row["kept"] else "#ffffff" if cell["error"] > DARK else "#111111",
+            "layer": row.name,
+            "change": titles.get(cell.change, cell.change),
+            "log": log10(max(cell.error, LEAST)),
+            "error": f"{cell.error:.2%}" if cell.error >= 0.00005 else "<0.01%",
+            "bytes": megabytes(cell.bytes),
+            "parameters": f"{row.parameters:,}",
+            "changed": "" if cell.changed is None else f"{cell.changed.k:,} of {cell.changed.n:,}",
+            "kept": row.kept,
+            "ink": ink if row.kept else "#ffffff" if cell.error > DARK else "#111111",
         }
-        for row in found["rows"]
-        for cell in row["cells"]
+        for row in found.rows
+        for cell in row.cells
     ]
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X(
@@ -126,4 +128,4 @@ def heat(found: dict[str, Any], ink: str) -> alt.LayerChart:
     )
     touched = base.mark_rect(opacity=0.001).add_params(picked)
     layers = alt.layer(cells, words, touched).resolve_scale(color="independent")
-    return layers.properties(height=TITLES + 24 * len(found["rows"]))
+    return layers.properties(height=TITLES + 24 * len(found.rows))

@@ -1,11 +1,13 @@
 """All variants of one model beside each other, and those that no other beats."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
 from core.answers.charts.bars import BEFORE, megabytes
-from core.techniques import TECHNIQUES
+from core.domain.compression import CompressedStep, Compression
+from core.domain.report import Count, Quality
 
 FAMILIES = {
     "quantization": ("#0f766e", "square"),
@@ -64,44 +66,44 @@ def pareto(rows: list[dict[str, Any]], ink: str) -> alt.LayerChart:
     return alt.layer(points.add_params(chosen), names).properties(height=260)
 
 
-def variant(result: dict[str, Any]) -> dict[str, Any]:
+def variant(result: Compression) -> dict[str, Any]:
     """Return one finished compression as the chart and a table need it."""
-    steps, size, parity, quality = result["steps"], result["size"], result["parity"], result["quality"]
+    steps, size, quality = result.steps, result.size, result.quality
     flips = changed(result)
-    after = quality["after"] if quality else None
+    after = quality.after if quality else None
     return {
         "variant": ", ".join(words(step) for step in steps),
-        "family": steps[-1]["family"] if len(steps) == 1 else "recipe",
-        "bytes": size["after"],
-        "size": megabytes(size["after"]),
-        "smaller": f"{size['ratio']:.2f}x",
-        "quality": after["value"] if after else None,
-        "metric": after["metric"] if after else "",
+        "family": steps[-1].family if len(steps) == 1 else "recipe",
+        "bytes": size.after,
+        "size": megabytes(size.after),
+        "smaller": f"{size.ratio:.2f}x",
+        "quality": after.value if after else None,
+        "metric": after.metric if after else "",
         "quality shown": shown(after),
-        "speed": f"{result['speed']['ratio']:.2f}x {result['speed']['pace']}",
-        "flips": f"{flips['k']:,} of {flips['n']:,}" if flips else "",
-        "verdict": parity["verdict"],
+        "speed": f"{result.speed.ratio:.2f}x {result.speed.pace}",
+        "flips": f"{flips.k:,} of {flips.n:,}" if flips else "",
+        "verdict": str(result.parity.verdict),
     }
 
 
-def changed(result: dict[str, Any]) -> dict[str, Any] | None:
+def changed(result: Compression) -> Count | None:
     """Return the count of changed predictions on held-out data; None where it was not taken."""
-    counts = (check["flips"] for check in result["parity"]["checks"] if check["name"] == "data")
+    counts = (check.flips for check in result.parity.checks if check.name == "data")
     return next(counts, None)
 
 
-def original(result: dict[str, Any]) -> dict[str, Any]:
+def original(result: Compression) -> dict[str, Any]:
     """Return the uncompressed model as a row, measured as one of its variants was."""
-    size, quality = result["size"]["before"], result["quality"]
-    before = quality["before"] if quality else None
+    size, quality = result.size.before, result.quality
+    before = quality.before if quality else None
     return {
         "variant": "original",
         "family": "original",
         "bytes": size,
         "size": megabytes(size),
         "smaller": "",
-        "quality": before["value"] if before else None,
-        "metric": before["metric"] if before else "",
+        "quality": before.value if before else None,
+        "metric": before.metric if before else "",
         "quality shown": shown(before),
         "speed": "",
         "flips": "",
@@ -109,22 +111,21 @@ def original(result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def variants(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def variants(results: Sequence[Compression]) -> list[dict[str, Any]]:
     """Return all variants of one model and the model itself, which stands last."""
-    measured = next((result for result in results if result["quality"]), results[0])
+    measured = next((result for result in results if result.quality), results[0])
     return [*map(variant, results), original(measured)]
 
 
-def shown(quality: dict[str, Any] | None) -> str:
+def shown(quality: Quality | None) -> str:
     """Write accuracy in per cent with k of n, and an error as it is."""
     if quality is None:
         return ""
-    correct = quality["correct"]
-    return f"{quality['value']:.2%} ({correct['k']:,} of {correct['n']:,})" if correct else f"{quality['value']:.4g}"
+    correct = quality.correct
+    return f"{quality.value:.2%} ({correct.k:,} of {correct.n:,})" if correct else f"{quality.value:.4g}"
 
 
-def words(step: dict[str, Any]) -> str:
+def words(one: CompressedStep) -> str:
     """Name a step with the options that were changed."""
-    options = ", ".join(f"{name} {value}" for name, value in step["options"].items())
-    name = TECHNIQUES[step["transform"]].title if step["transform"] in TECHNIQUES else step["transform"]
-    return f"{name} ({options})" if options else name
+    options = ", ".join(f"{name} {value}" for name, value in one.step.options.items())
+    return f"{one.title} ({options})" if options else one.title

@@ -1,19 +1,21 @@
 """What a technique did to the weights, tensor by tensor."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
 from core.answers.charts.bars import AFTER, AXIS, BEFORE, megabytes
+from core.domain.weight_change import Histogram, WeightChange
 
 
-def layer_rows(weights: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def layer_rows(weights: Sequence[WeightChange]) -> list[dict[str, Any]]:
     """Return two rows ``{layer, file, bytes, label}`` a tensor whose size is known on both sides, the largest first."""
-    known = [one for one in weights if one["bytes_after"] is not None]
+    known = [(one.name, one.bytes_before, one.bytes_after) for one in weights if one.bytes_after is not None]
     return [
-        {"layer": one["name"], "file": file, "bytes": one[key], "label": megabytes(one[key])}
-        for one in known
-        for file, key in (("before", "bytes_before"), ("after", "bytes_after"))
+        {"layer": name, "file": file, "bytes": bytes, "label": megabytes(bytes or 0)}
+        for name, before, after in known
+        for file, bytes in (("before", before), ("after", after))
     ]
 
 
@@ -43,12 +45,12 @@ def layer_sizes(rows: list[dict[str, Any]], ink: str) -> alt.LayerChart:
     return alt.layer(bars, words).properties(height=AXIS + 17 * len(rows))
 
 
-def histogram(bins: dict[str, Any]) -> alt.LayerChart:
+def histogram(bins: Histogram) -> alt.LayerChart:
     """Draw how the weights of one tensor lie, before as a grey area and after as a blue outline; counts are on a root scale."""
-    width = (bins["high"] - bins["low"]) / len(bins["before"])
+    width = (bins.high - bins.low) / len(bins.before)
     rows = [
-        {"weight": bins["low"] + place * width, "before": before, "after": after}
-        for place, (before, after) in enumerate(zip(bins["before"], bins["after"], strict=True))
+        {"weight": bins.low + place * width, "before": before, "after": after}
+        for place, (before, after) in enumerate(zip(bins.before, bins.after, strict=True))
     ]
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X("weight:Q", title="weight", axis=alt.Axis(format="~g", tickCount=6)),

@@ -6,10 +6,13 @@ It is written by a process of its own, because drawing a chart without a browser
 import json
 import subprocess  # noqa: TID251
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from core.domain.artifact import Artifact
+from core.domain.codec import encode
+from core.domain.compression import Compression
 from core.domain.errors import Crashed
 from core.domain.share import Share
 from core.memory.store import Store
@@ -18,7 +21,16 @@ ROOT = Path(__file__).parents[3]
 SECONDS = 60.0
 
 
-def show(store: Store, visitor: str, model: Artifact, title: str, results: list[dict[str, Any]], chosen: int) -> Share:
+@dataclass(frozen=True)
+class Facts:
+    """What the page is about: the model's name, its finished compressions, and the place of the one that stands first."""
+
+    name: str
+    results: tuple[Compression, ...]
+    chosen: int
+
+
+def show(store: Store, visitor: str, model: Artifact, title: str, results: Sequence[Compression], chosen: int) -> Share:
     """Write the page about the compressions of a model and keep it under a link; see ``written``."""
     page = written(model.name, results, chosen)
     with store.blobs.writer() as writer:
@@ -27,12 +39,12 @@ def show(store: Store, visitor: str, model: Artifact, title: str, results: list[
     return store.add_share(visitor, model.id, blob.sha256, title)
 
 
-def written(name: str, results: list[dict[str, Any]], chosen: int) -> bytes:
+def written(name: str, results: Sequence[Compression], chosen: int) -> bytes:
     """Return the page about ``results``, finished compressions of the model ``name``; the one at ``chosen`` stands first.
 
     Raises Crashed where the page cannot be written.
     """
-    facts = json.dumps({"name": name, "results": results, "chosen": chosen}).encode()
+    facts = json.dumps(encode(Facts(name, tuple(results), chosen))).encode()
     command = [sys.executable, "-m", "core.answers.report"]
     try:
         done = subprocess.run(  # noqa: S603

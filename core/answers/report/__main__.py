@@ -3,6 +3,9 @@
 import json
 import sys
 
+from core.answers.report import Facts
 from core.answers.report.page import page
+from core.domain.codec import decode
 
-sys.stdout.buffer.write(page(**json.load(sys.stdin.buffer)).encode())
+facts = decode(Facts, json.load(sys.stdin.buffer))
+sys.stdout.buffer.write(page(facts.name, facts.results, facts.chosen).encode())

@@ -1,9 +1,9 @@
 """The page itself: what was won and lost by one variant, all others beside it, and how it was measured."""
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from core.answers.charts import (
     before_after,
@@ -15,11 +15,12 @@ from core.answers.charts import (
     megabytes,
     pareto,
     shown,
-    travelling,
     variants,
     words,
 )
 from core.answers.report.drawing import INK, svg
+from core.domain.compression import Compression
+from core.domain.measures import Sizes
 
 PAGE = Template((Path(__file__).parent / "page.html").read_text("utf-8"))
 HEADINGS = {
@@ -38,19 +39,17 @@ COLUMNS = {
 }
 
 
-def page(name: str, results: list[dict[str, Any]], chosen: int) -> str:
+def page(name: str, results: Sequence[Compression], chosen: int) -> str:
     """Return the HTML; every word from a file or a person is escaped."""
     result = results[chosen]
-    verdict = result["parity"]["verdict"]
+    verdict = result.parity.verdict
     return PAGE.substitute(
         title=escape(name),
-        steps=escape(" → ".join(words(step) for step in result["steps"])),
+        steps=escape(" → ".join(words(step) for step in result.steps)),
         kind=verdict.split()[0],
         verdict=escape(HEADINGS[verdict]),
-        reason=escape(result["parity"]["reason"]),
-        why="".join(
-            f"<p class={'worse' if one['worse'] else 'soft'}>{escape(one['text'])}</p>" for one in result["why"]
-        ),
+        reason=escape(result.parity.reason),
+        why="".join(f"<p class={'worse' if one.worse else 'soft'}>{escape(one.text)}</p>" for one in result.why),
         cards="".join(cards(result)),
         charts=charts(result, results),
         table=table(results, chosen),
@@ -58,31 +57,29 @@ def page(name: str, results: list[dict[str, Any]], chosen: int) -> str:
     )
 
 
-def cards(result: dict[str, Any]) -> list[str]:
+def cards(result: Compression) -> list[str]:
     """Return the figures that decide."""
-    size, speed, memory = result["size"], result["speed"], result["memory"]
+    size, speed, memory = result.size, result.speed, result.memory
     found = [
-        card(
-            "Smaller as it runs", f"{size['ratio']:.2f}x", f"{megabytes(size['before'])} to {megabytes(size['after'])}"
-        ),
+        card("Smaller as it runs", f"{size.ratio:.2f}x", f"{megabytes(size.before)} to {megabytes(size.after)}"),
         travel(size),
-        card("Speed", f"{speed['ratio']:.2f}x", f"{speed['low']:.2f} to {speed['high']:.2f}, 95 % interval"),
-        card("Peak memory", f"{memory['after']['peak']:.1f} MB", f"from {memory['before']['peak']:.1f} MB"),
+        card("Speed", f"{speed.ratio:.2f}x", f"{speed.low:.2f} to {speed.high:.2f}, 95 % interval"),
+        card("Peak memory", f"{memory.after.peak:.1f} MB", f"from {memory.before.peak:.1f} MB"),
     ]
     if flips := changed(result):
-        found.append(card("Changed predictions", f"{flips['k']:,}", f"of {flips['n']:,} held-out samples"))
-    if result["quality"]:
-        before, after = result["quality"]["before"], result["quality"]["after"]
+        found.append(card("Changed predictions", f"{flips.k:,}", f"of {flips.n:,} held-out samples"))
+    if result.quality:
+        before, after = result.quality.before, result.quality.after
         value, _, counted = shown(after).partition(" ")
         below = f"{counted.strip('()')}, from {shown(before)}" if counted else f"from {shown(before)}"
-        found.append(card(after["metric"].capitalize(), value, below))
+        found.append(card(after.metric.capitalize(), value, below))
     return found
 
 
-def travel(size: dict[str, Any]) -> str:
+def travel(size: Sizes) -> str:
     """Return the card of the size as it travels."""
-    how, _, after = travelling(size)
-    return card("Smaller as it travels", f"{size['before'] / max(1, after):.2f}x", f"{megabytes(after)} {how}")
+    how, _, after = size.download()
+    return card("Smaller as it travels", f"{size.before / max(1, after):.2f}x", f"{megabytes(after)} {how}")
 
 
 def card(title: str, value: str, below: str) -> str:
@@ -90,23 +87,23 @@ def card(title: str, value: str, below: str) -> str:
     return f"<div class=card><span class=soft>{escape(title)}</span><b>{escape(value)}</b><span class=soft>{escape(below)}</span></div>"
 
 
-def charts(result: dict[str, Any], results: list[dict[str, Any]]) -> str:
+def charts(result: Compression, results: Sequence[Compression]) -> str:
     """Return the charts whose figures were measured."""
     found = []
     rows = [row for row in variants(results) if row["quality"] is not None]
     if rows:
         found.append(figure("Quality against size of every variant", svg(pareto(rows, INK), 900)))
-    quality = result["quality"]
-    if quality and quality["after"]["correct"]:
+    quality = result.quality
+    if quality and quality.after.correct:
         sides = [
-            {"file": side, "value": quality[side]["value"], "label": shown(quality[side])}
-            for side in ("before", "after")
+            {"file": side, "value": one.value, "label": shown(one)}
+            for side, one in (("before", quality.before), ("after", quality.after))
         ]
         found.append(figure("Accuracy on held-out samples", svg(before_after(sides, INK), 800)))
-    if quality and quality["after"].get("classes"):
-        changes = class_rows(quality["before"], quality["after"])
+    if quality and quality.after.classes:
+        changes = class_rows(quality.before, quality.after)
         found.append(figure("Class by class", svg(class_changes(changes, INK), 800)))
-    if layers := layer_rows(result.get("weights") or []):
+    if layers := layer_rows(result.weights):
         found.append(figure("Bytes of each tensor of weights, before and after", svg(layer_sizes(layers, INK), 800)))
     return "".join(found)
 
@@ -116,7 +113,7 @@ def figure(title: str, drawn: str) -> str:
     return f"<div class='card wide'><h2>{escape(title)}</h2>{drawn}</div>"
 
 
-def table(results: list[dict[str, Any]], chosen: int) -> str:
+def table(results: Sequence[Compression], chosen: int) -> str:
     """Return all variants, the one of this page marked."""
     head = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS.values())
     body = "".join(
@@ -126,22 +123,22 @@ def table(results: list[dict[str, Any]], chosen: int) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def method(result: dict[str, Any]) -> list[str]:
+def method(result: Compression) -> list[str]:
     """Return the evidence in sentences: the data, the timing, the machine, the versions, and the files by their hash."""
-    parity, speed, artifact, source = result["parity"], result["speed"], result["artifact"], result["source"]
-    versions = ", ".join(f"{name} {version}" for name, version in parity["versions"].items())
+    parity, speed, artifact, source = result.parity, result.speed, result.artifact, result.source
+    versions = ", ".join(f"{name} {version}" for name, version in parity.versions.items())
     lines = []
-    if result["data"]:
+    if result.data:
         lines.append(
-            f"Data: {escape(result['data']['name'])}. Techniques learned from one half of it, chosen by the hash of each "
+            f"Data: {escape(result.data.name)}. Techniques learned from one half of it, chosen by the hash of each "
             "sample; quality and changed predictions were counted on the other half."
         )
     lines += [
-        f"Speed: processor time of the original over that of the variant, {speed['rounds']} pairs in random order over "
-        f"{speed['sessions']} sessions of each, batch {speed['batch']}, {speed['threads']} thread.",
-        f"Safe on: {escape(result.get('safe_on') or 'not known')}",
-        f"Machine: {escape(parity['machine'])}. {escape(versions)}. Seed {parity['seed']}.",
-        f"Original: {escape(source['name'])}, {source['size']:,} bytes, SHA-256 <code>{escape(source['sha256'])}</code>.",
-        f"Variant: {escape(artifact['name'])}, {artifact['size']:,} bytes, SHA-256 <code>{escape(artifact['sha256'])}</code>.",
+        f"Speed: processor time of the original over that of the variant, {speed.rounds} pairs in random order over "
+        f"{speed.sessions} sessions of each, batch {speed.batch}, {speed.threads} thread.",
+        f"Safe on: {escape(result.safe_on)}",
+        f"Machine: {escape(parity.machine)}. {escape(versions)}. Seed {parity.seed}.",
+        f"Original: {escape(source.name)}, {source.size:,} bytes, SHA-256 <code>{escape(source.sha256)}</code>.",
+        f"Variant: {escape(artifact.name)}, {artifact.size:,} bytes, SHA-256 <code>{escape(artifact.sha256)}</code>.",
     ]
     return lines

@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from core.domain.codec import encode
 from core.domain.errors import Cancelled, NotFound, OverLimit, PortolanError, Refused, Trouble, Unavailable
 
 
@@ -37,7 +38,7 @@ def status_of(error: PortolanError) -> int:
 
 def sentence(trouble: Trouble, status: int) -> JSONResponse:
     """Return ``{"error": {kind, message, next_step}}``."""
-    return JSONResponse({"error": trouble.to_json()}, status, headers={"Cache-Control": "no-store"})
+    return JSONResponse({"error": encode(trouble)}, status, headers={"Cache-Control": "no-store"})
 
 
 def refusal(request: Request, error: Exception) -> JSONResponse:

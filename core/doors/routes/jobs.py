@@ -5,6 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from core.domain.codec import encode
 from core.domain.job import Job
 from core.doors import workspace
 from core.doors.routes import visitors
@@ -36,6 +37,6 @@ def shown(job: Job) -> dict[str, Any]:
         "state": str(job.state),
         "fraction": job.fraction,
         "message": job.message,
-        "result": job.result,
-        "error": job.trouble.to_json() if job.trouble else None,
+        "result": None if job.result is None else encode(job.result) | {"artifact_id": job.made},
+        "error": encode(job.trouble) if job.trouble else None,
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.domain.artifact import Dim, Signature, TensorSpec
+from core.domain.codec import encode
 from core.domain.format import Summary
 from core.domain.integer_products import Integers
 from core.formats.anatomy import onnx_compact
@@ -47,7 +48,7 @@ def summary(format: str, path: Path, skeleton: Skeleton) -> Summary:
             "ir_version": model.ir_version,
             "nodes": walk.nodes,
             "functions": len(model.functions),
-            "integers": Integers.of(products(skeleton, path)).to_json(),
+            "integers": encode(Integers.of(products(skeleton, path))),
             **({"bits_a_weight": round(onnx_compact.bits(model, packed), 2)} if packed else {}),
         },
     )

@@ -4,6 +4,7 @@ from typing import Any
 
 from core.border.archives import Archive
 from core.domain.artifact import Signature
+from core.domain.codec import decode
 from core.domain.errors import Refused
 from core.formats.anatomy.findings import parse_json
 
@@ -21,7 +22,7 @@ def read(archive: Archive, top: str) -> Signature | None:
         return None
     try:
         value = parse_json(archive.read(name, MAX_BYTES), "The signature")
-        return Signature.from_json(value) if _holds(value) else None
+        return decode(Signature, value) if _holds(value) else None
     except (Refused, KeyError, TypeError, ValueError):
         return None
 

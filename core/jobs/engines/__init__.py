@@ -9,13 +9,14 @@ made, and returns the verb's JSON. Meanwhile the near side forwards progress to 
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
+from core.domain.codec import Json
 from core.domain.job import Spec
 from core.sandbox.tools import Tools
 
-Work = Callable[[Tools, dict[str, Any]], dict[str, Any]]
-"""A verb as a plain function: from its tools and arguments to a JSON value."""
+Work = Callable[[Tools, Json], Json]
+"""A verb as a plain function: from its tools and its request to its result, both as JSON."""
 
 
 class Engine(Protocol):
@@ -27,7 +28,7 @@ class Engine(Protocol):
     def submit(self, id: str) -> None:
         """Have ``run(id)`` called on a thread of the engine, in the order of submission; more than once does no harm."""
 
-    def perform(self, spec: Spec, tools: Tools, work: Work) -> dict[str, Any]:
+    def perform(self, spec: Spec, tools: Tools, work: Work) -> Json:
         """Do the work of a claimed job, here or elsewhere, and return its result. Raises what the work raises."""
 
     def close(self) -> None:

@@ -8,15 +8,16 @@ is lost takes nothing with it but the work in hand.
 import json
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from core.domain.codec import Json, encode
 from core.domain.errors import Cancelled, Unavailable
 from core.domain.groups import GROUPS
 from core.domain.job import Spec
 from core.jobs.engines import Work
 from core.jobs.engines.cluster import checked, is_local, security
 from core.jobs.engines.local import LocalEngine
-from core.jobs.engines.remote_job import BROKEN, Carry, Errand, Held
+from core.jobs.engines.remote_job import BROKEN, Carry, Held, RemoteJob
 from core.jobs.engines.share import Share
 from core.sandbox.tools import Tools
 
@@ -51,20 +52,20 @@ class DaskEngine(LocalEngine):
         self._connecting = threading.Lock()
         self._swept = -SWEEP_SECONDS
 
-    def perform(self, spec: Spec, tools: Tools, work: Work) -> dict[str, Any]:
+    def perform(self, spec: Spec, tools: Tools, work: Work) -> Json:
         """Have a worker do the work. Raises what it raised, Unavailable without a scheduler, Crashed when two workers were lost."""
         if spec.verb in self._stay:
             return super().perform(spec, tools, work)
         self._sweep()
         Held(tools, self._share).offer(spec.args)
-        errand = Errand(self._connected(tools), self._address, self._share, tools)
+        job = RemoteJob(self._connected(tools), self._address, self._share, tools)
         request = {
-            "ticket": errand.ticket,
-            "spec": spec.to_json(),
+            "ticket": job.ticket,
+            "spec": encode(spec),
             "version": self._version,
             "share": self._share.url,
         }
-        return errand.run(self._carry, json.dumps(request))
+        return job.run(self._carry, json.dumps(request))
 
     def close(self) -> None:
         """Let each thread end after its job, and leave the cluster."""

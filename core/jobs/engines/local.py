@@ -4,8 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any
 
+from core.domain.codec import Json
 from core.domain.job import Spec
 from core.jobs.engines import Work
 from core.sandbox.tools import Tools
@@ -34,7 +34,7 @@ class LocalEngine:
         """Put a job at the end of the line."""
         self._ids.put(id)
 
-    def perform(self, spec: Spec, tools: Tools, work: Work) -> dict[str, Any]:
+    def perform(self, spec: Spec, tools: Tools, work: Work) -> Json:
         """Do the work on this thread."""
         return work(tools, spec.args)
 

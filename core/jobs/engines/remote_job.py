@@ -13,7 +13,8 @@ from concurrent import futures
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from core.domain.errors import Cancelled, Crashed, Unavailable, from_json
+from core.domain.codec import Json, decode
+from core.domain.errors import Cancelled, Crashed, Trouble, Unavailable, from_trouble
 from core.jobs.engines.share import Share, named
 from core.sandbox.tools import Tools
 
@@ -52,7 +53,7 @@ class Held:
             self._share.take(self._blobs, name)
 
 
-class Errand:
+class RemoteJob:
     """One job on the cluster, from this side: what the worker says is applied here, in order, by the job's own thread."""
 
     def __init__(self, client: "Client", address: str, share: Share, tools: Tools) -> None:
@@ -66,7 +67,7 @@ class Errand:
         )
         self._workers: list[str] = []
 
-    def run(self, carry: Carry, request: str) -> dict[str, Any]:
+    def run(self, carry: Carry, request: str) -> Json:
         """Submit the job, and follow it to its end."""
         future = self._asking(partial(self._client.submit, carry, request, key=self.ticket, pure=False))
         try:
@@ -125,7 +126,7 @@ class Errand:
 
     def asked(self, message: dict[str, Any]) -> None:
         """Tell the worker what is known, behind the blobs that it will want."""
-        found = self._tools.memory.known(message["verb"], message["args"])
+        found = self._tools.memory.known(message["verb"], message["args"], dict[str, Json])
         self._held.offer(found)
         self._tell({"kind": "known", "question": message["question"], "answer": found})
 
@@ -149,15 +150,16 @@ class Errand:
             self._read()
         raise Cancelled("This was stopped.", "Start it again when you like.")
 
-    def _ended(self, future: "Future") -> dict[str, Any]:
+    def _ended(self, future: "Future") -> Json:
         """Return the result with its blobs in the store, or raise why there is none."""
         if future.status == "error":
             raise self._broken(future.exception(timeout=CALL_SECONDS))
         answer = json.loads(self._asking(lambda: future.result(timeout=CALL_SECONDS)))
         if "trouble" in answer:
-            raise from_json(answer["trouble"])
+            raise from_trouble(decode(Trouble, answer["trouble"]))
         self._held.take(answer["blobs"])
-        return dict(answer["result"])
+        result: Json = answer["result"]
+        return result
 
     def _forget(self, future: "Future") -> None:
         """Let the scheduler forget the job and its queues; a worker that still runs it stops when it is not heard."""
@@ -194,11 +196,11 @@ class Errand:
         )
 
 
-HEARD: dict[str, Callable[[Errand, dict[str, Any]], None]] = {
-    "start": Errand.started,
-    "progress": Errand.progressed,
-    "keep": Errand.kept,
-    "answer": Errand.answered,
-    "known": Errand.asked,
+HEARD: dict[str, Callable[[RemoteJob, dict[str, Any]], None]] = {
+    "start": RemoteJob.started,
+    "progress": RemoteJob.progressed,
+    "keep": RemoteJob.kept,
+    "answer": RemoteJob.answered,
+    "known": RemoteJob.asked,
 }
 """What a worker says, and who hears it."""

@@ -15,14 +15,16 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from core.domain.codec import Json, decode, encode
 from core.domain.errors import Cancelled, Crashed, PortolanError, Unavailable
 from core.jobs.engines import Work
 from core.jobs.engines.share import Share, Shared, named
 from core.sandbox import Sandbox
 from core.sandbox.tools import Memory, Tools
 
+R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 DAY = 86400.0
@@ -33,18 +35,18 @@ CALL_SECONDS = 30.0
 REPORT = "Run it again; if it ends the same way, report it with the log of that worker."
 
 
-def carry(errand: str, works: Mapping[str, Work], version: str) -> str:
+def carry(request_text: str, works: Mapping[str, Work], version: str) -> str:
     """Run the job that an engine sent as JSON, and return ``{result, blobs}`` or ``{trouble}`` as JSON."""
-    request = json.loads(errand)
+    request = json.loads(request_text)
     try:
         with Line(request["ticket"]) as line:
             return json.dumps(_worked(request, works, version, line))
     except PortolanError as error:
-        return json.dumps({"trouble": error.trouble.to_json()})
+        return json.dumps({"trouble": encode(error.trouble)})
     except Exception as error:
         log.exception("job %s failed", request["spec"]["job"])
         message = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-        return json.dumps({"trouble": Crashed(message, REPORT).trouble.to_json()})
+        return json.dumps({"trouble": encode(Crashed(message, REPORT).trouble)})
 
 
 def _worked(request: dict[str, Any], works: Mapping[str, Work], version: str, line: "Line") -> dict[str, Any]:
@@ -60,7 +62,7 @@ def _worked(request: dict[str, Any], works: Mapping[str, Work], version: str, li
     blobs = Shared(site.folder / "blobs")
     blobs.share = Share(request["share"])
     blobs.sweep(set(), DAY)
-    memory = FarMemory(line, blobs)
+    memory = RemoteMemory(line, blobs)
     result = works[spec["verb"]](Tools(blobs, site.sandbox, line.progress, line.cancel, memory), spec["args"])
     return {"result": result, "blobs": memory.offered(result)}
 
@@ -180,27 +182,29 @@ class Line:
                 hear(message["answer"])
 
 
-class FarMemory(Memory):
+class RemoteMemory(Memory):
     """What a job asks of the server's store and writes there before its end, by the line."""
 
     def __init__(self, line: Line, blobs: Shared) -> None:
         self._line, self._blobs = line, blobs
 
-    def known(self, verb: str, args: dict[str, Any]) -> dict[str, Any] | None:
+    def known(self, verb: str, request: object, kind: type[R]) -> R | None:
         """Ask the server for the result of equal work."""
-        found: dict[str, Any] | None = self._line.ask({"kind": "known", "verb": verb, "args": args})
-        return found
+        found = self._line.ask({"kind": "known", "verb": verb, "args": encode(request)})
+        return None if found is None else decode(kind, found)
 
-    def answer(self, verb: str, args: dict[str, Any], result: dict[str, Any]) -> None:
+    def answer(self, verb: str, request: object, result: object) -> None:
         """Send the result of other work, behind the blobs that it names."""
-        blobs = self.offered(result)
-        self._line.say({"kind": "answer", "verb": verb, "args": args, "result": result, "blobs": blobs})
+        written = encode(result)
+        message = {"kind": "answer", "verb": verb, "args": encode(request), "result": written}
+        self._line.say({**message, "blobs": self.offered(written)})
 
-    def keep(self, result: dict[str, Any]) -> None:
+    def keep(self, result: object) -> None:
         """Send the result so far, behind the blobs that it names."""
-        self._line.say({"kind": "keep", "result": result, "blobs": self.offered(result)})
+        written = encode(result)
+        self._line.say({"kind": "keep", "result": written, "blobs": self.offered(written)})
 
-    def offered(self, result: dict[str, Any]) -> list[str]:
+    def offered(self, result: Json) -> list[str]:
         """Put the blobs of a result that lie on this machine into the share, and return their names."""
         held = [name for name in sorted(named(result)) if self._blobs.place(name).is_file()]
         for name in held:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from core.domain.errors import Refused, Trouble
+from core.domain.format import Summary
 from core.onnx import calibration, files, linear_layers, weights
 from core.onnx.integers import already, refuse_quantized
 from core.onnx.unfolding import unfold
@@ -24,9 +25,9 @@ ALIKE = 1e-3
 """Of the largest answer: what cutting may change after the channels were silenced; more is a fault, not a loss."""
 
 
-def barred(summary: dict[str, Any]) -> Trouble | None:
+def barred(summary: Summary) -> Trouble | None:
     """Return why a file with this summary has nothing to cut: quantized already, or no layer that has channels."""
-    operators = summary["operators"] or {}
+    operators = summary.operators or {}
     if set(OPERATORS) & set(operators):
         return already(operators)
     return Trouble(Refused.kind, "The model has no Conv, Gemm or MatMul to prune.", "Choose another technique.")

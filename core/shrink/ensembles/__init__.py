@@ -3,15 +3,15 @@
 The operators are ``TreeEnsembleClassifier`` and ``TreeEnsembleRegressor`` of ai.onnx.ml 1 to 3, and ``TreeEnsemble`` of 5.
 """
 
-from typing import Any
+from collections.abc import Iterable
 
 from core.domain.errors import Refused, Trouble
 
 OPERATORS = ("TreeEnsembleClassifier", "TreeEnsembleRegressor", "TreeEnsemble")
 
 
-def without_trees(summary: dict[str, Any]) -> Trouble | None:
+def without_trees(operators: Iterable[str]) -> Trouble | None:
     """Return why there is nothing to prune in a file without tree operators, or None where it has some."""
-    if any(name.rpartition(".")[2] in OPERATORS for name in summary["operators"] or {}):
+    if any(name.rpartition(".")[2] in OPERATORS for name in operators):
         return None
     return Trouble(Refused.kind, "The model holds no tree ensemble.", "Choose a technique for weights.")

@@ -43,7 +43,7 @@ class Ensemble:
 def needed(model: Any) -> list[Any]:
     """Return the tree operators of the main graph. Raises Refused where there is none."""
     found = [node for node in model.graph.node if node.domain == "ai.onnx.ml" and node.op_type in OPERATORS]
-    if not found and (trouble := without_trees({"operators": {}})):
+    if not found and (trouble := without_trees(())):
         raise Refused(trouble.message, trouble.next_step)
     return found
 

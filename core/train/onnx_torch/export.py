@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from core.domain.artifact import Signature, TensorSpec
+from core.domain.codec import encode
 from core.domain.errors import Refused
 from core.formats.anatomy import script_signature
 from core.libraries.torch import exported_programs, torchscripts
@@ -48,7 +49,7 @@ def to_script(network: Network, shapes: str, out: Path) -> None:
         except Exception as error:
             raise _cause(error) from None
         _check_trace(network, traced, inputs)
-        extra = {script_signature.MEMBER: json.dumps(_signature(network, inputs).to_json())}
+        extra = {script_signature.MEMBER: json.dumps(encode(_signature(network, inputs)))}
         part = out.with_name("traced.pt")
         traced.save(str(part), _extra_files=extra)
     _without_traces(part, out)

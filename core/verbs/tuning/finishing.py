@@ -6,19 +6,20 @@ ones when they are clearly better and a share of the time allows it.
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
+from core.calls import compare, probe
 from core.calls.bench import Cost
+from core.domain.compression import TEST, Compression, CompressRequest
 from core.domain.report import Parity, Verdict
 from core.domain.technique import ANY, QUARTERS
 from core.domain.tuning import Look, Point
 from core.domain.work import Golden
 from core.verbs import compress
 from core.verbs.compress import Effort
+from core.verbs.tuning import account
+from core.verbs.tuning.state import State
 from core.verbs.tuning.trials import QUICK
-
-if TYPE_CHECKING:
-    from core.verbs.tuning.search import Search
+from core.verbs.tuning.visiting import visit
 
 LEARNING, SELECTION = QUARTERS
 GAIN, SHARE = 0.98, 0.25
@@ -31,16 +32,9 @@ NEXT = 1.02
 """The same where many samples tell like ones apart: the best of many is the luckiest too, and one beside it may hold."""
 LAST = 2 / 3
 """Of the loss to expect of a candidate that failed: what the one at the last look may be expected to lose; and of what is allowed, the one beside it."""
-UNKNOWN, RESERVED = 25.0, 0.4
-"""Seconds for the verdict while nobody knows what it takes, and the share of the budget that it takes at most."""
-LATER = 1.3
-"""What the verdict takes to what a new best took."""
-RACE_SHARE, LONG = 0.04, 600.0
-"""Of the budget: what the last race takes at most; and the seconds from which the memory is measured in several processes."""
-SUBJECT = ("sha256", "size", "format", "name", "artifact", "consent")
 
 
-def settle(search: "Search") -> None:
+def settle(search: State) -> None:
     """Make the leader something to download where it is time."""
     leader, best = search.leader, search.best
     if leader is None or (best and (best.number == leader.number or not worth(search, leader))):
@@ -48,54 +42,41 @@ def settle(search: "Search") -> None:
     search.tell(f"New best: {leader.title}; packing it with its evidence")
     begun = time.monotonic()
     result = compression(search, leader, SELECTION, search.trials.golden, QUICK)
-    if Verdict(result["parity"]["verdict"]) is Verdict.FAIL:
-        search.points[leader.number] = replace(leader, within=False, reason=result["parity"]["reason"])
+    if result.parity.verdict is Verdict.FAIL:
+        search.points[leader.number] = replace(leader, within=False, reason=result.parity.reason)
     else:
         search.best = search.points[leader.number] = replace(leader, files=files(result))
     search.finished.append(time.monotonic() - begun)
-    search.keep("searching")
+    account.keep(search, "searching")
 
 
-def worth(search: "Search", leader: Point) -> bool:
+def worth(search: State, leader: Point) -> bool:
     """Say whether the leader is better by enough, and the time was not yet spent on such."""
     before = search.best.measure if search.best else None
     better = before is None or (leader.measure or 0.0) <= GAIN * before
     return better and sum(search.finished) <= SHARE * search.seconds
 
 
-def reserve(search: "Search") -> float:
-    """Return the seconds that are left for the verdict."""
-    known = LATER * max(search.finished[-3:], default=UNKNOWN) + effort(search).seconds
-    return min(known, RESERVED * search.budget)
-
-
-def effort(search: "Search") -> Effort:
-    """Return what the measurements of the winner may take."""
-    seconds = min(compress.RACE_SECONDS, max(QUICK.seconds, RACE_SHARE * search.budget))
-    return Effort(seconds, None if search.budget >= LONG else QUICK.processes)
-
-
-def compression(search: "Search", point: Point, part: str, golden: Golden, effort: Effort) -> dict[str, Any]:
+def compression(search: State, point: Point, part: str, golden: Golden, effort: Effort) -> Compression:
     """Return the compression of a point, judged on a part of the data, and write it down as such."""
     memory, request = search.bench.tools.memory, asked(search, point, part)
-    if (known := memory.known("compress", request)) is not None:
+    if (known := memory.known("compress", request, Compression)) is not None:
         return known
     held, applied = replace(search.data, half=part), search.trials.applied(point)
-    result = compress.proven(search.bench, request, search.source, applied, held, golden, effort)
+    result = compress.proven(search.bench, request, applied, held, golden, effort)
     memory.answer("compress", request, result)
     return result
 
 
-def asked(search: "Search", point: Point, part: str) -> dict[str, Any]:
+def asked(search: State, point: Point, part: str) -> CompressRequest:
     """Return how anybody asks for the compression of a point."""
-    subject = {key: search.args.get(key) for key in SUBJECT}
-    data = {"recipe": list(point.recipe), "max_drop": search.allowed, "data": search.args["data"]}
-    return {**subject, **data, "learns": LEARNING, "judged": part}
+    request = search.request
+    return CompressRequest(request.subject, point.recipe, request.data, search.allowed, LEARNING, part)
 
 
-def judge(search: "Search") -> None:
+def judge(search: State) -> None:
     """Look at the test half with the leader, and where it fails there with one that should lose clearly less."""
-    search.keep("judging")
+    account.keep(search, "judging")
     point = search.leader
     while point is not None and len(search.looks) < LOOKS:
         if look(search, point) is not Verdict.FAIL:
@@ -104,31 +85,31 @@ def judge(search: "Search") -> None:
     search.stage = "done"
 
 
-def look(search: "Search", point: Point) -> Verdict:
+def look(search: State, point: Point) -> Verdict:
     """Judge a point on the test half; only one that holds there is measured and packed."""
     search.tell(f"Judging {point.title} on the test half")
     search.bench.cost, result = Cost(), None
-    held = replace(search.data, half=compress.TEST)
-    golden = search.bench.probe(search.source, held)
+    held = replace(search.data, half=TEST)
+    golden = probe.ask(search.bench, search.source, held)
     parity = verdict(search, point, golden)
     if parity.verdict is not Verdict.FAIL:
-        result = compression(search, point, compress.TEST, golden, effort(search))
-        parity = Parity.from_json(result["parity"])
+        result = compression(search, point, TEST, golden, search.effort)
+        parity = result.parity
     made = files(result) if result else {}
-    search.looks.append(Look(point.number, str(parity.verdict), parity.reason, made))
+    search.looks.append(Look(point.number, parity.verdict, parity.reason, made))
     search.best = None if parity.verdict is Verdict.FAIL else replace(point, files=made)
-    search.keep("judging")
+    account.keep(search, "judging")
     return parity.verdict
 
 
-def verdict(search: "Search", point: Point, golden: Golden) -> Parity:
+def verdict(search: State, point: Point, golden: Golden) -> Parity:
     """Return what the test half says of a point."""
     bench, target = search.bench, search.trials.applied(point)[-1].model
-    quality = compress.measure(bench, search.source, target, replace(search.data, half=compress.TEST), golden)
-    return compress.judge(bench.compare(target, golden, ANY), quality, search.allowed)
+    quality = compress.measure(bench, search.source, target, replace(search.data, half=TEST), golden)
+    return compress.judge(compare.ask(bench, target, golden, ANY), quality, search.allowed)
 
 
-def milder(search: "Search", failed: Point) -> Point | None:
+def milder(search: State, failed: Point) -> Point | None:
     """Return what to judge after a point that failed: the best that is gentler and should lose no more, at the last look clearly less; else a gentler rung, tried now."""
     last = len(search.looks) == LOOKS - 1
     if search.telling and not last:
@@ -142,11 +123,10 @@ def milder(search: "Search", failed: Point) -> Point | None:
     walk, rung = next(walk for walk in search.walks if walk.ladder.id == failed.ladder), failed.rung // 2
     if rung == failed.rung or (failed.ladder, rung) in tried or len(search.looks) == LOOKS:
         return None
-    point = search.visit(walk, rung)
+    point = visit(search, walk, rung)
     return point if point in search.frontier() else None
 
 
-def files(result: dict[str, Any]) -> dict[str, str]:
+def files(result: Compression) -> dict[str, str]:
     """Return the SHA-256 of what a compression leaves to download; nothing where it failed."""
-    bundle = result["bundle"]
-    return {"artifact": result["artifact"]["sha256"], "bundle": bundle["sha256"]} if bundle else {}
+    return {"artifact": result.artifact.sha256, "bundle": result.bundle.sha256} if result.bundle else {}

@@ -4,9 +4,9 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from core.domain.report import Verdict
+from core.domain.codec import encode
+from core.domain.compression import Compression
 from core.memory.blobs import Blobs
 from core.sandbox.tools import Memory
 
@@ -24,17 +24,17 @@ class Folder(Memory):
         self.path.mkdir(parents=True, exist_ok=True)
         self.clear()
 
-    def answer(self, verb: str, args: dict[str, Any], result: dict[str, Any]) -> None:
+    def answer(self, verb: str, request: object, result: object) -> None:
         """Put a compression in the place of the best before it, unless it failed."""
-        if Verdict(result["parity"]["verdict"]) is Verdict.FAIL:
+        if not isinstance(result, Compression) or result.bundle is None:
             return
-        self._copy(result["artifact"]["sha256"], MODEL)
-        self._copy(result["bundle"]["sha256"], BUNDLE)
-        self._text(RECIPE, json.dumps(result["recipe"], indent=2) + "\n")
+        self._copy(result.artifact.sha256, MODEL)
+        self._copy(result.bundle.sha256, BUNDLE)
+        self._text(RECIPE, json.dumps(encode(result.recipe), indent=2) + "\n")
 
-    def keep(self, result: dict[str, Any]) -> None:
+    def keep(self, result: object) -> None:
         """Write the report so far."""
-        self._text(REPORT, json.dumps(result, indent=1) + "\n")
+        self._text(REPORT, json.dumps(encode(result), indent=1) + "\n")
 
     def clear(self) -> None:
         """Remove what is no proven best: that of an earlier search, or one that failed on the test half."""

@@ -6,8 +6,8 @@ it; else all tensors are treated alike.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
+from core.domain.format import Summary
 from core.domain.recipe import Step
 from core.domain.technique import Family, Technique
 from core.domain.transform import option_fields
@@ -82,7 +82,7 @@ class Means:
         return trained(min(most, max(least, share * self.minutes)))
 
 
-def ladders(summary: dict[str, Any], goal: Goal, heat: HeatMap | None, keep: str, means: Means) -> list[Ladder]:
+def ladders(summary: Summary, goal: Goal, heat: HeatMap | None, keep: str, means: Means) -> list[Ladder]:
     """Return the ladders whose techniques are here, apply to a file with this summary, and can win at the goal."""
     fitting = (ladder for ladder in _every(heat, means.training) if goal in ladder.goals and ladder.rungs)
     able = (ladder for ladder in fitting if means.samples >= ENOUGH or means.training not in ladder.rungs[0])
@@ -176,7 +176,7 @@ def _narrower(training: Step) -> Iterator[Ladder]:
         yield Ladder(id, title, family, tuple((one, *then) for one in cuts[goals]), goals, rank, start=start)
 
 
-def _applies(steps: Steps, summary: dict[str, Any], keep: str) -> bool:
+def _applies(steps: Steps, summary: Summary, keep: str) -> bool:
     """Say whether all techniques are on the shelf and installed, heed what is to be kept, and the first applies."""
     on_shelf = {technique.id for technique in TECHNIQUES}
     if not all(step.transform in on_shelf for step in steps):
@@ -211,7 +211,7 @@ def keeping(ladder: Ladder, keep: str) -> Ladder:
 def _with_kept(step: Step, keep: str) -> Step:
     if not keeps(TECHNIQUES[step.transform]):
         return step
-    names = dict.fromkeys([*filter(None, step.options.get("keep", "").split(",")), *keep.split(",")])
+    names = dict.fromkeys([*filter(None, str(step.options.get("keep", "")).split(",")), *keep.split(",")])
     return Step(step.transform, {**step.options, "keep": ",".join(names)})
 
 

@@ -3,8 +3,8 @@
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import product
-from typing import Any
 
+from core.domain.recipe import Step
 from core.domain.technique import Family
 from core.domain.tuning import HeatMap
 from core.verbs.tuning.ladders import FILES, Ladder
@@ -22,7 +22,7 @@ KNOWN = frozenset(("prune_second_order", "codebooks_second_order", "float16", "c
 Picked = dict[str, Choice]
 
 
-def neighbours(steps: tuple[dict[str, Any], ...], heat: HeatMap | None) -> list[Ladder]:
+def neighbours(steps: tuple[Step, ...], heat: HeatMap | None) -> list[Ladder]:
     """Return ladders of one rung for recipes of fewer bytes, those first that should lose least for what they save.
 
     There are none where it does not say for each tensor what becomes of it.
@@ -40,11 +40,11 @@ def _ladder(rung: Steps, title: str, place: int) -> Ladder:
     return Ladder(name, title, str(Family.SHARING), (rung,), FILES, RANK + place / 100)
 
 
-def read(steps: tuple[dict[str, Any], ...], choices: dict[str, list[Choice]]) -> Picked:
+def read(steps: tuple[Step, ...], choices: dict[str, list[Choice]]) -> Picked:
     """Return what a recipe makes of each tensor; nothing where it does not say it of all."""
-    said = {step["transform"]: step["options"] for step in steps}
-    levels = _pairs(said.get("codebooks_second_order", {}).get("levels", ""))
-    shares = _pairs(said.get("prune_second_order", {}).get("shares", ""))
+    said = {step.transform: step.options for step in steps}
+    levels = _pairs(str(said.get("codebooks_second_order", {}).get("levels", "")))
+    shares = _pairs(str(said.get("prune_second_order", {}).get("shares", "")))
     now = {
         name: one
         for name, found in choices.items()

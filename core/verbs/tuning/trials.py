@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from core.calls import attempt, footprint, inspect, pack, race
 from core.calls.bench import Bench
 from core.domain.errors import Refused
 from core.domain.limits import WORKING
-from core.domain.recipe import Recipe, Step
+from core.domain.recipe import Step
 from core.domain.report import Quality
 from core.domain.tuning import Goal, Point
 from core.domain.work import Attempt, Golden, Lessons, Model, Trial
@@ -50,7 +51,7 @@ class Trials:
     def attempted(self, point: Point, seconds: float) -> Attempt:
         """Run the recipe of a point, with what makes the file smaller still behind it."""
         limits, packs = replace(WORKING, wall_seconds=seconds), self.goal is Goal.TRAVEL
-        done = self.bench.attempt(self.source, trial(point.recipe), self.lessons, packs, limits)
+        done = attempt.ask(self.bench, self.source, trial(point.recipe), self.lessons, packs, limits)
         if done.models:
             self.made[point.ladder, point.rung] = done.models
         return done
@@ -66,19 +67,17 @@ class Trials:
         if key not in self.made and not self.attempted(point, WORKING.wall_seconds).models:
             raise Refused("The recipe no longer comes to what it was.", "Start the search again.")
         models = self.made[key]
-        steps, found = (
-            compress.plan(self.source.format, list(point.recipe)),
-            self.bench.audit_all(models, "artifact.onnx"),
-        )
+        steps = compress.plan(self.source.format, point.recipe)
+        found = inspect.audit(self.bench, models, "artifact.onnx")
         rows = zip(steps, models, found, strict=True)
-        return [Reduced(step, technique, model, *audited) for (technique, step), model, audited in rows]
+        return [Reduced(step, technique, model, one.summary, one.graph) for (technique, step), model, one in rows]
 
     def scored(self, point: Point, done: Attempt) -> Point:
         """Return the point with what was lost on the selection samples, and with what it measures if it is within the drop."""
         score, loss = done.score, done.score.loss
         point = replace(
             point,
-            recipe=tuple(Recipe(done.steps).to_json()),
+            recipe=done.steps,
             sha256=done.models[-1].sha256 if done.models else "",
             size=done.size,
             travel=done.travel,
@@ -108,22 +107,22 @@ class Trials:
         if self.goal is Goal.TRAVEL:
             return self.packed(model)
         if self.goal is Goal.MEMORY:
-            return self.bench.footprint(model, self.golden).peak
+            return footprint.ask(self.bench, model, self.golden).peak
         if model == self.source:
             return 1.0
-        return 1 / self.bench.race(self.source, model, self.golden, seconds=QUICK.seconds).ratio
+        return 1 / race.ask(self.bench, self.source, model, self.golden, seconds=QUICK.seconds).ratio
 
     def packed(self, model: Model) -> int:
         """Return the bytes of a file as it travels: packed, or zipped where it is not packed."""
         try:
-            return self.bench.pack(model).size
+            return pack.ask(self.bench, model).size
         except Refused:
             return zipped_size(self.bench.tools.blobs.path(model.sha256))
 
 
-def trial(recipe: tuple[dict[str, Any], ...]) -> Trial:
+def trial(recipe: tuple[Step, ...]) -> Trial:
     """Return a recipe as a child runs it: a clean-up runs where it gains, and so does float16 for what shared values leave."""
-    steps = tuple(Step(**step) for step in recipe if step["transform"] != CLEAN_UP.transform) or (CLEAN_UP,)
+    steps = tuple(step for step in recipe if step.transform != CLEAN_UP.transform) or (CLEAN_UP,)
     kinds = {TECHNIQUES[step.transform].kind for step in steps} - {"light"}
     keep = {name: value for name, value in steps[-1].options.items() if name == "keep"}
     half = (Step("float16", keep),) if steps[-1].transform in STORED else ()

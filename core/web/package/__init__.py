@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from core import web
 from core.domain.artifact import Signature
+from core.domain.codec import decode, encode
 from core.domain.errors import Refused
 from core.web import recorded
 
@@ -53,7 +54,7 @@ class Spec:
             "runtime": self.runtime,
             "model": {"file": MODEL, "sha256": self.sha256, "size": self.size},
             "tolerance": {"absolute": self.absolute, "relative": self.relative},
-            **self.signature.to_json(),
+            **encode(self.signature),
         }
 
     @classmethod
@@ -64,7 +65,7 @@ class Spec:
                 name=str(value["name"]),
                 sha256=str(value["model"]["sha256"]),
                 size=int(value["model"]["size"]),
-                signature=Signature.from_json(value),
+                signature=decode(Signature, {side: value[side] for side in ("inputs", "outputs")}),
                 absolute=float(value["tolerance"]["absolute"]),
                 relative=float(value["tolerance"]["relative"]),
             )

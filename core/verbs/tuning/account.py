@@ -1,49 +1,49 @@
-"""What a search says of itself while it runs and when it is over: the JSON that pages draw, and one sentence for people."""
-
-from typing import TYPE_CHECKING, Any
+"""What a search says of itself while it runs and when it is over: what pages draw, and one sentence for people."""
 
 from core.domain.report import Verdict
+from core.domain.search import Tuning
 from core.domain.tuning import RULE, Goal, Progress, Standing
-from core.verbs.tuning import finishing
+from core.verbs.tuning.state import State
 from core.verbs.tuning.walks import Walk
-
-if TYPE_CHECKING:
-    from core.verbs.tuning.search import Search
 
 WON = {Goal.SIZE: "smaller", Goal.TRAVEL: "smaller to send", Goal.LATENCY: "faster", Goal.MEMORY: "less memory"}
 
 
-def result(search: "Search") -> dict[str, Any]:
+def keep(search: State, stage: str) -> None:
+    """Write down what is known so far."""
+    search.stage = stage
+    search.bench.tools.memory.keep(result(search))
+
+
+def result(search: State) -> Tuning:
     """Return all that is known so far: the heat map, ladders, points, the best, and the looks at the test half."""
     lines = [line(search, walk) for walk in search.walks]
     left = sum(one.left for one in lines) if search.stage == "searching" else 0
-    args = search.args
-    return {
-        "minimise": str(search.goal),
-        "max_drop": search.allowed,
-        "seed": args.get("seed", 0),
-        "keep": list(args.get("keep", [])),
-        "stage": search.stage,
-        "sentence": sentence(search),
-        "seconds": search.seconds,
-        "budget_seconds": search.budget,
-        "left_seconds": seconds_left(search, left),
-        "candidates": len(search.points),
-        "candidates_left": left,
-        "source": {**search.standard, **{key: args.get(key) for key in ("sha256", "name", "artifact")}},
-        "heat": search.heat.to_json() if search.heat else None,
-        "heatless": search.heatless,
-        "ladders": [one.to_json() for one in lines],
-        "points": [point.to_json() for point in search.points],
-        "frontier": [point.number for point in search.frontier()],
-        "best": search.best.to_json() if search.best else None,
-        "looks": [look.to_json() for look in search.looks],
-        "rule": RULE,
-        "data": args["data"],
-    }
+    return Tuning(
+        minimise=search.goal,
+        max_drop=search.allowed,
+        seed=search.request.seed,
+        keep=search.request.keep,
+        stage=search.stage,
+        sentence=sentence(search),
+        seconds=search.seconds,
+        budget_seconds=search.budget,
+        left_seconds=seconds_left(search, left),
+        candidates_left=left,
+        source=search.original,
+        heat=search.heat,
+        heatless=search.heatless,
+        ladders=tuple(lines),
+        points=tuple(search.points),
+        frontier=tuple(point.number for point in search.frontier()),
+        best=search.best,
+        looks=tuple(search.looks),
+        rule=RULE,
+        data=search.data,
+    )
 
 
-def seconds_left(search: "Search", candidates: int) -> float:
+def seconds_left(search: State, candidates: int) -> float:
     """Return the seconds that the search may still take: the rest of the budget, or less where few candidates are left."""
     if search.stage == "done":
         return 0.0
@@ -51,10 +51,10 @@ def seconds_left(search: "Search", candidates: int) -> float:
     if not search.points:
         return rest
     each = sum(point.seconds for point in search.points) / len(search.points)
-    return min(rest, candidates * each + finishing.reserve(search))
+    return min(rest, candidates * each + search.reserve)
 
 
-def line(search: "Search", walk: Walk) -> Progress:
+def line(search: State, walk: Walk) -> Progress:
     """Return where a ladder stands."""
     one, over = walk.ladder, walk.next is None
     lost = search.hopeless(walk)
@@ -67,7 +67,7 @@ def line(search: "Search", walk: Walk) -> Progress:
     return Progress(one.id, one.title, one.family, standing, len(one.rungs), walk.tried, walk.within, left, walk.reason)
 
 
-def sentence(search: "Search") -> str:
+def sentence(search: State) -> str:
     """Say what stands: the best so far, or the verdict with the number of looks at the test half."""
     tried = f"{len(search.points)} candidate{'s' if len(search.points) != 1 else ''} tried"
     if not search.looks:
@@ -87,7 +87,7 @@ def sentence(search: "Search") -> str:
     return f"{words} {who}, {search.best.title}, {won(search)}: {search.looks[-1].verdict}. {search.looks[-1].reason}"
 
 
-def won(search: "Search") -> str:
+def won(search: State) -> str:
     """Say how many times less the best measures than the source."""
     measure = search.best.measure if search.best else None
-    return f"{search.standard['measure'] / measure if measure else 1.0:.2f} times {WON[search.goal]}"
+    return f"{search.original.measure / measure if measure else 1.0:.2f} times {WON[search.goal]}"

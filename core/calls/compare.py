@@ -1,0 +1,51 @@
+"""Replay recorded inputs on a file in a fresh process, and judge its answers."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.calls.call import IN, SEED, Call, Here
+from core.calls.opening import Opened, files, opened, session_of
+from core.domain.report import Parity, Verdict
+from core.domain.transform import Tolerance
+from core.domain.work import Golden, Model
+from core.runtimes import cannot_run, runtime_for
+
+if TYPE_CHECKING:
+    from core.calls.bench import Bench
+
+GOLDEN = "golden.npz"
+
+
+@dataclass(frozen=True)
+class Request:
+    """The model, the tolerance, and the seed of the recording."""
+
+    model: Opened
+    tolerance: Tolerance
+    seed: int
+
+
+def work(request: Request, here: Here) -> Parity:
+    """Compare with what was recorded."""
+    from core.proof import parity
+
+    return parity.compare(session_of(request.model, here), IN / GOLDEN, request.tolerance, request.seed)
+
+
+CALL = Call("compare", Request, Parity, work)
+
+
+def ask(bench: "Bench", target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
+    """Compare once; NOT PROVEN where nothing here can run the file."""
+    key = ("compare", target, golden.sha256, tolerance)
+    return bench.once(key, lambda: _ask(bench, target, golden, tolerance))
+
+
+def _ask(bench: "Bench", target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
+    if reason := cannot_run(target.format):
+        words = f"Written here, cannot run on this machine: {reason}"
+        return Parity(Verdict.NOT_PROVEN, (), tolerance, SEED, reason=words)
+    blobs = {**files(bench, target), GOLDEN: golden.sha256}
+    request = Request(opened(bench, target), tolerance, SEED)
+    with bench.call(CALL, request, blobs, runtime_for(target.format).kind) as done:
+        return done.value

@@ -1,0 +1,54 @@
+"""Time two files against each other in one process."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.calls.call import IN, SEED, Call, Here
+from core.calls.opening import Opened, opened, opener
+from core.domain.overhead import Race
+from core.domain.work import Golden, Model
+from core.runtimes import runtime_for
+
+if TYPE_CHECKING:
+    from core.calls.bench import Bench
+
+GOLDEN = "golden.npz"
+
+
+@dataclass(frozen=True)
+class Request:
+    """Both files, the batch, the seconds that the race may take, and the seed of its order."""
+
+    parent: Opened
+    variant: Opened
+    batch: int
+    seconds: float
+    seed: int
+
+
+def work(request: Request, here: Here) -> Race:
+    """Time the variant against the parent on recorded inputs."""
+    from core.proof import golden, speed
+
+    parent, variant = opener(request.parent, here), opener(request.variant, here)
+    inputs, batch = golden.read(IN / GOLDEN).ordinary(request.batch)
+    return speed.race(parent, variant, inputs, batch, request.seed, request.seconds, here)
+
+
+CALL = Call("race", Request, Race, work)
+
+
+def ask(bench: "Bench", parent: Model, variant: Model, golden: Golden, batch: int = 1, seconds: float = 20.0) -> Race:
+    """Race once, when nobody else measures on this machine."""
+    key = ("race", parent, variant, batch, seconds)
+    return bench.once(key, lambda: _ask(bench, parent, variant, golden, batch, seconds))
+
+
+def _ask(bench: "Bench", parent: Model, variant: Model, golden: Golden, batch: int, seconds: float) -> Race:
+    entrants = {one.sha256: opened(bench, one, name) for name, one in (("parent", parent), ("variant", variant))}
+    request = Request(entrants[parent.sha256], entrants[variant.sha256], batch, seconds, SEED)
+    blobs = {entrant.file: sha256 for sha256, entrant in entrants.items()} | {GOLDEN: golden.sha256}
+    blobs |= bench.opening(parent).files | bench.opening(variant).files
+    kinds = {runtime_for(one.format).kind for one in (parent, variant)} - {"light"}
+    with bench.alone(), bench.call(CALL, request, blobs, min(kinds, default="light")) as done:
+        return done.value

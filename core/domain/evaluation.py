@@ -1,0 +1,39 @@
+"""A model measured on labelled data, alone or against another."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from core.domain.report import Parity, Quality
+from core.domain.work import Data, Subject
+
+
+@dataclass(frozen=True)
+class EvaluateRequest:
+    """The model, the data, the model that it should answer like, and the artifact on whose page this was asked."""
+
+    INLINE: ClassVar = ("subject",)
+
+    subject: Subject
+    data: Data | None = None
+    against: Subject | None = None
+    page: str | None = None
+
+
+@dataclass(frozen=True)
+class Against:
+    """The other model's quality, the proof against its recorded answers, and the blob that holds these."""
+
+    quality: Quality | None
+    parity: Parity
+    golden: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured; quality is None without labels."""
+
+    quality: Quality | None
+    against: Against | None
+    data: Data | None
+    seconds: float
+    peak_rss_mb: float

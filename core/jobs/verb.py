@@ -1,0 +1,52 @@
+"""What a job may name: a verb with its declared request and result, and how pages and scripts speak of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from core.domain.codec import Json, decode, encode
+from core.memory.store import Store
+from core.sandbox.tools import Tools
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+
+def as_asked(request: Q) -> Q:
+    """Return a request that has no options to parse as it is."""
+    return request
+
+
+def nowhere(request: object) -> str | None:
+    """Say that a job belongs to no model's page."""
+    return None
+
+
+@dataclass(frozen=True)
+class Verb(Generic[Q, R]):
+    """The work, the recorder that writes its rows as the job ends, the title of a job, and where it is shown.
+
+    ``record`` takes store, visitor, request, result and job id, and returns the id of the artifact to go on with.
+    ``normal`` parses the options of a request, so that equal work is equal; it raises Refused in the user's words.
+    ``page`` is the file of the page that shows a job, ``place`` the id of the model on it, and ``command`` the words
+    after ``python -m core`` that do the same.
+    """
+
+    name: str
+    request: type[Q]
+    result: type[R]
+    run: Callable[[Tools, Q], R]
+    record: Callable[[Store, str, Q, R, str], str | None]
+    title: Callable[[Q], str]
+    page: str
+    place: Callable[[Q], str | None] = nowhere
+    normal: Callable[[Q], Q] = as_asked
+    command: str = ""
+
+    def work(self, tools: Tools, args: Json) -> Json:
+        """Do the work from JSON to JSON, as an engine carries it. Raises Malformed for a request off the declaration."""
+        written: Json = encode(self.run(tools, decode(self.request, args)))
+        return written
+
+
+Verbs = dict[str, Verb[Any, Any]]
