@@ -5,10 +5,12 @@ then the other, in random order, and time the first page of each over Streamlit'
 then, while nothing else happens in them, change pages in turns; then read the most memory that each server process held.
 The way to a child is timed by ``benchmarks.dispatch`` of each checkout. Beside the wall clock stands the processor time of
 the server process, which other work on the machine stretches far less. One JSON object on stdout: medians, and the ratio
-this/other with a 95 % interval by bootstrap over the pairs. Run: ``python -m benchmarks.pages OTHER_CHECKOUT [PAIRS]``.
+this/other of what was measured next to each other, with a 95 % interval by bootstrap over the pairs and, within each, over
+the changes of page; of fewer than eight pairs it is too narrow. Run: ``python -m benchmarks.pages OTHER_CHECKOUT [PAIRS]``.
 """
 
 import json
+import math
 import os
 import random
 import subprocess
@@ -24,15 +26,17 @@ from statistics import median
 from typing import Any
 
 import httpx
+import numpy as np
 import psutil
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import ClientConnection, connect
 
+from core.proof.speed import interval
 from tests.serving import Server, free_port
 
 HERE = Path(__file__).parents[1]
-SEED, PAIRS, CHANGES, DRAWS = 20261129, 8, 6, 2000
+SEED, PAIRS, CHANGES, DISPATCHES = 20261129, 8, 15, 2
 MODELS = ("segment/model.onnx", "fashion_cnn/model.onnx")
 TITLES = {"models": "Bring a model", "convert": "Convert", "compress": "Compress"}
 IDLE_SHARE, IDLE_SECONDS, LONG = 0.03, 1.0, 120.0
@@ -49,8 +53,10 @@ with tempfile.TemporaryDirectory() as folder:
     box.close()
 """
 SIDES = ("this", "other")
-Samples = dict[str, dict[str, list[float]]]
-"""By measure and side, a value a pair."""
+Twins = list[dict[str, float]]
+"""Values by side that were measured next to each other."""
+Samples = dict[str, list[Twins]]
+"""By measure, the twins of each pair of starts."""
 
 
 @dataclass
@@ -172,8 +178,8 @@ def tree_seconds(pid: int) -> float:
     return found
 
 
-def pair(places: dict[str, tuple[Path, Path, str]], dice: random.Random) -> dict[str, dict[str, float]]:
-    """Measure both apps once; ``places`` holds checkout, home and cookie by side. Returns values by measure and side."""
+def pair(places: dict[str, tuple[Path, Path, str]], dice: random.Random) -> dict[str, Twins]:
+    """Measure both apps once; ``places`` holds checkout, home and cookie by side. Returns the twins by measure."""
     found: dict[str, dict[str, float]] = defaultdict(dict)
     servers: dict[str, Server] = {}
     try:
@@ -187,33 +193,29 @@ def pair(places: dict[str, tuple[Path, Path, str]], dice: random.Random) -> dict
                 found["first page, s"][side] = time.perf_counter() - began
                 found["first page, processor s"][side] = processor(servers[side])
             settle(servers[side].process.pid)
-        changes(servers, {side: places[side][2] for side in SIDES}, dice, found)
+        changed = changes(servers, {side: places[side][2] for side in SIDES}, dice)
         for side in SIDES:
             found["most memory of the server, MB"][side] = servers[side].memory_mb("VmHWM")
     finally:
         for server in servers.values():
             server.kill()
-    return found
+    return {name: [twin] for name, twin in found.items()} | changed
 
 
-def changes(
-    servers: dict[str, Server], cookies: dict[str, str], dice: random.Random, found: dict[str, dict[str, float]]
-) -> None:
-    """Change pages in both apps in turns, and put the medians of each page down; the first round warms up."""
-    logs: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+def changes(servers: dict[str, Server], cookies: dict[str, str], dice: random.Random) -> dict[str, Twins]:
+    """Change pages in both apps in turns, and return the twins of each page; the first round warms up."""
+    logs: dict[str, Twins] = defaultdict(list)
     with visiting(servers["this"], cookies["this"]) as this, visiting(servers["other"], cookies["other"]) as other:
         visits = {"this": this, "other": other}
         for visit in visits.values():
             visit.open("models")
         for number in range(CHANGES + 1):
             for page in ("convert", "compress", "models"):
-                for side in dice.sample(SIDES, 2):
-                    taken = visits[side].open(page)
-                    if number:
-                        logs[page, side].append(taken)
-    for (page, side), values in logs.items():
-        found[f"change to {page}, ms"][side] = 1000 * median(wall for wall, _ in values)
-        found[f"change to {page}, processor ms"][side] = 1000 * median(busy for _, busy in values)
+                taken = {side: visits[side].open(page) for side in dice.sample(SIDES, 2)}
+                if number:
+                    logs[f"change to {page}, ms"].append({side: 1000 * wall for side, (wall, _) in taken.items()})
+                    logs[f"change to {page}, processor ms"].append({side: 1000 * t for side, (_, t) in taken.items()})
+    return logs
 
 
 @contextmanager
@@ -241,43 +243,43 @@ def dispatches(checkouts: dict[str, Path], pairs: int, dice: random.Random, samp
     """Time a warm child of each kind in both checkouts in turns; the first round warms up."""
     with dispatching(checkouts["this"]) as this, dispatching(checkouts["other"]) as other:
         boxes = {"this": this, "other": other}
-        for number in range(pairs + 1):
+        for number in range(DISPATCHES * pairs + 1):
             for kind in ("light", "torch"):
-                for side in dice.sample(SIDES, 2):
-                    taken = boxes[side](kind)
-                    if number:
-                        samples[f"warm dispatch, {kind}, ms"][side].append(taken)
+                twin = {side: boxes[side](kind) for side in dice.sample(SIDES, 2)}
+                if number:
+                    samples[f"warm dispatch, {kind}, ms"].append([twin])
 
 
-def summed_up(sides: dict[str, list[float]], dice: random.Random) -> dict[str, Any]:
-    """Return both medians, and the median of the pairs' ratios with its 95 % interval by bootstrap over pairs."""
-    ratios = [this / other for this, other in zip(sides["this"], sides["other"], strict=True)]
-    drawn = sorted(median(dice.choices(ratios, k=len(ratios))) for _ in range(DRAWS))
-    low, high = drawn[int(0.025 * DRAWS)], drawn[int(0.975 * DRAWS)]
-    medians = {side: round(median(sides[side]), 3) for side in SIDES}
-    return {**medians, "ratio": round(median(ratios), 4), "interval": [round(low, 4), round(high, 4)]}
+def summed_up(found: list[Twins]) -> dict[str, Any]:
+    """Return the medians of both sides, and the ratio of the twins with its 95 % interval."""
+    logs = [np.log([twin["this"] / twin["other"] for twin in twins]) for twins in found]
+    medians = {side: round(median(twin[side] for twins in found for twin in twins), 3) for side in SIDES}
+    ratio, low, high = (round(math.exp(value), 4) for value in interval(logs, SEED))
+    return {**medians, "ratio": ratio, "interval": [low, high]}
 
 
 def measure(other: Path, pairs: int) -> dict[str, Any]:
     """Return what both checkouts take, with every sample."""
     load, dice = os.getloadavg()[0], random.Random(SEED)
-    samples: Samples = defaultdict(lambda: {side: [] for side in SIDES})
+    samples: Samples = defaultdict(list)
     checkouts = {"this": HERE, "other": other}
     with tempfile.TemporaryDirectory() as folder:
         homes = {side: Path(folder) / side for side in SIDES}
         places = {side: (checkouts[side], homes[side], furnish(checkouts[side], homes[side])) for side in SIDES}
         for number in range(pairs):
-            for name, values in pair(places, dice).items():
-                for side in SIDES:
-                    samples[name][side].append(values[side])
+            for name, twins in pair(places, dice).items():
+                samples[name].append(twins)
             print(f"pair {number + 1} of {pairs}", file=sys.stderr, flush=True)
     dispatches(checkouts, pairs, dice, samples)
-    results = {name: summed_up(sides, dice) for name, sides in samples.items()}
+    results = {name: summed_up(found) for name, found in samples.items()}
     machine = {"cores": os.cpu_count(), "load_before": round(load, 2)}
-    kept = {
-        name: {side: [round(value, 3) for value in sides[side]] for side in SIDES} for name, sides in samples.items()
-    }
+    kept = {name: [[plain(twin) for twin in twins] for twins in found] for name, found in samples.items()}
     return {"pairs": pairs, "seed": SEED, **machine, "results": results, "samples": kept}
+
+
+def plain(twin: dict[str, float]) -> list[float]:
+    """Return both values of a twin, this side first."""
+    return [round(twin[side], 3) for side in SIDES]
 
 
 if __name__ == "__main__":
