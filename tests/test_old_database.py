@@ -20,14 +20,19 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import workspace
 from core.domain.artifact import Artifact
+from core.domain.codec import decode, encode
+from core.domain.compression import Compression
+from core.domain.conversion import Conversion
+from core.domain.evaluation import Evaluation
+from core.domain.ingestion import Ingested
 from core.domain.job import Job, State
 from core.domain.overhead import Race
-from core.domain.portability import Attempt, Standing
+from core.domain.portability import Portability, Standing
 from core.domain.report import Parity, Quality, Verdict
-from core.domain.tuning import HeatMap, Point
-from core.workspace import Workspace
+from core.domain.search import Tuning
+from core.doors import workspace
+from core.doors.workspace import Workspace
 
 DUMP = Path(__file__).parent / "data" / "database_61c0c3f.sql.gz"
 FRAME = str(Path(__file__).parent.parent / "pages" / "frame.py")
@@ -157,6 +162,28 @@ TROUBLES = {
 }
 
 
+REPORTS: dict[str, type[Any]] = {
+    "summary": Ingested,
+    "parity": Parity,
+    "conversion": Conversion,
+    "compression": Compression,
+    "evaluation": Evaluation,
+    "portability": Portability,
+    "tuning": Tuning,
+}
+
+
+def differs(old: Any, new: Any, place: str = "$") -> str:
+    """Return the first place where a value that was written is not in what is read of it today; empty where all is."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        gaps = (differs(part, new.get(key, "missing"), f"{place}.{key}") for key, part in old.items())
+        return next(filter(None, gaps), "")
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        gaps = (differs(a, b, f"{place}[{n}]") for n, (a, b) in enumerate(zip(old, new, strict=True)))
+        return next(filter(None, gaps), "")
+    return "" if old == new else f"{place}: {str(old)[:60]} is {str(new)[:60]}"
+
+
 def test_the_dump_holds_what_it_is_to_hold(old: Old) -> None:
     jobs = Counter((row["verb"], row["state"]) for row in old.rows("SELECT verb, state FROM job"))
     assert jobs == JOBS
@@ -172,7 +199,7 @@ def test_every_artifact_reads_as_it_was_written(old: Old) -> None:
         one = old.now.store.artifact(row["visitor"], row["id"])
         plain = ("id", "sha256", "size", "format", "name", "parent", "sample", "created")
         assert {name: getattr(one, name) for name in plain} == {name: row[name] for name in plain}
-        assert (one.step.to_json() if one.step else None) == (json.loads(row["step"]) if row["step"] else None)
+        assert (encode(one.step) if one.step else None) == (json.loads(row["step"]) if row["step"] else None)
         assert one.consented is bool(row["consented"])
     assert [one.name for one in old.now.store.artifacts(BEN)] == ["penguins.skops"]
     assert old.artifact("penguins.joblib").consented
@@ -201,7 +228,7 @@ def test_every_report_reads_as_it_was_written(old: Old) -> None:
             kinds[one.kind] += 1
             plain = ("artifact", "kind", "against", "job", "created")
             assert {name: getattr(one, name) for name in plain} == {name: row[name] for name in plain}
-            assert one.value == json.loads(row["value"])
+            assert differs(json.loads(row["value"]), encode(one.read(REPORTS[one.kind]))) == ""
             mentions = old.rows("SELECT sha256 FROM mention WHERE report = ? ORDER BY rowid", row["id"])
             assert one.blobs == tuple(mention["sha256"] for mention in mentions)
     assert kinds == {
@@ -214,9 +241,11 @@ def test_every_job_reads_as_it_was_written(old: Old) -> None:
         job = old.now.queue.job(row["visitor"], row["id"])
         plain = ("verb", "title", "state", "fraction", "message", "attempt", "created", "started", "finished")
         assert {name: getattr(job, name) for name in plain} == {name: row[name] for name in plain}
-        assert job.args == json.loads(row["args"])
-        assert job.result == (json.loads(row["result"]) if row["result"] else None)
-        assert (job.trouble.to_json() if job.trouble else None) == (
+        assert differs(json.loads(row["args"]), encode(job.request)) == ""
+        written = json.loads(row["result"]) if row["result"] else {}
+        assert job.made == written.pop("artifact_id", None)
+        assert differs(written, encode(job.result) if job.result else {}) == ""
+        assert (encode(job.trouble) if job.trouble else None) == (
             json.loads(row["trouble"]) if row["trouble"] else None
         )
         lines = old.rows("SELECT at, text FROM event WHERE job = ? ORDER BY id", row["id"])
@@ -239,30 +268,30 @@ def test_every_conversion_has_its_verdict(old: Old) -> None:
     for title, (verdict, samples, size) in CONVERTED.items():
         result = next(job.result for job in map(partial(old.job, title), (0, 1)) if job.state is State.DONE)
         assert result
-        parity = result["parity"]
-        assert (parity["verdict"], sum(check["samples"] for check in parity["checks"])) == (verdict, samples)
-        assert result["artifact"]["size"] == size
-        assert result["bundle"]["size"] > size / 20
+        parity = result.parity
+        assert (parity.verdict, sum(check.samples for check in parity.checks)) == (verdict, samples)
+        assert result.artifact.size == size
+        assert result.bundle.size > size / 20
 
 
 def test_every_compression_has_its_verdict_and_quality(old: Old) -> None:
     for title, (verdict, before, after, size) in COMPRESSED.items():
         result = old.job(title).result
         assert result
-        assert (result["parity"]["verdict"], result["artifact"]["size"]) == (verdict, size)
-        assert (result["bundle"] is None) == (verdict is Verdict.FAIL)
+        assert (result.parity.verdict, result.artifact.size) == (verdict, size)
+        assert (result.bundle is None) == (verdict is Verdict.FAIL)
         if before is None:
-            assert result["quality"] is None
+            assert result.quality is None
         else:
-            sides = [Quality.from_json(result["quality"][side]).correct for side in ("before", "after")]
+            sides = [one.correct for one in (result.quality.before, result.quality.after)]
             assert [one.k for one in sides if one] == [before, after]
 
 
 def test_proofs_rebuild_from_what_was_written(old: Old) -> None:
     proofs = [json.loads(row["value"]) for row in old.rows("SELECT value FROM report WHERE kind = 'parity'")]
-    rebuilt = [Parity.from_json(one) for one in proofs]
+    rebuilt = [decode(Parity, one) for one in proofs]
     assert Counter(one.verdict for one in rebuilt) == {Verdict.PASS: 14, Verdict.NOT_PROVEN: 1}
-    assert json.loads(json.dumps([one.to_json() for one in rebuilt])) == proofs
+    assert differs(proofs, json.loads(json.dumps(encode(rebuilt)))) == ""
 
 
 def test_races_and_qualities_rebuild_from_what_was_written(old: Old) -> None:
@@ -270,20 +299,18 @@ def test_races_and_qualities_rebuild_from_what_was_written(old: Old) -> None:
     races = [one["speed"] for one in results]
     qualities = [one["quality"][side] for one in results if one["quality"] for side in ("before", "after")]
     assert (len(races), len(qualities)) == (7, 12)
-    assert [Race.from_json(one).to_json() for one in races] == races
-    assert [Quality.from_json(one).to_json() for one in qualities] == qualities
+    assert [encode(decode(Race, one)) for one in races] == races
+    assert [encode(decode(Quality, one)) for one in qualities] == qualities
 
 
 def test_a_search_rebuilds_from_what_was_written(old: Old) -> None:
     result = old.job("Tune fashion_cnn.onnx: least size").result
     assert result
-    points = [Point.from_json(one) for one in result["points"]]
-    assert [(one.title, one.size, one.within) for one in points[-1:]] == [
+    assert [(one.title, one.size, one.within) for one in result.points[-1:]] == [
         ("Pruned and shared, layer by layer", 58_116, True)
     ]
-    heat = HeatMap.from_json(result["heat"])
-    assert (len(heat.rows), heat.samples) == (4, 128)
-    assert heat.to_json() == result["heat"]
+    assert result.heat
+    assert (len(result.heat.rows), result.heat.samples) == (4, 128)
 
 
 def test_datasets_and_the_share_read_as_they_were_written(old: Old) -> None:
@@ -304,8 +331,8 @@ def test_datasets_and_the_share_read_as_they_were_written(old: Old) -> None:
 def test_the_walk_over_all_targets_reads(old: Old) -> None:
     result = old.job("Try every target for penguins.skops").result
     assert result
-    standings = {one.target: one.standing for one in map(Attempt.from_json, result["attempts"])}
-    assert (result["proven"], result["of"], len(standings)) == (5, 14, 14)
+    standings = {one.target: one.standing for one in result.attempts}
+    assert (result.proven, result.of, len(standings)) == (5, 14, 14)
     assert {target for target, one in standings.items() if one is Standing.PROVEN} == {
         "onnx", "pmml", "ort", "web_package", "python_source",
     }  # fmt: skip
@@ -320,8 +347,8 @@ def test_work_that_a_dead_server_left_is_interrupted_or_done(old: Old) -> None:
     (row,) = old.rows("SELECT id FROM job WHERE state = 'queued'")
     done = old.now.queue.wait(ANN, row["id"], 120)
     assert done.state is State.DONE, done.trouble
-    assert done.result
-    brought = old.now.store.artifact(ANN, done.result["artifact_id"])
+    assert done.made
+    brought = old.now.store.artifact(ANN, done.made)
     assert (brought.name, brought.format, brought.size) == ("queued.onnx", "onnx", 136_515)
 
 
@@ -331,13 +358,13 @@ def test_an_interrupted_conversion_is_run_again_by_the_program_of_today(old: Old
     done = old.now.queue.wait(ANN, old.now.queue.retry(ANN, row["id"]).id, 240)
     assert (done.state, done.attempt) == (State.DONE, 2), done.trouble
     assert done.result
-    assert done.result["parity"]["verdict"] == "PASS"
-    assert done.result["source"]["name"] == "penguins.skops"
+    assert done.result.parity.verdict == "PASS"
+    assert done.result.source.name == "penguins.skops"
 
 
 def test_convert_page_shows_a_proof(old: Old) -> None:
     job = old.job("Convert fashion_cnn.pt2 to ORT format")
-    app = opened("convert.py", model=str(job.args["artifact"]), job=job.id)
+    app = opened("convert.py", model=str(job.request.subject.artifact), job=job.id)
     assert {metric.label: metric.value for metric in app.metric} == {
         "Largest difference": "1.1e-05", "Prediction flips": "0", "Size": "612 kB", "Accuracy": "94.00%",
     }  # fmt: skip
@@ -350,7 +377,7 @@ def test_convert_page_shows_a_proof(old: Old) -> None:
 
 def test_convert_page_shows_what_is_not_proven(old: Old) -> None:
     job = old.job("Convert penguins.skops to C source")
-    app = opened("convert.py", model=str(job.args["artifact"]), job=job.id)
+    app = opened("convert.py", model=str(job.request.subject.artifact), job=job.id)
     assert "NOT PROVEN. The file was written, and nothing here can run it." in words(app)
     assert {metric.label: metric.value for metric in app.metric}["Largest difference"] == "not run"
 
@@ -365,7 +392,7 @@ def test_convert_page_shows_what_is_not_proven(old: Old) -> None:
 )
 def test_convert_page_shows_a_bad_end(old: Old, title: str, heading: str, again: bool) -> None:
     job = next(one for one in old.now.queue.jobs(ANN) if one.title == title and one.id in ended_badly(old))
-    app = opened("convert.py", model=str(job.args["artifact"]), job=job.id)
+    app = opened("convert.py", model=str(job.request.subject.artifact), job=job.id)
     assert heading in words(app)
     assert TROUBLES[title][1].split(":")[0].rstrip(".") in words(app).replace("\\", "")
     assert ("Try again" in [button.label for button in app.button]) is again
@@ -373,7 +400,7 @@ def test_convert_page_shows_a_bad_end(old: Old, title: str, heading: str, again:
 
 def test_convert_page_shows_the_tiles_of_the_walk(old: Old) -> None:
     job = old.job("Try every target for penguins.skops")
-    app = opened("convert.py", model=str(job.args["artifact"]))
+    app = opened("convert.py", model=str(job.request.subject.artifact))
     tiles = {str(button.key): not button.disabled for button in app.button if str(button.key).startswith("matrix-")}
     usable = {key.removeprefix("matrix-") for key, enabled in tiles.items() if enabled}
     assert usable == {"onnx", "pmml", "ort", "web_package", "python_source", "c_source"}
@@ -383,10 +410,10 @@ def test_convert_page_shows_the_tiles_of_the_walk(old: Old) -> None:
 
 def test_convert_page_shows_an_evaluation_and_a_comparison(old: Old) -> None:
     alone = old.job("Evaluate fashion_cnn.onnx")
-    app = opened("convert.py", model=str(alone.args["artifact"]), job=alone.id)
+    app = opened("convert.py", model=str(alone.request.subject.artifact), job=alone.id)
     assert [(metric.label, metric.value) for metric in app.metric] == [("Accuracy", "94.00%")]
     both = old.job("Compare fashion_cnn.onnx with fashion_cnn.pt2")
-    app = opened("convert.py", model=str(both.args["page"]), job=both.id)
+    app = opened("convert.py", model=str(both.request.page), job=both.id)
     assert "PASS. Both files give the same answers." in words(app)
     assert [(metric.label, metric.value) for metric in app.metric] == [("Accuracy", "94.00%")]
 
@@ -402,7 +429,7 @@ def test_convert_page_shows_an_evaluation_and_a_comparison(old: Old) -> None:
 )
 def test_compress_page_shows_a_result(old: Old, title: str, heading: str, smaller: str, accuracy: str | None) -> None:
     job = old.job(title, -1)
-    app = opened("compress.py", model=str(job.args["artifact"]), job=job.id)
+    app = opened("compress.py", model=str(job.request.subject.artifact), job=job.id)
     shown = {metric.label: metric.value for metric in app.metric}
     assert (shown["Smaller as it runs"], shown.get("Accuracy")) == (smaller, accuracy)
     assert {"Smaller as it travels", "Prediction flips", "Speed", "Peak memory"} < set(shown)
@@ -412,7 +439,7 @@ def test_compress_page_shows_a_result(old: Old, title: str, heading: str, smalle
 
 def test_compress_page_lists_every_variant_with_options_written_as_text(old: Old) -> None:
     job = old.job("Compress fashion_cnn.onnx: Static int8")
-    app = opened("compress.py", model=str(job.args["artifact"]), job=job.id)
+    app = opened("compress.py", model=str(job.request.subject.artifact), job=job.id)
     table = next(table.value for table in app.table if "variant" in table.value)
     names = [name.replace("\\", "") for name in table["variant"]]
     assert len(names) == 7
@@ -424,12 +451,12 @@ def test_compress_page_lists_every_variant_with_options_written_as_text(old: Old
 
 def test_compress_page_shows_a_finished_and_a_paused_search(old: Old) -> None:
     job = old.job("Tune fashion_cnn.onnx: least size")
-    app = opened("compress.py", model=str(job.args["artifact"]), job=job.id)
+    app = opened("compress.py", model=str(job.request.subject.artifact), job=job.id)
     assert ":green-badge[PASS on the test half] **Pruned and shared, layer by layer**" in words(app)
     assert "58.1 kB from 604 kB, 3 of 236 selection predictions changed" in words(app)
     assert len(next(table.value for table in app.table if "ladder" in table.value)) == 13
     paused = old.job("Tune fashion_cnn.onnx: least latency")
-    app = opened("compress.py", model=str(paused.args["artifact"]), job=paused.id)
+    app = opened("compress.py", model=str(paused.request.subject.artifact), job=paused.id)
     assert "1 candidate tried; none is within the drop so far" in words(app)
     assert "Go on" in [button.label for button in app.button]
 
