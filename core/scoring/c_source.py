@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from core.scoring.form import Bayes, Clusters, Field, Forest, Form, Label, Matrix, Network, Regression
+from core.scoring.form import Bayes, Clusters, Field, Form, Label, Matrix, Network, Regression, TreeModel
 from core.scoring.source import Language, Places, Sentences, described, signed, used
 
 LINKS = {"logit": "logistic", "exp": "exponential", "softmax": "softmax", "simplemax": "simplemax"}
@@ -190,7 +190,7 @@ def _linked(link: str, to: str, count: int) -> list[str]:
     return [f"{LINKS[link]}({to}, {count});"] if link in LINKS else []
 
 
-def _forest(writer: _Writer, model: Forest, to: str) -> list[str]:
+def _forest(writer: _Writer, model: TreeModel, to: str) -> list[str]:
     rows = zip(model.feature, model.test, model.yes, model.no, model.missing, strict=True)
     nodes = writer._ints("nodes", [value for row in rows for value in row])
     values, scores = writer.numbers("values", model.value), writer.matrix("scores", model.scores)
@@ -231,5 +231,5 @@ def _network(writer: _Writer, model: Network, to: str) -> list[str]:
 
 
 MODELS: dict[type, Callable[[_Writer, Any, str], list[str]]] = {
-    Regression: _regression, Forest: _forest, Clusters: _clusters, Bayes: _bayes, Network: _network,
+    Regression: _regression, TreeModel: _forest, Clusters: _clusters, Bayes: _bayes, Network: _network,
 }  # fmt: skip

@@ -13,14 +13,14 @@ from core.scoring.form import (
     Clusters,
     Const,
     Expression,
-    Forest,
     Label,
-    Layer,
     Model,
     Network,
+    NeuralLayer,
     Numbers,
     Ref,
     Regression,
+    TreeModel,
 )
 from core.scoring.pmml_expressions import Scope, local, named, number, understand
 from core.scoring.pmml_trees import Planter, split_array
@@ -122,7 +122,7 @@ def trees(models: list[Any], weights: list[float], divisor: float, scope: Scope,
             document._derive_all(one, inner)
         planter.plant(model, inner, weight)
     names = document.names("probability" if classes else "predicted", max(1, len(categories)))
-    forest: Forest = planter.grower.forest(names, tuple(planter.fields), divisor)
+    forest: TreeModel = planter.grower.forest(names, tuple(planter.fields), divisor)
     return Found(document.add(forest), categories)
 
 
@@ -214,7 +214,7 @@ def _network(element: Any, scope: Scope, document: Document) -> Found:
     return _read_out(element, document, tuple(fields), layers, link, before)
 
 
-def _layer(element: Any, before: list[str], default: str) -> Layer:
+def _layer(element: Any, before: list[str], default: str) -> NeuralLayer:
     activation = element.get("activationFunction", default)
     if activation not in ACTIVATIONS:
         raise refused(f"The activation {activation}")
@@ -225,11 +225,11 @@ def _layer(element: Any, before: list[str], default: str) -> Layer:
             raise refused("A connection that leaps over a layer")
         rows.append(tuple(weights.get(name, 0.0) for name in before))
         biases.append(number(neuron.get("bias", "0"), "A bias"))
-    return Layer(tuple(rows), tuple(biases), activation)
+    return NeuralLayer(tuple(rows), tuple(biases), activation)
 
 
 def _read_out(
-    element: Any, document: Document, fields: tuple[str, ...], layers: list[Layer], link: str, last: list[str]
+    element: Any, document: Document, fields: tuple[str, ...], layers: list[NeuralLayer], link: str, last: list[str]
 ) -> Found:
     outputs = [one for table in named(element, "NeuralOutputs") for one in named(table, "NeuralOutput")]
     kinds = [part for one in outputs for derived in named(one, "DerivedField") for part in derived]

@@ -4,7 +4,7 @@ from typing import Any
 
 from core.domain.errors import Refused
 from core.scoring.builder import Grower
-from core.scoring.form import AT_MOST, BELOW, EQUAL, Apply, Const, Expression, Forest, Ref, Vector
+from core.scoring.form import AT_MOST, BELOW, EQUAL, Apply, Const, Expression, Ref, TreeModel, Vector
 from core.scoring.pmml_expressions import Scope, child, child_at, local, named, number, real
 
 MAX_QUESTIONS = 10_000
@@ -22,7 +22,7 @@ TESTS = {
 }  # fmt: skip
 
 
-def forest(parent: Any, model: Forest, function: str, categories: list[str], target: str) -> Any:
+def forest(parent: Any, model: TreeModel, function: str, categories: list[str], target: str) -> Any:
     """Add a TreeModel, or a MiningModel over the trees of a forest. Raises Refused for trees too deep."""
     if len(model.roots) == 1:
         return _tree(parent, model, model.roots[0], function, categories)
@@ -41,7 +41,7 @@ def forest(parent: Any, model: Forest, function: str, categories: list[str], tar
     return body
 
 
-def _asked(model: Forest, root: int) -> list[str]:
+def _asked(model: TreeModel, root: int) -> list[str]:
     found, pending = dict[str, None](), [root]
     while pending:
         here = pending.pop()
@@ -51,7 +51,7 @@ def _asked(model: Forest, root: int) -> list[str]:
     return list(found)
 
 
-def _tree(parent: Any, model: Forest, root: int, function: str, categories: list[str]) -> Any:
+def _tree(parent: Any, model: TreeModel, root: int, function: str, categories: list[str]) -> Any:
     body = child(
         parent,
         "TreeModel",
@@ -65,7 +65,7 @@ def _tree(parent: Any, model: Forest, root: int, function: str, categories: list
     return body
 
 
-def _grow(node: Any, model: Forest, here: int, categories: list[str], ids: list[int], depth: int) -> None:
+def _grow(node: Any, model: TreeModel, here: int, categories: list[str], ids: list[int], depth: int) -> None:
     """Fill a node: the scores of a leaf, or the two children of a question."""
     if depth > MAX_DEPTH:
         raise Refused(f"A tree is more than {MAX_DEPTH} levels deep.", "Fit with max_depth, or convert to ONNX.")

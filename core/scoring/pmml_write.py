@@ -9,12 +9,12 @@ from core.scoring.form import (
     Clusters,
     Expression,
     Field,
-    Forest,
     Form,
     Label,
     Model,
     Network,
     Regression,
+    TreeModel,
     texts,
 )
 from core.scoring.pmml_expressions import child, child_at, express, local, real, typed
@@ -296,5 +296,5 @@ def _network(parent: Any, model: Network, function: str, categories: list[str], 
 
 
 WRITERS: dict[type, Callable[[Any, Any, str, list[str], str], Any]] = {
-    Regression: _regression, Forest: forest, Clusters: _clusters, Bayes: _bayes, Network: _network,
+    Regression: _regression, TreeModel: forest, Clusters: _clusters, Bayes: _bayes, Network: _network,
 }  # fmt: skip

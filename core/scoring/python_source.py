@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from core.scoring.form import Bayes, Clusters, Field, Forest, Form, Label, Network, Regression
+from core.scoring.form import Bayes, Clusters, Field, Form, Label, Network, Regression, TreeModel
 from core.scoring.source import Language, Places, Sentences, described, signed, used
 
 LINKS = {
@@ -128,7 +128,7 @@ def _regression(writer: _Writer, model: Regression, x: str) -> str:
     return LINKS[model.link].format(f"dense({x}, {weights}, {biases})")
 
 
-def _forest(writer: _Writer, model: Forest, x: str) -> str:
+def _forest(writer: _Writer, model: TreeModel, x: str) -> str:
     rows = tuple(zip(model.feature, model.test, model.value, model.yes, model.no, model.missing, strict=True))
     roots, nodes = writer.table("ROOTS", model.roots), writer.table("NODES", rows)
     return f"forest({x}, {roots}, {nodes}, {writer.table('SCORES', model.scores)}, {LANGUAGE.number(model.divisor)})"
@@ -156,5 +156,5 @@ def _network(writer: _Writer, model: Network, x: str) -> str:
 
 
 MODELS: dict[type, Callable[[_Writer, Any, str], str]] = {
-    Regression: _regression, Forest: _forest, Clusters: _clusters, Bayes: _bayes, Network: _network,
+    Regression: _regression, TreeModel: _forest, Clusters: _clusters, Bayes: _bayes, Network: _network,
 }  # fmt: skip

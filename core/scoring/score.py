@@ -15,7 +15,6 @@ from core.scoring.form import (
     Const,
     Expression,
     Field,
-    Forest,
     Form,
     Label,
     Lookup,
@@ -23,6 +22,7 @@ from core.scoring.form import (
     Ref,
     Regression,
     Step,
+    TreeModel,
 )
 
 CELLS = 2_000_000
@@ -76,7 +76,7 @@ def _regression(model: Regression, table: Any) -> Any:
     return LINKS[model.link](table @ weights.T + np.array(model.intercepts))
 
 
-def _forest(model: Forest, table: Any) -> Any:
+def _forest(model: TreeModel, table: Any) -> Any:
     node = {key: np.array(getattr(model, key)) for key in ("feature", "test", "value", "yes", "no", "missing")}
     scores, roots = np.array(model.scores, np.float64), np.array(model.roots, np.int64)
     found = np.zeros((len(table), len(model.names)))
@@ -213,5 +213,5 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "rectifier": lambda table: np.where(table < 0, 0.0, table),
 }  # fmt: skip
 MODELS: dict[type, Callable[..., Any]] = {
-    Regression: _regression, Forest: _forest, Clusters: _clusters, Bayes: _bayes, Network: _network,
+    Regression: _regression, TreeModel: _forest, Clusters: _clusters, Bayes: _bayes, Network: _network,
 }  # fmt: skip

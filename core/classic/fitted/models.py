@@ -15,9 +15,9 @@ from core.scoring.form import (
     Form,
     Input,
     Label,
-    Layer,
     Matrix,
     Network,
+    NeuralLayer,
     Numbers,
     Regression,
     check,
@@ -202,7 +202,8 @@ def _perceptrons(model: Any, columns: Columns, build: Builder) -> tuple[str, ...
     kinds = {"relu": "rectifier", "logistic": "logistic", "tanh": "tanh", "identity": "identity"}
     inner = [kinds[model.activation]] * (len(rows) - 1) + ["identity"]
     layers = tuple(
-        Layer(_matrix(w), tuple(float(x) for x in b), kind) for w, b, kind in zip(rows, offsets, inner, strict=True)
+        NeuralLayer(_matrix(w), tuple(float(x) for x in b), kind)
+        for w, b, kind in zip(rows, offsets, inner, strict=True)
     )
     names = build.names("predicted" if last == "identity" else "probability", len(rows[-1]))
     return build.add(Network(names, tuple(columns), layers, "none" if last == "identity" else "softmax"))
