@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from core.formats.forests import Forest
 from core.onnx.files import first_line
 
 MAX_THRESHOLDS = 64
+Engine = TypeVar("Engine")
 
 
 class ForestSession(Session):
@@ -20,7 +21,7 @@ class ForestSession(Session):
 
     expects_missing = True
 
-    def __init__(self, forest: Forest, predict: Callable[[Any], Any]) -> None:
+    def __init__(self, forest: Forest, predict: Callable[[np.ndarray], np.ndarray]) -> None:
         self._forest, self._predict = forest, predict
         self.signature = forest_view.signature(forest)
         self.thresholds = {
@@ -29,7 +30,7 @@ class ForestSession(Session):
         }
         self.domains = {"X": _domain(forest, self.thresholds)}
 
-    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return label and probabilities, or variable."""
         answer = np.asarray(self._predict(inputs["X"]), np.float32)
         if not self._forest.classes:
@@ -40,7 +41,7 @@ class ForestSession(Session):
         return {"label": labels[answer.argmax(axis=1)], "probabilities": answer}
 
 
-def engine(load: Callable[[], Any], title: str) -> Any:
+def engine(load: Callable[[], Engine], title: str) -> Engine:
     """Load a model in its own engine. Raises Refused with the engine's first line."""
     try:
         return load()

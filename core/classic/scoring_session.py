@@ -1,7 +1,6 @@
 """A session on columns: whatever scores a statistical model, it is asked by one table or by named columns."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -9,13 +8,15 @@ from core.domain.runtime import Domain, Session
 from core.scoring import domains, score, signature, source
 from core.scoring.form import Form
 
+Arrays = dict[str, np.ndarray]
+
 
 class ScoringSession(Session):
     """Splits a table into columns, and asks ``answer`` for arrays by name; missing numbers are its business."""
 
     expects_missing = True
 
-    def __init__(self, described: dict[str, Any], answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    def __init__(self, described: signature.Described, answer: Callable[[Arrays], Arrays]) -> None:
         self._names, self._answer = [one["name"] for one in described["inputs"]], answer
         self._is_table = signature.is_table(described["inputs"])
         self.signature = signature.signature(described)
@@ -25,7 +26,7 @@ class ScoringSession(Session):
             for spec in self.signature.inputs
         }
 
-    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def run(self, inputs: Arrays) -> Arrays:
         """Return label and probabilities, label and scores, or variable."""
         if self._is_table:
             return self._answer({name: inputs["X"][:, place] for place, name in enumerate(self._names)})
@@ -48,10 +49,10 @@ def of_form(form: Form) -> ScoringSession:
     return session
 
 
-def by_rows(predict: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def by_rows(predict: Callable[[dict[str, object]], dict[str, object]]) -> Callable[[Arrays], Arrays]:
     """Return what answers arrays by asking row after row."""
 
-    def answer(columns: dict[str, Any]) -> dict[str, Any]:
+    def answer(columns: Arrays) -> Arrays:
         rows = zip(*(values.tolist() for values in columns.values()), strict=True)
         found = [predict(dict(zip(columns, row, strict=True))) for row in rows]
         return {name: np.array([one[name] for one in found]) for name in (found[0] if found else ())}

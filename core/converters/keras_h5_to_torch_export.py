@@ -1,9 +1,8 @@
 """Keras HDF5 (.h5) to an exported torch program, which can be run and tuned without Keras."""
 
 from pathlib import Path
-from typing import Any
 
-from core.domain.transform import Converter, Tolerance
+from core.domain.transform import Converter, NoOptions, Tolerance
 from core.libraries import keras_files
 from core.libraries.keras_files import export
 
@@ -16,7 +15,7 @@ class KerasH5ToTorchExport(Converter):
     source, target, suffix = "keras_h5", "torch_export", ".pt2"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
 
-    def convert(self, source: Path, out: Path, options: Any) -> None:
+    def convert(self, source: Path, out: Path, options: NoOptions) -> None:
         """Rebuild, export and save. Raises Refused with the cause."""
         export.to_program(keras_files.load(source, self.source), out)
 

@@ -1,10 +1,9 @@
 """Keras (.keras) to a TensorFlow SavedModel, by Keras on TensorFlow."""
 
 from pathlib import Path
-from typing import Any
 
 from core.domain.groups import GROUPS
-from core.domain.transform import Converter, Tolerance
+from core.domain.transform import Converter, NoOptions, Tolerance
 
 
 class KerasToSavedModel(Converter):
@@ -17,7 +16,7 @@ class KerasToSavedModel(Converter):
     kind = "light"
     group = GROUPS["tensorflow"]
 
-    def convert(self, source: Path, out: Path, options: Any) -> None:
+    def convert(self, source: Path, out: Path, options: NoOptions) -> None:
         """Rebuild, export and pack. Raises Refused with the cause."""
         from core.libraries.keras_files import saved
 

@@ -1,7 +1,7 @@
 """ONNX to ncnn by pnnx, the converter of ncnn's own makers."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
@@ -9,6 +9,9 @@ from core.domain.groups import GROUPS
 from core.domain.transform import Converter, NoOptions, Tolerance
 from core.libraries import ncnn
 from core.onnx import files
+
+if TYPE_CHECKING:
+    import onnx
 
 
 class OnnxToNcnn(Converter):
@@ -33,7 +36,7 @@ class OnnxToNcnn(Converter):
         ncnn.pack(model, rows, specs, out)
 
 
-def _specs(model: Any) -> list[TensorSpec]:
+def _specs(model: "onnx.ModelProto") -> list[TensorSpec]:
     import onnx
 
     held = {tensor.name for tensor in model.graph.initializer}

@@ -3,13 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
 from core.domain.unsupported import Unsupported, told
 from core.onnx import files
 
+if TYPE_CHECKING:
+    import onnx
+
+Way = Callable[["onnx.ModelProto", int], "onnx.ModelProto"]
+End = tuple[str, int, list[bool] | None]
 KEEP = 0
 
 
@@ -56,7 +61,7 @@ class OnnxToOnnx(Converter):
         )
 
 
-def _same(model: Any, opset: int) -> Any:
+def _same(model: "onnx.ModelProto", opset: int) -> "onnx.ModelProto":
     import onnx
 
     copied = onnx.ModelProto()
@@ -64,13 +69,13 @@ def _same(model: Any, opset: int) -> Any:
     return copied
 
 
-def _by_onnx(model: Any, opset: int) -> Any:
+def _by_onnx(model: "onnx.ModelProto", opset: int) -> "onnx.ModelProto":
     import onnx
 
     return onnx.version_converter.convert_version(model, opset)
 
 
-def _by_onnxscript(model: Any, opset: int) -> Any:
+def _by_onnxscript(model: "onnx.ModelProto", opset: int) -> "onnx.ModelProto":
     from onnxscript import ir, version_converter
 
     graph = ir.from_proto(model)
@@ -78,7 +83,7 @@ def _by_onnxscript(model: Any, opset: int) -> Any:
     return ir.to_proto(graph)
 
 
-def _attempt(way: Callable[[Any, int], Any], model: Any, opset: int, ir: int, out: Path) -> bool:
+def _attempt(way: Way, model: "onnx.ModelProto", opset: int, ir: int, out: Path) -> bool:
     """Write one way's result and say whether it holds: the opset asked for, valid, loadable, the same inputs and outputs, as free as before."""
     try:
         result = way(model, opset)
@@ -95,7 +100,7 @@ def _attempt(way: Callable[[Any, int], Any], model: Any, opset: int, ir: int, ou
     return True
 
 
-def _same_ends(before: Any, after: Any) -> bool:
+def _same_ends(before: "onnx.ModelProto", after: "onnx.ModelProto") -> bool:
     """Say whether inputs and outputs kept their names, types and ranks, and inputs their free dimensions; some operators lost a batch axis with a version."""
     if _inputs(before.graph) != _inputs(after.graph):
         return False
@@ -103,19 +108,19 @@ def _same_ends(before: Any, after: Any) -> bool:
     return all(a[:2] == b[:2] and (a[2] is None or b[2] is None or len(a[2]) == len(b[2])) for a, b in pairs)
 
 
-def _inputs(graph: Any) -> list[tuple[str, int, list[bool] | None]]:
+def _inputs(graph: "onnx.GraphProto") -> list[End]:
     held = {tensor.name for tensor in graph.initializer}
     return [_end(value) for value in graph.input if value.name not in held]
 
 
-def _end(value: Any) -> tuple[str, int, list[bool] | None]:
+def _end(value: "onnx.ValueInfoProto") -> End:
     """Return name, element type, and which dimensions are free; None where the shape is unknown."""
     kind = value.type.tensor_type
     free = [not dim.HasField("dim_value") for dim in kind.shape.dim] if kind.HasField("shape") else None
     return value.name, kind.elem_type, free
 
 
-def _ir(model: Any, wanted: int) -> int:
+def _ir(model: "onnx.ModelProto", wanted: int) -> int:
     """Return the IR version to write. Raises Refused when the wanted one is older than the opsets need."""
     needed = files.lowest_ir(model)
     if wanted and wanted < needed:
@@ -126,13 +131,11 @@ def _ir(model: Any, wanted: int) -> int:
     return wanted or needed
 
 
-def _in_the_way(model: Any, before: int, wanted: int) -> str:
+def _in_the_way(model: "onnx.ModelProto", before: int, wanted: int) -> str:
     """Name the operators whose definition changed between the two opsets, and where they stand in the graph."""
-    import onnx
-
     found = []
     for place, node in enumerate(model.graph.node, 1):
-        old, new = (_since(onnx, node.op_type, at) for at in (before, wanted))
+        old, new = (_since(node.op_type, at) for at in (before, wanted))
         if node.domain in ("", "ai.onnx") and old != new:
             change = f"{node.op_type} {old} to {new}" if new else f"{node.op_type}, not in {wanted}"
             found.append(Unsupported(change, node.name, place))
@@ -141,7 +144,9 @@ def _in_the_way(model: Any, before: int, wanted: int) -> str:
     )
 
 
-def _since(onnx: Any, name: str, opset: int) -> int | None:
+def _since(name: str, opset: int) -> int | None:
+    import onnx
+
     try:
         return int(onnx.defs.get_schema(name, opset, "").since_version)
     except onnx.defs.SchemaError:

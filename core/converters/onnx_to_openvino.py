@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
 from core.domain.transform import Converter, NoOptions, Tolerance
 from core.domain.unsupported import Unsupported, told
 from core.libraries import ir
 from core.onnx import files
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, NodeProto
+    from openvino import Model
 
 INSTEAD = "Replace them by other operators of ONNX, try another opset, or choose another target."
 
@@ -34,12 +38,12 @@ class OnnxToOpenVino(Converter):
         ir.write(model, out, _order(model, names), [value.name for value in graph.graph.output])
 
 
-def _order(model: Any, names: list[str]) -> list[str]:
+def _order(model: "Model", names: list[str]) -> list[str]:
     """Return the ONNX names in the order of the model's inputs."""
     return [min(port.get_names() & set(names), default=names[place]) for place, port in enumerate(model.inputs)]
 
 
-def _check_inputs(model: Any, names: list[str]) -> None:
+def _check_inputs(model: "Model", names: list[str]) -> None:
     """Refuse a result that lost an input, because its callers would still give it."""
     if len(model.inputs) != len(names):
         kept = {name for port in model.inputs for name in port.get_names()}
@@ -55,11 +59,11 @@ def _places(names: tuple[str, ...], source: Path) -> str:
     return "; ".join(part for part in (told(found), ", ".join(unseen)) if part)
 
 
-def _called(node: Any) -> str:
+def _called(node: "NodeProto") -> str:
     return str(node.op_type) if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
 
 
-def _nodes(graph: Any) -> Iterator[Any]:
+def _nodes(graph: "GraphProto") -> Iterator["NodeProto"]:
     for node in graph.node:
         yield node
         for attribute in node.attribute:

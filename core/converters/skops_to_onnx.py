@@ -5,7 +5,7 @@ import importlib.util
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.classic import exact_scaling
 from core.domain.artifact import TensorSpec
@@ -15,6 +15,10 @@ from core.formats.skops import TRUSTED
 from core.libraries import sklearn_onnx
 from core.libraries.sklearn import columns, estimators
 from core.onnx import files
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+    from sklearn.base import BaseEstimator
 
 
 @dataclass(frozen=True)
@@ -47,17 +51,13 @@ class SkopsToOnnx(Converter):
         sklearn_onnx.register()
         answers = estimators.outputs(model)
         inputs = _types(model)
-        plainer = sklearn_onnx.simplified(model)
+        plainer, opsets = sklearn_onnx.simplified(model), {"": options.opset, "ai.onnx.ml": 3}
         try:
             with warnings.catch_warnings():
                 for category in (FutureWarning, DeprecationWarning):
                     warnings.filterwarnings("ignore", category=category)
                 converted = skl2onnx.to_onnx(
-                    _adapted(plainer),
-                    initial_types=inputs,
-                    options=_flat(plainer),
-                    target_opset={"": options.opset, "ai.onnx.ml": 3},
-                    name="model",
+                    _adapted(plainer), initial_types=inputs, options=_flat(plainer), target_opset=opsets, name="model"
                 )
         except Exception as error:
             raise _refusal(model, error) from None
@@ -72,7 +72,7 @@ class SkopsToOnnx(Converter):
         files.loads(out)
 
 
-def _refusal(model: Any, error: Exception) -> Refused:
+def _refusal(model: "BaseEstimator", error: Exception) -> Refused:
     """Name every estimator that has no ONNX form, else what the converter said."""
     unknown = sklearn_onnx.unknown(model)
     if unknown:
@@ -83,27 +83,27 @@ def _refusal(model: Any, error: Exception) -> Refused:
     )
 
 
-def _types(model: Any) -> list[tuple[str, Any]]:
+def _types(model: "BaseEstimator") -> list[tuple[str, object]]:
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
     kinds = {"str": StringTensorType, "float32": FloatTensorType}
     return [(spec.name, kinds[spec.dtype]([None, (spec.shape or (1, 1))[1]])) for spec in estimators.inputs(model)]
 
 
-def _flat(model: Any) -> dict[int, dict[str, Any]]:
+def _flat(model: "BaseEstimator") -> dict[int, dict[str, object]]:
     """Ask for probabilities as a tensor and not as a list of maps, and for raw scores where there are no probabilities."""
     from sklearn.base import is_classifier
 
     return _spoken(model) | (_told(model) if is_classifier(model) else {})
 
 
-def _spoken(model: Any) -> dict[int, dict[str, Any]]:
+def _spoken(model: "BaseEstimator") -> dict[int, dict[str, object]]:
     """Ask text vectorizers for the plain locale, which every machine has."""
     steps = [step for _, step in getattr(model, "steps", [("", model)])]
     return {id(step): {"locale": "C"} for step in steps if sklearn_onnx.takes(step, "locale")}
 
 
-def _told(model: Any) -> dict[int, dict[str, Any]]:
+def _told(model: "BaseEstimator") -> dict[int, dict[str, object]]:
     if hasattr(model, "predict_proba"):
         return {id(model): {"zipmap": False}}
     final = getattr(model, "_final_estimator", model)
@@ -111,7 +111,7 @@ def _told(model: Any) -> dict[int, dict[str, Any]]:
     return {id(final): {"raw_scores": True}} if scores else {}
 
 
-def _tell_width(model: Any, outputs: tuple[TensorSpec, ...]) -> None:
+def _tell_width(model: "ModelProto", outputs: tuple[TensorSpec, ...]) -> None:
     """Declare the width of the scores, which skl2onnx gives as 1 for two classes where the engine answers 2."""
     for value, spec in zip(model.graph.output, outputs, strict=True):
         dims, width = value.type.tensor_type.shape.dim, (spec.shape or ())[1:]
@@ -119,7 +119,7 @@ def _tell_width(model: Any, outputs: tuple[TensorSpec, ...]) -> None:
             dims[1].dim_value = width[0]
 
 
-def _adapted(model: Any) -> Any:
+def _adapted(model: "BaseEstimator") -> "BaseEstimator":
     """Say in the converter's words what it does not see by itself.
 
     Boosters get columns without names, thresholds of histogram trees get the float32 number that parts float32 samples
@@ -149,7 +149,7 @@ def _register() -> None:
         update_registered_converter(kind, alias, shapes, convert, options=copy.copy(flat) if classifier else None)
 
 
-def _boosters() -> list[tuple[Any, str, Any, bool]]:
+def _boosters() -> list[tuple[type, str, object, bool]]:
     if importlib.util.find_spec("xgboost") is None:
         return []
     import xgboost

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
@@ -16,6 +16,10 @@ from core.domain.groups import GROUPS
 from core.domain.transform import Converter, Tolerance
 from core.libraries.torch import exported_programs
 from core.onnx import files as onnx_files
+
+if TYPE_CHECKING:
+    from coremltools.proto.Model_pb2 import Model
+    from torch.export import ExportedProgram
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 UNUSED = ("tensorflow", "keras", "sklearn", "xgboost", "libsvm")
@@ -79,14 +83,14 @@ class _Taken(Exception):
         self.files = files
 
 
-def _take(proto: Any, weights_folder: str | None, place: str | None = None) -> str:
+def _take(proto: "Model", weights_folder: str | None, place: str | None = None) -> str:
     """Stand where Core ML Tools writes its package; its own writer sets file modes, which the jail leaves as they are."""
     files = {"model.mlmodel": proto.SerializeToString(deterministic=True)}
     weights = Path(weights_folder or "") / "weight.bin"
     raise _Taken({**files, **({"weights/weight.bin": weights.read_bytes()} if weights.is_file() else {})})
 
 
-def _converted(program: Any, specs: Sequence[TensorSpec], options: CoreMlOptions) -> dict[str, bytes]:
+def _converted(program: "ExportedProgram", specs: Sequence[TensorSpec], options: CoreMlOptions) -> dict[str, bytes]:
     """Return the package's files by the first of two ways that works. Raises Refused with both reasons."""
     reasons = []
     for way in (_by_trace, _by_program):
@@ -111,7 +115,7 @@ def _tools() -> Any:
     return coremltools
 
 
-def _settings(options: CoreMlOptions) -> dict[str, Any]:
+def _settings(options: CoreMlOptions) -> dict[str, object]:
     tools = _tools()
     precision = tools.precision.FLOAT32 if options.precision == "float32" else tools.precision.FLOAT16
     return {
@@ -122,14 +126,14 @@ def _settings(options: CoreMlOptions) -> dict[str, Any]:
     }
 
 
-def _by_trace(program: Any, specs: Sequence[TensorSpec], options: CoreMlOptions) -> None:
+def _by_trace(program: "ExportedProgram", specs: Sequence[TensorSpec], options: CoreMlOptions) -> None:
     import numpy as np
     import torch
 
     tools = _tools()
     examples = exported_programs.examples(specs, exported_programs.sized(specs, 1))
     with torch.no_grad():
-        script: Any = torch.jit.trace(program.module(), examples, check_trace=False)  # type: ignore[no-untyped-call]
+        script = torch.jit.trace(program.module(), examples, check_trace=False)  # type: ignore[no-untyped-call]
     inputs = [
         tools.TensorType(
             name=spec.name, shape=_shape(tools, spec, options.batch), dtype=np.dtype(INPUTS[spec.dtype]).type
@@ -139,7 +143,7 @@ def _by_trace(program: Any, specs: Sequence[TensorSpec], options: CoreMlOptions)
     tools.convert(script, inputs=inputs, **_settings(options))
 
 
-def _by_program(program: Any, specs: Sequence[TensorSpec], options: CoreMlOptions) -> None:
+def _by_program(program: "ExportedProgram", specs: Sequence[TensorSpec], options: CoreMlOptions) -> None:
     _tools().convert(program.run_decompositions({}), **_settings(options))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.border.jail import programs
+from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
 from core.domain.transform import Converter, Tolerance
@@ -50,7 +51,7 @@ class TorchExportToExecuTorch(Converter):
             ) from None
 
 
-def _lowered(program: Any, specs: Sequence[Any], batch: int) -> bytes:
+def _lowered(program: Any, specs: Sequence[TensorSpec], batch: int) -> bytes:
     import torch
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower

@@ -47,7 +47,7 @@ def _traced(program: Any, specs: list[TensorSpec], folder: Path) -> Path:
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            script: Any = torch.jit.trace(program.module(), examples, check_trace=False)  # type: ignore[no-untyped-call]
+            script = torch.jit.trace(program.module(), examples, check_trace=False)  # type: ignore[no-untyped-call]
             script.save(str(folder / "traced.pt"))
     except Exception as error:
         raise Refused(

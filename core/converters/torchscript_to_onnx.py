@@ -4,7 +4,7 @@ import logging
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
@@ -12,6 +12,9 @@ from core.domain.unsupported import told
 from core.libraries.torch import exported_programs, program_operators, torchscripts
 from core.libraries.torch.torchscripts import ShapeOptions
 from core.onnx import files
+
+if TYPE_CHECKING:
+    import torch
 
 BATCH = 2
 """An example with one row could be taken for a constant."""
@@ -51,7 +54,13 @@ class TorchScriptToOnnx(Converter):
         files.loads(out)
 
 
-def _export(module: Any, examples: tuple[Any, ...], names: tuple[str, ...], out: Path, opset: int) -> None:
+def _export(
+    module: "torch.jit.ScriptModule",
+    examples: tuple["torch.Tensor", ...],
+    names: tuple[str, ...],
+    out: Path,
+    opset: int,
+) -> None:
     import torch
     from torch.utils import _pytree
 
@@ -64,15 +73,9 @@ def _export(module: Any, examples: tuple[Any, ...], names: tuple[str, ...], out:
             warnings.filterwarnings("ignore", category=DeprecationWarning)
             warnings.filterwarnings("ignore", category=UserWarning)
             torch.onnx.export(
-                module,
-                examples,
-                str(out),
-                dynamo=False,
-                opset_version=opset,
-                input_names=list(names),
-                output_names=outputs,
-                dynamic_axes=free,
-            )
+                module, examples, str(out), dynamo=False, opset_version=opset, input_names=list(names),
+                output_names=outputs, dynamic_axes=free,
+            )  # fmt: skip
     except Exception as error:
         unknown = isinstance(error, torch.onnx.errors.UnsupportedOperatorError)
         if found := program_operators.unsupported_script(module, opset) if unknown else []:

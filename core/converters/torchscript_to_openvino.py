@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
@@ -10,6 +10,10 @@ from core.domain.transform import Converter, Tolerance
 from core.libraries import ir
 from core.libraries.torch import exported_programs, torchscripts
 from core.libraries.torch.torchscripts import ShapeOptions
+
+if TYPE_CHECKING:
+    from openvino import Model
+    from torch.jit import ScriptModule
 
 BATCH = 2
 """An example with one row could be taken for a constant."""
@@ -34,7 +38,7 @@ class TorchScriptToOpenVino(Converter):
         ir.write(model, out, names, [f"output_{place}" for place in range(len(model.outputs))])
 
 
-def _converted(module: Any, specs: tuple[TensorSpec, ...]) -> Any:
+def _converted(module: "ScriptModule", specs: tuple[TensorSpec, ...]) -> "Model":
     examples = exported_programs.examples(
         specs, [(BATCH, *(int(dim or 1) for dim in (spec.shape or ())[1:])) for spec in specs]
     )
@@ -49,7 +53,7 @@ def _converted(module: Any, specs: tuple[TensorSpec, ...]) -> Any:
         raise ir.refusal(error, ", ".join, step) from None
 
 
-def _free_batch(model: Any, specs: tuple[TensorSpec, ...]) -> None:
+def _free_batch(model: "Model", specs: tuple[TensorSpec, ...]) -> None:
     """Set every input to its shape with a free batch. Raises Refused where an output would keep the example's batch."""
     if len(model.inputs) != len(specs):
         raise Refused("OpenVINO drops an input of this script.", "Remove the unused input from the network.")

@@ -9,7 +9,7 @@ from typing import Any
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy.findings import gathered, info, warning
 from core.scoring import pmml_read, signature, source
-from core.scoring.form import Bayes, Clusters, Field, Forest, Network, Regression
+from core.scoring.form import Bayes, Clusters, Field, Network, Regression, TreeModel
 from core.scoring.pmml_expressions import local, named
 
 ROOT = re.compile(rb"<PMML[\s>]")
@@ -98,7 +98,7 @@ ALLOWED = frozenset(
 )
 KINDS = {
     Regression: "RegressionModel",
-    Forest: "TreeModel",
+    TreeModel: "TreeModel",
     Clusters: "ClusteringModel",
     Bayes: "NaiveBayesModel",
     Network: "NeuralNetwork",
@@ -189,7 +189,7 @@ def _producer(root: Any) -> str | None:
 
 
 def _parameters(model: Any) -> int:
-    if isinstance(model, Forest):
+    if isinstance(model, TreeModel):
         return sum(feature >= 0 for feature in model.feature) + sum(map(len, model.scores))
     if isinstance(model, Network):
         return sum(len(layer.biases) + sum(map(len, layer.weights)) for layer in model.layers)

@@ -26,7 +26,7 @@ class Material:
     source: Path
     learning: Dataset
     selection: Dataset
-    expected: list[Any]
+    expected: list[np.ndarray]
 
 
 def run(material: Material, steps: Sequence[Step], after: Sequence[Step], out: Path, tell: Tell) -> list[Step]:
@@ -57,12 +57,12 @@ def score(material: Material, session: Session) -> Score:
     return scoring.score(material.expected, got, material.selection.labels)
 
 
-def write_answers(outputs: list[Any], out: Path) -> None:
+def write_answers(outputs: list[np.ndarray], out: Path) -> None:
     """Keep answers for later scores."""
     np.savez(out, allow_pickle=False, **{f"out{place}": array for place, array in enumerate(outputs)})
 
 
-def read_answers(path: Path) -> list[Any]:
+def read_answers(path: Path) -> list[np.ndarray]:
     """Read answers without unpickling."""
     with np.load(path, allow_pickle=False) as file:
         return [file[f"out{place}"] for place in range(len(file.files))]

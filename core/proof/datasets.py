@@ -9,7 +9,6 @@ import zipfile
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -163,6 +162,6 @@ def _flat_labels(labels: np.ndarray) -> np.ndarray:
     return labels.reshape(len(labels))
 
 
-def _some(names: dict[str, Any]) -> str:
+def _some(names: dict[str, np.ndarray]) -> str:
     shown = ", ".join(list(names)[:12])
     return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")

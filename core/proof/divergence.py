@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -44,7 +43,7 @@ def _told(before: str, after: str, gap: str) -> str:
     return f"{after}{origin}: {gap}"
 
 
-def _inputs(recorded: Golden, number: int) -> Mapping[str, Any]:
+def _inputs(recorded: Golden, number: int) -> Mapping[str, np.ndarray]:
     rows = ROWS if recorded.free_batch else None
     return {name: array[:rows] if array.ndim else array for name, array in recorded.case_inputs(number).items()}
 
@@ -60,14 +59,14 @@ def _distance(after: Trace, recorded: Golden, number: int) -> float:
     return max((_gap(a, b) for a, b in zip(expected, got, strict=False)), default=0.0)
 
 
-def _gap(a: Any, b: Any) -> float:
+def _gap(a: object, b: object) -> float:
     if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray) or a.shape != b.shape or a.dtype.kind != "f":
         return 0.0
     gap = np.abs(a.astype(np.float64) - b.astype(np.float64))
     return float(np.where(np.isnan(gap), 0.0, gap).max(initial=0.0))
 
 
-def _parts(a: Any, b: Any) -> str | None:
+def _parts(a: object, b: object) -> str | None:
     """Return how two values differ beyond rounding, or None when they do not."""
     if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray):
         return None

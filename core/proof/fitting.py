@@ -1,11 +1,11 @@
 """Gives the arrays of a data set the types and shapes of a model's inputs, one row a sample, or says why they do not fit."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from core.domain import batching
-from core.domain.artifact import TensorSpec
+from core.domain.artifact import Dim, TensorSpec
 from core.domain.errors import Refused
 
 Specs = tuple[TensorSpec, ...]
@@ -16,7 +16,7 @@ def shapes(specs: Specs) -> batching.Shapes:
     return {spec.name: spec.shape for spec in specs}
 
 
-def fitted(arrays: dict[str, Any], specs: Specs) -> dict[str, Any]:
+def fitted(arrays: dict[str, np.ndarray], specs: Specs) -> dict[str, np.ndarray]:
     """Return the array of each input as [n, ...]; what all samples of a call share is repeated. Raises Refused where one does not fit."""
     axes = batching.axes(shapes(specs))
     if all(axis is None for axis in axes.values()):
@@ -27,7 +27,7 @@ def fitted(arrays: dict[str, Any], specs: Specs) -> dict[str, Any]:
     return {spec.name: found[spec.name] for spec in specs}
 
 
-def _by_sample(array: Any, spec: TensorSpec, axis: int | None) -> Any:
+def _by_sample(array: np.ndarray, spec: TensorSpec, axis: int | None) -> np.ndarray:
     """Return the array with the samples first, whether it came so or as the model takes it."""
     if spec.shape is None:
         return array
@@ -37,12 +37,12 @@ def _by_sample(array: Any, spec: TensorSpec, axis: int | None) -> Any:
         array = array[:, None]
     if array.ndim == len(spec.shape) and _fits(array.shape[1:], sample):
         return array
-    if place and array.ndim == len(spec.shape) and _fits(np.delete(array.shape, place), sample):
+    if place and array.ndim == len(spec.shape) and _fits(np.delete(array.shape, place).tolist(), sample):
         return np.moveaxis(array, place, 0)
     raise _unfit(array, spec, ["n", *sample])
 
 
-def _shared(array: Any, spec: TensorSpec, n: int) -> Any:
+def _shared(array: np.ndarray, spec: TensorSpec, n: int) -> np.ndarray:
     """Repeat what all samples share; rows that say so by being equal will do as well. Raises Refused where they differ."""
     sample = list(spec.shape or ())
     if _fits(array.shape, sample) and array.ndim == len(sample):
@@ -57,11 +57,11 @@ def _shared(array: Any, spec: TensorSpec, n: int) -> Any:
     return array
 
 
-def _fits(have: Any, want: list[Any]) -> bool:
+def _fits(have: Sequence[int], want: Sequence[Dim]) -> bool:
     return len(have) == len(want) and all(not isinstance(w, int) or w == h for h, w in zip(have, want, strict=True))
 
 
-def _unfit(array: Any, spec: TensorSpec, sample: list[Any]) -> Refused:
+def _unfit(array: np.ndarray, spec: TensorSpec, sample: Sequence[Dim]) -> Refused:
     want, have = " x ".join(map(str, sample)) or "one number", " x ".join(map(str, array.shape)) or "one number"
     if sample[:1] == ["n"]:
         have = " x ".join(map(str, ("n", *array.shape[1:]))) if array.ndim else have

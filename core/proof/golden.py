@@ -3,7 +3,6 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -36,13 +35,13 @@ class Golden:
     secondhand: str = ""
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
-    arrays: dict[str, Any] = field(default_factory=dict, repr=False)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
-    def case_inputs(self, number: int) -> dict[str, Any]:
+    def case_inputs(self, number: int) -> dict[str, np.ndarray]:
         """Return the inputs of one case by name."""
         return {name: self.arrays[f"c{number}/in{i}"] for i, name in enumerate(self.inputs)}
 
-    def ordinary(self, batch: int) -> tuple[dict[str, Any], int]:
+    def ordinary(self, batch: int) -> tuple[dict[str, np.ndarray], int]:
         """Return the inputs of one ordinary call by name, and how many samples they hold: ``batch`` where the source takes any number.
 
         Raises Refused where the source answered no call that was kept.
@@ -57,12 +56,12 @@ class Golden:
         rows = np.arange(batch) % samples
         return {name: _taken(array, samples, rows) for name, array in inputs.items()}, batch
 
-    def case_outputs(self, number: int) -> list[Any]:
+    def case_outputs(self, number: int) -> list[np.ndarray]:
         """Return the answers of one case in order."""
         return [self.arrays[f"c{number}/out{i}"] for i in range(len(self.outputs))]
 
 
-def _taken(array: Any, samples: int, rows: Any) -> Any:
+def _taken(array: np.ndarray, samples: int, rows: np.ndarray) -> np.ndarray:
     """Return some of the samples of an array, which lie along its first dimension that is as long as they are many."""
     return array.take(rows, axis=array.shape.index(samples)) if samples in array.shape else array
 

@@ -6,7 +6,7 @@ Changes are those that the techniques make, with their corrections; the bytes ar
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +19,10 @@ from core.onnx.weights import Weight
 from core.proof import scoring
 from core.shrink import scaled_integers, sensitivity
 from core.techniques import codebooks_second_order, prune_second_order
+from core.techniques.prune_second_order import Arrays
+
+if TYPE_CHECKING:
+    import onnx
 
 LEAST = codebooks_second_order.LEAST
 MOMENTS = 128
@@ -33,7 +37,6 @@ ALL = (INT8, *VALUES, *SHARES)
 SOME = (INT8, "values-16", "values-8", "values-4", "pruned-50", "pruned-80", "pruned-90")
 FEW = (INT8, "values-16", "values-4")
 
-Arrays = list[tuple[Weight, Any]]
 Tell = Callable[[float | None, str], None]
 
 
@@ -48,10 +51,10 @@ def title(change: str) -> str:
 class Asked:
     """One model with the samples and its own answers to them."""
 
-    model: Any
+    model: "onnx.ModelProto"
     storage: Storage
-    samples: dict[str, Any]
-    expected: list[Any] = field(default_factory=list)
+    samples: dict[str, np.ndarray]
+    expected: list[np.ndarray] = field(default_factory=list)
 
     def cell(self, change: str, arrays: Arrays, size: int) -> Cell:
         """Return what the answers suffer from some arrays in place of a tensor and its bias."""
@@ -59,7 +62,7 @@ class Asked:
         return Cell(change, size, sensitivity.distance(self.expected, got), scoring.changes(self.expected, got))
 
 
-def measure(source: Path, samples: dict[str, Any], tell: Tell) -> HeatMap:
+def measure(source: Path, samples: dict[str, np.ndarray], tell: Tell) -> HeatMap:
     """Return the map of a model. Raises Refused without weights or samples, or when the samples do not run."""
     model = files.load(source)
     asked = Asked(model, Storage(model), {name: array[:MOMENTS] for name, array in samples.items()})
@@ -105,12 +108,10 @@ def _of_table(asked: Asked, table: Weight, names: tuple[str, ...]) -> Iterator[C
         if name == INT8:
             yield _rounded(asked, table)
             continue
-        by_values = name in VALUES
-        array = (
-            kmeans.shared(table.array, VALUES[name])
-            if by_values
-            else prune_second_order.smallest_gone(table.array, SHARES[name])
-        )
+        if name in VALUES:
+            array = kmeans.shared(table.array, VALUES[name])
+        else:
+            array = prune_second_order.smallest_gone(table.array, SHARES[name])
         yield asked.cell(name, [(table, array)], asked.storage.size(table, array))
 
 

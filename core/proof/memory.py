@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
+
+import numpy as np
 
 from core.domain.errors import Unavailable
 from core.domain.limits import MB
@@ -44,7 +46,7 @@ class Residence:
 
 
 def footprint(
-    file: Path, packages: tuple[str, ...], opener: Callable[[], Session], inputs: dict[str, Any], batch: int
+    file: Path, packages: tuple[str, ...], opener: Callable[[], Session], inputs: dict[str, np.ndarray], batch: int
 ) -> Footprint:
     """Open ``file`` by ``opener`` and run it on ``inputs``; ``packages`` are the engine's distributions.
 

@@ -11,7 +11,6 @@ import os
 import platform
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -42,7 +41,7 @@ class Tally:
     samples: int = 0
     max_abs: float = 0.0
     max_rel: float = 0.0
-    spread: Any = field(default_factory=lambda: np.zeros(len(EDGES) + 1, np.int64))
+    spread: np.ndarray = field(default_factory=lambda: np.zeros(len(EDGES) + 1, np.int64))
     signal: float = 0.0
     noise: float = 0.0
     beyond: int = 0
@@ -153,7 +152,7 @@ def _listed(numbers: set[int]) -> str:
     return ", ".join(str(n) for n in sorted(numbers))
 
 
-def feed(session: Session, inputs: dict[str, Any]) -> dict[str, Any]:
+def feed(session: Session, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Match recorded inputs to the target's by name, else by position; narrow where the target is narrower.
 
     A target that takes named columns gets those of the source's one table.
@@ -173,7 +172,7 @@ def feed(session: Session, inputs: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _mismatch(name: str, a: Any, b: Any) -> str:
+def _mismatch(name: str, a: np.ndarray, b: np.ndarray) -> str:
     """Return what is wrong before any number is looked at: shape, kind, or the places without a finite number."""
     if a.shape != b.shape:
         return f"output {name!r} has the shape {b.shape} where the source has {a.shape}"
@@ -183,15 +182,12 @@ def _mismatch(name: str, a: Any, b: Any) -> str:
         return f"output {name!r} is {a.dtype}, which cannot be compared here"
     if a.dtype.kind in "fc":
         same = (np.isfinite(a) & np.isfinite(b)) | (np.isnan(a) & np.isnan(b)) | ((a == b) & ~np.isfinite(a))
-        return (
-            ""
-            if same.all()
-            else f"output {name!r} is not finite where the source is, or the other way round, in {int((~same).sum())} places"
-        )
+        if not same.all():
+            return f"output {name!r} is not finite where the source is, or the other way round, in {int((~same).sum())} places"
     return ""
 
 
-def _differences(a: Any, b: Any, tally: Tally, tolerance: Tolerance) -> None:
+def _differences(a: np.ndarray, b: np.ndarray, tally: Tally, tolerance: Tolerance) -> None:
     if a.dtype.kind not in "fc" or not a.size:
         return
     finite, wide = np.isfinite(a), np.complex128 if a.dtype.kind == "c" else np.float64
@@ -205,7 +201,7 @@ def _differences(a: Any, b: Any, tally: Tally, tolerance: Tolerance) -> None:
     tally.beyond += int((gap > tolerance.absolute + tolerance.relative * size).sum())
 
 
-def _unequal(expected: list[Any], got: list[Any], names: tuple[str, ...]) -> list[str]:
+def _unequal(expected: list[np.ndarray], got: list[np.ndarray], names: tuple[str, ...]) -> list[str]:
     """Return what differs in outputs of whole numbers, truth or text; the predicted class is judged by its flips."""
     place = label(expected)
     wrong = {
@@ -218,12 +214,12 @@ def _unequal(expected: list[Any], got: list[Any], names: tuple[str, ...]) -> lis
     ]
 
 
-def _samples_first(out: Any, samples: int) -> Any:
+def _samples_first(out: np.ndarray, samples: int) -> np.ndarray:
     """Return an output of steps, samples and scores with the samples first."""
     return out.swapaxes(0, 1) if out.ndim >= 3 and out.shape[0] != samples == out.shape[1] else out
 
 
-def _flips(expected: list[Any], got: list[Any], samples: int, tally: Tally, tolerance: Tolerance) -> None:
+def _flips(expected: list[np.ndarray], got: list[np.ndarray], samples: int, tally: Tally, tolerance: Tolerance) -> None:
     """Count the predictions that changed: those of the samples, or of the places of a mask."""
     before, after = (prediction([_samples_first(out, samples) for out in outputs]) for outputs in (expected, got))
     if before is None or after is None:
@@ -235,11 +231,11 @@ def _flips(expected: list[Any], got: list[Any], samples: int, tally: Tally, tole
         tally.ties += int((flags & _tied(before[1], tolerance)).sum())
 
 
-def _tied(scores: Any, tolerance: Tolerance) -> Any:
+def _tied(scores: np.ndarray, tolerance: Tolerance) -> np.ndarray:
     """Say for each sample whether its two best classes lie within the tolerance of each other."""
     best = np.sort(scores.astype(np.float64), axis=-1)[..., -2:]
     close = (best[..., 1] - best[..., 0]) <= 2 * (tolerance.absolute + tolerance.relative * np.abs(best[..., 1]))
-    return close.reshape(len(scores), -1).any(axis=1)
+    return np.asarray(close.reshape(len(scores), -1).any(axis=1))
 
 
 def _check(name: str, tally: Tally, tolerance: Tolerance) -> Check:

@@ -1,14 +1,12 @@
 """What a model predicts of each sample, as far as its answers tell: a class, a yes or no, or nothing."""
 
-from typing import Any
-
 import numpy as np
 
 HALF = 0.5
 """Above it a probability says yes."""
 
 
-def prediction(outputs: list[Any]) -> tuple[Any, Any] | None:
+def prediction(outputs: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None] | None:
     """Return the predicted class of each sample and the scores behind it, or None when the answers are no classes.
 
     A label output (whole numbers, text or truth) decides; else a first output of one probability a sample beside
@@ -25,19 +23,19 @@ def prediction(outputs: list[Any]) -> tuple[Any, Any] | None:
     return None if scores is None else (scores.argmax(axis=-1).reshape(len(scores), -1), scores)
 
 
-def changed(before: Any, after: Any) -> Any:
+def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Say of each prediction whether it is another [n] bool."""
     return (before != after).any(axis=1) if before.shape == after.shape else np.ones(len(before), bool)
 
 
-def counted(before: Any, after: Any, samples: int) -> int:
+def counted(before: np.ndarray, after: np.ndarray, samples: int) -> int:
     """Return how many predictions there are; of the places of a mask, of which most are background, those where either says yes."""
     if len(before) <= samples or before.shape != after.shape:
         return len(before)
     return int(np.count_nonzero((before != 0) | (after != 0)))
 
 
-def _odds(outputs: list[Any], scores: Any) -> Any:
+def _odds(outputs: list[np.ndarray], scores: np.ndarray | None) -> np.ndarray | None:
     """Return the first output of floats where it holds probabilities that are no classes beside each other, or None."""
     first = next((out for out in outputs if out.dtype.kind == "f" and out.ndim and out.size), None)
     if first is None or scores is None or not ((first >= 0) & (first <= 1)).all():
@@ -46,7 +44,7 @@ def _odds(outputs: list[Any], scores: Any) -> Any:
     return first if mask or (first.size == len(first) and scores.ndim >= 3) else None
 
 
-def label(outputs: list[Any]) -> int | None:
+def label(outputs: list[np.ndarray]) -> int | None:
     """Return which output is the predicted class, or None when none is."""
     kinds = [out.dtype.kind in "iubU" and out.ndim in (1, 2) and out.size > 0 for out in outputs]
     return kinds.index(True) if True in kinds else None

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,9 @@ from core.proof.datasets import Dataset
 from core.proof.golden import Case, Golden
 from core.proof.samples import EDGES, HALVES, MISSING, SIZES, Sampler
 from core.web import recorded as plain
+
+Questions = Iterator[tuple[Case, dict[str, np.ndarray]]]
+Asked = tuple[Case, dict[str, np.ndarray], dict[str, np.ndarray]]
 
 RANDOM = 32
 DATA_ROWS = 1000
@@ -110,11 +112,11 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _like(spec: TensorSpec, array: Any) -> TensorSpec:
+def _like(spec: TensorSpec, array: np.ndarray) -> TensorSpec:
     return TensorSpec(spec.name, str(array.dtype), ("batch", *array.shape[1:]))
 
 
-def _cases(sampler: Sampler, dataset: Dataset | None) -> Iterator[tuple[Case, dict[str, Any]]]:
+def _cases(sampler: Sampler, dataset: Dataset | None) -> Questions:
     """Yield every case to ask the source, from ordinary to odd; trees split at halves, which ``_near`` tells apart."""
     batch = sampler.fixed_batch
     yield from _random(sampler, batch)
@@ -130,7 +132,7 @@ def _cases(sampler: Sampler, dataset: Dataset | None) -> Iterator[tuple[Case, di
     yield from _data(dataset, batch)
 
 
-def _random(sampler: Sampler, batch: int | None) -> Iterator[tuple[Case, dict[str, Any]]]:
+def _random(sampler: Sampler, batch: int | None) -> Questions:
     wanted = max(8, min(RANDOM, ROOM["random"] // max(1, sampler.sample_bytes)))
     size = batch or wanted
     for draw in range(-(-wanted // size)):
@@ -139,7 +141,7 @@ def _random(sampler: Sampler, batch: int | None) -> Iterator[tuple[Case, dict[st
         yield Case("random", f"free sizes at {SIZES[1]}", batch or 3), sampler.random(batch or 3, 50, SIZES[1])
 
 
-def _again(asked: list[Case], sampler: Sampler, dataset: Dataset | None) -> Iterator[tuple[Case, dict[str, Any]]]:
+def _again(asked: list[Case], sampler: Sampler, dataset: Dataset | None) -> Questions:
     """Yield the first rows of the data as single and triple batch where the source refused drawn ones: it may take positive numbers or known categories alone."""
     answered = {case.name for case in asked if case.counted}
     for n in (1, 3) if dataset is not None and sampler.fixed_batch is None else ():
@@ -147,7 +149,7 @@ def _again(asked: list[Case], sampler: Sampler, dataset: Dataset | None) -> Iter
             yield Case(f"batch {n}", "from the data", n), dataset.rows(0, n)
 
 
-def _missing(sampler: Sampler, batch: int | None) -> Iterator[tuple[Case, dict[str, Any]]]:
+def _missing(sampler: Sampler, batch: int | None) -> Questions:
     """Yield samples with missing numbers; they count for a model that was made for them."""
     inputs = sampler.edge(MISSING, batch or 4)
     if inputs is not None:
@@ -156,19 +158,18 @@ def _missing(sampler: Sampler, batch: int | None) -> Iterator[tuple[Case, dict[s
         yield Case("edge" if made_for_it else MISSING, MISSING, batch or 4, made_for_it, reason), inputs
 
 
-def _near(sampler: Sampler, batch: int | None) -> Iterator[tuple[Case, dict[str, Any]]]:
+def _near(sampler: Sampler, batch: int | None) -> Questions:
     """Yield samples that lie on a tree's threshold or one step beside it; rounding may send them either way, so they do not count."""
     reason = "Exactly on a threshold of a tree, rounding to float32 may send a sample either way."
     thresholds: dict[int, tuple[float, ...]] = getattr(sampler.session, "thresholds", {})
     for place, values in list(thresholds.items())[: NEAR_COLUMNS if batch is None else 0]:
         exact = np.asarray(values[:4], np.float32)
-        around = np.concatenate(
-            [exact, np.nextafter(exact, np.float32(np.inf)), np.nextafter(exact, np.float32(-np.inf))]
-        )
+        beside = (np.nextafter(exact, np.float32(end)) for end in (np.inf, -np.inf))
+        around = np.concatenate([exact, *beside])
         yield Case("near threshold", f"column {place}", len(around), False, reason), sampler.at(place, around.tolist())
 
 
-def _data(dataset: Dataset | None, batch: int | None) -> Iterator[tuple[Case, dict[str, Any]]]:
+def _data(dataset: Dataset | None, batch: int | None) -> Questions:
     if dataset is None:
         return
     sample = max(1, sum(array[:1].nbytes for array in dataset.inputs.values()))
@@ -179,7 +180,7 @@ def _data(dataset: Dataset | None, batch: int | None) -> Iterator[tuple[Case, di
         yield Case("data", f"rows {start + 1} to {stop}", stop - start), dataset.rows(start, stop)
 
 
-def _ask(session: Session, case: Case, inputs: dict[str, Any]) -> tuple[Case, dict[str, Any], dict[str, Any]]:
+def _ask(session: Session, case: Case, inputs: dict[str, np.ndarray]) -> Asked:
     """Run the source once; a case that it refuses, or answers without a finite number, does not count."""
     try:
         with np.errstate(all="ignore"):
@@ -199,9 +200,9 @@ def _not_counted(case: Case, reason: str, *, stored: bool) -> Case:
     return Case(case.name, case.what, case.samples, False, reason, stored)
 
 
-def _arrays(recorded: list[tuple[Case, dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
+def _arrays(recorded: list[Asked]) -> dict[str, np.ndarray]:
     """Lay the stored cases out by number; stops before the file would grow over its bound."""
-    arrays: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
     for number, (case, inputs, answer) in enumerate(recorded):
         if case.stored:
             arrays |= {f"c{number}/in{i}": array for i, array in enumerate(inputs.values())}

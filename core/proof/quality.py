@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -23,7 +22,7 @@ class Graded:
     """The quality of some answers, and each of them: right or wrong [n] bool, or its squared error [n] float64."""
 
     quality: Quality
-    each: Any
+    each: np.ndarray
 
 
 def evaluate(session: Session, dataset: Dataset) -> Quality:
@@ -33,7 +32,7 @@ def evaluate(session: Session, dataset: Dataset) -> Quality:
     return graded(answers(session, dataset), dataset.labels).quality
 
 
-def graded(outputs: list[Any], labels: Any) -> Graded:
+def graded(outputs: list[np.ndarray], labels: np.ndarray) -> Graded:
     """Score the answers to every row. Raises Refused when labels and answers do not fit."""
     found = prediction(outputs)
     if found is not None and found[0].shape == (len(labels), 1):
@@ -50,7 +49,7 @@ def graded(outputs: list[Any], labels: Any) -> Graded:
     return Graded(Quality("RMSE", math.sqrt(float(np.mean(squares))), len(labels)), squares)
 
 
-def answers(session: Session, dataset: Dataset) -> list[Any]:
+def answers(session: Session, dataset: Dataset) -> list[np.ndarray]:
     """Run in pieces, padded with the last row where the model insists on a batch, and join the answers."""
     known = all(spec.shape is not None for spec in session.signature.inputs)
     fixed = Sampler(session, 0).fixed_batch if known else None
@@ -67,7 +66,7 @@ def answers(session: Session, dataset: Dataset) -> list[Any]:
     return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
 
-def _classes(found: Any, scores: Any, labels: Any) -> Any:
+def _classes(found: np.ndarray, scores: np.ndarray | None, labels: np.ndarray) -> np.ndarray:
     """Return predictions in the labels' own names: a class number stands for the place in the sorted names."""
     if labels.dtype.kind != "U" or found.dtype.kind == "U":
         return found
@@ -77,10 +76,10 @@ def _classes(found: Any, scores: Any, labels: Any) -> Any:
             f"The labels are text with {len(names)} different values, and the model answers class numbers.",
             "Give the class numbers as labels.",
         )
-    return names[found]
+    return np.asarray(names[found])
 
 
-def _accuracy(found: Any, labels: Any) -> Graded:
+def _accuracy(found: np.ndarray, labels: np.ndarray) -> Graded:
     if labels.dtype.kind == "f" and np.all(labels == np.floor(labels)):
         labels = labels.astype(np.int64)
     right = found.astype(np.str_) == labels.astype(np.str_)
@@ -88,13 +87,13 @@ def _accuracy(found: Any, labels: Any) -> Graded:
     return Graded(Quality("accuracy", count.k / count.n, count.n, count, _by_class(right, labels)), right)
 
 
-def _by_class(right: Any, labels: Any) -> dict[str, Count]:
+def _by_class(right: np.ndarray, labels: np.ndarray) -> dict[str, Count]:
     names = np.unique(labels)
     if len(names) > CLASSES:
         return {}
     return {str(name): Count(int(right[labels == name].sum()), int((labels == name).sum())) for name in names}
 
 
-def _cut(values: Any) -> float:
+def _cut(values: np.ndarray) -> float:
     """Return where a single score becomes a yes: 0.5 for probabilities, 0 for logits."""
     return 0.5 if float(values.min()) >= 0 and float(values.max()) <= 1 else 0.0

@@ -1,7 +1,6 @@
 """Seeded inputs of the right kind: numbers around what the model learned, ids of its tables, categories that it knows."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -60,12 +59,12 @@ class Sampler:
         """Bytes of one sample over all inputs at the smaller size, four to eight a number."""
         return sum(8 * int(np.prod([1, *self._shape(spec, 1, SIZES[0])])) for spec in self.specs)
 
-    def random(self, batch: int, draw: int, size: int = SIZES[0]) -> dict[str, Any]:
+    def random(self, batch: int, draw: int, size: int = SIZES[0]) -> dict[str, np.ndarray]:
         """Return ordinary samples; ``draw`` tells one call from the next."""
         rng = np.random.default_rng([self.seed, draw])
         return {s.name: _cast(_ordinary(self._domain(s), self._shape(s, batch, size), rng), s) for s in self.specs}
 
-    def edge(self, what: str, batch: int) -> dict[str, Any] | None:
+    def edge(self, what: str, batch: int) -> dict[str, np.ndarray] | None:
         """Return samples with one thing pushed to its edge, or None when no input has such an edge."""
         inputs = self.random(batch, draw=1000)
         changed = False
@@ -75,7 +74,7 @@ class Sampler:
                 inputs[spec.name], changed = _cast(value, spec), True
         return inputs if changed else None
 
-    def at(self, place: int, values: list[float]) -> dict[str, Any]:
+    def at(self, place: int, values: list[float]) -> dict[str, np.ndarray]:
         """Return one sample per value with the raw column ``place`` set to it."""
         inputs = self.random(len(values), draw=2000 + place)
         if len(self.specs) == 1:
@@ -98,15 +97,15 @@ class Sampler:
         return self.session.domains.get(spec.name, Domain())
 
 
-def _ordinary(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+def _ordinary(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     if domain.kind == "ids":
         return rng.integers(domain.low, domain.bound, shape)
     if domain.kind == "choice":
-        return np.array(domain.values)[rng.integers(0, len(domain.values), shape)]
-    return rng.standard_normal(shape) * np.asarray(domain.spread) + np.asarray(domain.mean)
+        return np.array(domain.values).take(rng.integers(0, len(domain.values), shape))
+    return np.asarray(rng.standard_normal(shape) * np.asarray(domain.spread) + np.asarray(domain.mean))
 
 
-def _pushed(what: str, value: Any, domain: Domain, batch: int) -> Any:
+def _pushed(what: str, value: np.ndarray, domain: Domain, batch: int) -> np.ndarray | None:
     """Return the input pushed to the edge, or None when it has none of this name."""
     if domain.kind == "ids":
         edges = {"first ids": domain.low, "last ids": domain.bound - 1}
@@ -126,14 +125,14 @@ def _pushed(what: str, value: Any, domain: Domain, batch: int) -> Any:
     return {"negative": -np.abs(value), "large": (value - centre) * LARGE + centre + 0 * spread}.get(what)
 
 
-def _with_gaps(value: Any) -> Any:
+def _with_gaps(value: np.ndarray) -> np.ndarray:
     """Return a copy with a NaN in another column of each row."""
     gaps = value.copy()
     gaps[np.arange(len(gaps)), np.arange(len(gaps)) % gaps.shape[1]] = np.nan
     return gaps
 
 
-def _cast(value: Any, spec: TensorSpec) -> Any:
+def _cast(value: np.ndarray, spec: TensorSpec) -> np.ndarray:
     if spec.dtype == "str":
         return np.asarray(value).astype(np.str_)
     return np.asarray(value).astype("float32" if spec.dtype == "bfloat16" else spec.dtype)

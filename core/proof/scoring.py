@@ -1,7 +1,6 @@
 """Scores the answers of a candidate against those of its source, sample by sample, on data that a search chooses by."""
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ LOST = Loss(1.0, 1.0, 0.0)
 """Of a candidate whose answers are none."""
 
 
-def score(before: list[Any], after: list[Any], labels: Any | None) -> Score:
+def score(before: list[np.ndarray], after: list[np.ndarray], labels: np.ndarray | None) -> Score:
     """Return what the answers ``after`` [n, ...] lost of those ``before``.
 
     Raises Refused where labels do not fit, or the answers are no classes and there are no labels.
@@ -34,7 +33,7 @@ def score(before: list[Any], after: list[Any], labels: Any | None) -> Score:
     return Score(_loss(old, new, flips), new.quality, flips)
 
 
-def changes(before: list[Any], after: list[Any]) -> Count | None:
+def changes(before: list[np.ndarray], after: list[np.ndarray]) -> Count | None:
     """Count the samples with another prediction; None where the answers are no classes."""
     old, new = prediction(before), prediction(after)
     if old is None or new is None or old[0].shape != new[0].shape:
@@ -43,7 +42,7 @@ def changes(before: list[Any], after: list[Any]) -> Count | None:
     return Count(int(changed(old[0], new[0]).sum()), n) if n else None
 
 
-def _fault(before: list[Any], after: list[Any]) -> str:
+def _fault(before: list[np.ndarray], after: list[np.ndarray]) -> str:
     if [out.shape for out in before] != [out.shape for out in after]:
         return "The answers have another shape than those of the source."
     for old, new in zip(before, after, strict=True):

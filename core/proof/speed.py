@@ -13,7 +13,6 @@ import random
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -40,7 +39,7 @@ DRAWS = 2000
 def race(
     parent: Opener,
     variant: Opener,
-    inputs: dict[str, Any],
+    inputs: dict[str, np.ndarray],
     batch: int,
     seed: int,
     seconds: float = SECONDS,
@@ -48,7 +47,7 @@ def race(
 ) -> Race:
     """Time the variant against its parent on ``inputs`` of the parent, which hold ``batch`` samples; equal seeds give the same order of calls."""
     dice, started, calls = random.Random(seed), time.monotonic(), 0  # noqa: S311
-    measured: list[Any] = []
+    measured: list[np.ndarray] = []
     for number in range(SESSIONS):
         progress(number / SESSIONS, f"Timing: pair {number + 1} of {SESSIONS}")
         pair = _pair(parent, variant, inputs, first=number % 2)
@@ -60,7 +59,7 @@ def race(
     return _judged(measured, calls, batch, seed)
 
 
-def interval(logs: list[Any], seed: int) -> tuple[float, float, float]:
+def interval(logs: list[np.ndarray], seed: int) -> tuple[float, float, float]:
     """Return the midmean over sessions of the median over rounds, with the bounds of its 95 % interval.
 
     ``logs`` holds an array of rounds [n] for each session.
@@ -76,13 +75,13 @@ def interval(logs: list[Any], seed: int) -> tuple[float, float, float]:
     return float(_midmean(np.array([np.median(rounds) for rounds in logs]))), float(low), float(high)
 
 
-def _midmean(values: Any) -> Any:
+def _midmean(values: np.ndarray) -> np.ndarray:
     """Return the mean of the middle half along the last axis, which a few sessions that were disturbed do not move."""
     quarter = values.shape[-1] // 4
-    return np.sort(values)[..., quarter : values.shape[-1] - quarter].mean(axis=-1)
+    return np.asarray(np.sort(values)[..., quarter : values.shape[-1] - quarter].mean(axis=-1))
 
 
-def _pair(parent: Opener, variant: Opener, inputs: dict[str, Any], first: int) -> list[Call]:
+def _pair(parent: Opener, variant: Opener, inputs: dict[str, np.ndarray], first: int) -> list[Call]:
     """Open both, the one at the place ``first`` before the other, and run each until it is warm."""
     sessions = {place: (parent, variant)[place]() for place in (first, 1 - first)}
     pair: list[Call] = [partial(sessions[place].run, feed(sessions[place], inputs)) for place in (0, 1)]
@@ -103,9 +102,9 @@ def _calls_per_sample(pair: list[Call]) -> int:
     return calls
 
 
-def _rounds(pair: list[Call], calls: int, until: float, dice: random.Random) -> Any:
+def _rounds(pair: list[Call], calls: int, until: float, dice: random.Random) -> np.ndarray:
     """Return nanoseconds per call [rounds, parent and variant, processor and wall]."""
-    rounds: list[Any] = []
+    rounds: list[list[tuple[float, float]]] = []
     while len(rounds) < FEWEST_ROUNDS or (len(rounds) < ROUNDS and time.monotonic() < until):
         samples = {place: _sample(pair[place], calls) for place in dice.sample((0, 1), 2)}
         rounds.append([samples[0], samples[1]])
@@ -132,7 +131,7 @@ def _processor_ns() -> int:
     return time.process_time_ns()
 
 
-def _judged(measured: list[Any], calls: int, batch: int, seed: int) -> Race:
+def _judged(measured: list[np.ndarray], calls: int, batch: int, seed: int) -> Race:
     logs = [np.log(rounds[:, 0, 0] / rounds[:, 1, 0]) for rounds in measured]
     every = np.concatenate(measured)
     ratio, low, high = (math.exp(value) for value in interval(logs, seed))
@@ -151,7 +150,7 @@ def _judged(measured: list[Any], calls: int, batch: int, seed: int) -> Race:
     )
 
 
-def _latency(samples: Any) -> Latency:
+def _latency(samples: np.ndarray) -> Latency:
     """Return the times of one file in milliseconds from samples [n, processor and wall] in nanoseconds."""
     processor, wall = samples[:, 0] / 1e6, samples[:, 1] / 1e6
     p50, p95, p99 = (float(value) for value in np.quantile(wall, (0.5, 0.95, 0.99)))

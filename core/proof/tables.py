@@ -5,11 +5,14 @@ import math
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.domain.errors import Refused
+
+if TYPE_CHECKING:
+    from pyarrow import ChunkedArray
 
 MAX_ROWS = 200_000
 MAX_COLUMNS = 5_000
@@ -105,14 +108,14 @@ def read_parquet(path: Path) -> dict[str, np.ndarray]:
     return {name: _from_arrow(table.column(name)) for name in table.column_names}
 
 
-def _from_arrow(column: Any) -> np.ndarray:
+def _from_arrow(column: "ChunkedArray") -> np.ndarray:
     values = column.to_pylist()
     if all(value is None or isinstance(value, bool | int | float) for value in values):
         return np.array([math.nan if v is None else v for v in values], np.int64 if _whole(values) else np.float64)
     return np.array(["" if v is None else str(v) for v in values])
 
 
-def _whole(values: list[Any]) -> bool:
+def _whole(values: list[object]) -> bool:
     return all(isinstance(value, int) and abs(value) < 2**63 for value in values)
 
 

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.domain.weight_change import Histogram, WeightChange
 from core.onnx import files, unfolding, weights
+
+if TYPE_CHECKING:
+    import onnx
 
 LARGEST = 32
 """Tensors that are looked at, from the largest."""
@@ -17,7 +20,6 @@ LARGEST = 32
 BINS = 48
 WIDENING = frozenset(("DequantizeLinear", "Transpose"))
 """What stands between stored integers and the layer that takes them as floats."""
-
 
 INTEGER_LAYERS = ("MatMulInteger", "ConvInteger")
 
@@ -27,7 +29,7 @@ class Stored:
     """The weights of one tensor as the layer takes them, its name, and the bytes that the file stores for it."""
 
     name: str
-    array: Any
+    array: np.ndarray
     bytes: int
     scaled: bool = True
     """False for integers whose scale the graph applies behind the layer."""
@@ -51,7 +53,7 @@ def part_of(name: str, beside: dict[str, int]) -> int:
     return sum(size for other, size in beside.items() if other.startswith(name))
 
 
-def stored(model: Any) -> list[Stored]:
+def stored(model: "onnx.ModelProto") -> list[Stored]:
     """Return the tensors of floats with two dimensions or more, in the order of the file."""
     costs = sizes(model)
     unfolding.unfold(model, unfolding.OPERATORS | WIDENING)
@@ -60,7 +62,7 @@ def stored(model: Any) -> list[Stored]:
     return floats + list(_integers(model, costs))
 
 
-def _integers(model: Any, costs: dict[str, int]) -> Iterator[Stored]:
+def _integers(model: "onnx.ModelProto", costs: dict[str, int]) -> Iterator[Stored]:
     from onnx import numpy_helper
 
     read = {node.input[1] for node in model.graph.node if node.op_type in INTEGER_LAYERS}
@@ -69,7 +71,7 @@ def _integers(model: Any, costs: dict[str, int]) -> Iterator[Stored]:
             yield Stored(tensor.name, numpy_helper.to_array(tensor), costs[tensor.name], scaled=False)
 
 
-def sizes(model: Any) -> dict[str, int]:
+def sizes(model: "onnx.ModelProto") -> dict[str, int]:
     """Return by the name of each value the bytes of the constants that it is computed from."""
     found: dict[str, dict[str, int]] = {}
     for graph in weights.graphs(model.graph):
@@ -119,13 +121,11 @@ def change(old: Stored, new: Stored | None, more: int) -> WeightChange:
     return WeightChange(old.name, shape, kept, old.bytes, size, zeros, values, moved, histogram(old.array, now))
 
 
-def histogram(before: Any, after: Any) -> Histogram | None:
+def histogram(before: np.ndarray, after: np.ndarray) -> Histogram | None:
     """Count both in the same bins; None where a weight is not finite."""
     ends = [float(end(array)) for array in (before, after) for end in (np.min, np.max)]
     if not np.isfinite(ends).all():
         return None
     low, high = min(ends), max(ends)
-    counts: Iterator[tuple[int, ...]] = (
-        tuple(map(int, np.histogram(array, BINS, (low, high))[0])) for array in (before, after)
-    )
-    return Histogram(low, high, next(counts), next(counts))
+    first, second = (tuple(map(int, np.histogram(array, BINS, (low, high))[0])) for array in (before, after))
+    return Histogram(low, high, first, second)

@@ -7,7 +7,6 @@ from core.classic import forest_session
 from core.classic.forest_session import ForestSession
 from core.domain.groups import GROUPS
 from core.domain.runtime import Runtime, Session
-from core.formats.forests import Forest
 from core.formats.forests import catboost as model
 
 KINDS = {"sigmoid": "Probability", "softmax": "Probability", "each_sigmoid": "Probability", "exp": "Exponent"}
@@ -28,17 +27,14 @@ class CatboostRuntime(Runtime):
         """Load the file after its trees were checked. Raises Refused with the reason."""
         forest = model.forest(path)
         booster = forest_session.engine(lambda: _booster(path), self.title)
-        return ForestSession(forest, lambda table: _predicted(booster, forest, table))
+        kind = KINDS.get(forest.link, "RawFormulaVal")
+        return ForestSession(forest, lambda table: booster.predict(table, prediction_type=kind, thread_count=1))
 
 
 def _booster(path: Path) -> Any:
     import catboost
 
     return catboost.CatBoost().load_model(str(path), format="cbm")
-
-
-def _predicted(booster: Any, forest: Forest, table: Any) -> Any:
-    return booster.predict(table, prediction_type=KINDS.get(forest.link, "RawFormulaVal"), thread_count=1)
 
 
 RUNTIME = CatboostRuntime()

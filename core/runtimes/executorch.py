@@ -1,7 +1,7 @@
 """ExecuTorch on the CPU: the reference for .pte programs, with the XNNPACK delegate that the package brings."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from core.domain.groups import GROUPS
 from core.domain.runtime import Domain, Runtime, Session
 from core.formats.anatomy import executorch_program
 from core.formats.executorch import FORMAT
+
+if TYPE_CHECKING:
+    from executorch.runtime import Method, Program
 
 UNKNOWN_INTEGER = Domain("ids", bound=2)
 
@@ -45,12 +48,12 @@ class ExecuTorchRuntime(Runtime):
 class ExecuTorchSession(Session):
     """A loaded method; inputs and outputs are known by their place."""
 
-    def __init__(self, loaded: Any, method: Any, program: executorch_program.Program) -> None:
+    def __init__(self, loaded: "Program", method: "Method", program: executorch_program.Program) -> None:
         self._loaded, self._method, self._largest = loaded, method, program.largest
         self.signature = Signature(program.inputs, program.outputs)
         self.domains = {s.name: Domain() if "float" in s.dtype else UNKNOWN_INTEGER for s in program.inputs}
 
-    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the method on as many samples at once as the program takes."""
         arrays = [inputs[spec.name] for spec in self.signature.inputs]
         rows = max((len(array) for array in arrays if array.ndim), default=1)
@@ -59,7 +62,7 @@ class ExecuTorchSession(Session):
         names = [spec.name for spec in self.signature.outputs]
         return {name: np.concatenate(part) for name, part in zip(names, zip(*parts, strict=True), strict=True)}
 
-    def _once(self, arrays: list[Any]) -> list[Any]:
+    def _once(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         import torch
 
         answer = self._method.execute([torch.from_numpy(np.ascontiguousarray(array)) for array in arrays])

@@ -1,13 +1,18 @@
 """LiteRT on the CPU: the reference for .tflite files."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.runtime import Domain, Runtime, Session
+
+if TYPE_CHECKING:
+    from ai_edge_litert.interpreter import Interpreter
+
+    from core.formats.anatomy.tflite import Graph
 
 UNKNOWN_INTEGER = Domain("ids", bound=2)
 BYTES = {"int8": Domain("ids", bound=128, low=-128), "uint8": Domain("ids", bound=256)}
@@ -37,7 +42,7 @@ class LiteRtRuntime(Runtime):
 class LiteRtSession(Session):
     """An interpreter that is resized to each batch where the file's first dimension is free."""
 
-    def __init__(self, interpreter: Any, graph: Any) -> None:
+    def __init__(self, interpreter: "Interpreter", graph: "Graph") -> None:
         from core.formats.anatomy import tflite
 
         self._interpreter = interpreter
@@ -52,7 +57,7 @@ class LiteRtSession(Session):
         self._inputs = [detail["index"] for detail in interpreter.get_input_details()]
         self._outputs = [detail["index"] for detail in interpreter.get_output_details()]
 
-    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Invoke the interpreter once, or once for each sample where the file is fixed to one."""
         rows = {len(array) for array in inputs.values() if array.ndim}
         if not self._one_by_one or rows == {1}:
@@ -60,7 +65,7 @@ class LiteRtSession(Session):
         parts = [self._invoke({name: array[n : n + 1] for name, array in inputs.items()}) for n in range(max(rows))]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def _invoke(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def _invoke(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Resize, fill and invoke the interpreter once."""
         arrays = [inputs[spec.name] for spec in self.signature.inputs]
         shapes = [tuple(d["shape"]) for d in self._interpreter.get_input_details()]
@@ -76,15 +81,12 @@ class LiteRtSession(Session):
         return {n: np.array(self._interpreter.get_tensor(i)) for n, i in zip(names, self._outputs, strict=True)}
 
 
-def _interpreter(path: Path) -> Any:
+def _interpreter(path: Path) -> "Interpreter":
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     try:
-        made = Interpreter(
-            model_path=str(path),
-            num_threads=1,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )
+        kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        made = Interpreter(model_path=str(path), num_threads=1, experimental_op_resolver_type=kernels)
         made.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         cause = (str(error).splitlines() or [""])[0][:300]
@@ -98,7 +100,7 @@ def _domain(spec: TensorSpec, bound: int | None) -> Domain:
     return Domain() if "float" in spec.dtype else BYTES.get(spec.dtype, UNKNOWN_INTEGER)
 
 
-def _id_bounds(graph: Any) -> dict[int, int]:
+def _id_bounds(graph: "Graph") -> dict[int, int]:
     """Return, by the tensor of each input that looks rows up in a table, the rows of the smallest such table."""
     origin = {place: place for place in graph.inputs}
     bounds: dict[int, int] = {}

@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from core.domain.groups import GROUPS
 from core.domain.runtime import Domain, Runtime, Session
 from core.formats.anatomy import ncnn_param
 from core.formats.ncnn import FORMAT, rows_of, specs
+
+if TYPE_CHECKING:
+    import ncnn
 
 AGAIN = "Convert the model to ncnn again with pnnx."
 
@@ -47,7 +50,7 @@ class Ncnn(Runtime):
 class NcnnSession(Session):
     """A loaded net; what it takes and gives is named in0, in1, ... and out0, out1, ..."""
 
-    def __init__(self, net: Any, rows: list[ncnn_param.Row]) -> None:
+    def __init__(self, net: "ncnn.Net", rows: list[ncnn_param.Row]) -> None:
         self._net, self._outputs = net, ncnn_param.outputs(rows)
         bounds = ncnn_param.id_bounds(rows)
         outputs = tuple(TensorSpec(name, "float32", None) for name in self._outputs)
@@ -57,12 +60,12 @@ class NcnnSession(Session):
             for spec in self.signature.inputs
         }
 
-    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run each sample alone and stack the answers along the first dimension."""
         samples = [self._one({name: array[n] for name, array in inputs.items()}) for n in range(_rows(inputs))]
         return {name: np.stack([sample[name] for sample in samples]) for name in self._outputs}
 
-    def _one(self, sample: dict[str, Any]) -> dict[str, Any]:
+    def _one(self, sample: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         import ncnn
 
         extractor = self._net.create_extractor()
@@ -73,14 +76,14 @@ class NcnnSession(Session):
         return {name: _answer(extractor, name) for name in self._outputs}
 
 
-def _rows(inputs: dict[str, Any]) -> int:
+def _rows(inputs: dict[str, np.ndarray]) -> int:
     counts = {len(array) for array in inputs.values()}
     if len(counts) != 1:
         raise ValueError("the inputs have different numbers of samples")
     return counts.pop()
 
 
-def _answer(extractor: Any, name: str) -> Any:
+def _answer(extractor: "ncnn.Extractor", name: str) -> np.ndarray:
     code, value = extractor.extract(name)
     if code != 0:
         raise ValueError(f"ncnn gives no answer for {name}: its input does not fit the layers")

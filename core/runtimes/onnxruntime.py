@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.runtime import Domain, Runtime, Session
 from core.onnx.files import has_half, id_bounds, load, unpacked
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 DTYPES = {
     "float": "float32",
@@ -38,7 +41,7 @@ class OnnxRuntime(Runtime):
         """Load the file. Raises Refused with the engine's first line when it cannot."""
         return self.opener(path, format, {})()
 
-    def opener(self, path: Path, format: str, given: dict[str, Any]) -> Callable[[], Session]:
+    def opener(self, path: Path, format: str, given: dict[str, object]) -> Callable[[], Session]:
         """Read types and tables of the graph, let go of it, and return the call that loads the file."""
         if format == "ort":
             return lambda: OrtSession(_load(path, half=False, ort=True), {})
@@ -51,7 +54,7 @@ class OnnxRuntime(Runtime):
 class OrtSession(Session):
     """An inference session with NumPy names for its types."""
 
-    def __init__(self, session: Any, bounds: dict[str, int]) -> None:
+    def __init__(self, session: "onnxruntime.InferenceSession", bounds: dict[str, int]) -> None:
         self._session = session
         self.signature = Signature(
             tuple(_spec(value) for value in session.get_inputs()),
@@ -59,14 +62,14 @@ class OrtSession(Session):
         )
         self.domains = {spec.name: _domain(spec, bounds) for spec in self.signature.inputs}
 
-    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the graph; text goes in and out as NumPy text, a list of maps comes out as one column per key."""
         feed = {name: array.astype(object) if array.dtype.kind == "U" else array for name, array in inputs.items()}
         names = [spec.name for spec in self.signature.outputs]
         return dict(zip(names, map(_plain, self._session.run(names, feed)), strict=True))
 
 
-def _load(path: Path, *, half: bool, ort: bool) -> Any:
+def _load(path: Path, *, half: bool, ort: bool) -> "onnxruntime.InferenceSession":
     """Open a session; half precision stays below the highest level, where version 1.31.1 was seen to crash."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
@@ -86,7 +89,7 @@ def _load(path: Path, *, half: bool, ort: bool) -> Any:
         ) from None
 
 
-def _spec(value: Any) -> TensorSpec:
+def _spec(value: "onnxruntime.NodeArg") -> TensorSpec:
     kind = value.type.removeprefix("tensor(").removesuffix(")")
     dtype = DTYPES.get(kind) or TABLES.get(value.type)
     if dtype is None:
@@ -105,7 +108,7 @@ def _domain(spec: TensorSpec, bounds: dict[str, int]) -> Domain:
     return Domain() if spec.dtype.startswith("float") else UNKNOWN_INTEGER
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: np.ndarray | list[dict[int | str, float]]) -> np.ndarray:
     if isinstance(value, list):
         keys = sorted(value[0]) if value else []
         return np.array([[row[key] for key in keys] for row in value], dtype=np.float32)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.runtime import Domain, Runtime, Session
 from core.libraries import ir
+
+if TYPE_CHECKING:
+    from openvino import ConstOutput, Model, Node
 
 PASSING = {
     **dict.fromkeys(
@@ -39,7 +42,7 @@ class OpenVino(Runtime):
 class IrSession(Session):
     """A compiled model with the names that its file gives to inputs and outputs."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: "Model") -> None:
         self.signature = Signature(
             tuple(_spec(port, place, "input") for place, port in enumerate(model.inputs)),
             tuple(_spec(port, place, "output") for place, port in enumerate(model.outputs)),
@@ -48,7 +51,7 @@ class IrSession(Session):
         self.domains = {spec.name: _domain(spec, bounds.get(place)) for place, spec in enumerate(self.signature.inputs)}
         self._request = ir.compiled(model).create_infer_request()
 
-    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the model once on arrays by name."""
         for state in self._request.query_state():
             state.reset()
@@ -61,7 +64,7 @@ class IrSession(Session):
         return {name: _plain(answer[place]) for place, name in enumerate(names)}
 
 
-def _spec(port: Any, place: int, side: str) -> TensorSpec:
+def _spec(port: "ConstOutput", place: int, side: str) -> TensorSpec:
     """Return a port's spec; a free first dimension is the batch."""
     kind, shape = port.get_element_type().get_type_name(), port.get_partial_shape()
     name = min(port.get_names(), default=f"{side}_{place}")
@@ -86,7 +89,7 @@ def _domain(spec: TensorSpec, bound: int | None) -> Domain:
     return Domain() if "float" in spec.dtype else UNKNOWN_INTEGER
 
 
-def _id_bounds(model: Any) -> dict[int, int]:
+def _id_bounds(model: "Model") -> dict[int, int]:
     """Return, by the place of each input that looks rows up in a table, the rows of the smallest such table."""
     places = {port.get_node().get_friendly_name(): place for place, port in enumerate(model.inputs)}
     bounds: dict[int, int] = {}
@@ -100,7 +103,7 @@ def _id_bounds(model: Any) -> dict[int, int]:
     return bounds
 
 
-def _lookups(model: Any) -> Iterator[tuple[int, Any]]:
+def _lookups(model: "Model") -> Iterator[tuple[int, "Node"]]:
     """Yield the rows of each constant table along axis 0, and the node that gives the ids."""
     for node in model.get_ordered_ops():
         if node.get_type_name() != "Gather":
@@ -110,16 +113,16 @@ def _lookups(model: Any) -> Iterator[tuple[int, Any]]:
             yield int(table.get_output_shape(0)[0]), _source(node, 1)
 
 
-def _through(node: Any) -> Any:
+def _through(node: "Node") -> "Node":
     """Return what a conversion of precision converts, or the node itself."""
     return _source(node, 0) if node.get_type_name() == "Convert" else node
 
 
-def _source(node: Any, place: int) -> Any:
+def _source(node: "Node", place: int) -> "Node":
     return node.input(place).get_source_output().get_node()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: np.ndarray) -> np.ndarray:
     return np.asarray(value).astype(np.str_) if value.dtype.kind in "OSU" else np.array(value)
 
 

@@ -31,7 +31,7 @@ def _function(text: str) -> Any:
     tree = python_subset.parse(text)
     tree.body = [node for node in tree.body if not isinstance(node, ast.Import)]
     allowed = {name: getattr(builtins, name) for name in python_subset.BUILTINS}
-    scope: dict[str, Any] = {"__builtins__": allowed, "math": math}
+    scope: dict[str, object] = {"__builtins__": allowed, "math": math}
     exec(compile(tree, "model.py", "exec"), scope)  # noqa: S102  the tree keeps to the subset, and the process is jailed
     return scope["predict"]
 

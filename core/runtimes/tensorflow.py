@@ -45,7 +45,7 @@ class ServingSession(Session):
         self._model, self._call = model, model.signatures[key]
         self.signature, self.domains = signature, domains
 
-    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Call the signature and return its outputs in the order of the file."""
         import tensorflow as tf
 

@@ -3,27 +3,23 @@
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.runtime import Domain, Runtime, Session
 from core.libraries.torch import torch_answers, torchscripts
 
+if TYPE_CHECKING:
+    import torch
+    from torch.export import ExportedProgram
+
 PASSING = (
-    "_to_copy",
-    "to",
-    "reshape",
-    "view",
-    "unsqueeze",
-    "squeeze",
-    "flatten",
-    "slice",
-    "clone",
-    "contiguous",
-    "expand",
+    "_to_copy", "to", "reshape", "view", "unsqueeze", "squeeze", "flatten", "slice", "clone", "contiguous", "expand",
     "clamp",
-)
+)  # fmt: skip
 """Operators of aten that hand ids on as they are."""
 UNKNOWN_INTEGER = Domain("ids", bound=2)
 
@@ -50,7 +46,7 @@ class TorchRuntime(Runtime):
 class ProgramSession(Session):
     """An exported program, called with its flat tensor inputs by name."""
 
-    def __init__(self, program: Any) -> None:
+    def __init__(self, program: "ExportedProgram") -> None:
         from torch.export.graph_signature import ConstantArgument
 
         self._call, self._spec = program.module(), program.call_spec.in_spec
@@ -70,7 +66,7 @@ class ProgramSession(Session):
         bounds = _id_bounds(program)
         self.domains = {spec.name: _domain(spec, bounds.get(spec.name)) for spec in inputs}
 
-    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Call the program and name its flat tensor outputs as its signature does."""
         import torch
         from torch.utils import _pytree
@@ -88,7 +84,7 @@ class ProgramSession(Session):
 class ScriptSession(Session):
     """A TorchScript module; shapes are what lies beside it (``kept``) or what the network itself betrays, else unknown."""
 
-    def __init__(self, module: Any, kept: tuple[TensorSpec, ...]) -> None:
+    def __init__(self, module: "torch.jit.ScriptModule", kept: tuple[TensorSpec, ...]) -> None:
         self._module = module
         names = torchscripts.input_names(module)
         bound = torchscripts.id_bound(module)
@@ -98,7 +94,7 @@ class ScriptSession(Session):
         self.signature = Signature(told or torchscripts.guess(module, names) or unknown, ())
         self.domains = {spec.name: _domain(spec, bound) for spec in told or unknown}
 
-    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Call ``forward`` with the inputs in the order of its arguments."""
         import torch
 
@@ -108,7 +104,7 @@ class ScriptSession(Session):
             )
 
 
-def load_program(path: Path) -> Any:
+def load_program(path: Path) -> "ExportedProgram":
     """Load an exported program. Raises Refused with the cause."""
     import torch
 
@@ -123,7 +119,7 @@ def load_program(path: Path) -> Any:
         ) from None
 
 
-def _tensor(name: str, value: Any, symbols: dict[str, str]) -> TensorSpec:
+def _tensor(name: str, value: object, symbols: dict[str, str]) -> TensorSpec:
     import torch
 
     if not isinstance(value, torch.Tensor):
@@ -143,7 +139,7 @@ def _domain(spec: TensorSpec, bound: int | None) -> Domain:
     return Domain("ids", bound=bound) if bound else UNKNOWN_INTEGER
 
 
-def _id_bounds(program: Any) -> dict[str, int]:
+def _id_bounds(program: "ExportedProgram") -> dict[str, int]:
     """Return, for each input that an embedding looks up, the rows of its smallest table."""
     bounds: dict[str, int] = {}
     for node in program.graph.nodes:

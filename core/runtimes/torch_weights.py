@@ -1,7 +1,8 @@
 """PyTorch with a network that the owner names: the reference for checkpoints and safetensors, which hold weights alone."""
 
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from core.domain.artifact import Signature
 from core.domain.runtime import Domain, Runtime, Session
@@ -24,7 +25,7 @@ class TorchWeights(Runtime):
         """Refuse: weights alone do not run. Raises Refused with how to name the architecture."""
         return self.open_with(path, format, {})
 
-    def open_with(self, path: Path, format: str, given: dict[str, Any]) -> Session:
+    def open_with(self, path: Path, format: str, given: dict[str, object]) -> Session:
         """Build the network that ``given`` names (architecture, arguments, shapes). Raises Refused with what does not fit."""
         return WeightsSession(architectures.build(path, format, parse_options(ArchitectureOptions, given)))
 
@@ -41,7 +42,7 @@ class WeightsSession(Session):
         ids = Domain("ids", bound=min(rows, default=2))
         self.domains = {spec.name: Domain() if spec.dtype.startswith("float") else ids for spec in built.inputs}
 
-    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Call the network with its arguments in order."""
         import torch
 

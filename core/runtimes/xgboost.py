@@ -1,13 +1,18 @@
 """XGBoost itself on one thread: the reference for its .json and .ubj files."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from core.classic import forest_session
 from core.classic.forest_session import ForestSession
 from core.domain.runtime import Runtime, Session
 from core.formats.forests import Forest
 from core.formats.forests import xgboost as model
+
+if TYPE_CHECKING:
+    from xgboost import Booster
 
 
 class XgboostRuntime(Runtime):
@@ -30,7 +35,7 @@ class XgboostRuntime(Runtime):
         return ForestSession(forest, lambda table: _predicted(booster, forest, table, rounds))
 
 
-def _booster(path: Path) -> Any:
+def _booster(path: Path) -> "Booster":
     """Load from bytes: from a path, XGBoost goes by the suffix."""
     import xgboost
 
@@ -39,12 +44,12 @@ def _booster(path: Path) -> Any:
     return booster
 
 
-def _predicted(booster: Any, forest: Forest, table: Any, rounds: int) -> Any:
+def _predicted(booster: "Booster", forest: Forest, table: np.ndarray, rounds: int) -> np.ndarray:
     import xgboost
 
     kinds = ["c" if place in forest.categorical else "q" for place in range(forest.features)]
     matrix = xgboost.DMatrix(table, feature_types=kinds, enable_categorical=True, nthread=1)
-    return booster.predict(matrix, iteration_range=(0, rounds), validate_features=False)
+    return np.asarray(booster.predict(matrix, iteration_range=(0, rounds), validate_features=False))
 
 
 RUNTIME = XgboostRuntime()

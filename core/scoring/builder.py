@@ -1,6 +1,6 @@
 """Collects the steps of a form, with a name of its own for each number; and the nodes of a forest."""
 
-from core.scoring.form import AT_MOST, Const, Expression, Field, Forest, Input, Model, Ref, Step, Vector
+from core.scoring.form import AT_MOST, Const, Expression, Field, Input, Model, Ref, Step, TreeModel, Vector
 
 MAX_NAME = 60
 
@@ -51,7 +51,7 @@ class Builder:
 
 
 class Grower:
-    """Nodes of trees so far, in the layout of Forest."""
+    """Nodes of trees so far, in the layout of TreeModel."""
 
     def __init__(self) -> None:
         self.roots: list[int] = []
@@ -77,10 +77,10 @@ class Grower:
         self.links.append(links)
         return len(self.feature) - 1
 
-    def forest(self, names: tuple[str, ...], fields: tuple[str, ...], divisor: float = 1.0) -> Forest:
+    def forest(self, names: tuple[str, ...], fields: tuple[str, ...], divisor: float = 1.0) -> TreeModel:
         """Return the forest of all trees so far."""
         yes, no, missing = zip(*self.links, strict=True)
-        return Forest(
+        return TreeModel(
             names, fields, tuple(self.roots), tuple(self.feature), tuple(self.test), tuple(self.value),
             yes, no, missing, tuple(self.scores), divisor,
         )  # fmt: skip

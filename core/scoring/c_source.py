@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from core.scoring.form import Bayes, Clusters, Field, Forest, Form, Label, Matrix, Network, Regression
+from core.scoring.form import Bayes, Clusters, Field, Form, Label, Matrix, Model, Network, Regression, TreeModel
 from core.scoring.source import Language, Places, Sentences, described, signed, used
 
 LINKS = {"logit": "logistic", "exp": "exponential", "softmax": "softmax", "simplemax": "simplemax"}
@@ -136,7 +136,7 @@ class _Writer:
         said = self.sentences.say(field.expression)
         return [f"{self.places.of(field.name)} = {f'single({said})' if field.dtype == 'float' else said};"]
 
-    def _model(self, model: Any) -> list[str]:
+    def _model(self, model: Model) -> list[str]:
         self.room = max(self.room, len(model.fields))
         to = f"v + {self.places.numbers[model.names[0]]}"
         if not model.fields:
@@ -163,7 +163,7 @@ class _Writer:
     def _ints(self, what: str, values: list[int] | tuple[int, ...]) -> str:
         return self._table("int", what, [str(value) for value in values] or ["0"])
 
-    def numbers(self, what: str, values: Any) -> str:
+    def numbers(self, what: str, values: Iterable[float]) -> str:
         """Add a table of numbers and return its name."""
         return self._table("double", what, [LANGUAGE.number(value) for value in values] or ["0.0"])
 
@@ -190,7 +190,7 @@ def _linked(link: str, to: str, count: int) -> list[str]:
     return [f"{LINKS[link]}({to}, {count});"] if link in LINKS else []
 
 
-def _forest(writer: _Writer, model: Forest, to: str) -> list[str]:
+def _forest(writer: _Writer, model: TreeModel, to: str) -> list[str]:
     rows = zip(model.feature, model.test, model.yes, model.no, model.missing, strict=True)
     nodes = writer._ints("nodes", [value for row in rows for value in row])
     values, scores = writer.numbers("values", model.value), writer.matrix("scores", model.scores)
@@ -231,5 +231,5 @@ def _network(writer: _Writer, model: Network, to: str) -> list[str]:
 
 
 MODELS: dict[type, Callable[[_Writer, Any, str], list[str]]] = {
-    Regression: _regression, Forest: _forest, Clusters: _clusters, Bayes: _bayes, Network: _network,
+    Regression: _regression, TreeModel: _forest, Clusters: _clusters, Bayes: _bayes, Network: _network,
 }  # fmt: skip

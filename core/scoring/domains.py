@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from core.scoring.form import Apply, Const, Expression, Field, Forest, Form, Lookup, Ref
+from core.scoring.form import Apply, Const, Expression, Field, Form, Lookup, Ref, TreeModel
 
 MAX_VALUES = 200
 MAX_THRESHOLDS = 64
@@ -30,7 +30,7 @@ def thresholds(form: Form) -> dict[int, tuple[float, ...]]:
     """Return the thresholds at which trees ask inputs themselves, by the place of the input."""
     origin, places = _origins(form), {one.name: place for place, one in enumerate(form.inputs)}
     found: dict[int, set[float]] = {}
-    for forest in (model for model in form.models if isinstance(model, Forest)):
+    for forest in (model for model in form.models if isinstance(model, TreeModel)):
         for feature, value in zip(forest.feature, forest.value, strict=True):
             name = origin.get(forest.fields[feature]) if feature >= 0 else None
             if (

@@ -106,7 +106,7 @@ class Regression:
 
 
 @dataclass(frozen=True)
-class Forest:
+class TreeModel:
     """Binary trees in one row of nodes; the answers are the sum of the scores of the leaves reached, over ``divisor``.
 
     Node i asks ``fields[feature[i]]`` against ``value[i]`` and goes on at ``yes``, ``no`` or (missing) ``missing``;
@@ -152,7 +152,7 @@ class Bayes:
 
 
 @dataclass(frozen=True)
-class Layer:
+class NeuralLayer:
     """One layer of neurons: a row of weights and a bias each, then the activation."""
 
     weights: Matrix
@@ -166,11 +166,11 @@ class Network:
 
     names: tuple[str, ...]
     fields: tuple[str, ...]
-    layers: tuple[Layer, ...]
+    layers: tuple[NeuralLayer, ...]
     link: str = "none"
 
 
-Model = Regression | Forest | Clusters | Bayes | Network
+Model = Regression | TreeModel | Clusters | Bayes | Network
 Step = Field | Model
 
 
@@ -260,7 +260,7 @@ def _fits(model: Model) -> bool:
     wide, high = len(model.fields), len(model.names)
     if isinstance(model, Regression):
         return _shaped(model.weights, high, wide) and len(model.intercepts) == high
-    if isinstance(model, Forest):
+    if isinstance(model, TreeModel):
         return _shaped(model.scores, len(model.scores), high) and model.divisor != 0 and _linked(model, wide)
     if isinstance(model, Clusters):
         return _shaped(model.centers, high, wide)
@@ -273,7 +273,7 @@ def _fits(model: Model) -> bool:
     return wide == high
 
 
-def _linked(forest: Forest, wide: int) -> bool:
+def _linked(forest: TreeModel, wide: int) -> bool:
     count = len(forest.feature)
     links = zip(forest.feature, forest.yes, forest.no, forest.missing, strict=True)
     return all(0 <= root < count for root in forest.roots) and all(

@@ -2,20 +2,25 @@
 
 import itertools
 import math
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from core.domain.errors import Refused
 from core.scoring.form import FUNCTIONS, Apply, Const, Expression, Lookup, Ref
 
+if TYPE_CHECKING:
+    from lxml import etree
+
+Element: TypeAlias = "etree._Element"
+
 NUMBERS = ("double", "float", "integer", "boolean")
 
 
-def child(parent: Any, tag: str, **attributes: str) -> Any:
+def child(parent: Element, tag: str, **attributes: str) -> Element:
     """Add an element to its parent, and return it."""
     return child_at(parent, len(parent), tag, **attributes)
 
 
-def child_at(parent: Any, at: int, tag: str, **attributes: str) -> Any:
+def child_at(parent: Element, at: int, tag: str, **attributes: str) -> Element:
     """Add an element to its parent at a place among its children, and return it."""
     from lxml import etree
 
@@ -32,7 +37,7 @@ def real(value: float) -> str:
     return repr(float(value))
 
 
-def typed(value: Any) -> str:
+def typed(value: object) -> str:
     """Return PMML's data type of a category or a constant."""
     return "string" if isinstance(value, str) else "integer" if isinstance(value, int) else "double"
 
@@ -42,7 +47,7 @@ def text_of(value: float | str) -> str:
     return value if isinstance(value, str) else real(value)
 
 
-def express(parent: Any, expression: Expression) -> None:
+def express(parent: Element, expression: Expression) -> None:
     """Add an expression to a derived field or a call."""
     if isinstance(expression, Ref):
         child(parent, "FieldRef", field=expression.name)
@@ -56,12 +61,9 @@ def express(parent: Any, expression: Expression) -> None:
             express(call, argument)
 
 
-def _table(parent: Any, lookup: Lookup) -> None:
-    known = (
-        {}
-        if isinstance(lookup.default, float) and math.isnan(lookup.default)
-        else {"defaultValue": text_of(lookup.default)}
-    )
+def _table(parent: Element, lookup: Lookup) -> None:
+    is_gap = isinstance(lookup.default, float) and math.isnan(lookup.default)
+    known = {} if is_gap else {"defaultValue": text_of(lookup.default)}
     table = child(parent, "MapValues", outputColumn="to", dataType=typed(lookup.default), **known)
     child(table, "FieldColumnPair", field=lookup.name, column="from")
     rows = child(table, "InlineTable")
@@ -94,21 +96,20 @@ class Scope:
         return self.names[name]
 
 
-def understand(element: Any, scope: Scope) -> Expression:
+def understand(element: Element, scope: Scope) -> Expression:
     """Read an expression. Raises Refused for what has no form here."""
     tag = local(element)
     if tag not in READERS:
         raise Refused(f"The PMML element {tag} has no reading here.", "Write the transformation with Apply.")
-    found: Expression = READERS[tag](element, scope)
-    return found
+    return READERS[tag](element, scope)
 
 
-def local(element: Any) -> str:
+def local(element: Element) -> str:
     """Return an element's name without its namespace."""
     return str(element.tag).rpartition("}")[2]
 
 
-def named(element: Any, *tags: str) -> list[Any]:
+def named(element: Element, *tags: str) -> list[Element]:
     """Return the children of some names, in order."""
     return [one for one in element if local(one) in tags]
 
@@ -135,7 +136,7 @@ def constant(text: str, dtype: str | None) -> float | str:
         return text
 
 
-def _reference(element: Any, scope: Scope) -> Expression:
+def _reference(element: Element, scope: Scope) -> Expression:
     found = Ref(scope.find(element.get("field")))
     gap = element.get("mapMissingTo")
     return found if gap is None else _or_else(found, _fitting(gap, found.name, scope))
@@ -150,11 +151,11 @@ def _or_else(value: Expression, other: Expression) -> Expression:
     return Apply("if", (Apply("isMissing", (value,)), other, value))
 
 
-def _constant(element: Any, scope: Scope) -> Expression:
+def _constant(element: Element, scope: Scope) -> Expression:
     return Const(constant(element.text or "", element.get("dataType")))
 
 
-def _apply(element: Any, scope: Scope) -> Expression:
+def _apply(element: Element, scope: Scope) -> Expression:
     function = str(element.get("function"))
     if function not in FUNCTIONS:
         raise Refused(f"The PMML function {function[:60]} has no reading here.", "Compute it before the model.")
@@ -179,7 +180,7 @@ def _same_kind(parts: list[Expression], scope: Scope) -> list[Expression]:
     return [Const(text_of(p.value) if is_text else number(text_of(p.value), "A constant")) if isinstance(p, Const) else p for p in parts]  # fmt: skip
 
 
-def _is_value(element: Any, scope: Scope) -> Expression:
+def _is_value(element: Element, scope: Scope) -> Expression:
     """Read NormDiscrete: 1 where the field has the value, else 0."""
     name = scope.find(element.get("field"))
     same = Apply(
@@ -193,7 +194,7 @@ def _is_value(element: Any, scope: Scope) -> Expression:
     )
 
 
-def _polyline(element: Any, scope: Scope) -> Expression:
+def _polyline(element: Element, scope: Scope) -> Expression:
     """Read NormContinuous: straight lines between the points, and beyond the ends by the outliers' rule."""
     x = Ref(scope.find(element.get("field")))
     points = [(number(p.get("orig"), "orig"), number(p.get("norm"), "norm")) for p in named(element, "LinearNorm")]
@@ -219,7 +220,7 @@ def _line(x: Expression, a: tuple[float, float], b: tuple[float, float]) -> Expr
     return Apply("+", (Const(a[1]), Apply("*", (Apply("-", (x, Const(a[0]))), Const(slope)))))
 
 
-def _looked_up(element: Any, scope: Scope) -> Expression:
+def _looked_up(element: Element, scope: Scope) -> Expression:
     """Read MapValues with one key column and an inline table."""
     pairs, tables = named(element, "FieldColumnPair"), named(element, "InlineTable")
     if len(pairs) != 1 or len(tables) != 1:
@@ -251,7 +252,7 @@ def _reads_as_number(text: str) -> bool:
         return False
 
 
-def _binned(element: Any, scope: Scope) -> Expression:
+def _binned(element: Element, scope: Scope) -> Expression:
     """Read Discretize: the value of the first interval that holds the number."""
     x = Ref(scope.find(element.get("field")))
     dtype = element.get("dataType")
@@ -264,7 +265,7 @@ def _binned(element: Any, scope: Scope) -> Expression:
     return found if gap is None else _or_else(found, Const(constant(gap, dtype)))
 
 
-def _inside(x: Expression, interval: Any) -> Expression:
+def _inside(x: Expression, interval: Element) -> Expression:
     closure = str(interval.get("closure"))
     tests: list[Expression] = []
     if interval.get("leftMargin") is not None:

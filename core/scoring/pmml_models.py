@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from core.domain.errors import Refused
 from core.scoring.form import (
@@ -13,16 +13,15 @@ from core.scoring.form import (
     Clusters,
     Const,
     Expression,
-    Forest,
     Label,
-    Layer,
     Model,
     Network,
+    NeuralLayer,
     Numbers,
     Ref,
     Regression,
 )
-from core.scoring.pmml_expressions import Scope, local, named, number, understand
+from core.scoring.pmml_expressions import Element, Scope, local, named, number, understand
 from core.scoring.pmml_trees import Planter, split_array
 
 AGAIN = "Write the file again with the tool that made it."
@@ -44,7 +43,9 @@ class Document(Protocol):
     def derive(self, name: str, expression: Expression, dtype: str = "double") -> str: ...
     def add(self, model: Model) -> tuple[str, ...]: ...
     def names(self, what: str, count: int) -> tuple[str, ...]: ...
-    def categories(self, element: Any) -> list[str]: ...
+    def categories(self, element: Element) -> list[str]: ...
+    def apply_schema(self, element: Element, scope: Scope) -> None: ...
+    def derive_all(self, element: Element, scope: Scope) -> None: ...
 
 
 def refused(what: str) -> Refused:
@@ -52,7 +53,7 @@ def refused(what: str) -> Refused:
     return Refused(f"{what} in the PMML file has no reading here.", AGAIN)
 
 
-def _regression(element: Any, scope: Scope, document: Document) -> Found:
+def _regression(element: Element, scope: Scope, document: Document) -> Found:
     tables = named(element, "RegressionTable")
     link, classes = element.get("normalizationMethod", "none"), element.get("functionName") == "classification"
     terms = [_terms(table, scope, document) for table in tables]
@@ -70,7 +71,7 @@ def _regression(element: Any, scope: Scope, document: Document) -> Found:
     return Found(names, [str(table.get("targetCategory")) for table in tables] if classes else [])
 
 
-def _terms(table: Any, scope: Scope, document: Document) -> list[tuple[str, float]]:
+def _terms(table: Element, scope: Scope, document: Document) -> list[tuple[str, float]]:
     """Return the fields of a table with their coefficients; categories and products become fields of their own."""
     found = []
     for one in table:
@@ -93,40 +94,40 @@ def _terms(table: Any, scope: Scope, document: Document) -> list[tuple[str, floa
     return found
 
 
-def _powered(one: Any, scope: Scope, document: Document) -> str:
+def _powered(one: Element, scope: Scope, document: Document) -> str:
     name, exponent = scope.find(one.get("name")), number(one.get("exponent", "1"), "An exponent")
     return name if exponent == 1 else document.derive(f"power({name})", Apply("pow", (Ref(name), Const(exponent))))
 
 
-def _is_category(one: Any, scope: Scope, document: Document) -> str:
+def _is_category(one: Element, scope: Scope, document: Document) -> str:
     name, value = scope.find(one.get("name")), str(one.get("value"))
     option = Const(value if name in scope.texts else number(value, "A category"))
     same = Apply("if", (Apply("equal", (Ref(name), option)), Const(1.0), Const(0.0)))
-    whole = Apply("if", (Apply("isMissing", (Ref(name),)), Const(0.0), same))
-    return document.derive(f"{name} is {value}", whole)
+    return document.derive(f"{name} is {value}", Apply("if", (Apply("isMissing", (Ref(name),)), Const(0.0), same)))
 
 
-def _tree(element: Any, scope: Scope, document: Document) -> Found:
+def _tree(element: Element, scope: Scope, document: Document) -> Found:
     return trees([element], [1.0], 1.0, scope, document, False)
 
 
-def trees(models: list[Any], weights: list[float], divisor: float, scope: Scope, document: Any, votes: bool) -> Found:
+def trees(
+    models: list[Element], weights: list[float], divisor: float, scope: Scope, document: Document, votes: bool
+) -> Found:
     """Read TreeModels into one forest; where they vote, each gives its whole weight to its class."""
     classes = models[0].get("functionName") == "classification"
     categories = _classes(models, document) if classes else []
     planter = Planter(scope, categories, document.derive, votes)
     for model, weight in zip(models, weights, strict=True):
         inner = scope.inner()
-        document._schema(model, inner)
+        document.apply_schema(model, inner)
         for one in named(model, "LocalTransformations"):
-            document._derive_all(one, inner)
+            document.derive_all(one, inner)
         planter.plant(model, inner, weight)
     names = document.names("probability" if classes else "predicted", max(1, len(categories)))
-    forest: Forest = planter.grower.forest(names, tuple(planter.fields), divisor)
-    return Found(document.add(forest), categories)
+    return Found(document.add(planter.grower.forest(names, tuple(planter.fields), divisor)), categories)
 
 
-def _classes(models: list[Any], document: Document) -> list[str]:
+def _classes(models: list[Element], document: Document) -> list[str]:
     """Return the classes: those of the dictionary, else all that the leaves name."""
     told = document.categories(models[0])
     if told:
@@ -136,7 +137,7 @@ def _classes(models: list[Any], document: Document) -> list[str]:
     return sorted({str(value) for value in values if value is not None})
 
 
-def _clusters(element: Any, scope: Scope, document: Document) -> Found:
+def _clusters(element: Element, scope: Scope, document: Document) -> Found:
     (measure, *_) = named(element, "ComparisonMeasure") or [None]
     kind = local(measure[0]) if measure is not None and len(measure) else ""
     if (
@@ -159,14 +160,14 @@ def _clusters(element: Any, scope: Scope, document: Document) -> Found:
     return Found(names, [c.get("id") or str(place + 1) for place, c in enumerate(clusters)], "smallest")
 
 
-def _array(cluster: Any) -> str:
+def _array(cluster: Element) -> str:
     arrays = named(cluster, "Array")
     if len(arrays) != 1:
         raise refused("A Cluster without a centre")
     return str(arrays[0].text or "")
 
 
-def _bayes(element: Any, scope: Scope, document: Document) -> Found:
+def _bayes(element: Element, scope: Scope, document: Document) -> Found:
     output = next(iter(named(element, "BayesOutput")), ())
     counts = {
         c.get("value"): number(c.get("count"), "A count") for table in output for c in named(table, "TargetValueCount")
@@ -183,7 +184,7 @@ def _bayes(element: Any, scope: Scope, document: Document) -> Found:
     return Found(names, categories)
 
 
-def _normal(element: Any, categories: list[str]) -> list[tuple[float, float]]:
+def _normal(element: Element, categories: list[str]) -> list[tuple[float, float]]:
     """Return mean and variance of one input per class."""
     stats = {s.get("value"): s for table in named(element, "TargetValueStats") for s in named(table, "TargetValueStat")}
     if set(stats) != set(categories) or not all(named(s, "GaussianDistribution") for s in stats.values()):
@@ -192,17 +193,14 @@ def _normal(element: Any, categories: list[str]) -> list[tuple[float, float]]:
     return [(number(g.get("mean"), "A mean"), number(g.get("variance"), "A variance")) for g in found]
 
 
-def _network(element: Any, scope: Scope, document: Document) -> Found:
+def _network(element: Element, scope: Scope, document: Document) -> Found:
     inputs = [one for table in named(element, "NeuralInputs") for one in named(table, "NeuralInput")]
     fields = []
     for one in inputs:
         (derived,) = named(one, "DerivedField")
         (body,) = [part for part in derived if local(part) != "Extension"]
         expression = understand(body, scope)
-        plain = isinstance(expression, Ref)
-        fields.append(
-            expression.name if isinstance(expression, Ref) and plain else document.derive("entry", expression)
-        )
+        fields.append(expression.name if isinstance(expression, Ref) else document.derive("entry", expression))
     before, layers, link = [str(one.get("id")) for one in inputs], [], element.get("normalizationMethod", "none")
     for rows in named(element, "NeuralLayer"):
         if link != "none" and rows.get("normalizationMethod") is None and rows is not named(element, "NeuralLayer")[-1]:
@@ -214,7 +212,7 @@ def _network(element: Any, scope: Scope, document: Document) -> Found:
     return _read_out(element, document, tuple(fields), layers, link, before)
 
 
-def _layer(element: Any, before: list[str], default: str) -> Layer:
+def _layer(element: Element, before: list[str], default: str) -> NeuralLayer:
     activation = element.get("activationFunction", default)
     if activation not in ACTIVATIONS:
         raise refused(f"The activation {activation}")
@@ -225,11 +223,11 @@ def _layer(element: Any, before: list[str], default: str) -> Layer:
             raise refused("A connection that leaps over a layer")
         rows.append(tuple(weights.get(name, 0.0) for name in before))
         biases.append(number(neuron.get("bias", "0"), "A bias"))
-    return Layer(tuple(rows), tuple(biases), activation)
+    return NeuralLayer(tuple(rows), tuple(biases), activation)
 
 
 def _read_out(
-    element: Any, document: Document, fields: tuple[str, ...], layers: list[Layer], link: str, last: list[str]
+    element: Element, document: Document, fields: tuple[str, ...], layers: list[NeuralLayer], link: str, last: list[str]
 ) -> Found:
     outputs = [one for table in named(element, "NeuralOutputs") for one in named(table, "NeuralOutput")]
     kinds = [part for one in outputs for derived in named(one, "DerivedField") for part in derived]
@@ -242,7 +240,7 @@ def _read_out(
     return Found(names, [str(part.get("value")) for part in kinds] if classes else [])
 
 
-MODELS: dict[str, Callable[[Any, Scope, Any], Found]] = {
+MODELS: dict[str, Callable[[Element, Scope, Document], Found]] = {
     "RegressionModel": _regression, "TreeModel": _tree, "ClusteringModel": _clusters, "NaiveBayesModel": _bayes,
     "NeuralNetwork": _network,
 }  # fmt: skip

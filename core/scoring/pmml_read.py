@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Refused
 from core.scoring.form import (
@@ -23,7 +22,7 @@ from core.scoring.form import (
     check,
     needed,
 )
-from core.scoring.pmml_expressions import Scope, constant, local, named, number, understand
+from core.scoring.pmml_expressions import Element, Scope, constant, local, named, number, understand
 from core.scoring.pmml_models import MODELS, Found, trees
 
 DTYPES = {"double": "double", "float": "float", "integer": "integer", "string": "string"}
@@ -31,7 +30,7 @@ MAX_BYTES = 64 << 20
 AGAIN = "Write the file again with the tool that made it."
 
 
-def parse(path: Path) -> Any:
+def parse(path: Path) -> Element:
     """Return the root of an XML file that has neither DTD nor entities, read without network. Raises Refused."""
     from lxml import etree
 
@@ -80,7 +79,7 @@ class _DataField:
 class _Document:
     """One file on its way into a form."""
 
-    def __init__(self, root: Any) -> None:
+    def __init__(self, root: Element) -> None:
         self.root = root
         self.steps: list[Step] = []
         self.taken: set[str] = set()
@@ -97,17 +96,17 @@ class _Document:
         scope = Scope()
         inputs = tuple(self._inputs(scope))
         for one in named(self.root, "TransformationDictionary"):
-            self._derive_all(one, scope)
+            self.derive_all(one, scope)
         found = self.read_model(self.model, scope)
         outputs = found.answers or self._default(found)
         return needed(check(Form(inputs, tuple(self.steps), tuple(outputs))))
 
-    def read_model(self, element: Any, scope: Scope) -> Found:
+    def read_model(self, element: Element, scope: Scope) -> Found:
         """Read a model with its schema, its transformations and its targets; its outputs join the outer scope."""
         inner = scope.inner()
-        self._schema(element, inner)
+        self.apply_schema(element, inner)
         for one in named(element, "LocalTransformations"):
-            self._derive_all(one, inner)
+            self.derive_all(one, inner)
         found = (
             self._mining(element, inner)
             if local(element) == "MiningModel"
@@ -142,14 +141,14 @@ class _Document:
         """Return new names for the numbers of a model."""
         return tuple(self.name(f"{what}({place})") for place in range(count))
 
-    def categories(self, element: Any) -> list[str]:
+    def categories(self, element: Element) -> list[str]:
         """Return the categories of a model's target in the order of the dictionary; none where it does not tell."""
         for one in self._target_names(element) or self._target_names(self.model):
             if one in self.fields:
                 return list(self.fields[one].values)
         return []
 
-    def labels(self, element: Any, categories: list[str]) -> tuple[str, ...] | tuple[int, ...]:
+    def labels(self, element: Element, categories: list[str]) -> tuple[str, ...] | tuple[int, ...]:
         """Return categories in the type of the target."""
         targets = self._target_names(element) or self._target_names(self.model)
         kinds = {self.fields[one].dtype for one in targets if one in self.fields}
@@ -159,7 +158,7 @@ class _Document:
                 return tuple(int(value) for value in values)
         return tuple(categories)
 
-    def _target_names(self, element: Any) -> list[str]:
+    def _target_names(self, element: Element) -> list[str]:
         schema = next(iter(named(element, "MiningSchema")), ())
         return [str(f.get("name")) for f in schema if f.get("usageType") in ("target", "predicted")]
 
@@ -184,7 +183,7 @@ class _Document:
                 scope.floats.add(name)
             yield Input(name, field.dtype, field.missing if field.dtype == "string" else (), field.values)
 
-    def _schema(self, element: Any, scope: Scope) -> None:
+    def apply_schema(self, element: Element, scope: Scope) -> None:
         """Apply what a mining schema does to its fields: outliers first, then missing values."""
         for one in next(iter(named(element, "MiningSchema")), ()):
             name = one.get("name")
@@ -204,7 +203,7 @@ class _Document:
                     f"{name} filled", expression, "string" if known in scope.texts else "double", scope
                 )
 
-    def _within(self, value: Expression, one: Any, is_text: bool) -> Expression:
+    def _within(self, value: Expression, one: Element, is_text: bool) -> Expression:
         rule = one.get("outliers", "asIs")
         if rule == "asIs" or is_text:
             return value
@@ -215,7 +214,8 @@ class _Document:
                 value = Apply("if", (Apply(test, (value, Const(edge))), Const(beyond), value))
         return value
 
-    def _derive_all(self, element: Any, scope: Scope) -> None:
+    def derive_all(self, element: Element, scope: Scope) -> None:
+        """Add the derived fields of a list of transformations."""
         for one in named(element, "DerivedField"):
             body = [part for part in one if local(part) not in ("Extension", "Value", "Interval")]
             if len(body) != 1:
@@ -237,7 +237,7 @@ class _Document:
             scope.floats.add(made)
         return made
 
-    def _mining(self, element: Any, scope: Scope) -> Found:
+    def _mining(self, element: Element, scope: Scope) -> Found:
         """Read a chain, or several models that are added up."""
         (segmentation, *_) = named(element, "Segmentation") or [None]
         if segmentation is None:
@@ -251,8 +251,7 @@ class _Document:
                 "Use segments that always hold.",
             )
         if method == "modelChain":
-            found = [self.read_model(one, scope) for one in models]
-            return found[-1]
+            return [self.read_model(one, scope) for one in models][-1]
         if method not in METHODS:
             raise Refused(
                 f"The PMML method {method[:40]} of many models has no reading here.",
@@ -278,7 +277,7 @@ class _Document:
         names = self.add(Regression(self.names("together", wide), fields, tuple(map(tuple, rows)), (0.0,) * wide))
         return Found(names, members[0].categories, members[0].pick)
 
-    def _rescaled(self, element: Any, found: Found) -> Found:
+    def _rescaled(self, element: Element, found: Found) -> Found:
         for target in (one for targets in named(element, "Targets") for one in named(targets, "Target")):
             if target.get("castInteger") is not None or found.categories:
                 raise Refused("The PMML file rounds or rescales its target in a way that has no reading here.", AGAIN)
@@ -291,7 +290,7 @@ class _Document:
             found = Found((self.derive("rescaled", value),))
         return found
 
-    def _outputs(self, element: Any, found: Found, inner: Scope, outer: Scope) -> Found:
+    def _outputs(self, element: Element, found: Found, inner: Scope, outer: Scope) -> Found:
         """Let later models use this one's outputs, and return its answers in the order of its Output."""
         answers: list[Label | Numbers] = list(found.answers)
         fields = [f for output in named(element, "Output") for f in named(output, "OutputField")]
@@ -301,7 +300,9 @@ class _Document:
             self._output(field, element, found, inner, outer, answers)
         return Found(found.names, found.categories, found.pick, tuple(answers))
 
-    def _output(self, field: Any, element: Any, found: Found, inner: Scope, outer: Scope, answers: list[Any]) -> None:
+    def _output(
+        self, field: Element, element: Element, found: Found, inner: Scope, outer: Scope, answers: list[Label | Numbers]
+    ) -> None:
         feature, name = field.get("feature", "predictedValue"), str(field.get("name"))
         if feature == "predictedValue" and found.categories:
             answers.append(Label(name, found.names, self.labels(element, found.categories) if found.pick == "largest" else _whole(found.categories), found.pick))  # fmt: skip
@@ -318,7 +319,7 @@ class _Document:
         else:
             answers.append(Numbers(kind if kind not in {a.name for a in answers} else name, (known,)))
 
-    def _number(self, feature: str, field: Any, found: Found, inner: Scope, name: str) -> str:
+    def _number(self, feature: str, field: Element, found: Found, inner: Scope, name: str) -> str:
         if feature == "predictedValue":
             return found.names[0]
         if feature in ("probability", "affinity") and field.get("value") in found.categories:
@@ -348,7 +349,7 @@ def reads_text(expression: Expression, scope: Scope) -> bool:
     return expression.function == "if" and any(reads_text(part, scope) for part in expression.arguments[1:])
 
 
-def _data_field(element: Any) -> _DataField:
+def _data_field(element: Element) -> _DataField:
     values = [one for one in element if local(one) == "Value"]
     valid = tuple(str(v.get("value")) for v in values if v.get("property", "valid") == "valid")
     gone = tuple(str(v.get("value")) for v in values if v.get("property") == "missing")

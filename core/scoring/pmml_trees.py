@@ -1,11 +1,11 @@
 """Trees in PMML: a forest as nested nodes, and nested nodes as a forest of yes, no and missing."""
 
-from typing import Any
+from collections.abc import Callable
 
 from core.domain.errors import Refused
 from core.scoring.builder import Grower
-from core.scoring.form import AT_MOST, BELOW, EQUAL, Apply, Const, Expression, Forest, Ref, Vector
-from core.scoring.pmml_expressions import Scope, child, child_at, local, named, number, real
+from core.scoring.form import AT_MOST, BELOW, EQUAL, Apply, Const, Expression, Ref, TreeModel, Vector
+from core.scoring.pmml_expressions import Element, Scope, child, child_at, local, named, number, real
 
 MAX_QUESTIONS = 10_000
 """How often the predicate of one node may be asked while it is unfolded: nested ones double with each level."""
@@ -22,7 +22,7 @@ TESTS = {
 }  # fmt: skip
 
 
-def forest(parent: Any, model: Forest, function: str, categories: list[str], target: str) -> Any:
+def forest(parent: Element, model: TreeModel, function: str, categories: list[str], target: str) -> Element:
     """Add a TreeModel, or a MiningModel over the trees of a forest. Raises Refused for trees too deep."""
     if len(model.roots) == 1:
         return _tree(parent, model, model.roots[0], function, categories)
@@ -41,7 +41,7 @@ def forest(parent: Any, model: Forest, function: str, categories: list[str], tar
     return body
 
 
-def _asked(model: Forest, root: int) -> list[str]:
+def _asked(model: TreeModel, root: int) -> list[str]:
     found, pending = dict[str, None](), [root]
     while pending:
         here = pending.pop()
@@ -51,7 +51,7 @@ def _asked(model: Forest, root: int) -> list[str]:
     return list(found)
 
 
-def _tree(parent: Any, model: Forest, root: int, function: str, categories: list[str]) -> Any:
+def _tree(parent: Element, model: TreeModel, root: int, function: str, categories: list[str]) -> Element:
     body = child(
         parent,
         "TreeModel",
@@ -65,7 +65,7 @@ def _tree(parent: Any, model: Forest, root: int, function: str, categories: list
     return body
 
 
-def _grow(node: Any, model: Forest, here: int, categories: list[str], ids: list[int], depth: int) -> None:
+def _grow(node: Element, model: TreeModel, here: int, categories: list[str], ids: list[int], depth: int) -> None:
     """Fill a node: the scores of a leaf, or the two children of a question."""
     if depth > MAX_DEPTH:
         raise Refused(f"A tree is more than {MAX_DEPTH} levels deep.", "Fit with max_depth, or convert to ONNX.")
@@ -85,7 +85,7 @@ def _grow(node: Any, model: Forest, here: int, categories: list[str], ids: list[
         _grow(below, model, place, categories, ids, depth + 1)
 
 
-def _leaf(node: Any, scores: Vector, categories: list[str]) -> None:
+def _leaf(node: Element, scores: Vector, categories: list[str]) -> None:
     if not categories:
         node.set("score", real(scores[0]))
         return
@@ -97,11 +97,13 @@ def _leaf(node: Any, scores: Vector, categories: list[str]) -> None:
 class Planter:
     """Reads the nodes of TreeModels into one forest; questions about texts become derived fields of 1, 0 and missing."""
 
-    def __init__(self, scope: Scope, categories: list[str], derive: Any, votes: bool) -> None:
+    def __init__(
+        self, scope: Scope, categories: list[str], derive: Callable[[str, Expression], str], votes: bool
+    ) -> None:
         self.grower, self.fields, self._asked = Grower(), dict[str, int](), 0
         self._scope, self._categories, self._derive, self._votes = scope, categories, derive, votes
 
-    def plant(self, model: Any, scope: Scope, weight: float) -> None:
+    def plant(self, model: Element, scope: Scope, weight: float) -> None:
         """Add a tree; its scores are multiplied by a weight. Raises Refused for a strategy that has no form."""
         self._scope, self._weight = scope, weight
         self._missing = model.get("missingValueStrategy", "none")
@@ -111,15 +113,15 @@ class Planter:
                 f"PMML trees with missingValueStrategy={self._missing} have no reading here.", "Use defaultChild."
             )
         (top,) = named(model, "Node")
-        self.grower.roots.append(self._node(top, {}))
+        self.grower.roots.append(self._node(top))
 
-    def _node(self, node: Any, above: dict[str, Any]) -> int:
+    def _node(self, node: Element) -> int:
         """Add a node behind its children: they are asked in turn, and the first that holds is taken."""
         children = named(node, "Node")
         if not children:
             return self.grower.leaf(self._scores(node))
-        places = {one.get("id"): self._node(one, {}) for one in children} if all(c.get("id") for c in children) else {}
-        built = list(places.values()) if len(places) == len(children) else [self._node(one, {}) for one in children]
+        places = {one.get("id"): self._node(one) for one in children} if all(c.get("id") for c in children) else {}
+        built = list(places.values()) if len(places) == len(children) else [self._node(one) for one in children]
         last = self._stay(node)
         default = places.get(node.get("defaultChild")) if self._missing == "defaultChild" else None
         here = last
@@ -129,26 +131,25 @@ class Planter:
             here = self._ask(_predicate(one), place, here, unknown)
         return here
 
-    def _stay(self, node: Any) -> int:
+    def _stay(self, node: Element) -> int:
         """Return the leaf of a node whose children all decline."""
         if self._otherwise == "returnLastPrediction" and (
             node.get("score") is not None or named(node, "ScoreDistribution")
         ):
             return self.grower.leaf(self._scores(node))
-        return self.grower.leaf((float("nan"),) * max(1, len(self._categories)))
+        return self._nothing()
 
     def _unknown(self, default: int | None, following: int, last: int) -> int:
         if self._missing == "defaultChild" and default is not None:
             return default
         if self._missing == "none":
             return following
-        return (
-            last
-            if self._missing == "lastPrediction"
-            else self.grower.leaf((float("nan"),) * max(1, len(self._categories)))
-        )
+        return last if self._missing == "lastPrediction" else self._nothing()
 
-    def _scores(self, node: Any) -> Vector:
+    def _nothing(self) -> int:
+        return self.grower.leaf((float("nan"),) * max(1, len(self._categories)))
+
+    def _scores(self, node: Element) -> Vector:
         if not self._categories:
             return (number(node.get("score"), "The score of a node") * self._weight,)
         shares = {one.get("value"): one for one in named(node, "ScoreDistribution")}
@@ -159,7 +160,7 @@ class Planter:
         whole = 1.0 if told else sum(counts.values()) or 1.0
         return tuple(self._weight * counts.get(category, 0.0) / whole for category in self._categories)
 
-    def _ask(self, predicate: Any, yes: int, no: int, unknown: int) -> int:
+    def _ask(self, predicate: Element, yes: int, no: int, unknown: int) -> int:
         """Add the nodes of a predicate that lead to three places, and return the first."""
         kind, self._asked = local(predicate), self._asked + 1
         if self._asked > MAX_QUESTIONS:
@@ -185,21 +186,21 @@ class Planter:
     def _number(self, name: str) -> str:
         if name not in self._scope.texts:
             return name
-        gone: Expression = Apply("if", (Apply("isMissing", (Ref(name),)), Const(float("nan")), Const(1.0)))
-        return str(self._derive(f"known({name})", gone))
+        gap = Apply("isMissing", (Ref(name),))
+        return self._derive(f"known({name})", Apply("if", (gap, Const(float("nan")), Const(1.0))))
 
-    def _one_of(self, predicate: Any, name: str, operator: str, yes: int, no: int, unknown: int) -> int:
+    def _one_of(self, predicate: Element, name: str, operator: str, yes: int, no: int, unknown: int) -> int:
         values = _array(predicate) if local(predicate) == "SimpleSetPredicate" else [str(predicate.get("value"))]
         if operator not in ("isIn", "isNotIn", "equal", "notEqual"):
             raise Refused(f"The PMML operator {operator[:40]} on texts has no reading here.", "Use isIn.")
         is_text = name in self._scope.texts
         options = tuple(Const(v if is_text else number(v, "A value")) for v in values)
         inside: Expression = Apply("isIn", (Ref(name), *options)) if options else Const(0.0)
-        field = str(self._derive(f"one({name})", Apply("if", (inside, Const(1.0), Const(0.0)))))
+        field = self._derive(f"one({name})", Apply("if", (inside, Const(1.0), Const(0.0))))
         sides = (no, yes) if operator in ("isIn", "equal") else (yes, no)
         return self.grower.split(self._place(field), AT_MOST, 0.5, *sides, unknown)
 
-    def _compound(self, predicate: Any, yes: int, no: int, unknown: int) -> int:
+    def _compound(self, predicate: Element, yes: int, no: int, unknown: int) -> int:
         """Lead through the parts from the last to the first, for a clean and for a doubtful state (three-valued logic)."""
         parts, operator = [one for one in predicate if local(one) != "Extension"], predicate.get("booleanOperator")
         if operator not in ("and", "or", "surrogate") or not parts:
@@ -220,14 +221,14 @@ class Planter:
         return self.fields.setdefault(name, len(self.fields))
 
 
-def _predicate(node: Any) -> Any:
+def _predicate(node: Element) -> Element:
     found = named(node, "True", "False", "SimplePredicate", "SimpleSetPredicate", "CompoundPredicate")
     if len(found) != 1:
         raise Refused("A node of the PMML file has no predicate.", "Write the file again.")
     return found[0]
 
 
-def _array(predicate: Any) -> list[str]:
+def _array(predicate: Element) -> list[str]:
     """Return the items of an Array: parted by spaces, in quotes where an item holds one."""
     (array,) = named(predicate, "Array")
     return split_array(array.text or "")

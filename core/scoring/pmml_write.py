@@ -9,15 +9,15 @@ from core.scoring.form import (
     Clusters,
     Expression,
     Field,
-    Forest,
     Form,
     Label,
     Model,
     Network,
     Regression,
+    TreeModel,
     texts,
 )
-from core.scoring.pmml_expressions import child, child_at, express, local, real, typed
+from core.scoring.pmml_expressions import Element, child, child_at, express, local, real, typed
 from core.scoring.pmml_trees import forest
 
 NAMESPACE = "http://www.dmg.org/PMML-4_4"
@@ -25,7 +25,6 @@ TARGET = "target"
 NAMING = (Bayes, Network)
 """Models whose elements name what they predict, which evaluators look up."""
 CLASSES = ("softmax", "simplemax")
-NORMALIZATION = {"none": "none", "logit": "logit", "exp": "exp", "softmax": "softmax", "simplemax": "simplemax"}
 
 
 def write(form: Form, producer: str) -> bytes:
@@ -46,8 +45,7 @@ class _Document:
 
     def __init__(self, form: Form) -> None:
         self.form, self.texts = form, texts(form)
-        taken = {one.name for one in form.inputs} | {name for step in form.steps for name in step.names}
-        self.taken = taken
+        self.taken = {one.name for one in form.inputs} | {name for step in form.steps for name in step.names}
         self.target = self._free(TARGET)
         self.label = next((output for output in form.outputs if isinstance(output, Label)), None)
         made = {name for model in form.models for name in model.names}
@@ -65,7 +63,7 @@ class _Document:
         self.taken.add(name)
         return name
 
-    def fill(self, root: Any) -> None:
+    def fill(self, root: Element) -> None:
         """Add the dictionary and the model."""
         self._dictionary(root)
         pieces = [piece for model in self.form.models for piece in self._pieces(model)]
@@ -102,7 +100,7 @@ class _Document:
             fields, own = tuple(f for f, _ in kept), tuple(w for _, w in kept)
             yield Regression((name,), fields, (own,), (intercept,), model.link)
 
-    def _dictionary(self, root: Any) -> None:
+    def _dictionary(self, root: Element) -> None:
         dictionary = self.dictionary = child(root, "DataDictionary")
         for one in self.form.inputs:
             optype = "categorical" if one.dtype == "string" else "continuous"
@@ -118,7 +116,7 @@ class _Document:
         for category in self.label.categories:
             child(field, "Value", value=str(category))
 
-    def _model(self, parent: Any, model: Model, names: list[str], fields: list[Field], place: str) -> None:
+    def _model(self, parent: Element, model: Model, names: list[str], fields: list[Field], place: str) -> None:
         categories = self._categories(model, place)
         function = self._function(model)
         inside = place == "inner" and isinstance(model, NAMING)
@@ -155,14 +153,14 @@ class _Document:
             return [str(category) for category in self.label.categories]
         return [str(number) for number in range(len(model.names))]
 
-    def _schema(self, model: Any, names: list[str], target: str | None) -> None:
+    def _schema(self, model: Element, names: list[str], target: str | None) -> None:
         schema = child_at(model, 0, "MiningSchema")
         if target is not None:
             child(schema, "MiningField", name=target, usageType="target")
         for name in names:
             child(schema, "MiningField", name=name)
 
-    def _transformations(self, model: Any, fields: list[Field]) -> None:
+    def _transformations(self, model: Element, fields: list[Field]) -> None:
         if not fields:
             return
         before = [one for one in model if local(one) in ("MiningSchema", "Output")]
@@ -170,7 +168,7 @@ class _Document:
         for field in fields:
             self._derived(transformations, field)
 
-    def _derived(self, parent: Any, field: Field) -> None:
+    def _derived(self, parent: Element, field: Field) -> None:
         """Add a field; one that is rounded to float32 goes on as float64, so that no reader rounds what it is compared with."""
         expression: Expression = field.expression
         if field.dtype == "string":
@@ -201,13 +199,13 @@ class _Document:
         used += [] if model.names else [name for output in self.form.outputs for name in output.of]
         return [name for name in dict.fromkeys(used) if name not in made]
 
-    def _inner(self, output: Any, model: Model, categories: list[str]) -> None:
+    def _inner(self, output: Element, model: Model, categories: list[str]) -> None:
         feature = "affinity" if isinstance(model, Clusters) else "probability"
         for name, category in zip(model.names, categories, strict=True):
             given = {"feature": "predictedValue"} if len(categories) == 1 else {"feature": feature, "value": category}
             child(output, "OutputField", name=name, optype="continuous", dataType="double", **given)
 
-    def _answers(self, output: Any, categories: list[str], predicts: bool) -> None:
+    def _answers(self, output: Element, categories: list[str], predicts: bool) -> None:
         """Declare the answers: what is predicted, the share or distance of each category, and numbers from elsewhere."""
         for answer in self.form.outputs:
             if isinstance(answer, Label):
@@ -223,13 +221,13 @@ class _Document:
                     field = self._answer(output, f"{answer.name}({place})", "double", feature="transformedValue")
                     child(field, "FieldRef", field=name)
 
-    def _answer(self, output: Any, name: str, dtype: str, **attributes: str) -> Any:
+    def _answer(self, output: Element, name: str, dtype: str, **attributes: str) -> Element:
         optype = "continuous" if dtype == "double" else "categorical"
         return child(output, "OutputField", name=self._free(name), optype=optype, dataType=dtype, **attributes)
 
 
-def _regression(parent: Any, model: Regression, function: str, categories: list[str], target: str) -> Any:
-    body = child(parent, "RegressionModel", functionName=function, normalizationMethod=NORMALIZATION[model.link])
+def _regression(parent: Element, model: Regression, function: str, categories: list[str], target: str) -> Element:
+    body = child(parent, "RegressionModel", functionName=function, normalizationMethod=model.link)
     for category, weights, intercept in zip(categories or [""], model.weights, model.intercepts, strict=True):
         given = {"targetCategory": category} if function == "classification" else {}
         table = child(body, "RegressionTable", intercept=real(intercept), **given)
@@ -238,7 +236,7 @@ def _regression(parent: Any, model: Regression, function: str, categories: list[
     return body
 
 
-def _bayes(parent: Any, model: Bayes, function: str, categories: list[str], target: str) -> Any:
+def _bayes(parent: Element, model: Bayes, function: str, categories: list[str], target: str) -> Element:
     body = child(parent, "NaiveBayesModel", functionName=function, threshold="0")
     inputs = child(body, "BayesInputs")
     for place, field in enumerate(model.fields):
@@ -252,7 +250,7 @@ def _bayes(parent: Any, model: Bayes, function: str, categories: list[str], targ
     return body
 
 
-def _clusters(parent: Any, model: Clusters, function: str, categories: list[str], target: str) -> Any:
+def _clusters(parent: Element, model: Clusters, function: str, categories: list[str], target: str) -> Element:
     body = child(
         parent,
         "ClusteringModel",
@@ -269,7 +267,7 @@ def _clusters(parent: Any, model: Clusters, function: str, categories: list[str]
     return body
 
 
-def _network(parent: Any, model: Network, function: str, categories: list[str], target: str) -> Any:
+def _network(parent: Element, model: Network, function: str, categories: list[str], target: str) -> Element:
     body = child(parent, "NeuralNetwork", functionName=function, activationFunction="identity")
     inputs = child(body, "NeuralInputs", numberOfInputs=str(len(model.fields)))
     for place, field in enumerate(model.fields):
@@ -295,6 +293,6 @@ def _network(parent: Any, model: Network, function: str, categories: list[str], 
     return body
 
 
-WRITERS: dict[type, Callable[[Any, Any, str, list[str], str], Any]] = {
-    Regression: _regression, Forest: forest, Clusters: _clusters, Bayes: _bayes, Network: _network,
+WRITERS: dict[type, Callable[[Element, Any, str, list[str], str], Element]] = {
+    Regression: _regression, TreeModel: forest, Clusters: _clusters, Bayes: _bayes, Network: _network,
 }  # fmt: skip

@@ -1,9 +1,9 @@
 """A form as Python: one module with one function, on the standard library's ``math`` alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from core.scoring.form import Bayes, Clusters, Field, Forest, Form, Label, Network, Regression
+from core.scoring.form import Bayes, Clusters, Field, Form, Label, Model, Network, Regression, TreeModel, Vector
 from core.scoring.source import Language, Places, Sentences, described, signed, used
 
 LINKS = {
@@ -55,7 +55,7 @@ def write(form: Form) -> str:
     return f'"""{signed(text)}\n{text}'
 
 
-def number(value: Any) -> str:
+def number(value: float) -> str:
     """Return a number in a table."""
     return LANGUAGE.number(value) if isinstance(value, float) else str(value)
 
@@ -92,7 +92,7 @@ class _Writer:
         said = self.sentences.say(field.expression)
         return [f"{self.places.of(field.name)} = {f'single({said})' if field.dtype == 'float' else said}"]
 
-    def _model(self, model: Any) -> list[str]:
+    def _model(self, model: Model) -> list[str]:
         first = self.places.numbers[model.names[0]]
         x = f"gather(v, {self.table('FIELDS', [self.places.numbers[name] for name in model.fields])})"
         return [f"v[{first}:{first + len(model.names)}] = {MODELS[type(model)](self, model, x)}"]
@@ -108,7 +108,7 @@ class _Writer:
                 lines.append(f"{output.name!a}: gather(v, {of}),")
         return ["return {", *(f"    {line}" for line in lines), "}"]
 
-    def table(self, what: str, items: list[Any] | tuple[Any, ...]) -> str:
+    def table(self, what: str, items: Sequence[float | str | Vector]) -> str:
         """Add a tuple of numbers, of texts that are written already, or of rows, and return its name."""
         name = f"{what}_{len(self.tables)}"
         said = [
@@ -119,7 +119,7 @@ class _Writer:
         self.tables.append(f"{name} = (" + "".join(f"\n    {line}," for line in lines) + ("\n)" if lines else ")"))
         return name
 
-    def _row(self, items: tuple[Any, ...]) -> str:
+    def _row(self, items: Vector) -> str:
         return LANGUAGE.row([number(item) for item in items], "number")
 
 
@@ -128,7 +128,7 @@ def _regression(writer: _Writer, model: Regression, x: str) -> str:
     return LINKS[model.link].format(f"dense({x}, {weights}, {biases})")
 
 
-def _forest(writer: _Writer, model: Forest, x: str) -> str:
+def _forest(writer: _Writer, model: TreeModel, x: str) -> str:
     rows = tuple(zip(model.feature, model.test, model.value, model.yes, model.no, model.missing, strict=True))
     roots, nodes = writer.table("ROOTS", model.roots), writer.table("NODES", rows)
     return f"forest({x}, {roots}, {nodes}, {writer.table('SCORES', model.scores)}, {LANGUAGE.number(model.divisor)})"
@@ -156,5 +156,5 @@ def _network(writer: _Writer, model: Network, x: str) -> str:
 
 
 MODELS: dict[type, Callable[[_Writer, Any, str], str]] = {
-    Regression: _regression, Forest: _forest, Clusters: _clusters, Bayes: _bayes, Network: _network,
+    Regression: _regression, TreeModel: _forest, Clusters: _clusters, Bayes: _bayes, Network: _network,
 }  # fmt: skip

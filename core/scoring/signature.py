@@ -4,6 +4,9 @@ from typing import Any
 
 from core.domain.artifact import Signature, TensorSpec
 
+Described = dict[str, list[dict[str, Any]]]
+"""What ``source.described`` tells of a form: ``inputs`` and ``answers``, each in order."""
+
 NUMPY = {"double": "float64", "float": "float32", "integer": "float64", "string": "str"}
 
 
@@ -13,7 +16,7 @@ def is_table(inputs: list[dict[str, Any]]) -> bool:
     return names == [f"x{place + 1}" for place in range(len(names))] and len({one["dtype"] for one in inputs}) == 1
 
 
-def signature(described: dict[str, Any]) -> Signature:
+def signature(described: Described) -> Signature:
     """Return inputs and answers from what ``source.described`` tells of a form."""
     inputs = described["inputs"]
     if is_table(inputs):

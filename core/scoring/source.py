@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.domain.errors import Refused
 from core.scoring.form import Apply, Const, Expression, Form, Label, Lookup, Ref, texts
+from core.scoring.signature import Described
 
 HERE = Path(__file__).parent
 MAX_DEPTH = 90
@@ -138,7 +139,7 @@ def used(file: str, body: str) -> str:
     return gap.join(block for name, block in named.items() if name in wanted)
 
 
-def described(form: Form) -> dict[str, object]:
+def described(form: Form) -> Described:
     """Return what a caller must know: inputs in order with their types, and answers in order."""
     inputs = [{"name": i.name, "dtype": i.dtype, "missing": list(i.missing)} for i in form.inputs]
     answers = [

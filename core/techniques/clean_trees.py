@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
@@ -13,6 +13,9 @@ from core.shrink.ensembles import reading, replacing, without_trees, writing
 from core.shrink.ensembles.forest import reachable
 from core.shrink.ensembles.reading import Ensemble
 from core.shrink.ensembles.replacing import KEPT, NEWEST
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class CleanTrees(Technique):
         replacing.write(model, found, source, out, options.operator)
 
     @staticmethod
-    def simple(model: Any, node: Any) -> Ensemble:
+    def simple(model: "ModelProto", node: "NodeProto") -> Ensemble:
         """Return an operator without what nothing reaches. Raises Refused where it would not answer the same."""
         ensemble = reading.read(node)
         found = replace(ensemble, forest=reachable(ensemble.forest, ensemble.dtype))

@@ -4,7 +4,7 @@ import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
 from core.domain.technique import Claim, Family, Lesson, Technique
@@ -13,6 +13,9 @@ from core.onnx import files, weights
 from core.onnx.integers import already
 from core.onnx.storage import LEAST, OPSET, Storage, letters
 from core.onnx.unfolding import sweep
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto
 
 SHORT, KEPT = "short", "kept"
 
@@ -47,7 +50,7 @@ class CleanUp(Technique):
         files.loads(out)
 
 
-def _folded(source: Path) -> Any:
+def _folded(source: Path) -> "ModelProto | None":
     """Return the model as ONNX Runtime leaves it after its basic rewrites, or None where they need its own operators.
 
     None also for a file with integers: ONNX Runtime 1.31.1 rounds the float weights beside them to int8 on the way
@@ -73,11 +76,11 @@ def _folded(source: Path) -> Any:
     return folded if _domains(folded) <= {node.domain for node in before} | {"", "ai.onnx"} else None
 
 
-def _domains(model: Any) -> set[str]:
+def _domains(model: "ModelProto") -> set[str]:
     return {node.domain for graph in weights.graphs(model.graph) for node in graph.node}
 
 
-def _cleaned(model: Any, options: CleanUpOptions) -> Any:
+def _cleaned(model: "ModelProto", options: CleanUpOptions) -> "ModelProto":
     """Return the model without what is not needed."""
     storage = Storage(model) if files.opset(model) >= OPSET else None
     sweep(model, lambda node: True)
@@ -94,7 +97,7 @@ def _cleaned(model: Any, options: CleanUpOptions) -> Any:
     return model
 
 
-def _share_equal(graph: Any) -> None:
+def _share_equal(graph: "GraphProto") -> None:
     """Let readers of equal tensors of the main graph read the first of them."""
     answers = {value.name for value in (*graph.output, *graph.input)}
     first: dict[bytes, str] = {}
@@ -110,14 +113,14 @@ def _share_equal(graph: Any) -> None:
     _rename(graph, instead)
 
 
-def _drop_domains(model: Any) -> None:
+def _drop_domains(model: "ModelProto") -> None:
     """Drop operator sets that no node uses; the default one stays."""
     used = _domains(model) | {"", "ai.onnx"}
     for one in [one for one in model.opset_import if one.domain not in used]:
         model.opset_import.remove(one)
 
 
-def _shorten(model: Any) -> None:
+def _shorten(model: "ModelProto") -> None:
     """Give all values but inputs and answers the shortest names, and nodes none."""
     kept = {value.name for value in (*model.graph.input, *model.graph.output)}
     kept |= {tensor.values.name for graph in weights.graphs(model.graph) for tensor in graph.sparse_initializer}
@@ -130,7 +133,7 @@ def _shorten(model: Any) -> None:
             node.name = ""
 
 
-def _rename(graph: Any, instead: dict[str, str]) -> None:
+def _rename(graph: "GraphProto", instead: dict[str, str]) -> None:
     for each in weights.graphs(graph):
         for value in (*each.input, *each.output, *each.initializer, *each.value_info):
             value.name = instead.get(value.name, value.name)

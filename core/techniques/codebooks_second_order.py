@@ -6,7 +6,7 @@ the values are then fitted once more to the answers of the original model.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,9 +21,13 @@ from core.onnx.weights import Weight
 from core.shrink import sensitivity
 from core.shrink.sensitivity import Change
 
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+Samples = dict[str, np.ndarray]
+
 LEAST = 256
 """Weights below which a codebook is no smaller than the tensor."""
-
 
 LEVELS = (2, 3, 4, 6, 8, 16, 32, 64)
 """Values that a tensor may keep where that is measured."""
@@ -82,8 +86,13 @@ class CodebooksSecondOrder(Technique):
         kept = weights.kept(options.keep, model)
         tables = [table for table in tables_beside(model, everything) if table.name not in kept]
         layers = [layer for layer in everything if layer.weight.name not in kept]
-        spread = _given if options.levels else _measured if options.spread == MEASURED else _even
-        levels = spread(model, layers, tables, storage, options, lesson.inputs)
+        names = [*(layer.weight.name for layer in layers), *(table.name for table in tables)]
+        if options.levels:
+            levels = _given(names, options.levels)
+        elif options.spread == MEASURED:
+            levels = _measured(model, layers, tables, storage, options.bits, lesson.inputs)
+        else:
+            levels = dict.fromkeys(names, round(2**options.bits))
         for table in tables:
             table.put(kmeans.shared(table.array, levels[table.name]))
         for layer in layers:
@@ -95,20 +104,17 @@ class CodebooksSecondOrder(Technique):
         finish(model, source, out)
 
 
-def tables_beside(model: Any, layers: list[Layer]) -> list[Weight]:
+def tables_beside(model: "ModelProto", layers: list[Layer]) -> list[Weight]:
     """Return the large tensors that are no layers."""
     named = {layer.weight.name for layer in layers}
     large = [weight for weight in weights.weights(model, LEAST) if len(weight.tensor.dims) > 1]
     return [weight for weight in large if weight.name not in named and weight.finite]
 
 
-def _given(
-    model: Any, layers: list[Layer], tables: list[Weight], storage: Storage, options: Any, samples: dict[str, Any]
-) -> dict[str, int]:
+def _given(names: list[str], levels: str) -> dict[str, int]:
     """Return the values of each tensor as the option says. Raises Refused where it says nothing of one, or no number."""
-    pairs = [entry.rpartition("=") for entry in options.levels.split(",")]
+    pairs = [entry.rpartition("=") for entry in levels.split(",")]
     said = {name.strip(): int(number) for name, _, number in pairs if number.strip().isdecimal()}
-    names = [*(layer.weight.name for layer in layers), *(table.name for table in tables)]
     if lacking := [name for name in names if said.get(name, 0) < 2]:
         raise Refused(
             f"The option levels gives no number, 2 or more, for {', '.join(lacking[:8])}.", "Name each tensor."
@@ -116,19 +122,13 @@ def _given(
     return said
 
 
-def _even(
-    model: Any, layers: list[Layer], tables: list[Weight], storage: Storage, options: Any, samples: dict[str, Any]
-) -> dict[str, int]:
-    return dict.fromkeys([*(layer.weight.name for layer in layers), *(t.name for t in tables)], round(2**options.bits))
-
-
 def _measured(
-    model: Any, layers: list[Layer], tables: list[Weight], storage: Storage, options: Any, samples: dict[str, Any]
+    model: "ModelProto", layers: list[Layer], tables: list[Weight], storage: Storage, bits: float, samples: Samples
 ) -> dict[str, int]:
     """Return the values that each tensor keeps so that the answers suffer least within the bits."""
     expected = sensitivity.answers(model, samples)
 
-    def tried(level: int, arrays: list[tuple[Weight, Any]]) -> Change:
+    def tried(level: int, arrays: list[tuple[Weight, np.ndarray]]) -> Change:
         size = sum(storage.size(weight, array) for weight, array in arrays)
         return Change(level, size, sensitivity.error(model, arrays, expected, samples))
 
@@ -137,7 +137,7 @@ def _measured(
         moments = linear_layers.moments(model, model, layer, samples)
         changes[layer.weight.name] = [tried(n, shared(layer, moments, n)) for n in LEVELS]
     every = [*tables, *(layer.weight for layer in layers)]
-    found = sensitivity.chosen(changes, sum(_budget(one, storage, options.bits) for one in every))
+    found = sensitivity.chosen(changes, sum(_budget(one, storage, bits) for one in every))
     return {name: change.level for name, change in found.items()}
 
 
@@ -150,14 +150,14 @@ def _budget(weight: Weight, storage: Storage, bits: float) -> int:
     return int(rest * bits / 8) + storage.size(weight, (array != 0).astype(array.dtype))
 
 
-def shared(layer: Layer, moments: Moments, levels: int) -> list[tuple[Weight, Any]]:
+def shared(layer: Layer, moments: Moments, levels: int) -> list[tuple[Weight, np.ndarray]]:
     """Return the new arrays of a layer of ``levels`` different values, and of its bias where it has one; zeros stay zero."""
     kept = layer.matrix != 0
     if not kept.any():
         return [(layer.weight, layer.weight.array)]
     pruned = np.mean(kept) < 1 - kmeans.ZEROS
 
-    def solve(target: Any, inputs: Any, tail: int) -> Any:
+    def solve(target: np.ndarray, inputs: np.ndarray, tail: int) -> np.ndarray:
         head = target.shape[1] - tail
         mask = np.concatenate([kept if pruned else np.ones_like(kept), np.ones((len(kept), tail), bool)], axis=1)
         start = second_order.settled(np.where(mask, target, 0.0), target, inputs) if pruned else target
@@ -165,7 +165,7 @@ def shared(layer: Layer, moments: Moments, levels: int) -> list[tuple[Weight, An
         rounded = second_order.reconstruct(
             start, inputs, lambda _, __, places: mask[:, places], lambda column: kmeans.nearest(column, found), tail
         )
-        return second_order.recentred(rounded, target, inputs, tail)
+        return np.asarray(second_order.recentred(rounded, target, inputs, tail))
 
     return layer.solved(moments, solve)
 

@@ -64,7 +64,7 @@ class Float16(Technique):
         finish(model, source, out)
 
 
-def _fits(array: Any) -> bool:
+def _fits(array: np.ndarray) -> bool:
     """Say whether float16 holds the values: none overflows, and few lie below its smallest normal number; infinity it holds."""
     finite = array[np.isfinite(array)].astype(np.float64)
     with np.errstate(over="ignore"):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from core.onnx import files, weights
 from core.onnx.integers import finish
 from core.onnx.linear_layers import Layer, layers
 from core.onnx.storage import Storage
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, NodeProto
 
 LEAST = 256
 """Weights below which two matrices are no gain."""
@@ -63,13 +66,13 @@ class LowRank(Technique):
         finish(model, source, out)
 
 
-def rank(matrix: Any, energy: float) -> int:
+def rank(matrix: np.ndarray, energy: float) -> int:
     """Return the number of singular values that hold a share of the sum of their squares."""
     squares = np.linalg.svd(matrix, compute_uv=False) ** 2
     return min(int(np.searchsorted(np.cumsum(squares), energy * squares.sum())) + 1, len(squares))
 
 
-def factors(matrix: Any, kept: int) -> tuple[Any, Any]:
+def factors(matrix: np.ndarray, kept: int) -> tuple[np.ndarray, np.ndarray]:
     """Return [outputs, rank] and [rank, inputs], the singular values shared between the two."""
     left, values, right = np.linalg.svd(matrix, full_matrices=False)
     root = np.sqrt(values[:kept])
@@ -89,7 +92,7 @@ def _nowhere(found: list[tuple[Layer, int]], energy: float) -> str:
     )
 
 
-def _split(graph: Any, layer: Layer, kept: int, taken: set[str]) -> Any:
+def _split(graph: "GraphProto", layer: Layer, kept: int, taken: set[str]) -> "NodeProto":
     """Give the layer the outer factor and return a node with the inner one; name, bias and output of the layer stay."""
     from onnx import numpy_helper
 
@@ -107,7 +110,7 @@ def _split(graph: Any, layer: Layer, kept: int, taken: set[str]) -> Any:
     return first
 
 
-def _first(node: Any, weight: str, output: str) -> Any:
+def _first(node: "NodeProto", weight: str, output: str) -> "NodeProto":
     """Return a node like the layer's own, with another weight, without its bias and its name."""
     first = type(node)()
     first.CopyFrom(node)
@@ -118,7 +121,7 @@ def _first(node: Any, weight: str, output: str) -> Any:
     return first
 
 
-def _put_before(graph: Any, firsts: dict[str, Any]) -> None:
+def _put_before(graph: "GraphProto", firsts: dict[str, "NodeProto"]) -> None:
     """Put each node before the one with the output that it belongs to."""
     nodes = [one for node in graph.node for one in (firsts.get(node.output[0]), node) if one is not None]
     del graph.node[:]

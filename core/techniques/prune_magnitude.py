@@ -58,7 +58,7 @@ class PruneMagnitude(Technique):
         finish(model, source, out)
 
 
-def _pruned(large: list[Weight], options: MagnitudeOptions) -> Iterator[Any]:
+def _pruned(large: list[Weight], options: MagnitudeOptions) -> Iterator[np.ndarray]:
     if options.pattern != sparsity_patterns.ANY:
         yield from (
             sparsity_patterns.largest_left(w.array, sparsity_patterns.input_axis(w), options.pattern) for w in large

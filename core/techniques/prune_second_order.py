@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from core.onnx.weights import Weight
 from core.shrink import sensitivity
 from core.shrink.sensitivity import Change
 
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
 LEAST = 256
 """Weights below which a tensor is no smaller without its zeros."""
 
@@ -32,7 +35,7 @@ EVEN, MEASURED = "even", "measured"
 Shares = Callable[[str], float]
 """From a tensor's name to the share of it that goes."""
 
-Arrays = list[tuple[Weight, Any]]
+Arrays = list[tuple[Weight, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -88,17 +91,26 @@ class PruneSecondOrder(Technique):
         large = [weight for weight in onnx_weights.weights(model, LEAST) if len(weight.tensor.dims) > 1]
         tables = [table for table in large if table.name not in named and table.finite]
         layers = [layer for layer in layers if layer.weight.name not in kept]
-        plans = _plans(model, layers, tables, storage, options, lesson.inputs)
-        sensitivity.put(_best(original, model, layers, tables, plans, options.pattern, lesson.inputs))
+        subject = _Subject(original, model, layers, tables, lesson.inputs)
+        sensitivity.put(_best(subject, _plans(subject, storage, options), options.pattern))
         for weight in onnx_weights.weights(model, LEAST):
             storage.put(weight, weight.array)
         storage.settle()
         finish(model, source, out)
 
 
-def _plans(
-    model: Any, layers: list[Layer], tables: list[Weight], storage: Storage, options: Any, samples: dict[str, Any]
-) -> list[Shares]:
+@dataclass(frozen=True)
+class _Subject:
+    """What is pruned: layers and tables of a model, beside the model as it was, with the samples."""
+
+    original: "ModelProto"
+    model: "ModelProto"
+    layers: list[Layer]
+    tables: list[Weight]
+    samples: dict[str, np.ndarray]
+
+
+def _plans(subject: _Subject, storage: Storage, options: SecondOrderOptions) -> list[Shares]:
     """Return the shares to try: as said, alike, and as they were measured to cost least for as many bytes."""
     if options.shares:
         said = _said(options.shares)
@@ -106,46 +118,31 @@ def _plans(
     even = [lambda name: float(options.share)]
     if options.spread == EVEN or options.pattern != sparsity_patterns.ANY:
         return even
-    found = _measured(model, layers, tables, storage, options.share, samples)
+    found = _measured(subject, storage, options.share)
     return [lambda name: found[name], *even]
 
 
-def _best(
-    original: Any,
-    model: Any,
-    layers: list[Layer],
-    tables: list[Weight],
-    plans: list[Shares],
-    pattern: str,
-    samples: dict[str, Any],
-) -> Arrays:
+def _best(subject: _Subject, plans: list[Shares], pattern: str) -> Arrays:
     """Return the arrays of the plan whose answers lie nearest to those of the original; the model comes back as it was."""
-    expected = sensitivity.answers(original, samples)
-    weights = [*tables, *(weight for one in layers for weight in (one.weight, one.bias) if weight)]
+    expected = sensitivity.answers(subject.original, subject.samples)
+    weights = [*subject.tables, *(weight for one in subject.layers for weight in (one.weight, one.bias) if weight)]
     before = [(weight, weight.array) for weight in weights]
     tried: list[tuple[float, Arrays]] = []
     for share in plans:
-        _apply(original, model, layers, tables, share, pattern, samples)
+        _apply(subject, share, pattern)
         arrays = [(weight, weight.array) for weight in weights]
-        tried.append((sensitivity.distance(expected, sensitivity.answers(model, samples)), arrays))
+        got = sensitivity.answers(subject.model, subject.samples)
+        tried.append((sensitivity.distance(expected, got), arrays))
         sensitivity.put(before)
     return min(tried, key=lambda one: one[0])[1]
 
 
-def _apply(
-    original: Any,
-    model: Any,
-    layers: list[Layer],
-    tables: list[Weight],
-    share: Shares,
-    pattern: str,
-    samples: dict[str, Any],
-) -> None:
+def _apply(subject: _Subject, share: Shares, pattern: str) -> None:
     """Prune tables, then layer after layer on what those before it give now."""
-    for table in [table for table in tables if share(table.name)]:
+    for table in [table for table in subject.tables if share(table.name)]:
         table.put(_table(table, share(table.name), pattern))
-    for layer in [layer for layer in layers if share(layer.weight.name)]:
-        moments = linear_layers.moments(original, model, layer, samples)
+    for layer in [layer for layer in subject.layers if share(layer.weight.name)]:
+        moments = linear_layers.moments(subject.original, subject.model, layer, subject.samples)
         sensitivity.put(_layer(layer, moments, share(layer.weight.name), pattern))
 
 
@@ -161,10 +158,9 @@ def _said(shares: str) -> dict[str, float]:
     return said
 
 
-def _measured(
-    model: Any, layers: list[Layer], tables: list[Weight], storage: Storage, share: float, samples: dict[str, Any]
-) -> dict[str, float]:
+def _measured(subject: _Subject, storage: Storage, share: float) -> dict[str, float]:
     """Return the share of each tensor with which the answers suffer least in as many bytes as the same share of all takes."""
+    model, layers, tables, samples = subject.model, subject.layers, subject.tables, subject.samples
     weights = sum(int(np.prod(one.tensor.dims)) for one in [*tables, *(layer.weight for layer in layers)])
     expected, tried = sensitivity.answers(model, samples), sorted({*(SHARES if weights < LARGE else FEW), share})
 
@@ -185,17 +181,17 @@ def _measured(
     return {name: tried[found.level] for name, found in sensitivity.chosen(changes, most).items()}
 
 
-def _table(table: Weight, share: float, pattern: str) -> Any:
+def _table(table: Weight, share: float, pattern: str) -> np.ndarray:
     if pattern == sparsity_patterns.ANY:
         return smallest_gone(table.array, share)
-    return sparsity_patterns.largest_left(table.array, sparsity_patterns.input_axis(table), pattern)
+    return np.asarray(sparsity_patterns.largest_left(table.array, sparsity_patterns.input_axis(table), pattern))
 
 
 def _layer(layer: Layer, moments: Moments, share: float, pattern: str) -> Arrays:
     return pruned(layer, moments, share) if pattern == sparsity_patterns.ANY else patterned(layer, moments, pattern)
 
 
-def smallest_gone(array: Any, share: float) -> Any:
+def smallest_gone(array: np.ndarray, share: float) -> np.ndarray:
     """Return the array with that share of its entries, the smallest, at zero."""
     cut = np.quantile(np.abs(array), share, method="lower")
     return np.where(np.abs(array) > cut, array, np.zeros((), array.dtype))
@@ -204,13 +200,13 @@ def smallest_gone(array: Any, share: float) -> Any:
 def pruned(layer: Layer, moments: Moments, share: float) -> Arrays:
     """Return the new arrays of the layer's weights and, where it has one, of its bias."""
 
-    def choose(columns: Any, spread: Any, _: Any) -> Any:
+    def choose(columns: np.ndarray, spread: np.ndarray, _: np.ndarray) -> np.ndarray:
         costs = (columns / spread) ** 2
         return costs > np.quantile(costs, share, method="lower") if share else np.ones(costs.shape, bool)
 
-    def solve(matrix: Any, inputs: Any, tail: int) -> Any:
+    def solve(matrix: np.ndarray, inputs: np.ndarray, tail: int) -> np.ndarray:
         found = second_order.reconstruct(matrix, inputs, choose, lambda column: column, tail)
-        return second_order.settled(found, matrix, inputs)
+        return np.asarray(second_order.settled(found, matrix, inputs))
 
     return layer.solved(moments, solve)
 
@@ -221,16 +217,16 @@ def patterned(layer: Layer, moments: Moments, pattern: str) -> Arrays:
     inputs = layer.weight.tensor.dims[layer.input_axis]
     found, rest = sparsity_patterns.groups(inputs, layer.matrix.shape[1] // inputs, of)
 
-    def choose(columns: Any, spread: Any, places: Any) -> Any:
+    def choose(columns: np.ndarray, spread: np.ndarray, places: np.ndarray) -> np.ndarray:
         costs = (columns / spread) ** 2
         ranks = np.argsort(np.argsort(-costs, axis=1, kind="stable"), axis=1)
         return np.ones(costs.shape, bool) if places[0] in rest else ranks < few
 
-    def solve(matrix: Any, inputs: Any, tail: int) -> Any:
+    def solve(matrix: np.ndarray, inputs: np.ndarray, tail: int) -> np.ndarray:
         places = np.argsort(-np.diag(inputs)[found].sum(1), kind="stable")
         order = np.concatenate([found[places].reshape(-1), rest, np.arange(len(inputs) - tail, len(inputs))])
         left = second_order.reconstruct(matrix, inputs, choose, lambda column: column, tail, order, of)
-        return second_order.settled(left, matrix, inputs)
+        return np.asarray(second_order.settled(left, matrix, inputs))
 
     return layer.solved(moments, solve)
 

@@ -7,7 +7,9 @@ on, where integer kernels run; one whose kernels lose more than the simulation i
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
@@ -21,6 +23,9 @@ from core.shrink.integer_drafts import Draft
 from core.shrink.integer_pairs import SITES, Site, sites
 from core.shrink.integer_tables import BITS, Tables
 from core.shrink.scaled_integers import Scaled
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 OPSET = 13
 """The first with one scale a channel."""
@@ -131,7 +136,7 @@ class StaticInt8(Technique):
         raise Refused("This processor computes no int8 file of this model as it is meant.", "Choose float16.")
 
 
-def _found(model: Any, kept: set[str]) -> list[Site]:
+def _found(model: "ModelProto", kept: set[str]) -> list[Site]:
     found = [site for site in sites(model) if site.weight.name not in kept]
     if not found:
         nothing = _nothing(sorted({node.op_type for node in model.graph.node}))
@@ -140,14 +145,16 @@ def _found(model: Any, kept: set[str]) -> list[Site]:
     return found
 
 
-def _narrow(original: Any, model: Any, found: list[Site], bits: int, samples: dict[str, Any]) -> dict[str, Scaled]:
+def _narrow(
+    original: "ModelProto", model: "ModelProto", found: list[Site], bits: int, samples: dict[str, np.ndarray]
+) -> dict[str, Scaled]:
     """Round the weights of the sites in place to fewer bits than int8, and return their integers; none when they keep 8."""
     if bits == BITS:
         return {}
     return scaled_integers.corrected(original, model, bits, samples, {site.weight.name for site in found})
 
 
-def _pack_matrices(model: Any, bits: int, kept: set[str], packable: set[str]) -> None:
+def _pack_matrices(model: "ModelProto", bits: int, kept: set[str], packable: set[str]) -> None:
     """Pack the integers of tables, and round and pack all other matrices that are still floats."""
     fresh, storage = Names(model), Storage(model)
     for weight in scaled_integers.candidates(model):
@@ -158,7 +165,9 @@ def _pack_matrices(model: Any, bits: int, kept: set[str], packable: set[str]) ->
     storage.settle()
 
 
-def _best(drafts: list[Draft], pairing: Pairing, options: StaticOptions, source: Path, samples: dict[str, Any]) -> Any:
+def _best(
+    drafts: list[Draft], pairing: Pairing, options: StaticOptions, source: Path, samples: dict[str, np.ndarray]
+) -> "ModelProto":
     """Return the model in integers that answers best: of the drafts, then of that one and its repairs; layers of few bits are corrected already."""
     few = {name: array[: integer_drafts.FEW] for name, array in samples.items()}
     reference = calibration.joined(calibration.session(source, "all"), few)
@@ -175,14 +184,14 @@ def pairings(truth: HostTruth, operators: tuple[str, ...], exact_on: str) -> lis
     return [one for one in PREFERRED if one in exact and (exact_on == "this processor" or one is not Pairing.U8S8)]
 
 
-def _trusted(path: Path, reference: Any, samples: dict[str, Any]) -> bool:
+def _trusted(path: Path, reference: np.ndarray, samples: dict[str, np.ndarray]) -> bool:
     """Say whether integer kernels answer as well as their simulation in floats does."""
     simulated = calibration.joined(calibration.session(path, "none"), samples)
     computed = calibration.joined(calibration.session(path, "all"), samples)
     return not saturates(reference, simulated, computed)
 
 
-def saturates(reference: Any, simulated: Any, computed: Any) -> bool:
+def saturates(reference: np.ndarray, simulated: np.ndarray, computed: np.ndarray) -> bool:
     """Say whether the answers of integer kernels lie further from the model's own than those of their simulation, by 3 dB or more."""
     lost = calibration.signal_to_noise(reference, simulated) - calibration.signal_to_noise(reference, computed)
     return lost > LARGEST_LOSS

@@ -1,20 +1,24 @@
 """What scikit-learn's transformers do to columns, as derived fields, in the same order of operations."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from core.domain.errors import Refused
 from core.scoring.builder import Builder, number
-from core.scoring.form import Apply, Clusters, Const, Expression, Lookup, Ref, total
+from core.scoring.form import Apply, Clusters, Const, Expression, Lookup, Matrix, Ref, total
 
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+Estimator: TypeAlias = "BaseEstimator"
 Columns = list[str]
 NOTHING = 10 * float(np.finfo(np.float64).eps)
 """Below this scikit-learn takes a norm for zero, and divides by one instead."""
 
 
-def transformed(step: Any, columns: Columns, build: Builder) -> Columns:
+def transformed(step: Estimator, columns: Columns, build: Builder) -> Columns:
     """Return the columns behind a transformer. Raises Refused for a setting that has no form."""
     if isinstance(step, str):
         return [] if step == "drop" else columns
@@ -32,13 +36,13 @@ def needs(wanted: bool, what: str) -> None:
         raise Refused(f"{what} has no form here.", "Change this setting, and fit again.")
 
 
-def _pipeline(step: Any, columns: Columns, build: Builder) -> Columns:
+def _pipeline(step: Estimator, columns: Columns, build: Builder) -> Columns:
     for _, part in step.steps:
         columns = columns if part is None else transformed(part, columns, build)
     return columns
 
 
-def _table(step: Any, columns: Columns, build: Builder) -> Columns:
+def _table(step: Estimator, columns: Columns, build: Builder) -> Columns:
     found: Columns = []
     for name, part, _ in step.transformers_:
         chosen = [columns[place] for place in step._transformer_to_input_indices.get(name, [])]
@@ -46,12 +50,12 @@ def _table(step: Any, columns: Columns, build: Builder) -> Columns:
     return found
 
 
-def _union(step: Any, columns: Columns, build: Builder) -> Columns:
+def _union(step: Estimator, columns: Columns, build: Builder) -> Columns:
     needs(not step.transformer_weights, "FeatureUnion with weights")
     return [name for _, part in step.transformer_list for name in transformed(part, columns, build)]
 
 
-def _function(step: Any, columns: Columns, build: Builder) -> Columns:
+def _function(step: Estimator, columns: Columns, build: Builder) -> Columns:
     if step.func is None:
         return columns
     kind = FUNCTIONS.get(getattr(step.func, "__name__", ""), "")
@@ -59,7 +63,7 @@ def _function(step: Any, columns: Columns, build: Builder) -> Columns:
     return [build.field(kind, column, Apply(kind, (Ref(column),))) for column in columns]
 
 
-def _affine(verb: str, steps: list[tuple[str, Any]], columns: Columns, build: Builder) -> Columns:
+def _affine(verb: str, steps: list[tuple[str, np.ndarray]], columns: Columns, build: Builder) -> Columns:
     """Apply each operator with its learned operand, column by column."""
     found = []
     for place, column in enumerate(columns):
@@ -70,17 +74,17 @@ def _affine(verb: str, steps: list[tuple[str, Any]], columns: Columns, build: Bu
     return found
 
 
-def _standard(step: Any, columns: Columns, build: Builder) -> Columns:
+def _standard(step: Estimator, columns: Columns, build: Builder) -> Columns:
     given = [("-", step.mean_ if step.with_mean else None), ("/", step.scale_ if step.with_std else None)]
     return _affine("scale", [(op, v) for op, v in given if v is not None], columns, build)
 
 
-def _robust(step: Any, columns: Columns, build: Builder) -> Columns:
+def _robust(step: Estimator, columns: Columns, build: Builder) -> Columns:
     given = [("-", step.center_ if step.with_centering else None), ("/", step.scale_ if step.with_scaling else None)]
     return _affine("scale", [(op, v) for op, v in given if v is not None], columns, build)
 
 
-def _min_max(step: Any, columns: Columns, build: Builder) -> Columns:
+def _min_max(step: Estimator, columns: Columns, build: Builder) -> Columns:
     found = _affine("scale", [("*", step.scale_), ("+", step.min_)], columns, build)
     if not step.clip:
         return found
@@ -88,7 +92,7 @@ def _min_max(step: Any, columns: Columns, build: Builder) -> Columns:
     return [build.field("clip", c, Apply("max", (Apply("min", (Ref(c), high)), low))) for c in found]
 
 
-def _normalizer(step: Any, columns: Columns, build: Builder) -> Columns:
+def _normalizer(step: Estimator, columns: Columns, build: Builder) -> Columns:
     parts: dict[str, Expression] = {
         "l1": total([Apply("abs", (Ref(c),)) for c in columns]),
         "l2": Apply("sqrt", (total([Apply("*", (Ref(c), Ref(c))) for c in columns]),)),
@@ -100,7 +104,7 @@ def _normalizer(step: Any, columns: Columns, build: Builder) -> Columns:
     return [build.field("unit", c, Apply("/", (Ref(c), Ref(norm)))) for c in columns]
 
 
-def _binarizer(step: Any, columns: Columns, build: Builder) -> Columns:
+def _binarizer(step: Estimator, columns: Columns, build: Builder) -> Columns:
     test = [Apply("greaterThan", (Ref(c), number(step.threshold))) for c in columns]
     return [build.field("above", c, indicator(one)) for c, one in zip(columns, test, strict=True)]
 
@@ -110,12 +114,12 @@ def indicator(truth: Expression) -> Expression:
     return Apply("if", (truth, Const(1.0), Const(0.0)))
 
 
-def constant(value: Any) -> Const:
+def constant(value: float | str) -> Const:
     """Return a text or a number of any library."""
     return Const(value) if isinstance(value, str) else number(value)
 
 
-def _one_hot(step: Any, columns: Columns, build: Builder) -> Columns:
+def _one_hot(step: Estimator, columns: Columns, build: Builder) -> Columns:
     needs(not step._infrequent_enabled, "OneHotEncoder with infrequent categories")
     found = []
     for place, column in enumerate(columns):
@@ -125,16 +129,14 @@ def _one_hot(step: Any, columns: Columns, build: Builder) -> Columns:
     return found
 
 
-def _hot(column: str, category: Any) -> Expression:
+def _hot(column: str, category: float | str | None) -> Expression:
     if category is None or category != category:
         return indicator(Apply("isMissing", (Ref(column),)))
-    return Apply(
-        "if",
-        (Apply("isMissing", (Ref(column),)), Const(0.0), indicator(Apply("equal", (Ref(column), constant(category))))),
-    )
+    same = indicator(Apply("equal", (Ref(column), constant(category))))
+    return Apply("if", (Apply("isMissing", (Ref(column),)), Const(0.0), same))
 
 
-def _ordinal(step: Any, columns: Columns, build: Builder) -> Columns:
+def _ordinal(step: Estimator, columns: Columns, build: Builder) -> Columns:
     needs(not step._infrequent_enabled, "OrdinalEncoder with infrequent categories")
     unknown = float(step.unknown_value) if step.handle_unknown == "use_encoded_value" else np.nan
     found = []
@@ -149,7 +151,7 @@ def _ordinal(step: Any, columns: Columns, build: Builder) -> Columns:
     return found
 
 
-def _imputer(step: Any, columns: Columns, build: Builder) -> Columns:
+def _imputer(step: Estimator, columns: Columns, build: Builder) -> Columns:
     gaps = {c: _is_gap(c, step.missing_values) for c in columns}
     found = []
     for column, learned in zip(columns, step.statistics_, strict=True):
@@ -164,18 +166,18 @@ def _imputer(step: Any, columns: Columns, build: Builder) -> Columns:
     return found
 
 
-def _is_gap(column: str, marker: Any) -> Expression:
+def _is_gap(column: str, marker: float | str | None) -> Expression:
     if marker is None or marker != marker:
         return Apply("isMissing", (Ref(column),))
     return Apply("equal", (Ref(column), constant(marker)))
 
 
-def _missing(step: Any, columns: Columns, build: Builder) -> Columns:
+def _missing(step: Estimator, columns: Columns, build: Builder) -> Columns:
     chosen = [columns[place] for place in step.features_]
     return [build.field("missing", c, indicator(_is_gap(c, step.missing_values))) for c in chosen]
 
 
-def projected(rows: Any, offsets: Any, columns: Columns, build: Builder, verb: str) -> Columns:
+def projected(rows: np.ndarray | Matrix, offsets: np.ndarray, columns: Columns, build: Builder, verb: str) -> Columns:
     """Return ``rows . columns + offsets`` as one field a row."""
     found = []
     for place, (row, offset) in enumerate(zip(rows, offsets, strict=True)):
@@ -184,7 +186,7 @@ def projected(rows: Any, offsets: Any, columns: Columns, build: Builder, verb: s
     return found
 
 
-def _pca(step: Any, columns: Columns, build: Builder) -> Columns:
+def _pca(step: Estimator, columns: Columns, build: Builder) -> Columns:
     rows, mean = np.array(step.components_), getattr(step, "mean_", None)
     if getattr(step, "whiten", False):
         rows = rows / np.sqrt(step.explained_variance_)[:, None]
@@ -192,7 +194,7 @@ def _pca(step: Any, columns: Columns, build: Builder) -> Columns:
     return projected(rows, np.zeros(len(rows)), centered, build, "component")
 
 
-def _polynomial(step: Any, columns: Columns, build: Builder) -> Columns:
+def _polynomial(step: Estimator, columns: Columns, build: Builder) -> Columns:
     found = []
     for place, powers in enumerate(step.powers_):
         parts: list[Expression] = [Ref(c) for c, power in zip(columns, powers, strict=True) for _ in range(power)]
@@ -203,7 +205,7 @@ def _polynomial(step: Any, columns: Columns, build: Builder) -> Columns:
     return found
 
 
-def _bins(step: Any, columns: Columns, build: Builder) -> Columns:
+def _bins(step: Estimator, columns: Columns, build: Builder) -> Columns:
     found = []
     for column, edges in zip(columns, step.bin_edges_, strict=True):
         steps = [indicator(Apply("greaterOrEqual", (Ref(column), number(edge)))) for edge in edges[1:-1]]
@@ -216,7 +218,7 @@ def _bins(step: Any, columns: Columns, build: Builder) -> Columns:
     return found
 
 
-def _power(step: Any, columns: Columns, build: Builder) -> Columns:
+def _power(step: Estimator, columns: Columns, build: Builder) -> Columns:
     """Yeo and Johnson 2000, doi:10.1093/biomet/87.4.954; and Box and Cox 1964."""
     found = []
     for column, power in zip(columns, step.lambdas_, strict=True):
@@ -241,7 +243,7 @@ def _stretched(base: Expression, power: float, limit: Expression) -> Expression:
     return Apply("/", (Apply("-", (raised, Const(1.0))), number(power)))
 
 
-def _distances(step: Any, columns: Columns, build: Builder) -> Columns:
+def _distances(step: Estimator, columns: Columns, build: Builder) -> Columns:
     centers = tuple(tuple(float(x) for x in row) for row in step.cluster_centers_)
     return list(build.add(Clusters(build.names("distance", len(centers)), tuple(columns), centers)))
 
@@ -255,7 +257,7 @@ FUNCTIONS = {
     "absolute": "abs",
     "tanh": "tanh",
 }
-TRANSFORMERS: dict[str, Callable[[Any, Columns, Builder], Columns]] = {
+TRANSFORMERS: dict[str, Callable[[Estimator, Columns, Builder], Columns]] = {
     "Pipeline": _pipeline, "ColumnTransformer": _table, "FeatureUnion": _union, "FunctionTransformer": _function,
     "StandardScaler": _standard, "RobustScaler": _robust, "MinMaxScaler": _min_max, "Normalizer": _normalizer,
     "MaxAbsScaler": lambda s, c, b: _affine("scale", [("/", s.scale_)], c, b), "Binarizer": _binarizer,

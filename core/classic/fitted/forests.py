@@ -3,9 +3,8 @@
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from core.classic.fitted.columns import Columns, needs
+from core.classic.fitted.columns import Columns, Estimator, needs
 from core.classic.fitted.trees import linked
 from core.domain.errors import Refused
 from core.formats.forests import LEAF, Forest, Tree, lightgbm, xgboost
@@ -26,12 +25,12 @@ def form(forest: Forest) -> Form:
     found = numbers(forest, list(names), build)
     if not forest.classes:
         return needed(check(Form(inputs, tuple(build.steps), (Numbers("variable", found),))))
-    label: Any = forest.labels or range(forest.classes)
+    label = forest.labels or range(forest.classes)
     of = linked(list(found), "softmax", build) if forest.link == "each_sigmoid" else found
-    categories = tuple(label) if all(isinstance(one, int) for one in label) else tuple(map(str, label))
-    return needed(
-        check(Form(inputs, tuple(build.steps), (Label("label", of, categories), Numbers("probabilities", found))))
-    )
+    whole = [one for one in label if isinstance(one, int)]
+    categories = tuple(whole) if len(whole) == len(label) else tuple(map(str, label))
+    answers = Label("label", of, categories), Numbers("probabilities", found)
+    return needed(check(Form(inputs, tuple(build.steps), answers)))
 
 
 def numbers(forest: Forest, columns: Columns, build: Builder) -> tuple[str, ...]:
@@ -52,7 +51,7 @@ def numbers(forest: Forest, columns: Columns, build: Builder) -> tuple[str, ...]
     return _answered(forest, raw, build)
 
 
-def xgboost_estimator(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def xgboost_estimator(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     """Read XGBoost's estimator of scikit-learn's kind; after early stopping up to its best round."""
     needs(model.missing is None or model.missing != model.missing, f"XGBoost with missing={model.missing}")
     document = json.loads(bytes(model.get_booster().save_raw("json")))
@@ -60,7 +59,7 @@ def xgboost_estimator(model: Any, columns: Columns, build: Builder) -> tuple[str
     return numbers(xgboost.forest_of(document), columns, build)
 
 
-def lightgbm_estimator(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def lightgbm_estimator(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     """Read LightGBM's estimator of scikit-learn's kind."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.txt"
@@ -104,9 +103,8 @@ def _member(name: str, categories: tuple[int, ...], forest: Forest, build: Build
         minus = Apply("-", (Const(0.0), Apply("floor", (Apply("-", (Const(0.0), Ref(name))),))))
         whole = Apply("if", (Apply("lessThan", (Ref(name), Const(0.0))), minus, whole))
     code = build.field("category", name, whole)
-    inside: Expression = (
-        Apply("isIn", (Ref(code), *(Const(float(c)) for c in categories))) if categories else Const(0.0)
-    )
+    options = tuple(Const(float(c)) for c in categories)
+    inside: Expression = Apply("isIn", (Ref(code), *options)) if options else Const(0.0)
     return build.field("among", name, Apply("if", (inside, Const(1.0), Const(0.0))))
 
 

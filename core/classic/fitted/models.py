@@ -1,12 +1,12 @@
 """Fitted scikit-learn estimators read into the form: the numbers behind each answer, in the order of their classes."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from core.classic.fitted import forests
-from core.classic.fitted.columns import TRANSFORMERS, Columns, needs, projected, transformed
+from core.classic.fitted.columns import TRANSFORMERS, Columns, Estimator, needs, projected, transformed
 from core.classic.fitted.trees import boosted, forest, histogram, isolated_tree
 from core.domain.errors import Refused
 from core.scoring.builder import Builder
@@ -15,19 +15,19 @@ from core.scoring.form import (
     Form,
     Input,
     Label,
-    Layer,
     Matrix,
     Network,
+    NeuralLayer,
     Numbers,
     Regression,
     check,
     needed,
 )
 
-Reader = Callable[[Any, Columns, Builder], tuple[str, ...]]
+Reader = Callable[[Estimator, Columns, Builder], tuple[str, ...]]
 
 
-def form(model: Any, inputs: tuple[Input, ...]) -> Form:
+def form(model: Estimator, inputs: tuple[Input, ...]) -> Form:
     """Return the form of a fitted estimator or pipeline on its raw columns. Raises Refused naming every step without a form."""
     if missing := list(dict.fromkeys(unsupported(model))):
         raise Refused(
@@ -43,7 +43,7 @@ def form(model: Any, inputs: tuple[Input, ...]) -> Form:
     return needed(check(Form(inputs, tuple(build.steps), outputs)))
 
 
-def unsupported(model: Any) -> Iterator[str]:
+def unsupported(model: Estimator) -> Iterator[str]:
     """Yield the name of each estimator inside a model that has no form."""
     if isinstance(model, str) or model is None:
         return
@@ -55,7 +55,7 @@ def unsupported(model: Any) -> Iterator[str]:
         yield from unsupported(part)
 
 
-def numbers(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def numbers(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     """Return the names of a model's numbers: a share or a score per class, a distance per cluster, or predicted values."""
     head, last = _parts(model)
     for step in head:
@@ -63,7 +63,7 @@ def numbers(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
     return MODELS[type(last).__name__](last, columns, build)
 
 
-def _inner(model: Any) -> Iterator[Any]:
+def _inner(model: Estimator) -> Iterator[Estimator]:
     if hasattr(model, "steps"):
         yield from (part for _, part in model.steps)
     elif hasattr(model, "transformers_"):
@@ -74,18 +74,17 @@ def _inner(model: Any) -> Iterator[Any]:
         yield from COMPOSED[type(model).__name__](model)
 
 
-def _parts(model: Any) -> tuple[list[Any], Any]:
+def _parts(model: Estimator) -> tuple[list[Estimator], Estimator]:
     """Return the steps before the last estimator, and that estimator, through pipelines and searches."""
-    for name in ("best_estimator_",):
-        if hasattr(model, name):
-            return _parts(getattr(model, name))
+    if hasattr(model, "best_estimator_"):
+        return _parts(model.best_estimator_)
     if hasattr(model, "steps"):
         head, last = _parts(model.steps[-1][1])
         return [part for _, part in model.steps[:-1]] + head, last
     return [], model
 
 
-def _outputs(model: Any, columns: Columns, build: Builder) -> tuple[Label | Numbers, ...]:
+def _outputs(model: Estimator, columns: Columns, build: Builder) -> tuple[Label | Numbers, ...]:
     from sklearn.base import is_classifier
 
     if not hasattr(model, "predict"):
@@ -100,7 +99,7 @@ def _outputs(model: Any, columns: Columns, build: Builder) -> tuple[Label | Numb
     return (Numbers("variable", names),)
 
 
-def categories(classes: Any) -> tuple[str, ...] | tuple[int, ...]:
+def categories(classes: npt.ArrayLike) -> tuple[str, ...] | tuple[int, ...]:
     """Return classes as texts or as whole numbers."""
     values = np.asarray(classes)
     if values.dtype.kind in "OU":
@@ -108,18 +107,20 @@ def categories(classes: Any) -> tuple[str, ...] | tuple[int, ...]:
     return tuple(int(value) for value in values)
 
 
-def _matrix(rows: Any) -> Matrix:
+def _matrix(rows: npt.ArrayLike) -> Matrix:
     return tuple(tuple(float(x) for x in row) for row in np.atleast_2d(np.asarray(rows, np.float64)))
 
 
-def _linear(weights: Any, intercepts: Any, link: str, columns: Columns, build: Builder, what: str) -> tuple[str, ...]:
+def _linear(
+    weights: npt.ArrayLike, intercepts: npt.ArrayLike, link: str, columns: Columns, build: Builder, what: str
+) -> tuple[str, ...]:
     rows = _matrix(weights)
     offsets = np.broadcast_to(np.asarray(intercepts, np.float64).ravel(), len(rows))
     names = build.names(what, len(rows))
     return build.add(Regression(names, tuple(columns), rows, tuple(float(x) for x in offsets), link))
 
 
-def _line(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def _line(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     rows = _matrix(model.coef_)
     if len(rows) == 1:
         return _linear(rows, model.intercept_, "none", columns, build, "predicted")
@@ -127,34 +128,34 @@ def _line(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
     return tuple(projected(rows, offsets, columns, build, "predicted"))
 
 
-def _generalized(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def _generalized(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     link = type(model._base_loss.link).__name__
     needs(link in ("IdentityLink", "LogLink"), f"{type(model).__name__} with {link}")
     return _linear(model.coef_, model.intercept_, "exp" if link == "LogLink" else "none", columns, build, "predicted")
 
 
-def _both_sides(rows: Any, offsets: Any) -> tuple[Any, Any]:
+def _both_sides(rows: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return scores of both classes of a binary model: minus the score, and the score."""
     rows, offsets = np.atleast_2d(rows), np.asarray(offsets).ravel()
     return (np.vstack([-rows, rows]), np.hstack([-offsets, offsets])) if len(rows) == 1 else (rows, offsets)
 
 
-def _against_zero(rows: Any, offsets: Any) -> tuple[Any, Any]:
+def _against_zero(rows: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return scores of both classes of a binary model whose shares are those of a logistic curve: 0, and the score."""
     rows, offsets = np.atleast_2d(rows), np.asarray(offsets).ravel()
     zero = np.zeros((1, rows.shape[1]))
     return (np.vstack([zero, rows]), np.hstack([[0.0], offsets])) if len(rows) == 1 else (rows, offsets)
 
 
-def _scores(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def _scores(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     return tuple(projected(*_both_sides(model.coef_, model.intercept_), columns, build, "score"))
 
 
-def _logistic(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def _logistic(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     return _linear(*_against_zero(model.coef_, model.intercept_), "softmax", columns, build, "probability")
 
 
-def _sgd(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def _sgd(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     needs(model.loss != "modified_huber", "SGDClassifier with loss='modified_huber'")
     if model.loss != "log_loss":
         return _scores(model, columns, build)
@@ -170,19 +171,19 @@ def shares(each: tuple[str, ...], build: Builder, link: str = "simplemax", facto
     return _linear(np.eye(count) * factor, np.zeros(count), link, list(each), build, "probability")
 
 
-def _gaussian_bayes(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def _gaussian_bayes(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     names = build.names("probability", len(model.classes_))
     priors = tuple(float(x) for x in model.class_prior_)
     return build.add(Bayes(names, tuple(columns), priors, _matrix(model.theta_), _matrix(model.var_)))
 
 
-def _counted_bayes(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def _counted_bayes(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     """Multinomial and complement naive Bayes are linear in the counts."""
     prior = model.class_log_prior_ if type(model).__name__ == "MultinomialNB" or len(model.classes_) == 1 else 0.0
     return _linear(model.feature_log_prob_, prior, "softmax", columns, build, "probability")
 
 
-def _bernoulli_bayes(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def _bernoulli_bayes(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     from sklearn.preprocessing import Binarizer
 
     if model.binarize is not None:
@@ -193,7 +194,7 @@ def _bernoulli_bayes(model: Any, columns: Columns, build: Builder) -> tuple[str,
     return _linear(present - absent, offsets, "softmax", columns, build, "probability")
 
 
-def _perceptrons(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def _perceptrons(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     rows, offsets, last = [w.T for w in model.coefs_], list(model.intercepts_), model.out_activation_
     if last == "logistic" and len(rows[-1]) == 1:
         rows[-1], offsets[-1] = _against_zero(rows[-1], offsets[-1])
@@ -201,14 +202,13 @@ def _perceptrons(model: Any, columns: Columns, build: Builder) -> tuple[str, ...
     needs(not (last == "identity" and len(rows[-1]) > 1), "A network with several targets")
     kinds = {"relu": "rectifier", "logistic": "logistic", "tanh": "tanh", "identity": "identity"}
     inner = [kinds[model.activation]] * (len(rows) - 1) + ["identity"]
-    layers = tuple(
-        Layer(_matrix(w), tuple(float(x) for x in b), kind) for w, b, kind in zip(rows, offsets, inner, strict=True)
-    )
+    parts = zip(rows, offsets, inner, strict=True)
+    layers = tuple(NeuralLayer(_matrix(w), tuple(float(x) for x in b), kind) for w, b, kind in parts)
     names = build.names("predicted" if last == "identity" else "probability", len(rows[-1]))
     return build.add(Network(names, tuple(columns), layers, "none" if last == "identity" else "softmax"))
 
 
-def _constant(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def _constant(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     if hasattr(model, "classes_"):
         needs(model.strategy in ("prior", "most_frequent", "constant"), f"DummyClassifier, strategy {model.strategy!r}")
         row = model.predict_proba(np.zeros((1, 1)))[0]
@@ -217,7 +217,7 @@ def _constant(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
     return _linear(np.zeros((1, len(columns))), np.ravel(model.constant_), "none", columns, build, "predicted")
 
 
-def _averaged(members: list[tuple[str, ...]], weights: Any, build: Builder) -> tuple[str, ...]:
+def _averaged(members: list[tuple[str, ...]], weights: npt.ArrayLike, build: Builder) -> tuple[str, ...]:
     """Return the weighted mean of the numbers of several models."""
     shares_of = np.asarray(weights, np.float64) / np.sum(weights)
     wide = len(members[0])
@@ -226,13 +226,13 @@ def _averaged(members: list[tuple[str, ...]], weights: Any, build: Builder) -> t
     return _linear(rows, np.zeros(wide), "simplemax" if wide > 1 else "none", fields, build, "mean")
 
 
-def _voting(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def _voting(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     needs(getattr(model, "voting", "soft") == "soft", "VotingClassifier that counts votes (voting='hard')")
     members = [numbers(part, columns, build) for part in model.estimators_]
     return _averaged(members, model._weights_not_none or np.ones(len(members)), build)
 
 
-def _bagging(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def _bagging(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     whole = all(hasattr(part, "predict_proba") or not hasattr(part, "classes_") for part in model.estimators_)
     needs(whole, "Bagging of classifiers without probabilities")
     narrow = all(len(part.classes_) == len(model.classes_) for part in model.estimators_ if hasattr(part, "classes_"))
@@ -242,7 +242,7 @@ def _bagging(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
     return _averaged(members, np.ones(len(members)), build)
 
 
-def _stacking(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def _stacking(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     needs(set(model.stack_method_) <= {"predict_proba", "predict", "decision_function"}, "This kind of stacking")
     found: Columns = []
     for part, method in zip(model.estimators_, model.stack_method_, strict=True):
@@ -252,7 +252,7 @@ def _stacking(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
     return numbers(model.final_estimator_, [*found, *(columns if model.passthrough else [])], build)
 
 
-def _calibrated(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def _calibrated(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     members = []
     for one in model.calibrated_classifiers_:
         curves = one.calibrators
@@ -267,7 +267,7 @@ def _calibrated(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]
     return _averaged(members, np.ones(len(members)), build)
 
 
-def _decided(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def _decided(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     """Return the scores of a decision function where there is one, else the shares of the classes."""
     head, last = _parts(model)
     for step in head:
@@ -278,7 +278,7 @@ def _decided(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
     return _scores(last, columns, build)
 
 
-def _one_against_rest(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def _one_against_rest(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     needs(all(hasattr(part, "predict_proba") for part in model.estimators_), "OneVsRest without probabilities")
     seconds = tuple(numbers(part, columns, build)[1] for part in model.estimators_)
     if len(seconds) > 1:
@@ -286,7 +286,7 @@ def _one_against_rest(model: Any, columns: Columns, build: Builder) -> tuple[str
     return _linear([[-1.0], [1.0]], [1.0, 0.0], "simplemax", list(seconds), build, "probability")
 
 
-def _chosen(model: Any, columns: Columns, build: Builder) -> tuple[str, ...]:
+def _chosen(model: Estimator, columns: Columns, build: Builder) -> tuple[str, ...]:
     kept = [column for column, keep in zip(columns, model.support_, strict=True) if keep]
     return numbers(model.estimator_, kept, build)
 
@@ -322,7 +322,7 @@ MODELS: dict[str, Reader] = {
     "RANSACRegressor": lambda m, c, b: numbers(m.estimator_, c, b),
     "SelfTrainingClassifier": lambda m, c, b: numbers(m.estimator_, c, b),
 }  # fmt: skip
-COMPOSED: dict[str, Callable[[Any], list[Any]]] = {
+COMPOSED: dict[str, Callable[[Estimator], list[Estimator]]] = {
     **dict.fromkeys(("VotingClassifier", "VotingRegressor", "BaggingClassifier", "BaggingRegressor"), lambda m: m.estimators_),
     **dict.fromkeys(("StackingClassifier", "StackingRegressor"), lambda m: [*m.estimators_, m.final_estimator_]),
     **dict.fromkeys(("RFE", "RFECV", "RANSACRegressor", "SelfTrainingClassifier"), lambda m: [m.estimator_]),

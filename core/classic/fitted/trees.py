@@ -1,42 +1,41 @@
 """scikit-learn's trees and their sums: what each node asks, and where it sends a missing value."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.classic.fitted.columns import Columns, needs
+from core.classic.fitted.columns import Columns, Estimator, needs
 from core.scoring.builder import Builder, Grower
 from core.scoring.form import AT_MOST, Apply, Const, Expression, Lookup, Ref, Regression
+
+if TYPE_CHECKING:
+    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+    from sklearn.tree._tree import Tree
 
 Names = tuple[str, ...]
 
 
-def isolated_tree(model: Any, columns: Columns, build: Builder) -> Names:
+def isolated_tree(model: Estimator, columns: Columns, build: Builder) -> Names:
     """Read one decision tree; its features are compared as float32 with a float64 threshold."""
     return _averaged([model], model, columns, build)
 
 
-def forest(model: Any, columns: Columns, build: Builder) -> Names:
+def forest(model: Estimator, columns: Columns, build: Builder) -> Names:
     """Read a forest: the mean of its trees."""
     return _averaged(list(model.estimators_), model, columns, build)
 
 
-def _averaged(trees: list[Any], model: Any, columns: Columns, build: Builder) -> Names:
+def _averaged(trees: list[Estimator], model: Estimator, columns: Columns, build: Builder) -> Names:
     needs(model.n_outputs_ == 1, f"{type(model).__name__} with several targets")
     grower, classes = Grower(), getattr(model, "classes_", None)
     for tree in trees:
         values = tree.tree_.value[:, 0, :]
         _plant(tree.tree_, values / values.sum(axis=1, keepdims=True) if classes is not None else values, grower)
-    names = build.names("predicted" if classes is None else "probability", grower_width(grower))
+    names = build.names("predicted" if classes is None else "probability", len(grower.scores[0]))
     return build.add(grower.forest(names, tuple(build.float32(c) for c in columns), float(len(trees))))
 
 
-def grower_width(grower: Grower) -> int:
-    """Return how many numbers a leaf has."""
-    return len(grower.scores[0])
-
-
-def _plant(tree: Any, values: Any, grower: Grower) -> None:
+def _plant(tree: "Tree", values: np.ndarray, grower: Grower) -> None:
     """Add a tree of scikit-learn's layout: children as places, -1 for none."""
     start = len(grower.feature)
     grower.roots.append(start)
@@ -50,7 +49,7 @@ def _plant(tree: Any, values: Any, grower: Grower) -> None:
             grower.split(int(tree.feature[i]), AT_MOST, tree.threshold[i], start + left, start + right, gap)
 
 
-def boosted(model: Any, columns: Columns, build: Builder) -> Names:
+def boosted(model: Estimator, columns: Columns, build: Builder) -> Names:
     """Read gradient boosting: a start value and the sum of learning rate x tree, per class; then the link of the loss."""
     constant = isinstance(model.init_, str) or type(model.init_).__name__ in ("DummyClassifier", "DummyRegressor")
     needs(constant, f"Gradient boosting that starts from {type(model.init_).__name__}")
@@ -76,7 +75,7 @@ def linked(raw: list[str], link: str, build: Builder, factor: float = 1.0) -> Na
     return build.add(Regression(build.names("answer", size), tuple(raw), weights, (0.0,) * size, link))
 
 
-def histogram(model: Any, columns: Columns, build: Builder) -> Names:
+def histogram(model: Estimator, columns: Columns, build: Builder) -> Names:
     """Read histogram gradient boosting, whose trees compare in float64 and have a place for missing values."""
     columns = _encoded(model, columns, build)
     raw: list[str] = []
@@ -93,7 +92,7 @@ def histogram(model: Any, columns: Columns, build: Builder) -> Names:
     return linked(raw, "exp", build) if link == "LogLink" else tuple(raw)
 
 
-def _encoded(model: Any, columns: Columns, build: Builder) -> Columns:
+def _encoded(model: Estimator, columns: Columns, build: Builder) -> Columns:
     """Return the columns as the trees count them: categories first, as their codes."""
     if model._preprocessor is None:
         return columns
@@ -106,7 +105,9 @@ def _encoded(model: Any, columns: Columns, build: Builder) -> Columns:
     return [*found, *(c for c, categorical in zip(columns, model.is_categorical_, strict=True) if not categorical)]
 
 
-def _plant_histogram(tree: Any, columns: Columns, fields: dict[str, int], grower: Grower, build: Builder) -> None:
+def _plant_histogram(
+    tree: "TreePredictor", columns: Columns, fields: dict[str, int], grower: Grower, build: Builder
+) -> None:
     start = len(grower.feature)
     grower.roots.append(start)
     for node in tree.nodes:
@@ -124,10 +125,10 @@ def _plant_histogram(tree: Any, columns: Columns, fields: dict[str, int], grower
             grower.split(list(fields).index(column), AT_MOST, node["num_threshold"], left, right, gap)
 
 
-def _kept(tree: Any, node: Any, column: str, build: Builder) -> str:
+def _kept(tree: "TreePredictor", node: np.void, column: str, build: Builder) -> str:
     """Return a field that is 1 for the categories that go left, 0 for the others that were seen, and missing for the rest."""
 
-    def members(bits: Any) -> tuple[Expression, ...]:
+    def members(bits: np.ndarray) -> tuple[Expression, ...]:
         return tuple(Const(float(i)) for i in range(256) if (int(bits[i // 32]) >> (i % 32)) & 1)
 
     chosen = members(tree.raw_left_cat_bitsets[node["bitset_idx"]])

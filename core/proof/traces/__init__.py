@@ -4,9 +4,11 @@ Formats that went through ONNX keep its names: torch's exporter calls a value li
 a tensor like the ONNX value. So two files are compared where both have a name for the same value.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
+
+import numpy as np
 
 from core.domain.errors import Refused
 from core.proof.traces import onnx, openvino, torch_export
@@ -18,10 +20,10 @@ class Trace(Protocol):
     names: tuple[str, ...]
     """The values between operators in the order in which they are computed."""
 
-    def values(self, names: list[str], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def values(self, names: list[str], inputs: Mapping[str, np.ndarray]) -> Mapping[str, object]:
         """Run the model once on arrays by name, or by position where the names differ, and return the named values."""
 
-    def outputs(self, inputs: Mapping[str, Any]) -> list[Any]:
+    def outputs(self, inputs: Mapping[str, np.ndarray]) -> Sequence[object]:
         """Run the model once and return its answers in order."""
 
     def where(self, name: str) -> str:

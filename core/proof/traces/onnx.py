@@ -3,10 +3,15 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from core.onnx import files
 from core.runtimes.onnxruntime import DTYPES
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 
 class OnnxTrace:
@@ -24,21 +29,8 @@ class OnnxTrace:
         self._ends = [output.name for output in self._model.graph.output]
         self.names = tuple(self._makers)
 
-    def values(self, names: list[str], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def values(self, names: list[str], inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run with the named values as outputs."""
-        return self._run(names, inputs)
-
-    def outputs(self, inputs: Mapping[str, Any]) -> list[Any]:
-        """Run with the file's own outputs."""
-        return list(self._run(self._ends, inputs).values())
-
-    def where(self, name: str) -> str:
-        """Return operator, node and value, with the node's place in the file's order."""
-        place, node = self._makers[name]
-        of = f"node {place} of {len(self._model.graph.node)}"
-        return f"{node.op_type} {node.name or 'without a name'!r} ({of}, output {name!r})"
-
-    def _run(self, names: list[str], inputs: Mapping[str, Any]) -> dict[str, Any]:
         session = self._session(names)
         wanted = session.get_inputs()
         if {value.name for value in wanted} != set(inputs):
@@ -46,7 +38,17 @@ class OnnxTrace:
         feed = {value.name: _fitted(inputs[value.name], value.type) for value in wanted}
         return dict(zip(names, session.run(names, feed), strict=True))
 
-    def _session(self, names: list[str]) -> Any:
+    def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """Run with the file's own outputs."""
+        return list(self.values(self._ends, inputs).values())
+
+    def where(self, name: str) -> str:
+        """Return operator, node and value, with the node's place in the file's order."""
+        place, node = self._makers[name]
+        of = f"node {place} of {len(self._model.graph.node)}"
+        return f"{node.op_type} {node.name or 'without a name'!r} ({of}, output {name!r})"
+
+    def _session(self, names: list[str]) -> "InferenceSession":
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnx
         import onnxruntime
@@ -65,7 +67,7 @@ def joined(path: Path) -> OnnxTrace:
     return OnnxTrace(files.unpacked(path))
 
 
-def _fitted(array: Any, kind: str) -> Any:
+def _fitted(array: np.ndarray, kind: str) -> np.ndarray:
     """Give an array the type that the input declares."""
     if array.dtype.kind == "U":
         return array.astype(object)

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.libraries import ir
+
+if TYPE_CHECKING:
+    from openvino import Model, OVDict
 
 SILENT = ("Constant", "Parameter", "Result")
 
@@ -26,14 +29,14 @@ class IrTrace:
         }
         self.names = tuple(self._makers)
 
-    def values(self, names: list[str], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def values(self, names: list[str], inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run with the named tensors as results."""
         model = ir.read(self._path)
         model.add_outputs(names)
         answer = _infer(model, inputs)
         return {name: np.array(answer[port]) for port in answer for name in port.get_names() if name in names}
 
-    def outputs(self, inputs: Mapping[str, Any]) -> list[Any]:
+    def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Run with the model's own results."""
         return [np.array(value) for value in _infer(ir.read(self._path), inputs).values()]
 
@@ -42,7 +45,7 @@ class IrTrace:
         return self._makers[name]
 
 
-def _infer(model: Any, inputs: Mapping[str, Any]) -> Any:
+def _infer(model: "Model", inputs: Mapping[str, np.ndarray]) -> "OVDict":
     """Run once; arrays go to the ports of their names, else by position."""
     arrays = list(inputs.values())
     feed = {

@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from core.runtimes.torch import load_program
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
 
 
 class ProgramTrace:
@@ -22,11 +27,11 @@ class ProgramTrace:
         }
         self.names = tuple(self._nodes)
 
-    def values(self, names: list[str], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def values(self, names: list[str], inputs: Mapping[str, np.ndarray]) -> dict[str, object]:
         """Run node by node and keep the named values."""
         return _run(self._program, set(names), inputs)[1]
 
-    def outputs(self, inputs: Mapping[str, Any]) -> list[Any]:
+    def outputs(self, inputs: Mapping[str, np.ndarray]) -> list[object]:
         """Run node by node and return the answers."""
         return _run(self._program, set(), inputs)[0]
 
@@ -36,21 +41,24 @@ class ProgramTrace:
         return f"{node.target} {name!r} (node {place} of {len(self._program.graph.nodes)})"
 
 
-def decomposed(program: Any) -> Any:
+def decomposed(program: "ExportedProgram") -> "ExportedProgram":
     """Return the program as the exporter to ONNX takes it apart before it translates (``torch.onnx``, private there)."""
     from core.libraries.torch.program_operators import registry, taken_apart
 
-    return taken_apart(program, registry())
+    apart: ExportedProgram = taken_apart(program, registry())
+    return apart
 
 
-def _run(program: Any, names: set[str], inputs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+def _run(
+    program: "ExportedProgram", names: set[str], inputs: Mapping[str, np.ndarray]
+) -> tuple[list[object], dict[str, object]]:
     import torch
     from torch.utils import _pytree
 
-    kept: dict[str, Any] = {}
+    kept: dict[str, object] = {}
 
     class Recorder(torch.fx.Interpreter):
-        def run_node(self, n: Any) -> Any:
+        def run_node(self, n: torch.fx.Node) -> object:
             value = super().run_node(n)
             if n.name in names:
                 kept[n.name] = _array(value)
@@ -63,7 +71,7 @@ def _run(program: Any, names: set[str], inputs: Mapping[str, Any]) -> tuple[list
     return [_array(leaf) for leaf in flat], kept
 
 
-def _arguments(program: Any, inputs: Mapping[str, Any]) -> list[Any]:
+def _arguments(program: "ExportedProgram", inputs: Mapping[str, np.ndarray]) -> list[object]:
     """Return the flat arguments of the lifted graph: weights, constants and the user's tensors, in its order."""
     import torch
 
@@ -80,7 +88,7 @@ def _arguments(program: Any, inputs: Mapping[str, Any]) -> list[Any]:
     return found
 
 
-def _array(value: Any) -> Any:
+def _array(value: object) -> object:
     import torch
 
     if not isinstance(value, torch.Tensor):
