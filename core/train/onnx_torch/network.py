@@ -11,9 +11,9 @@ from torch import nn
 
 from core.domain.errors import Refused
 from core.train.onnx_torch.graph import Graph, Node
-from core.train.onnx_torch.lane import LANE
 from core.train.onnx_torch.operators import OPERATORS, control
 from core.train.onnx_torch.reading import nodes_of, read
+from core.train.onnx_torch.shape_arithmetic import ON_NUMBERS
 from core.train.onnx_torch.values import Known, as_numbers, as_tensor, can_be_known
 
 FOLDED_ELEMENTS = 65_536
@@ -159,10 +159,10 @@ def _first(error: Exception) -> str:
 
 
 def call(node: Node, given: list[Any]) -> Any:
-    """Run one operator: on numbers where all inputs are known and the lane can, else on tensors."""
-    lane = LANE.get(node.key)
-    if lane and given and all(value is None or isinstance(value, Known) for value in given):
-        answer = lane(node, *given)
+    """Run one operator: on numbers where all inputs are known and a rule for numbers can, else on tensors."""
+    on_numbers = ON_NUMBERS.get(node.key)
+    if on_numbers and given and all(value is None or isinstance(value, Known) for value in given):
+        answer = on_numbers(node, *given)
         if answer is not None:
             return answer
     operator = OPERATORS[node.key]

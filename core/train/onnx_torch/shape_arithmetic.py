@@ -1,4 +1,4 @@
-"""The lane of numbers: operators on Known values, which stay numbers (or symbols) and never become tensors."""
+"""The arithmetic of shapes: operators on Known values, which stay numbers (or symbols) and never become tensors."""
 
 from collections.abc import Callable
 from functools import reduce
@@ -11,15 +11,15 @@ from core.train.onnx_torch.dtypes import torch_dtype
 from core.train.onnx_torch.graph import Node
 from core.train.onnx_torch.values import NUMPY, Known
 
-Lane = Callable[..., Known | None]
+OnNumbers = Callable[..., Known | None]
 
 
-def _same(function: Callable[..., Any]) -> Lane:
+def _same(function: Callable[..., Any]) -> OnNumbers:
     """Take a function of NumPy arrays whose result has the dtype of its first input."""
     return lambda node, *given: Known(function(*(one.array for one in given)), given[0].dtype)
 
 
-def _truth(function: Callable[..., Any]) -> Lane:
+def _truth(function: Callable[..., Any]) -> OnNumbers:
     """Take a comparison of NumPy arrays."""
     return lambda node, *given: Known(np.asarray(function(*(one.array for one in given))).astype(bool), torch.bool)
 
@@ -86,7 +86,7 @@ def _modulo(node: Node, a: Known, b: Known) -> Known | None:
     return None if node.get("fmod", 0) else Known(np.mod(a.array, b.array), a.dtype)
 
 
-def _reduce(function: Callable[..., Any]) -> Lane:
+def _reduce(function: Callable[..., Any]) -> OnNumbers:
     def run(node: Node, *given: Any) -> Known | None:
         axes = _axes(node, given)
         if not axes and node.get("noop_with_empty_axes", 0):
@@ -122,7 +122,7 @@ def _shape(node: Node, data: Known) -> Known:
     return Known(np.array(dims, dtype=np.int64), torch.int64)
 
 
-def _most(function: Callable[[Any, Any], Any]) -> Lane:
+def _most(function: Callable[[Any, Any], Any]) -> OnNumbers:
     """Take a maximum or minimum of plain numbers; symbols would need a guard."""
 
     def run(node: Node, *given: Known) -> Known | None:
@@ -133,7 +133,7 @@ def _most(function: Callable[[Any, Any], Any]) -> Lane:
     return run
 
 
-_ROWS: dict[str, Lane] = {
+_ROWS: dict[str, OnNumbers] = {
     "Identity": _same(lambda a: a),
     "Add": _same(np.add),
     "Sub": _same(np.subtract),
@@ -165,4 +165,4 @@ _ROWS: dict[str, Lane] = {
     "Where": _where,
     "Shape": _shape,
 }
-LANE: dict[tuple[str, str], Lane] = {("", name): row for name, row in _ROWS.items()}
+ON_NUMBERS: dict[tuple[str, str], OnNumbers] = {("", name): row for name, row in _ROWS.items()}
