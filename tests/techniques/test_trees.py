@@ -24,7 +24,7 @@ from core.formats import FORMATS
 from core.onnx.files import serialised
 from core.shrink.ensembles import reading
 from core.shrink.ensembles.forest import Forest, Leaf, Split, reachable
-from core.shrink.ensembles.grove import apart, together
+from core.shrink.ensembles.tree_columns import apart, together
 from core.techniques import TECHNIQUES
 from tests.techniques.samples import apply, sample
 
@@ -158,9 +158,9 @@ def test_what_no_number_reaches_is_dropped() -> None:
 
 def test_trees_apart_come_together_again() -> None:
     ensemble = reading.read(onnx.load(SEGMENT).graph.node[0])
-    grove = apart(ensemble.forest, 7, np.float32)
-    assert together(grove, np.float32).used() == ensemble.forest.used()
-    assert together(grove, np.float32).parts == ensemble.forest.parts
+    columns = apart(ensemble.forest, 7, np.float32)
+    assert together(columns, np.float32).used() == ensemble.forest.used()
+    assert together(columns, np.float32).parts == ensemble.forest.parts
 
 
 def test_long_lists_are_written_packed_and_read_alike(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from core.domain.errors import Refused
 from core.onnx import calibration
 from core.onnx.files import serialised
 from core.shrink.ensembles import fitting, replacing
-from core.shrink.ensembles.grove import Grove, apart, together
 from core.shrink.ensembles.reading import Ensemble
+from core.shrink.ensembles.tree_columns import TreeColumns, apart, together
 
 MIXTURES = 4000
 CHECKED = 4000
@@ -65,20 +65,20 @@ class Plan:
     """One operator's trees with what they said, and the order in which their splits close."""
 
     ensemble: Ensemble
-    grove: Grove
+    columns: TreeColumns
     shown: fitting.Shown
     order: list[tuple[int, Any]]
-    closed: dict[float, tuple[Grove, Any]] = field(default_factory=dict)
+    closed: dict[float, tuple[TreeColumns, Any]] = field(default_factory=dict)
     """By the share of splits that stayed: the trees, and where the rows end in them."""
 
     def smaller(self, kept: float, levels: int) -> Ensemble:
         """Return the operator with a share of its splits and a few values a target."""
         if kept not in self.closed:
-            splits = int((~self.grove.is_leaf).sum())
+            splits = int((~self.columns.is_leaf).sum())
             gone = self.order[: splits - round(kept * splits)]
-            self.closed[kept] = fitting.fewer(self.grove, self.shown, gone)
-        grove = fitting.shared(*self.closed[kept], self.shown, levels)
-        return replace(self.ensemble, forest=together(grove, self.ensemble.dtype))
+            self.closed[kept] = fitting.fewer(self.columns, self.shown, gone)
+        columns = fitting.shared(*self.closed[kept], self.shown, levels)
+        return replace(self.ensemble, forest=together(columns, self.ensemble.dtype))
 
 
 def thinned(model: Any, found: Found, samples: dict[str, Any], allowed: Allowed, operator: str) -> Found:
@@ -128,11 +128,11 @@ def _narrowest(
 
 def plan(ensemble: Ensemble, rows: Any) -> Plan:
     """Ask the trees about rows [n, features], and find the order in which their splits close."""
-    grove = apart(ensemble.forest, ensemble.targets, ensemble.dtype)
-    if len(grove.yes) > MOST:
+    columns = apart(ensemble.forest, ensemble.targets, ensemble.dtype)
+    if len(columns.yes) > MOST:
         raise Refused(f"The trees have over {MOST:,} nodes.", "Clean up the trees, or train fewer.")
-    shown = fitting.show(grove, rows.astype(ensemble.dtype))
-    return Plan(ensemble, grove, shown, fitting.collapse(grove, shown, 0))
+    shown = fitting.show(columns, rows.astype(ensemble.dtype))
+    return Plan(ensemble, columns, shown, fitting.collapse(columns, shown, 0))
 
 
 def mixed(samples: dict[str, Any], n: int, rng: Any) -> dict[str, Any]:
