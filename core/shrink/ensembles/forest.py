@@ -38,7 +38,7 @@ Ask = Callable[[Any], Leaf | tuple[int, str, float, bool, Any, Any]]
 
 
 @dataclass
-class Forest:
+class SharedForest:
     """Parts, each once and behind those that it names, and the roots of the trees."""
 
     parts: list[Part] = field(default_factory=list)
@@ -81,9 +81,9 @@ class Forest:
         return found
 
 
-def mapped(forest: Forest, change: Callable[[int, Part], Part]) -> Forest:
+def mapped(forest: SharedForest, change: Callable[[int, Part], Part]) -> SharedForest:
     """Return the forest with each part that is reached replaced by what ``change`` returns for it; sides keep their old places there."""
-    out, place = Forest(), dict[int, int]()
+    out, place = SharedForest(), dict[int, int]()
     for at in sorted(forest.used()):
         part = change(at, forest.parts[at])
         if isinstance(part, Split):
@@ -93,9 +93,9 @@ def mapped(forest: Forest, change: Callable[[int, Part], Part]) -> Forest:
     return out
 
 
-def reachable(forest: Forest, dtype: Any) -> Forest:
+def reachable(forest: SharedForest, dtype: Any) -> SharedForest:
     """Drop the sides that no number of the feature's type gets to, given the questions above. Raises Refused beyond ``MOST``."""
-    out, steps = Forest(), 0
+    out, steps = SharedForest(), 0
 
     def walk(place: int, spans: dict[int, tuple[Any, Any, bool]]) -> int:
         nonlocal steps

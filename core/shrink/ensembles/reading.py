@@ -8,7 +8,7 @@ import numpy as np
 
 from core.domain.errors import Refused
 from core.shrink.ensembles import OPERATORS, without_trees
-from core.shrink.ensembles.forest import MODES, Forest, Leaf
+from core.shrink.ensembles.forest import MODES, Leaf, SharedForest
 
 AGGREGATES = ("AVERAGE", "SUM", "MIN", "MAX")
 TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
@@ -20,7 +20,7 @@ class Ensemble:
     """One operator: its trees, what becomes of their sums, and the numbers' type in the file (float32 or float64)."""
 
     operator: str
-    forest: Forest
+    forest: SharedForest
     targets: int
     aggregate: str
     transform: str
@@ -123,8 +123,8 @@ def _newest(held: dict[str, Any]) -> Ensemble:
     )
 
 
-def _grown(roots: list[Any], ask: Any) -> Forest:
-    forest, done = Forest(), dict[Any, int]()
+def _grown(roots: list[Any], ask: Any) -> SharedForest:
+    forest, done = SharedForest(), dict[Any, int]()
     forest.roots = [forest.grow(root, ask, done) for root in roots]
     return forest
 

@@ -11,7 +11,7 @@ from core.onnx import calibration
 from core.onnx.files import lowest_ir, serialised
 from core.onnx.integers import Names, finish
 from core.shrink.ensembles import writing
-from core.shrink.ensembles.forest import Forest, Leaf, Part, Split, mapped
+from core.shrink.ensembles.forest import Leaf, Part, SharedForest, Split, mapped
 from core.shrink.ensembles.reading import Ensemble
 
 NEWEST, KEPT = "newest", "kept"
@@ -35,7 +35,7 @@ def settled(ensemble: Ensemble) -> Ensemble:
     for leaf in (forest.parts[root] for root in alone):
         for target, weight in leaf.weights if isinstance(leaf, Leaf) else ():
             base[target] += weight
-    kept = Forest(forest.parts, [root for root in forest.roots if root not in set(alone)], forest._known)
+    kept = SharedForest(forest.parts, [root for root in forest.roots if root not in set(alone)], forest._known)
     return replace(ensemble, forest=kept, base=tuple(ensemble.dtype(base).tolist()))
 
 

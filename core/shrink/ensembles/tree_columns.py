@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from core.shrink.ensembles.forest import MODES, Forest, Leaf, Split
+from core.shrink.ensembles.forest import MODES, Leaf, SharedForest, Split
 
 COMPARED = (np.less_equal, np.less, np.greater_equal, np.greater, np.equal, np.not_equal)
 """In the order of ``MODES``."""
@@ -55,7 +55,7 @@ def answered(mode: Any, number: Any, bound: Any, missing: Any) -> Any:
     return said
 
 
-def apart(forest: Forest, targets: int, dtype: Any) -> TreeColumns:
+def apart(forest: SharedForest, targets: int, dtype: Any) -> TreeColumns:
     """Return the trees without shared parts."""
     rows: list[Split | Leaf] = []
     sides: list[tuple[int, int]] = []
@@ -92,9 +92,9 @@ def apart(forest: Forest, targets: int, dtype: Any) -> TreeColumns:
     )
 
 
-def together(columns: TreeColumns, dtype: Any) -> Forest:
+def together(columns: TreeColumns, dtype: Any) -> SharedForest:
     """Return the trees with equal parts as one; a target to which a whole tree adds nothing is left out."""
-    forest, done = Forest(), dict[int, int]()
+    forest, done = SharedForest(), dict[int, int]()
     for root in columns.roots.tolist():
         waiting = [root]
         while waiting:

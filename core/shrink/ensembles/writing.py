@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from core.shrink.ensembles.forest import MODES, Forest, Leaf, Split
+from core.shrink.ensembles.forest import MODES, Leaf, SharedForest, Split
 from core.shrink.ensembles.reading import AGGREGATES, TRANSFORMS, Ensemble
 
 
@@ -83,7 +83,7 @@ def newest(ensemble: Ensemble, x: str, y: str) -> Any:
     )
 
 
-def _leaves(forest: Forest) -> dict[int, int]:
+def _leaves(forest: SharedForest) -> dict[int, int]:
     """Return the new numbers of leaves; those that are named most come first, because small numbers take fewer bytes."""
     used = sorted(forest.used())
     named = Counter(forest.roots)
@@ -93,7 +93,7 @@ def _leaves(forest: Forest) -> dict[int, int]:
     return {place: n for n, place in enumerate(sorted(leaves, key=lambda place: (-named[place], place)))}
 
 
-def _spread(forest: Forest) -> tuple[list[int], list[Split], list[list[int]]]:
+def _spread(forest: SharedForest) -> tuple[list[int], list[Split], list[list[int]]]:
     """Return the roots' rows, a row a split of each tree, and the rows of its sides where they are splits.
 
     ONNX Runtime takes shared leaves, but neither shared splits nor a tree without one, which becomes a split with equal sides.
@@ -119,7 +119,7 @@ def _spread(forest: Forest) -> tuple[list[int], list[Split], list[list[int]]]:
     return roots, rows, sides
 
 
-def _rows(forest: Forest) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+def _rows(forest: SharedForest) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """Return nodes as (tree, number, feature, mode, bound, missing, yes, no), and what leaves add as (tree, number, target, weight)."""
     rows: list[tuple[Any, ...]] = []
     ends: list[tuple[Any, ...]] = []
