@@ -21,7 +21,7 @@ ROWS = 16384
 
 
 @dataclass(frozen=True)
-class Layer:
+class LinearLayer:
     """A Conv without groups, a Gemm or a MatMul of the main graph whose matrix is a constant."""
 
     weight: Weight
@@ -98,7 +98,7 @@ class Moments:
     """Of what it saw in the original model with what it sees now."""
 
 
-def layers(model: Any, least: int) -> list[Layer]:
+def layers(model: Any, least: int) -> list[LinearLayer]:
     """Return the layers with at least ``least`` weights, in the order in which they run; one that two nodes read or that is not finite is left out."""
     found = {weight.name: weight for weight in weights.weights(model) if weight.graph is model.graph}
     wanted = [weight for weight in found.values() if int(np.prod(weight.tensor.dims)) >= least and weight.finite]
@@ -107,7 +107,7 @@ def layers(model: Any, least: int) -> list[Layer]:
     return sorted(unordered, key=lambda layer: places[layer.node.output[0]])
 
 
-def moments(original: Any, model: Any, layer: Layer, samples: dict[str, Any]) -> Moments:
+def moments(original: Any, model: Any, layer: LinearLayer, samples: dict[str, Any]) -> Moments:
     """Run both models on the samples and return what the layer's inputs say. Raises Refused when the samples do not run."""
     total, name = len(next(iter(samples.values()))), layer.node.input[0]
     before, after, n = 0.0, 0.0, 0
@@ -126,7 +126,7 @@ def moments(original: Any, model: Any, layer: Layer, samples: dict[str, Any]) ->
     return Moments(after / n, before / n)
 
 
-def _layer(weight: Weight, found: dict[str, Weight]) -> Layer | None:
+def _layer(weight: Weight, found: dict[str, Weight]) -> LinearLayer | None:
     if len(weight.readers) != 1 or weight.readers[0][1] != 1:
         return None
     node = weight.readers[0][0]
@@ -137,7 +137,7 @@ def _layer(weight: Weight, found: dict[str, Weight]) -> Layer | None:
     }
     if not plain.get(node.op_type, False) or node.domain not in ("", "ai.onnx"):
         return None
-    return Layer(weight, node, _bias(node, found, weight))
+    return LinearLayer(weight, node, _bias(node, found, weight))
 
 
 def _bias(node: Any, found: dict[str, Weight], weight: Weight) -> Weight | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from core.onnx import linear_layers, second_order, weights
 from core.onnx.integers import Names
-from core.onnx.linear_layers import Layer, Moments
+from core.onnx.linear_layers import LinearLayer, Moments
 from core.onnx.storage import Storage
 from core.onnx.weights import Weight
 
@@ -97,7 +97,7 @@ def corrected(original: Any, model: Any, bits: int, samples: dict[str, Any], nam
     return found
 
 
-def _corrected(layer: Layer, moments: Moments, bits: int) -> Scaled:
+def _corrected(layer: LinearLayer, moments: Moments, bits: int) -> Scaled:
     """Put the rounded weights and the corrected bias of a layer in place, and return its integers."""
     axis = 0 if layer.outputs_first else 1
     scales = fitted(layer.weight.array, axis, bits)

@@ -14,7 +14,7 @@ from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
 from core.onnx import files, kmeans, linear_layers, second_order, weights
 from core.onnx.integers import finish
-from core.onnx.linear_layers import Layer, Moments
+from core.onnx.linear_layers import LinearLayer, Moments
 from core.onnx.storage import Storage
 from core.onnx.weights import Weight
 from core.shrink import sensitivity
@@ -94,7 +94,7 @@ class CodebooksSecondOrder(Technique):
         finish(model, source, out)
 
 
-def tables_beside(model: Any, layers: list[Layer]) -> list[Weight]:
+def tables_beside(model: Any, layers: list[LinearLayer]) -> list[Weight]:
     """Return the large tensors that are no layers."""
     named = {layer.weight.name for layer in layers}
     large = [weight for weight in weights.weights(model, LEAST) if len(weight.tensor.dims) > 1]
@@ -102,7 +102,7 @@ def tables_beside(model: Any, layers: list[Layer]) -> list[Weight]:
 
 
 def _given(
-    model: Any, layers: list[Layer], tables: list[Weight], storage: Storage, options: Any, samples: dict[str, Any]
+    model: Any, layers: list[LinearLayer], tables: list[Weight], storage: Storage, options: Any, samples: dict[str, Any]
 ) -> dict[str, int]:
     """Return the values of each tensor as the option says. Raises Refused where it says nothing of one, or no number."""
     pairs = [entry.rpartition("=") for entry in options.levels.split(",")]
@@ -116,13 +116,13 @@ def _given(
 
 
 def _even(
-    model: Any, layers: list[Layer], tables: list[Weight], storage: Storage, options: Any, samples: dict[str, Any]
+    model: Any, layers: list[LinearLayer], tables: list[Weight], storage: Storage, options: Any, samples: dict[str, Any]
 ) -> dict[str, int]:
     return dict.fromkeys([*(layer.weight.name for layer in layers), *(t.name for t in tables)], round(2**options.bits))
 
 
 def _measured(
-    model: Any, layers: list[Layer], tables: list[Weight], storage: Storage, options: Any, samples: dict[str, Any]
+    model: Any, layers: list[LinearLayer], tables: list[Weight], storage: Storage, options: Any, samples: dict[str, Any]
 ) -> dict[str, int]:
     """Return the values that each tensor keeps so that the answers suffer least within the bits."""
     expected = sensitivity.answers(model, samples)
@@ -149,7 +149,7 @@ def _budget(weight: Weight, storage: Storage, bits: float) -> int:
     return int(rest * bits / 8) + storage.size(weight, (array != 0).astype(array.dtype))
 
 
-def shared(layer: Layer, moments: Moments, levels: int) -> list[tuple[Weight, Any]]:
+def shared(layer: LinearLayer, moments: Moments, levels: int) -> list[tuple[Weight, Any]]:
     """Return the new arrays of a layer of ``levels`` different values, and of its bias where it has one; zeros stay zero."""
     kept = layer.matrix != 0
     if not kept.any():

@@ -10,7 +10,7 @@ from core.domain.errors import Refused, Trouble
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.onnx import files, weights
 from core.onnx.integers import finish
-from core.onnx.linear_layers import Layer, layers
+from core.onnx.linear_layers import LinearLayer, layers
 from core.onnx.storage import Storage
 
 LEAST = 256
@@ -75,11 +75,11 @@ def factors(matrix: Any, kept: int) -> tuple[Any, Any]:
     return left[:, :kept] * root, root[:, None] * right[:kept]
 
 
-def _numbers(layer: Layer, kept: int) -> int:
+def _numbers(layer: LinearLayer, kept: int) -> int:
     return kept * int(sum(layer.matrix.shape))
 
 
-def _nowhere(found: list[tuple[Layer, int]], energy: float) -> str:
+def _nowhere(found: list[tuple[LinearLayer, int]], energy: float) -> str:
     layer, kept = min(found, key=lambda one: _numbers(*one) / one[0].matrix.size)
     outputs, inputs = layer.matrix.shape
     return (
@@ -88,7 +88,7 @@ def _nowhere(found: list[tuple[Layer, int]], energy: float) -> str:
     )
 
 
-def _split(graph: Any, layer: Layer, kept: int, taken: set[str]) -> Any:
+def _split(graph: Any, layer: LinearLayer, kept: int, taken: set[str]) -> Any:
     """Give the layer the outer factor and return a node with the inner one; name, bias and output of the layer stay."""
     from onnx import numpy_helper
 

@@ -12,7 +12,7 @@ from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, withou
 from core.onnx import files, linear_layers, second_order, sparsity_patterns
 from core.onnx import weights as onnx_weights
 from core.onnx.integers import finish
-from core.onnx.linear_layers import Layer, Moments
+from core.onnx.linear_layers import LinearLayer, Moments
 from core.onnx.storage import Storage
 from core.onnx.weights import Weight
 from core.shrink import sensitivity
@@ -96,7 +96,7 @@ class PruneSecondOrder(Technique):
 
 
 def _plans(
-    model: Any, layers: list[Layer], tables: list[Weight], storage: Storage, options: Any, samples: dict[str, Any]
+    model: Any, layers: list[LinearLayer], tables: list[Weight], storage: Storage, options: Any, samples: dict[str, Any]
 ) -> list[Shares]:
     """Return the shares to try: as said, alike, and as they were measured to cost least for as many bytes."""
     if options.shares:
@@ -112,7 +112,7 @@ def _plans(
 def _best(
     original: Any,
     model: Any,
-    layers: list[Layer],
+    layers: list[LinearLayer],
     tables: list[Weight],
     plans: list[Shares],
     pattern: str,
@@ -134,7 +134,7 @@ def _best(
 def _apply(
     original: Any,
     model: Any,
-    layers: list[Layer],
+    layers: list[LinearLayer],
     tables: list[Weight],
     share: Shares,
     pattern: str,
@@ -161,7 +161,7 @@ def _said(shares: str) -> dict[str, float]:
 
 
 def _measured(
-    model: Any, layers: list[Layer], tables: list[Weight], storage: Storage, share: float, samples: dict[str, Any]
+    model: Any, layers: list[LinearLayer], tables: list[Weight], storage: Storage, share: float, samples: dict[str, Any]
 ) -> dict[str, float]:
     """Return the share of each tensor with which the answers suffer least in as many bytes as the same share of all takes."""
     weights = sum(int(np.prod(one.tensor.dims)) for one in [*tables, *(layer.weight for layer in layers)])
@@ -190,7 +190,7 @@ def _table(table: Weight, share: float, pattern: str) -> Any:
     return sparsity_patterns.largest_left(table.array, sparsity_patterns.input_axis(table), pattern)
 
 
-def _layer(layer: Layer, moments: Moments, share: float, pattern: str) -> Arrays:
+def _layer(layer: LinearLayer, moments: Moments, share: float, pattern: str) -> Arrays:
     return pruned(layer, moments, share) if pattern == sparsity_patterns.ANY else patterned(layer, moments, pattern)
 
 
@@ -200,7 +200,7 @@ def smallest_gone(array: Any, share: float) -> Any:
     return np.where(np.abs(array) > cut, array, np.zeros((), array.dtype))
 
 
-def pruned(layer: Layer, moments: Moments, share: float) -> Arrays:
+def pruned(layer: LinearLayer, moments: Moments, share: float) -> Arrays:
     """Return the new arrays of the layer's weights and, where it has one, of its bias."""
 
     def choose(columns: Any, spread: Any, _: Any) -> Any:
@@ -214,7 +214,7 @@ def pruned(layer: Layer, moments: Moments, share: float) -> Arrays:
     return layer.solved(moments, solve)
 
 
-def patterned(layer: Layer, moments: Moments, pattern: str) -> Arrays:
+def patterned(layer: LinearLayer, moments: Moments, pattern: str) -> Arrays:
     """Return the new arrays of the layer's weights, N of each M consecutive inputs, and, where it has one, of its bias."""
     few, of = sparsity_patterns.parsed(pattern)
     inputs = layer.weight.tensor.dims[layer.input_axis]

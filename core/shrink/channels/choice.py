@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from core.onnx.linear_layers import Layer, Moments
+from core.onnx.linear_layers import LinearLayer, Moments
 from core.shrink.channels.trace import Place
 
 DAMPING = 0.05
@@ -23,11 +23,11 @@ STEPS = 256
 class Reader:
     """A layer that reads the channels of a group, with the columns of its matrix that belong to each, [units, k]."""
 
-    layer: Layer
+    layer: LinearLayer
     columns: Any
 
     @classmethod
-    def of(cls, layer: Layer, places: dict[Place, Any]) -> "Reader":
+    def of(cls, layer: LinearLayer, places: dict[Place, Any]) -> "Reader":
         """Find the columns by the places along the layer's input axis; those of a kernel lie together."""
         kernel = int(np.prod(layer.weight.tensor.dims[2:])) if layer.node.op_type == "Conv" else 1
         along = places[layer.weight.name, layer.input_axis]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.onnx import linear_layers
-from core.onnx.linear_layers import Layer
+from core.onnx.linear_layers import LinearLayer
 from core.shrink import sensitivity
 from core.shrink.channels import budget
 from core.shrink.channels.budget import Level
@@ -52,7 +52,7 @@ def levels(model: Any, found: Channels, samples: dict[str, Any]) -> list[list[Le
     return [_tried(model, group, layers, expected, samples, found.trace.batch) for group in found.groups]
 
 
-def group_readers(group: Group, layers: list[Layer]) -> list[Reader]:
+def group_readers(group: Group, layers: list[LinearLayer]) -> list[Reader]:
     """Return those of the layers that read a group, in the order in which they run."""
     named = {layer.weight.name: layer for layer in layers}
     return [Reader.of(named[name], group.places) for name in group.readers if name in named]
@@ -65,7 +65,7 @@ def copied(model: Any) -> Any:
     return copy
 
 
-def _silent(found: Channels, layer: Layer, gone: dict[int, list[int]]) -> Any:
+def _silent(found: Channels, layer: LinearLayer, gone: dict[int, list[int]]) -> Any:
     mask = np.zeros(layer.matrix.shape[1], bool)
     for number, units in gone.items():
         for reader in group_readers(found.groups[number], [layer]):
@@ -74,7 +74,7 @@ def _silent(found: Channels, layer: Layer, gone: dict[int, list[int]]) -> Any:
 
 
 def _tried(
-    model: Any, group: Group, layers: list[Layer], expected: list[Any], samples: dict[str, Any], batch: int
+    model: Any, group: Group, layers: list[LinearLayer], expected: list[Any], samples: dict[str, Any], batch: int
 ) -> list[Level]:
     units, options, readers = len(group.units), budget.tried(len(group.units)), group_readers(group, layers)
     seen: list[Halves] = [halves(model, model, reader.layer, samples, batch) for reader in readers]
