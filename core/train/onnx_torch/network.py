@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from core.domain.errors import Refused
-from core.train.onnx_torch.graph import Graph, Node
+from core.train.onnx_torch.graph import DecodedGraph, Node
 from core.train.onnx_torch.operators import OPERATORS, control
 from core.train.onnx_torch.reading import nodes_of, read
 from core.train.onnx_torch.shape_arithmetic import ON_NUMBERS
@@ -29,7 +29,7 @@ class Network(nn.Module):
     ``onnx_names`` maps the names of parameters and buffers to those of the initializers that they come from.
     """
 
-    def __init__(self, graph: Graph, weights: dict[str, torch.Tensor]) -> None:
+    def __init__(self, graph: DecodedGraph, weights: dict[str, torch.Tensor]) -> None:
         super().__init__()
         self.graph = graph
         self.onnx_names: dict[str, str] = {}
@@ -50,7 +50,7 @@ class Network(nn.Module):
         results = tuple(as_tensor(value) for value in self.evaluate(self.graph, scope))
         return results[0] if len(results) == 1 else results
 
-    def evaluate(self, graph: Graph, scope: dict[str, Any]) -> list[Any]:
+    def evaluate(self, graph: DecodedGraph, scope: dict[str, Any]) -> list[Any]:
         """Run the nodes of a graph in a scope of named values and return its outputs. Raises Refused with the node's place."""
         scope = {**self._constants(graph), **scope} if graph is self.graph else {**scope, **self._constants(graph)}
         for node in graph.nodes:
@@ -79,7 +79,7 @@ class Network(nn.Module):
         results = results if isinstance(results, list | tuple) else [results]
         return zip(node.outputs, results, strict=False)
 
-    def _constants(self, graph: Graph) -> dict[str, Any]:
+    def _constants(self, graph: DecodedGraph) -> dict[str, Any]:
         keys = {**graph.constants, **(self._folded if graph is self.graph else {})}
         return {name: self._value(key) for name, key in keys.items()}
 
@@ -142,7 +142,7 @@ def identifier(name: str, taken: Callable[[str], bool]) -> str:
     return found
 
 
-def _trained(graph: Graph) -> set[str]:
+def _trained(graph: DecodedGraph) -> set[str]:
     """Return the keys of constants that some operator multiplies, adds or looks up, other than as a fixed setting."""
     found: set[str] = set()
     for inner, node in nodes_of(graph):

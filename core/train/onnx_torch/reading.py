@@ -9,7 +9,7 @@ import torch
 from core.domain.errors import Refused
 from core.onnx import files
 from core.train.onnx_torch.dtypes import tensor_of, torch_dtype
-from core.train.onnx_torch.graph import Graph, Node, Port
+from core.train.onnx_torch.graph import DecodedGraph, Node, Port
 from core.train.onnx_torch.operators import SUPPORTED
 
 OLDEST = 7
@@ -19,7 +19,7 @@ NAMED = 8
 """Unsupported operators that are named before the rest is counted."""
 
 
-def read(model: Any) -> tuple[Graph, dict[str, torch.Tensor]]:
+def read(model: Any) -> tuple[DecodedGraph, dict[str, torch.Tensor]]:
     """Return graph and weights of a ModelProto. Raises Refused with all unsupported operators and where they are."""
     if files.opset(model) < OLDEST:
         raise Refused(
@@ -41,7 +41,7 @@ class _Reader:
         self._versions = versions
         self.weights: dict[str, torch.Tensor] = {}
 
-    def graph(self, proto: Any, inputs: tuple[Port, ...]) -> Graph:
+    def graph(self, proto: Any, inputs: tuple[Port, ...]) -> DecodedGraph:
         constants = {tensor.name: self._keep(tensor.name, tensor_of(tensor)) for tensor in proto.initializer}
         if proto.sparse_initializer:
             raise Refused("The model holds sparse weights.", "Save it with dense weights.")
@@ -51,7 +51,7 @@ class _Reader:
                 constants[node.output[0]] = self._keep(node.output[0], _constant(node))
             else:
                 nodes.append(self._node(node))
-        return Graph(inputs, tuple(value.name for value in proto.output), tuple(nodes), constants)
+        return DecodedGraph(inputs, tuple(value.name for value in proto.output), tuple(nodes), constants)
 
     def _keep(self, name: str, tensor: torch.Tensor) -> str:
         key = name
@@ -87,12 +87,12 @@ class _Reader:
         return value
 
 
-def nodes_of(graph: Graph) -> Iterator[tuple[Graph, Node]]:
+def nodes_of(graph: DecodedGraph) -> Iterator[tuple[DecodedGraph, Node]]:
     """Yield each node with the graph that it stands in, those of inner graphs included."""
     for node in graph.nodes:
         yield graph, node
         for value in node.attributes.values():
-            if isinstance(value, Graph):
+            if isinstance(value, DecodedGraph):
                 yield from nodes_of(value)
 
 

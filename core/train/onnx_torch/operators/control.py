@@ -6,12 +6,12 @@ from typing import Any
 import torch
 
 from core.domain.errors import Refused
-from core.train.onnx_torch.graph import Graph, Node
+from core.train.onnx_torch.graph import DecodedGraph, Node
 from core.train.onnx_torch.operators.table import Key
 from core.train.onnx_torch.values import Known, as_tensor, is_traced
 
 Scope = dict[str, Any]
-Evaluate = Callable[[Graph, Scope], list[Any]]
+Evaluate = Callable[[DecodedGraph, Scope], list[Any]]
 MAX_ROUNDS = 2048
 NEXT = "Export the model with a fixed number of rounds."
 
@@ -29,11 +29,13 @@ def branch(node: Node, scope: Scope, evaluate: Evaluate) -> list[Any]:
     return _both(condition, then, other, scope, evaluate)
 
 
-def _both(condition: torch.Tensor, then: Graph, other: Graph, scope: Scope, evaluate: Evaluate) -> list[Any]:
+def _both(
+    condition: torch.Tensor, then: DecodedGraph, other: DecodedGraph, scope: Scope, evaluate: Evaluate
+) -> list[Any]:
     """Keep both branches in the exported program; the tensors that they read are handed in."""
     names = [name for name, value in scope.items() if isinstance(value, torch.Tensor) and name in _read_by(then, other)]
 
-    def taken(graph: Graph) -> Callable[..., tuple[torch.Tensor, ...]]:
+    def taken(graph: DecodedGraph) -> Callable[..., tuple[torch.Tensor, ...]]:
         def run(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
             inner = {**scope, **dict(zip(names, tensors, strict=True))}
             return tuple(as_tensor(value).clone() for value in evaluate(graph, inner))
@@ -44,19 +46,19 @@ def _both(condition: torch.Tensor, then: Graph, other: Graph, scope: Scope, eval
     return list(torch.cond(condition.reshape(()), taken(then), taken(other), operands))
 
 
-def _read_by(*graphs: Graph) -> set[str]:
+def _read_by(*graphs: DecodedGraph) -> set[str]:
     found: set[str] = set()
     for graph in graphs:
         found |= set(graph.outputs)
         for node in graph.nodes:
             found |= set(node.inputs)
-            found |= _read_by(*(value for value in node.attributes.values() if isinstance(value, Graph)))
+            found |= _read_by(*(value for value in node.attributes.values() if isinstance(value, DecodedGraph)))
     return found
 
 
 def loop(node: Node, scope: Scope, evaluate: Evaluate) -> list[Any]:
     """Unroll a loop whose rounds and condition are known; stacks what each round gives."""
-    body: Graph = node.get("body")
+    body: DecodedGraph = node.get("body")
     limit, condition, *carried = (scope[name] if name else None for name in node.inputs)
     rounds = _known(limit, MAX_ROUNDS)
     going = bool(_known(condition, 1))
@@ -90,7 +92,7 @@ def _known(value: Any, default: int) -> Any:
 
 def scan(node: Node, scope: Scope, evaluate: Evaluate) -> list[Any]:
     """Unroll over the slices of the scanned inputs (opset 9 and later), whose number must be fixed."""
-    body: Graph = node.get("body")
+    body: DecodedGraph = node.get("body")
     count = node.get("num_scan_inputs")
     given = [as_tensor(scope[name]) for name in node.inputs if name]
     states, scanned = given[: len(given) - count], given[len(given) - count :]
@@ -116,7 +118,7 @@ def _stacked(node: Node, columns: list[Any]) -> list[Any]:
     ]
 
 
-def _bound(body: Graph, values: list[Any]) -> Scope:
+def _bound(body: DecodedGraph, values: list[Any]) -> Scope:
     return {port.name: value for port, value in zip(body.inputs, values, strict=True)}
 
 
