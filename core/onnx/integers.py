@@ -89,18 +89,3 @@ def finish(model: Any, source: Path, out: Path) -> None:
             "Keep it as it is, or choose another technique.",
         )
     files.loads(out)
-
-
-class Names:
-    """Names of values that a model does not use yet, as short as they can be."""
-
-    def __init__(self, model: Any) -> None:
-        self._taken = weights.names(model)
-        self._next = 0
-
-    def new(self) -> str:
-        """Return the next free name."""
-        while (name := f"q{self._next}") in self._taken:
-            self._next += 1
-        self._taken.add(name)
-        return name

@@ -6,6 +6,7 @@ word, and come apart by Div and Mod on int32: BitShift on uint8 is silently wron
 """
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,7 @@ from core.onnx.bit_packing import (
     step_base,
     steps_between,
 )
+from core.onnx.names import FreshNames
 from core.onnx.weights import Weight
 
 LEAST = 64
@@ -39,7 +41,7 @@ class Draft:
     """A weight as nodes and tensors that are not yet in the model."""
 
     kind: str
-    number: int
+    names: FreshNames
     nodes: list[Any] = field(default_factory=list)
     tensors: list[Any] = field(default_factory=list)
     shared: dict[tuple[Any, ...], Any] = field(default_factory=dict)
@@ -68,9 +70,8 @@ class Storage:
         _free_weights(model)
         self._model = model
         self._graph = model.graph
-        self._taken = onnx_weights.names(model)
         self._pool: dict[tuple[Any, ...], str] = {}
-        self._number = 0
+        self.names = FreshNames.of(model)
 
     def put(self, weight: Weight, array: Any) -> str:
         """Store an array of the weight's own dtype and shape, bit for bit, and return the kind of encoding."""
@@ -79,7 +80,7 @@ class Storage:
         if best is None:
             weight.put(array)
             return "dense"
-        self._number = best.number
+        self.names = best.names
         self._pool.update({key: tensor.name for key, tensor in best.shared.items()})
         self._graph.initializer.extend(best.shared.values())
         weight.make(best.nodes, best.tensors)
@@ -111,7 +112,7 @@ class Storage:
     def _half(self, name: str, array: Any) -> Draft | None:
         if halved_exactly(array) is None:
             return None
-        draft = Draft("half", self._number)
+        draft = Draft("half", copy(self.names))
         self._values(draft, array, name)
         return draft
 
@@ -119,7 +120,7 @@ class Storage:
         values, places = distinct(array)
         if len(values) > LARGEST:
             return None
-        draft = Draft("codebook", self._number)
+        draft = Draft("codebook", copy(self.names))
         self._looked_up(draft, values, places.reshape(array.shape), name)
         return draft
 
@@ -130,7 +131,7 @@ class Storage:
             return None
         values, base = array.reshape(-1)[entries], step_base(np.diff(entries, prepend=-1) - 1, array, entries)
         steps, filled = steps_between(np.diff(entries, prepend=-1) - 1, values, base)
-        draft = Draft("sparse", self._number)
+        draft = Draft("sparse", copy(self.names))
         self._scattered(draft, self._digits(draft, steps, base), filled, array.shape, name)
         return draft
 
@@ -200,13 +201,13 @@ class Storage:
     def _node(self, draft: Draft, op: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         from onnx import helper
 
-        draft.nodes.append(helper.make_node(op, inputs, [output or self._name(draft)], **attributes))
+        draft.nodes.append(helper.make_node(op, inputs, [output or draft.names.short()], **attributes))
         return str(draft.nodes[-1].output[0])
 
     def _tensor(self, draft: Draft, array: Any) -> str:
         from onnx import numpy_helper
 
-        draft.tensors.append(numpy_helper.from_array(np.ascontiguousarray(array), self._name(draft)))
+        draft.tensors.append(numpy_helper.from_array(np.ascontiguousarray(array), draft.names.short()))
         return str(draft.tensors[-1].name)
 
     def _shared(self, draft: Draft, array: Any) -> str:
@@ -217,15 +218,8 @@ class Storage:
         if key in self._pool:
             return self._pool[key]
         if key not in draft.shared:
-            draft.shared[key] = numpy_helper.from_array(array, self._name(draft))
+            draft.shared[key] = numpy_helper.from_array(array, draft.names.short())
         return str(draft.shared[key].name)
-
-    def _name(self, draft: Draft) -> str:
-        """Return the next short name that the model does not use."""
-        while True:
-            name, draft.number = letters(draft.number), draft.number + 1
-            if name not in self._taken:
-                return name
 
 
 def _free_weights(model: Any) -> None:
@@ -254,14 +248,6 @@ def _size(parts: tuple[Any, ...]) -> int:
     """Return the bytes of parts of a graph with their tags and lengths."""
     sizes = [part.ByteSize() for part in parts]
     return sum(size + 1 + max(1, -(-size.bit_length() // 7)) for size in sizes)
-
-
-def letters(number: int) -> str:
-    """Return the name of a number in letters: a, b, ... z, aa, ab, ..."""
-    text = ""
-    while number >= 0:
-        text, number = chr(97 + number % 26) + text, number // 26 - 1
-    return text
 
 
 def _int32() -> int:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from core.onnx import weights
-from core.onnx.integers import Names, moved, symmetric, unsigned
+from core.onnx.integers import moved, symmetric, unsigned
+from core.onnx.names import FreshNames
 from core.onnx.saturation import Pairing
 from core.onnx.weights import Weight
 from core.shrink.scaled_integers import Scaled, pack
@@ -143,7 +144,7 @@ class _Pairs:
         means: Mapping[str, Any],
     ) -> None:
         self._means = means
-        self._graph, self._fresh, self._spans = model.graph, Names(model), spans
+        self._graph, self._fresh, self._spans = model.graph, FreshNames.of(model), spans
         self._pairing, self._per_channel, self._narrow = pairing, per_channel, narrow
         self.packable: set[str] = set()
         """Constants of floats that stand for integers of few bits."""
@@ -159,7 +160,7 @@ class _Pairs:
         if name not in self._around:
             scale, zero = self._activation(name)
             constants = [self._constant(scale), self._constant(zero)]
-            whole, back = self._fresh.new(), self._fresh.new()
+            whole, back = self._fresh.short(), self._fresh.short()
             self._around[name] = back
             self._nodes[name] = [
                 helper.make_node("QuantizeLinear", [name, *constants], [whole]),
@@ -218,7 +219,7 @@ class _Pairs:
         """Return integers by way of floats, which can be packed."""
         from onnx import helper
 
-        floats, name = self._constant(values.astype(np.float32)), self._fresh.new()
+        floats, name = self._constant(values.astype(np.float32)), self._fresh.short()
         self.packable.add(floats)
         self._nodes[""].append(
             helper.make_node("Cast", [floats], [name], to=helper.np_dtype_to_tensor_dtype(values.dtype))
@@ -228,7 +229,7 @@ class _Pairs:
     def _read(self, values: Any, scales: Any, zeros: Any, axis: int, made: str | None = None) -> str:
         from onnx import helper
 
-        name = self._fresh.new()
+        name = self._fresh.short()
         inputs = [made or self._constant(values), self._constant(scales), self._constant(zeros)]
         held = {"axis": axis} if scales.ndim else {}
         self._nodes[""].append(helper.make_node("DequantizeLinear", inputs, [name], **held))
@@ -240,6 +241,6 @@ class _Pairs:
         array = np.ascontiguousarray(array) if np.ndim(array) else np.asarray(array)
         key = (f"{array.dtype}{array.shape}", array.tobytes())
         if key not in self._constants:
-            self._constants[key] = self._fresh.new()
+            self._constants[key] = self._fresh.short()
             self._graph.initializer.append(numpy_helper.from_array(array, self._constants[key]))
         return self._constants[key]

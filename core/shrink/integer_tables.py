@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from core.onnx import weights
-from core.onnx.integers import Names
+from core.onnx.names import FreshNames
 from core.onnx.weights import Weight
 from core.shrink.scaled_integers import along, fitted
 
@@ -20,7 +20,7 @@ LEAST = 1024
 class Tables:
     """The rule of one pass over a model: a Gather of rows of a constant becomes one of integers, times one of scales."""
 
-    def __init__(self, model: Any, fresh: Names, bits: int = 8, kept: AbstractSet[str] = frozenset()) -> None:
+    def __init__(self, model: Any, fresh: FreshNames, bits: int = 8, kept: AbstractSet[str] = frozenset()) -> None:
         nodes = [node for graph in weights.graphs(model.graph) for node in graph.node]
         looked, read = Counter(node.input[0] for node in nodes if is_lookup(node)), weights.uses(model)
         self._names = {name for name, count in looked.items() if count == read[name] and name not in kept}
@@ -43,7 +43,7 @@ class Tables:
     def _integers(self, weight: Weight) -> tuple[str, str]:
         key = (id(weight.graph), weight.name)
         if key not in self._made:
-            pair = self._fresh.new(), self._fresh.new()
+            pair = self._fresh.short(), self._fresh.short()
             scaled = along(weight.array, fitted(weight.array, 0, self._bits), 0, self._bits)
             narrow = self._bits < BITS
             weight.beside(pair[0], scaled.codes.astype(np.float32 if narrow else np.int8))
@@ -55,7 +55,7 @@ class Tables:
     def _nodes(self, node: Any, rows: str, scales: str) -> list[Any]:
         from onnx import TensorProto, helper
 
-        row, floats, scale, whole = (self._fresh.new() for _ in range(4))
+        row, floats, scale, whole = (self._fresh.short() for _ in range(4))
         widened = [helper.make_node("Cast", [rows], [whole], to=TensorProto.INT8)] if self._bits < BITS else []
         return [
             *widened,

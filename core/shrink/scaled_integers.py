@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from core.onnx import linear_layers, second_order, weights
-from core.onnx.integers import Names
 from core.onnx.linear_layers import LinearLayer, Moments
 from core.onnx.storage import Storage
 from core.onnx.weights import Weight
@@ -117,11 +116,11 @@ def _corrected(layer: LinearLayer, moments: Moments, bits: int) -> Scaled:
     return along(arrays[0][1], scales, axis, bits)
 
 
-def store(model: Any, storage: Storage, weight: Weight, scaled: Scaled, fresh: Names) -> None:
+def store(model: Any, storage: Storage, weight: Weight, scaled: Scaled) -> None:
     """Replace a weight by packed integers, scales and their product."""
     from onnx import helper, numpy_helper
 
-    codes, scales = fresh.new(), fresh.new()
+    codes, scales = storage.names.short(), storage.names.short()
     weight.beside(codes, scaled.codes.astype(np.float32))
     factors = numpy_helper.from_array(np.ascontiguousarray(scaled.spread), scales)
     weight.make([helper.make_node("Mul", [codes, scales], [weight.name])], [factors])

@@ -11,6 +11,7 @@ from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.onnx import files, weights
 from core.onnx.integers import finish
 from core.onnx.linear_layers import LinearLayer, layers
+from core.onnx.names import FreshNames
 from core.onnx.storage import Storage
 
 LEAST = 256
@@ -45,7 +46,7 @@ class LowRank(Technique):
     def apply(self, source: Path, out: Path, options: LowRankOptions, lesson: Lesson) -> None:
         """Split where it gains. Raises Refused where it does nowhere, with the rank that the best layer would need."""
         model = files.load(source)
-        storage, taken = Storage(model), weights.names(model)
+        storage = Storage(model)
         kept = weights.kept(options.keep, model)
         free = [layer for layer in layers(model, LEAST) if layer.weight.name not in kept]
         found = [(layer, rank(layer.matrix, options.energy)) for layer in free]
@@ -56,7 +57,7 @@ class LowRank(Technique):
             raise Refused(f"No layer that can be split has {LEAST} constant weights.", "Choose another technique.")
         if not gaining:
             raise Refused(_nowhere(found, options.energy), "Keep less energy, or choose another technique.")
-        firsts = {str(layer.node.output[0]): _split(model.graph, layer, thin, taken) for layer, thin in gaining}
+        firsts = {str(layer.node.output[0]): _split(model.graph, layer, thin, storage.names) for layer, thin in gaining}
         _put_before(model.graph, firsts)
         storage.settle()
         finish(model, source, out)
@@ -88,13 +89,13 @@ def _nowhere(found: list[tuple[LinearLayer, int]], energy: float) -> str:
     )
 
 
-def _split(graph: Any, layer: LinearLayer, kept: int, taken: set[str]) -> Any:
+def _split(graph: Any, layer: LinearLayer, kept: int, names: FreshNames) -> Any:
     """Give the layer the outer factor and return a node with the inner one; name, bias and output of the layer stay."""
     from onnx import numpy_helper
 
     outer, inner = factors(layer.matrix, kept)
     shape, node = tuple(layer.weight.tensor.dims), layer.node
-    thin, middle = _fresh(layer.weight.name, "_in", taken), _fresh(node.output[0], "_in", taken)
+    thin, middle = names.like(layer.weight.name, "in"), names.like(node.output[0], "in")
     small = inner.reshape(kept, *shape[1:]) if layer.outputs_first else inner.T
     graph.initializer.append(numpy_helper.from_array(small.astype(layer.weight.array.dtype), thin))
     first = _first(node, thin, middle)
@@ -122,13 +123,6 @@ def _put_before(graph: Any, firsts: dict[str, Any]) -> None:
     nodes = [one for node in graph.node for one in (firsts.get(node.output[0]), node) if one is not None]
     del graph.node[:]
     graph.node.extend(nodes)
-
-
-def _fresh(name: str, ending: str, taken: set[str]) -> str:
-    while name in taken:
-        name += ending
-    taken.add(name)
-    return name
 
 
 TECHNIQUE = LowRank()

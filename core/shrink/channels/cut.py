@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from core.onnx import weights
+from core.onnx.names import FreshNames
 from core.shrink.channels.couplings import Axis, size
 from core.shrink.channels.groups import Channels
 
@@ -55,8 +56,6 @@ def _rename(model: Any, found: Channels, node: Any, place: int, sizes: list[tupl
     told = [now if entry == before else entry for entry, (before, now) in zip(said.tolist(), sizes, strict=True)]
     if told == said.tolist():
         return
-    taken, name = weights.names(model), f"{node.output[0]}_shape"
-    while name in taken:
-        name += "_"
+    name = FreshNames.of(model).like(node.output[0], "shape")
     model.graph.initializer.append(numpy_helper.from_array(np.array(told, said.dtype), name))
     node.input[place] = name

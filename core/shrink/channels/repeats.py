@@ -3,6 +3,7 @@
 from typing import Any
 
 from core.onnx import weights
+from core.onnx.names import FreshNames
 
 VIEWS = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 """Operators that hand a repeated tensor on."""
@@ -10,6 +11,7 @@ VIEWS = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 
 def part(model: Any) -> None:
     """Copy each Expand of the main graph, with the views behind it, for each node that reads it."""
+    names = FreshNames.of(model)
     while node := _shared(model):
         readers = [
             (one, place) for one in model.graph.node for place, name in enumerate(one.input) if name == node.output[0]
@@ -17,7 +19,7 @@ def part(model: Any) -> None:
         for reader, place in readers[1:]:
             copy = type(node)()
             copy.CopyFrom(node)
-            copy.name, copy.output[0] = "", _fresh(model, node.output[0])
+            copy.name, copy.output[0] = "", names.like(node.output[0], "copy")
             reader.input[place] = copy.output[0]
             model.graph.node.insert(list(model.graph.node).index(node) + 1, copy)
 
@@ -32,10 +34,3 @@ def _shared(model: Any) -> Any | None:
             repeated.append(node)
     several = [n for n in repeated if read[n.output[0]] == readers.count(n.output[0]) > 1]
     return several[-1] if several else None
-
-
-def _fresh(model: Any, name: str) -> str:
-    taken, number = weights.names(model), 1
-    while f"{name}_{number}" in taken:
-        number += 1
-    return f"{name}_{number}"

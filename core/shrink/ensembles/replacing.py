@@ -9,7 +9,8 @@ import numpy as np
 from core.domain.errors import Refused
 from core.onnx import calibration
 from core.onnx.files import lowest_ir, serialised
-from core.onnx.integers import Names, finish
+from core.onnx.integers import finish
+from core.onnx.names import FreshNames
 from core.shrink.ensembles import writing
 from core.shrink.ensembles.forest import Leaf, Part, SharedForest, Split, mapped
 from core.shrink.ensembles.reading import Ensemble
@@ -59,7 +60,7 @@ def smallest(model: Any, found: list[tuple[Any, Ensemble]], operator: str) -> An
 
 def put(model: Any, found: list[tuple[Any, Ensemble]], newest: bool) -> bool:
     """Replace each operator by its ensemble, as version 5 where ``newest``; False, and nothing done, where that cannot say the same."""
-    fresh = Names(model)
+    fresh = FreshNames.of(model)
     made = [_newer(model, node, one, fresh) if newest else ([writing.instead(node, one)], []) for node, one in found]
     for pair, (node, one) in zip(made, found, strict=True):
         if pair is None or not alike(model, [writing.instead(node, one)], *pair, one):
@@ -75,7 +76,7 @@ def put(model: Any, found: list[tuple[Any, Ensemble]], newest: bool) -> bool:
     return True
 
 
-def _newer(model: Any, node: Any, ensemble: Ensemble, fresh: Names) -> tuple[list[Any], list[Any]] | None:
+def _newer(model: Any, node: Any, ensemble: Ensemble, fresh: FreshNames) -> tuple[list[Any], list[Any]] | None:
     """Return nodes and constants around a TreeEnsemble that stand for an operator, or None where there are none."""
     wide = ensemble.dtype == np.float64 or not _is_float32(model, node.input[0])
     leaves = (part for part in ensemble.forest.parts if isinstance(part, Leaf))
@@ -96,7 +97,7 @@ def _newer(model: Any, node: Any, ensemble: Ensemble, fresh: Names) -> tuple[lis
 
 
 def _classified(
-    node: Any, ensemble: Ensemble, fresh: Names, turned: str, sums: tuple[list[Any], list[Any], str]
+    node: Any, ensemble: Ensemble, fresh: FreshNames, turned: str, sums: tuple[list[Any], list[Any], str]
 ) -> tuple[list[Any], list[Any]]:
     """Return nodes and constants with those for label and scores behind them, as far as they have a name."""
     nodes, constants, scores = sums
@@ -104,7 +105,7 @@ def _classified(
     nodes = [*nodes, _turned(turned, scores, answer)] if answer else nodes
     if not label:
         return nodes, constants
-    best = fresh.new()
+    best = fresh.short()
     nodes = [*nodes, _node("ArgMax", [scores], best, axis=1, keepdims=0)]
     return nodes, constants + _named(nodes, best, label, ensemble.labels, fresh)
 
@@ -117,38 +118,38 @@ def _on_first(place: int, part: Part) -> Part:
     return Leaf(tuple((0, weight) for _, weight in part.weights)) if isinstance(part, Leaf) else part
 
 
-def _binary(node: Any, ensemble: Ensemble, fresh: Names) -> tuple[list[Any], list[Any]] | None:
+def _binary(node: Any, ensemble: Ensemble, fresh: FreshNames) -> tuple[list[Any], list[Any]] | None:
     """Return what stands for one sum over two classes, which is logistic and parts at zero where some leaf is negative."""
     if ensemble.transform != "LOGISTIC" or len(ensemble.base) > 1:
         return None
     single = replace(ensemble, forest=mapped(ensemble.forest, _on_first), targets=1)
     nodes, constants, sums = _sums(node.input[0], single, fresh)
-    other, both = fresh.new(), fresh.new()
+    other, both = fresh.short(), fresh.short()
     nodes += [_node("Neg", [sums], other), _node("Concat", [other, sums], both, axis=1)]
     return _classified(node, ensemble, fresh, "Sigmoid", (nodes, constants, both))
 
 
-def _sums(x: str, ensemble: Ensemble, fresh: Names) -> tuple[list[Any], list[Any], str]:
+def _sums(x: str, ensemble: Ensemble, fresh: FreshNames) -> tuple[list[Any], list[Any], str]:
     """Return nodes and constants that add up leaves and base, and the name of the sums."""
     from onnx import numpy_helper
 
-    sums = fresh.new()
+    sums = fresh.short()
     nodes = [writing.newest(ensemble, x, sums)]
     if not any(ensemble.base):
         return nodes, [], sums
-    base, total = fresh.new(), fresh.new()
+    base, total = fresh.short(), fresh.short()
     constant = numpy_helper.from_array(np.array([ensemble.base], np.float32), base)
     return [*nodes, _node("Add", [sums, base], total)], [constant], total
 
 
-def _named(nodes: list[Any], best: str, label: str, labels: tuple[Any, ...], fresh: Names) -> list[Any]:
+def _named(nodes: list[Any], best: str, label: str, labels: tuple[Any, ...], fresh: FreshNames) -> list[Any]:
     """Add the node that turns the place of a class into its label, and return the constants for it."""
     from onnx import numpy_helper
 
     if labels == tuple(range(len(labels))):
         nodes[-1].output[0] = label
         return []
-    table = fresh.new()
+    table = fresh.short()
     nodes.append(_node("Gather", [table, best], label))
     texts = isinstance(labels[0], str)
     return [numpy_helper.from_array(np.array(labels, object if texts else np.int64), table)]
