@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable
 from itertools import chain, count
-from typing import TYPE_CHECKING
 
 from core.onnx import weights
-
-if TYPE_CHECKING:
-    import onnx
+from core.onnx.typing import ModelProto
 
 
 class FreshNames:
@@ -17,7 +14,7 @@ class FreshNames:
         self._taken, self._number = set(taken), 0
 
     @classmethod
-    def of(cls, model: "onnx.ModelProto") -> "FreshNames":
+    def of(cls, model: ModelProto) -> "FreshNames":
         """Return names beside all values of a model."""
         return cls(weights.names(model))
 

@@ -109,8 +109,7 @@ class StaticInt8(Technique):
         if not kept <= weights.names(model):
             model = plain
         model = newer_opset.raised(model, OPSET, lesson.inputs)
-        original = type(model)()
-        original.CopyFrom(model)
+        original = weights.copied(model)
         tables = Tables(model, FreshNames.of(model), options.table_bits, kept)
         if options.tables:
             weights.rewrite(model, tables)
