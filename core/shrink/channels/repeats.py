@@ -1,15 +1,14 @@
 """Gives every reader of a repeated tensor a copy of its own, so that one may lose places which another keeps."""
 
-from typing import Any
-
 from core.onnx import weights
 from core.onnx.names import FreshNames
+from core.onnx.typing import ModelProto, NodeProto
 
 VIEWS = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 """Operators that hand a repeated tensor on."""
 
 
-def part(model: Any) -> None:
+def part(model: ModelProto) -> None:
     """Copy each Expand of the main graph, with the views behind it, for each node that reads it."""
     names = FreshNames.of(model)
     while node := _shared(model):
@@ -24,9 +23,9 @@ def part(model: Any) -> None:
             model.graph.node.insert(list(model.graph.node).index(node) + 1, copy)
 
 
-def _shared(model: Any) -> Any | None:
+def _shared(model: ModelProto) -> NodeProto | None:
     """Return the last node with several readers that repeats a tensor or views a repeated one, if there is any."""
-    read, here, repeated = weights.uses(model), set[str](), list[Any]()
+    read, here, repeated = weights.uses(model), set[str](), list[NodeProto]()
     readers = [name for node in model.graph.node for name in node.input]
     for node in model.graph.node:
         if node.op_type == "Expand" or (node.op_type in VIEWS and node.input[0] in here):

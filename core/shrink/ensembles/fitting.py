@@ -6,13 +6,15 @@ of Ward's criterion (1963, doi:10.1080/01621459.1963.10500845), and what is left
 
 import heapq
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from core.onnx import kmeans
+from core.onnx.typing import FloatArray, IntArray, Matrix
 from core.shrink.ensembles.tree_columns import TreeColumns
 
+Order = list[tuple[int, Matrix]]
+"""Splits in the order in which they close, each with the values of the leaf that it becomes."""
 RIDGE = 0.3
 """Rows' worth of doubt about each value: leaves that no row reaches stay as they are."""
 SOLVED = 40_000_000
@@ -23,12 +25,12 @@ SOLVED = 40_000_000
 class Shown:
     """What a forest said: the leaf of each row in each tree [n, trees], the sums [n, targets], and how much each row counts [n]."""
 
-    ends: Any
-    sums: Any
-    weights: Any
+    ends: IntArray
+    sums: Matrix
+    weights: Matrix
 
 
-def show(columns: TreeColumns, rows: Any) -> Shown:
+def show(columns: TreeColumns, rows: FloatArray) -> Shown:
     """Ask a forest about rows [n, features]; those whose two largest sums are close count more, since they are the first to change."""
     ends = columns.leaves(rows)
     sums = columns.values[ends].sum(axis=1)
@@ -40,14 +42,14 @@ def show(columns: TreeColumns, rows: Any) -> Shown:
     return Shown(ends, sums, weights / weights.mean())
 
 
-def fewer(columns: TreeColumns, shown: Shown, order: list[tuple[int, Any]]) -> tuple[TreeColumns, Any]:
+def fewer(columns: TreeColumns, shown: Shown, order: Order) -> tuple[TreeColumns, IntArray]:
     """Return the trees with the splits of ``order`` closed, fitted to the sums that were shown, and where the rows end then."""
     up = _above(columns, order)
     ends, small = up[shown.ends], closed(columns, order)
     return (replace(small, values=_fitted(small, ends, shown, np.arange(len(up)))) if order else small), ends
 
 
-def collapse(columns: TreeColumns, shown: Shown, kept: int) -> list[tuple[int, Any]]:
+def collapse(columns: TreeColumns, shown: Shown, kept: int) -> Order:
     """Return the splits to close, cheapest first, until ``kept`` are left, each with the value of the leaf that it becomes."""
     parent = np.full(len(columns.yes), -1)
     splits = np.flatnonzero(columns.yes != np.arange(len(columns.yes)))
@@ -81,7 +83,7 @@ def collapse(columns: TreeColumns, shown: Shown, kept: int) -> list[tuple[int, A
     return order
 
 
-def closed(columns: TreeColumns, order: list[tuple[int, Any]]) -> TreeColumns:
+def closed(columns: TreeColumns, order: Order) -> TreeColumns:
     """Return the trees with splits turned into leaves."""
     yes, no, values = columns.yes.copy(), columns.no.copy(), columns.values.copy()
     for at, value in order:
@@ -90,7 +92,7 @@ def closed(columns: TreeColumns, order: list[tuple[int, Any]]) -> TreeColumns:
     return replace(columns, yes=yes, no=no, values=values)
 
 
-def _above(columns: TreeColumns, order: list[tuple[int, Any]]) -> Any:
+def _above(columns: TreeColumns, order: Order) -> IntArray:
     """Return for each node the closed one that it lies under, or itself."""
     up = np.arange(len(columns.yes))
     for at, _ in reversed(order):
@@ -98,7 +100,7 @@ def _above(columns: TreeColumns, order: list[tuple[int, Any]]) -> Any:
     return up
 
 
-def shared(columns: TreeColumns, ends: Any, shown: Shown, levels: int) -> TreeColumns:
+def shared(columns: TreeColumns, ends: IntArray, shown: Shown, levels: int) -> TreeColumns:
     """Return the trees with each target's numbers replaced by ``levels`` values at most, which are fitted once more."""
     values = columns.values.copy()
     codes = np.zeros(values.shape, np.int64)
@@ -111,7 +113,7 @@ def shared(columns: TreeColumns, ends: Any, shown: Shown, levels: int) -> TreeCo
     return replace(columns, values=_fitted(replace(columns, values=values), ends, shown, codes))
 
 
-def _fitted(columns: TreeColumns, ends: Any, shown: Shown, codes: Any) -> Any:
+def _fitted(columns: TreeColumns, ends: IntArray, shown: Shown, codes: IntArray) -> Matrix:
     """Return values whose sums come close to those shown, alike where ``codes`` [nodes] or [nodes, targets] are; zeros stay."""
     values = columns.values.copy()
     for target in range(values.shape[1]):
@@ -131,7 +133,7 @@ def _fitted(columns: TreeColumns, ends: Any, shown: Shown, codes: Any) -> Any:
     return values
 
 
-def _counts(places: Any, count: int) -> Any:
+def _counts(places: IntArray, count: int) -> FloatArray:
     """Return how often each row names each value; places of ``count`` and above name none. float32 [n, count]."""
     rows = np.arange(len(places))[:, None] * (count + 1)
     counts = np.bincount((rows + places).reshape(-1), minlength=len(places) * (count + 1))

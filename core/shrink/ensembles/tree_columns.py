@@ -1,11 +1,11 @@
 """Trees apart from each other, as columns: asked about many rows at once, and changed node by node."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from core.shrink.ensembles.forest import MODES, Leaf, SharedForest, Split
+from core.onnx.typing import FloatArray, IntArray, Mask, Matrix
+from core.shrink.ensembles.forest import MODES, Leaf, Real, SharedForest, Split
 
 COMPARED = (np.less_equal, np.less, np.greater_equal, np.greater, np.equal, np.not_equal)
 """In the order of ``MODES``."""
@@ -15,25 +15,25 @@ COMPARED = (np.less_equal, np.less, np.greater_equal, np.greater, np.equal, np.n
 class TreeColumns:
     """Trees apart from each other: a row a node, leaves name themselves as both sides; ``values`` is float64 [nodes, targets]."""
 
-    feature: Any
-    mode: Any
-    bound: Any
-    missing: Any
-    yes: Any
-    no: Any
-    values: Any
-    roots: Any
+    feature: IntArray
+    mode: IntArray
+    bound: FloatArray
+    missing: Mask
+    yes: IntArray
+    no: IntArray
+    values: Matrix
+    roots: IntArray
 
     @property
-    def is_leaf(self) -> Any:
+    def is_leaf(self) -> Mask:
         """Say of each node whether it is a leaf."""
-        return self.yes == np.arange(len(self.yes))
+        return np.asarray(self.yes == np.arange(len(self.yes)))
 
-    def trees_of(self, nodes: Any) -> Any:
+    def trees_of(self, nodes: IntArray) -> IntArray:
         """Return the trees, ascending, that some nodes are of; the nodes of a tree follow its root."""
         return np.unique(np.searchsorted(self.roots, nodes, side="right") - 1)
 
-    def leaves(self, rows: Any) -> Any:
+    def leaves(self, rows: FloatArray) -> IntArray:
         """Return the node at which each row [n, features] ends in each tree; int32 [n, trees]."""
         at = np.broadcast_to(self.roots, (len(rows), len(self.roots))).copy()
         while True:
@@ -46,7 +46,7 @@ class TreeColumns:
             at = below
 
 
-def answered(mode: Any, number: Any, bound: Any, missing: Any) -> Any:
+def answered(mode: IntArray, number: FloatArray, bound: FloatArray, missing: Mask) -> Mask:
     """Say for each question whether the answer is yes; modes are places in ``MODES``."""
     said = np.isnan(number) & missing
     for kind in np.unique(mode):
@@ -55,7 +55,7 @@ def answered(mode: Any, number: Any, bound: Any, missing: Any) -> Any:
     return said
 
 
-def apart(forest: SharedForest, targets: int, dtype: Any) -> TreeColumns:
+def apart(forest: SharedForest, targets: int, dtype: Real) -> TreeColumns:
     """Return the trees without shared parts."""
     rows: list[Split | Leaf] = []
     sides: list[tuple[int, int]] = []
@@ -92,7 +92,7 @@ def apart(forest: SharedForest, targets: int, dtype: Any) -> TreeColumns:
     )
 
 
-def together(columns: TreeColumns, dtype: Any) -> SharedForest:
+def together(columns: TreeColumns, dtype: Real) -> SharedForest:
     """Return the trees with equal parts as one; a target to which a whole tree adds nothing is left out."""
     forest, done = SharedForest(), dict[int, int]()
     for root in columns.roots.tolist():
