@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -45,7 +44,7 @@ class RecurrentLayer:
     peephole: Tensor | None
 
 
-def recurrent(node: Node, x: Tensor, w: Tensor, r: Tensor, *rest: Any) -> tuple[Tensor, ...]:
+def recurrent(node: Node, x: Tensor, w: Tensor, r: Tensor, *rest: Tensor | None) -> tuple[Tensor, ...]:
     """Run the layer; gives all hidden states, the last one, and for an LSTM the last cell."""
     b, lengths, h, c, peephole = (*rest, *[None] * 5)[:5]
     by_batch = bool(node.get("layout", 0))
