@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from core.domain.artifact import Signature
+from core.domain.recipe import Option
 from core.domain.shelf import Entry
 
 
@@ -51,11 +52,11 @@ class Runtime(Entry):
         """Load the file for running on the CPU. Raises Refused with the reason."""
         raise NotImplementedError
 
-    def open_with(self, path: Path, format: str, given: dict[str, Any]) -> Session:
+    def open_with(self, path: Path, format: str, given: dict[str, Option]) -> Session:
         """Load a file that needs more than its bytes, such as the name of an architecture; most need nothing."""
         return self.open(path, format)
 
-    def opener(self, path: Path, format: str, given: dict[str, Any]) -> Callable[[], Session]:
+    def opener(self, path: Path, format: str, given: dict[str, Option]) -> Callable[[], Session]:
         """Return the call that loads the file, to be made as often as a measurement needs.
 
         What is learned from the file for our probes alone is learned before, so that time and memory of the call are the

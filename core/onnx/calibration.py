@@ -4,20 +4,22 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from core.domain import batching
 from core.domain.errors import Refused
-from core.onnx import branches, files
+from core.onnx import branches, files, weights
+from core.onnx.typing import InferenceSession, Matrix, ModelProto, Samples
 
 CHUNK = 32
+"""Samples that run at once, so that what is seen of them fits into memory."""
 BINS = 2048
 LEVELS = 256
+Spans = dict[str, tuple[float, float]]
 
 
-def folded(source: Path) -> Any:
+def folded(source: Path) -> ModelProto:
     """Return the model with constants computed and normalisations merged into convolutions, by ONNX Runtime's basic rewrites.
 
     A result that needs operators of ONNX Runtime's own is not taken: then the model comes back as it was.
@@ -37,7 +39,7 @@ def folded(source: Path) -> Any:
     return simple
 
 
-def session(model: Any, level: str, written: Path | None = None) -> Any:
+def session(model: Path | bytes, level: str, written: Path | None = None) -> InferenceSession:
     """Open a path or the bytes of a model on one thread, optimised at ``none``, ``basic`` or ``all``. Raises Refused when it does not load."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
@@ -60,66 +62,75 @@ def session(model: Any, level: str, written: Path | None = None) -> Any:
         raise Refused(f"ONNX Runtime cannot load this model: {cause}", "Export it again.") from None
 
 
-def answers(opened: Any, samples: dict[str, Any]) -> Iterator[list[Any]]:
+def answers(opened: InferenceSession, samples: Samples) -> Iterator[list[np.ndarray]]:
     """Run the samples in pieces of the model's own batch, or of 32 where that is free. Raises Refused where they are too few."""
-    size = batch(opened)
-    count = min((len(array) for array in samples.values()), default=0)
-    whole = count - count % size if size else count
-    if not whole:
+    size, count = batch(opened), _count(samples)
+    if count < (size or 1):
         raise Refused(
             f"The model wants {size or 'some'} samples at a time, and there are {count} to learn from.",
             "Add more samples.",
         )
+    for piece in pieces(opened, samples):
+        yield run(opened, piece)
+
+
+def pieces(opened: InferenceSession, samples: Samples) -> Iterator[Samples]:
+    """Cut samples into pieces of the model's own batch where it insists on one; a rest that does not fill it is left out."""
+    size, count = batch(opened), _count(samples)
+    whole = count - count % size if size else count
     for start in range(0, whole, size or CHUNK):
-        try:
-            piece = opened.run(None, laid_out(opened, cut(samples, start, min(start + (size or CHUNK), whole))))
-        except Exception as error:
-            cause = files.first_line(error)
-            raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
-        yield piece
+        yield cut(samples, start, min(start + (size or CHUNK), whole))
 
 
-def batch(opened: Any) -> int | None:
+def run(opened: InferenceSession, piece: Samples, names: list[str] | None = None) -> list[np.ndarray]:
+    """Return what a model answers to some samples [n, ...], or the named of its outputs. Raises Refused where they do not run."""
+    try:
+        return list(opened.run(names, laid_out(opened, piece)))
+    except Exception as error:
+        cause = files.first_line(error)
+        raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
+
+
+def _count(samples: Samples) -> int:
+    return min((len(array) for array in samples.values()), default=0)
+
+
+def batch(opened: InferenceSession) -> int | None:
     """Return the number of samples that an open model insists on at a time, or None where it is free."""
     return batching.batch(_shapes(opened))
 
 
-def cut(samples: dict[str, Any], start: int, stop: int) -> dict[str, Any]:
+def cut(samples: Samples, start: int, stop: int) -> Samples:
     """Return some of the samples, each array [n, ...]."""
     return {name: array[start:stop] for name, array in samples.items()}
 
 
-def laid_out(opened: Any, samples: dict[str, Any]) -> dict[str, Any]:
+def laid_out(opened: InferenceSession, samples: Samples) -> Samples:
     """Return samples [n, ...] as an open model takes them: a state has its samples along a later dimension, what all share has none."""
     return batching.native(samples, _shapes(opened))
 
 
-def _shapes(opened: Any) -> batching.Shapes:
+def _shapes(opened: InferenceSession) -> batching.Shapes:
     return {value.name: tuple(value.shape) for value in opened.get_inputs()}
 
 
-def signal_to_noise(reference: Any, other: Any) -> float:
+def signal_to_noise(reference: np.ndarray, other: np.ndarray) -> float:
     """Return the power of an answer over that of its error, in decibels, at most 200."""
     noise = float(np.sum((reference - other) ** 2))
     power = float(np.sum(reference**2))
     return float(min(200.0, 10 * np.log10(max(power, 1e-30) / noise))) if noise else 200.0
 
 
-def joined(opened: Any, samples: dict[str, Any]) -> Any:
+def joined(opened: InferenceSession, samples: Samples) -> Matrix:
     """Return all numbers that a model answers, as one float64 row."""
     parts = [out for piece in answers(opened, samples) for out in piece]
     numbers = [np.asarray(out, np.float64).reshape(-1) for out in parts if getattr(out, "dtype", None) is not None]
     return np.concatenate([part for part in numbers if part.size])
 
 
-def ranges(model: Any, names: list[str], samples: dict[str, Any], method: str, percentile: float) -> Any:
-    """Return the lowest and highest value to represent of each named float32 tensor of the main graph, by one method of ``ranges_by``."""
-    return ranges_by(model, names, samples, (method,), percentile)[method]
-
-
-def ranges_by(
-    model: Any, names: list[str], samples: dict[str, Any], methods: tuple[str, ...], percentile: float
-) -> dict[str, dict[str, tuple[float, float]]]:
+def ranges(
+    model: ModelProto, names: list[str], samples: Samples, methods: tuple[str, ...], percentile: float
+) -> dict[str, Spans]:
     """Return ranges by ``minmax``, ``percentile``, ``error`` or ``entropy``, from one look at the samples or two.
 
     Raises Refused where a value is infinite or no number.
@@ -140,7 +151,7 @@ def ranges_by(
     return found
 
 
-def _ends(opened: Any, names: list[str], samples: dict[str, Any]) -> dict[str, list[float]]:
+def _ends(opened: InferenceSession, names: list[str], samples: Samples) -> dict[str, list[float]]:
     spans = {name: [0.0, 0.0] for name in names}
     for piece in _observed(opened, names, samples):
         for name, array in piece.items():
@@ -154,9 +165,9 @@ def _ends(opened: Any, names: list[str], samples: dict[str, Any]) -> dict[str, l
     return spans
 
 
-def means(model: Any, places: dict[str, int], samples: dict[str, Any]) -> dict[str, Any]:
+def means(model: ModelProto, places: dict[str, int], samples: Samples) -> dict[str, Matrix]:
     """Return the mean of each named float32 tensor of the main graph for each place along its dimension, as float64."""
-    sums: dict[str, Any] = dict.fromkeys(places, 0.0)
+    sums: dict[str, Matrix] = dict.fromkeys(places, np.zeros(()))
     counts = dict.fromkeys(places, 0)
     for piece in _observed(_observing(model, list(places)), list(places), samples):
         for name, array in piece.items():
@@ -165,11 +176,10 @@ def means(model: Any, places: dict[str, int], samples: dict[str, Any]) -> dict[s
     return {name: sums[name] / counts[name] for name in places if counts[name]}
 
 
-def _observing(model: Any, names: list[str]) -> Any:
+def _observing(model: ModelProto, names: list[str]) -> InferenceSession:
     import onnx
 
-    shown = onnx.ModelProto()
-    shown.CopyFrom(model)
+    shown = weights.copied(model)
     given = {value.name for value in (*shown.graph.input, *shown.graph.output)}
     kind = onnx.TensorProto.FLOAT
     shown.graph.output.extend(
@@ -178,7 +188,7 @@ def _observing(model: Any, names: list[str]) -> Any:
     return session(shown.SerializeToString(), "basic")
 
 
-def _observed(opened: Any, names: list[str], samples: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _observed(opened: InferenceSession, names: list[str], samples: Samples) -> Iterator[Samples]:
     """Yield the values of named tensors piece by piece; inputs are the samples themselves."""
     outputs = [value.name for value in opened.get_outputs()]
     if given := {name: samples[name] for name in names if name in samples}:
@@ -188,7 +198,7 @@ def _observed(opened: Any, names: list[str], samples: dict[str, Any]) -> Iterato
         yield {name: held[name] for name in names if name in held and held[name].size}
 
 
-def _tails(counts: Any, span: list[float], percentile: float) -> tuple[float, float]:
+def _tails(counts: Matrix, span: list[float], percentile: float) -> tuple[float, float]:
     """Leave out the same share at either end; zero always stays in."""
     edges = np.linspace(span[0], span[1], BINS + 1)
     share = np.cumsum(counts) / max(counts.sum(), 1)
@@ -204,7 +214,7 @@ def _narrower(span: list[float]) -> Iterator[tuple[float, float]]:
         yield max(span[0], -most), min(span[1], most)
 
 
-def _least_divergence(counts: Any, span: list[float]) -> tuple[float, float]:
+def _least_divergence(counts: Matrix, span: list[float]) -> tuple[float, float]:
     """Cut the range at the magnitude where 256 levels keep most of the distribution (Migacz 2017, 8-bit inference with TensorRT).
 
     Zeros are not counted: every range represents them exactly, and after a Relu they would outweigh all else.
@@ -220,7 +230,7 @@ def _least_divergence(counts: Any, span: list[float]) -> tuple[float, float]:
     return kept
 
 
-def _least_error(counts: Any, span: list[float]) -> tuple[float, float]:
+def _least_error(counts: Matrix, span: list[float]) -> tuple[float, float]:
     """Cut the range at the magnitude where rounding and clipping together cost the least squared error."""
     middle = np.linspace(span[0], span[1], 2 * BINS + 1)[1::2]
     best, kept = np.inf, (span[0], span[1])
@@ -232,7 +242,7 @@ def _least_error(counts: Any, span: list[float]) -> tuple[float, float]:
     return kept
 
 
-def _divergence(counts: Any, first: int, last: int) -> float:
+def _divergence(counts: Matrix, first: int, last: int) -> float:
     """Return the Kullback-Leibler divergence between the clipped histogram and the one that 256 levels leave of it."""
     clipped = counts[first:last].copy()
     inside = clipped.copy()

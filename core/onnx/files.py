@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.errors import Refused
+from core.onnx import weights
+from core.onnx.typing import GraphProto, ModelProto, NodeProto, ValueInfoProto
 
 MAX_OPSET = 26
 MAX_IR = 13
@@ -32,7 +34,7 @@ PASSING = {
 """Operators that hand ids on as they are."""
 
 
-def load(path: Path) -> Any:
+def load(path: Path) -> ModelProto:
     """Read a model, weights included. Raises Refused when the bytes are no ONNX model or a weight file does not fit."""
     import onnx
 
@@ -42,7 +44,7 @@ def load(path: Path) -> Any:
         raise Refused(f"This ONNX file cannot be read: {first_line(error)}", "Export it again.") from None
 
 
-def write(model: Any, out: Path) -> None:
+def write(model: ModelProto, out: Path) -> None:
     """Check a model in full and write it as one file without traces of the machine that made it.
 
     Raises Refused when it is over 2 GB, newer than ONNX Runtime reads, or not valid.
@@ -54,12 +56,12 @@ def write(model: Any, out: Path) -> None:
     out.write_bytes(serialised(model))
 
 
-def serialised(model: Any) -> bytes:
+def serialised(model: ModelProto) -> bytes:
     """Return the bytes of a model, equal for equal models; long lists of numbers in attributes are packed, which halves them.
 
     Readers of protobuf take both forms: https://protobuf.dev/programming-guides/encoding/#packed.
     """
-    lists = (max(len(a.ints), len(a.floats)) for node in _nodes(model.graph) for a in node.attribute)
+    lists = (max(len(a.ints), len(a.floats)) for node in weights.nodes(model.graph) for a in node.attribute)
     if max(lists, default=0) < LONG:
         return bytes(model.SerializeToString(deterministic=True))
     return bytes(_packing().FromString(model.SerializeToString()).SerializeToString(deterministic=True))
@@ -82,7 +84,7 @@ def _packing() -> Any:
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("onnx.ModelProto"))
 
 
-def check(model: Any) -> None:
+def check(model: ModelProto) -> None:
     """Run the full ONNX checker and the version bounds. Raises Refused with the first line of the cause.
 
     Inputs and outputs without any shape run everywhere, but not through the checker: then types and shapes are inferred.
@@ -104,7 +106,7 @@ def check(model: Any) -> None:
         raise Refused(f"The ONNX checker refuses the result: {first_line(error)}", "Try another opset.") from None
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
+def _tensors(graph: GraphProto) -> Iterator[ValueInfoProto]:
     """Yield the inputs and outputs that are tensors."""
     yield from (v for v in (*graph.input, *graph.output) if v.type.WhichOneof("value") == "tensor_type")
 
@@ -123,12 +125,12 @@ def loads(path: Path) -> None:
         raise Refused(f"ONNX Runtime cannot load the result: {first_line(error)}", "Try another opset.") from None
 
 
-def opset(model: Any) -> int:
+def opset(model: ModelProto) -> int:
     """Return the version of the default operator set; 1 when the file imports none."""
     return max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
 
 
-def lowest_ir(model: Any) -> int:
+def lowest_ir(model: ModelProto) -> int:
     """Return the lowest IR version that the model's operator sets and functions need."""
     import onnx
 
@@ -136,12 +138,12 @@ def lowest_ir(model: Any) -> int:
     return max(needed, 8 if model.functions else 3)
 
 
-def strip(model: Any) -> None:
+def strip(model: ModelProto) -> None:
     """Remove documentation and metadata: exporters write stack traces with paths there."""
     for part in (
         model,
         model.graph,
-        *_nodes(model.graph),
+        *weights.nodes(model.graph),
         *model.functions,
         *(n for f in model.functions for n in f.node),
     ):
@@ -152,14 +154,14 @@ def strip(model: Any) -> None:
         del value.metadata_props[:]
 
 
-def free_batch(model: Any) -> bool:
+def free_batch(model: ModelProto) -> bool:
     """Say whether the first dimension of every input is free."""
     inputs = _real_inputs(model.graph)
     shapes = [value.type.tensor_type.shape.dim for value in inputs]
     return bool(shapes) and all(not dims or not dims[0].HasField("dim_value") for dims in shapes)
 
 
-def name_batch(model: Any) -> None:
+def name_batch(model: ModelProto) -> None:
     """Call the free first dimension of the first input ``batch`` wherever its symbol stands."""
     dims = [value.type.tensor_type.shape.dim for value in (*model.graph.input, *model.graph.output)]
     for shape in dims:
@@ -172,7 +174,7 @@ def name_batch(model: Any) -> None:
                 dim.dim_param = re.sub(rf"\b{re.escape(symbol)}\b", "batch", dim.dim_param)
 
 
-def has_half(model: Any) -> bool:
+def has_half(model: ModelProto) -> bool:
     """Say whether a model reckons with 16-bit floats; weights that are stored so and widened by a Cast do not count."""
     import onnx
 
@@ -183,7 +185,7 @@ def has_half(model: Any) -> bool:
     return any(kind in halves for kind in (*values, *(t.data_type for t in graph.initializer if t.name in read)))
 
 
-def id_bounds(model: Any) -> dict[str, int]:
+def id_bounds(model: ModelProto) -> dict[str, int]:
     """Return, for each input that looks rows up in a table, the number of rows of the smallest such table."""
     graph = model.graph
     rows = _rows(model)
@@ -198,7 +200,7 @@ def id_bounds(model: Any) -> dict[str, int]:
     return bounds
 
 
-def _rows(model: Any) -> dict[str, int]:
+def _rows(model: ModelProto) -> dict[str, int]:
     """Return the first dimension of every constant, and of what is made of packed ones on the way to a table."""
     import onnx
 
@@ -238,18 +240,10 @@ def first_line(error: Exception) -> str:
     return (lines[0] if lines else type(error).__name__)[:300]
 
 
-def _real_inputs(graph: Any) -> list[Any]:
+def _real_inputs(graph: GraphProto) -> list[ValueInfoProto]:
     held = {tensor.name for tensor in graph.initializer}
     return [value for value in graph.input if value.name not in held]
 
 
-def _axis(node: Any) -> int:
+def _axis(node: NodeProto) -> int:
     return next((int(a.i) for a in node.attribute if a.name == "axis"), 0)
-
-
-def _nodes(graph: Any) -> Iterator[Any]:
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
-                yield from _nodes(inner)

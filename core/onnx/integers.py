@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from core.domain.errors import Refused, Trouble
 from core.onnx import files, weights
+from core.onnx.typing import FloatArray, IntArray, Matrix, ModelProto
 
 MARKS = (
     "QuantizeLinear",
@@ -33,14 +33,15 @@ def already(operators: Iterable[str]) -> Trouble | None:
     return Trouble(Refused.kind, f"This file is quantized already: it holds {', '.join(found)}.", AGAIN)
 
 
-def refuse_quantized(model: Any) -> None:
+def refuse_quantized(model: ModelProto) -> None:
     """Raise Refused where a node anywhere in the model is one of integer arithmetic."""
-    nodes = [node for graph in weights.graphs(model.graph) for node in graph.node]
-    if trouble := already(node.op_type for node in nodes):
+    if trouble := already(node.op_type for node in weights.nodes(model.graph)):
         raise Refused(trouble.message, trouble.next_step)
 
 
-def symmetric(array: Any, axis: int | None, top: int = 127, least: Any = 0.0) -> tuple[Any, Any]:
+def symmetric(
+    array: FloatArray, axis: int | None, top: int = 127, least: FloatArray | float = 0.0
+) -> tuple[IntArray, FloatArray]:
     """Return int8 values in [-top, top] and their float32 scales, ``least`` or more: one number, or one for each place along ``axis``."""
     others = tuple(place for place in range(array.ndim) if place != axis)
     largest = np.abs(array).max(axis=None if axis is None else others)
@@ -50,7 +51,7 @@ def symmetric(array: Any, axis: int | None, top: int = 127, least: Any = 0.0) ->
     return np.clip(np.rint(array / spread), -top, top).astype(np.int8), scale
 
 
-def moved(array: Any, values: Any, scales: Any, axis: int, mean: Any) -> Any:
+def moved(array: FloatArray, values: IntArray, scales: FloatArray, axis: int, mean: Matrix) -> Matrix:
     """Return by how much rounding the weights of a layer moves the mean of its answers [outputs].
 
     ``axis`` is that of the outputs; ``mean`` [channels] is of what the layer reads. Weights of more than two dimensions are
@@ -63,15 +64,15 @@ def moved(array: Any, values: Any, scales: Any, axis: int, mean: Any) -> Any:
     outputs, inputs = array.shape[:2]
     groups = len(mean) // inputs
     sums = error.reshape(groups, outputs // groups, inputs, -1).sum(-1)
-    return np.einsum("goi,gi->go", sums, mean.reshape(groups, inputs)).reshape(-1)
+    return np.ravel(np.einsum("goi,gi->go", sums, mean.reshape(groups, inputs)))
 
 
-def unsigned(rounded: Any) -> Any:
+def unsigned(rounded: np.ndarray) -> np.ndarray:
     """Return the same numbers in uint8 around the zero point 128."""
     return (rounded.astype(np.int16) + 128).astype(np.uint8)
 
 
-def written(model: Any, out: Path) -> Path:
+def written(model: ModelProto, out: Path) -> Path:
     """Write a compressed model without what it no longer needs, and return its path. Raises Refused where it is not valid."""
     weights.tidy(model)
     model.ir_version = max(model.ir_version, 4, files.lowest_ir(model))
@@ -79,7 +80,7 @@ def written(model: Any, out: Path) -> Path:
     return out
 
 
-def finish(model: Any, source: Path, out: Path) -> None:
+def finish(model: ModelProto, source: Path, out: Path) -> None:
     """Write a compressed model and load it once. Raises Refused where it is not valid, or hardly smaller than its source."""
     written(model, out)
     before, after = source.stat().st_size, out.stat().st_size
@@ -89,18 +90,3 @@ def finish(model: Any, source: Path, out: Path) -> None:
             "Keep it as it is, or choose another technique.",
         )
     files.loads(out)
-
-
-class Names:
-    """Names of values that a model does not use yet, as short as they can be."""
-
-    def __init__(self, model: Any) -> None:
-        self._taken = weights.names(model)
-        self._next = 0
-
-    def new(self) -> str:
-        """Return the next free name."""
-        while (name := f"q{self._next}") in self._taken:
-            self._next += 1
-        self._taken.add(name)
-        return name

@@ -1,8 +1,8 @@
 """Finds the few values that stand for many: k-means on a line, exact in its steps because sorted values fall into runs."""
 
-from typing import Any
-
 import numpy as np
+
+from core.onnx.typing import FloatArray, IntArray, Matrix
 
 ROUNDS = 300
 """Rounds after which the search ends; most tensors settle within a few dozen."""
@@ -11,7 +11,7 @@ ZEROS = 0.1
 """Share of zeros from which zero stays a value of its own, so that pruned weights stay pruned."""
 
 
-def shared(array: Any, levels: int) -> Any:
+def shared(array: FloatArray, levels: int) -> FloatArray:
     """Return the array with each entry replaced by the nearest of at most ``levels`` values, in its own dtype and shape."""
     flat = array.reshape(-1).astype(np.float64)
     free = flat != 0 if np.count_nonzero(flat) < (1 - ZEROS) * flat.size else np.ones(flat.size, bool)
@@ -22,11 +22,11 @@ def shared(array: Any, levels: int) -> Any:
     return (flat + 0.0).astype(array.dtype).reshape(array.shape)
 
 
-def centres(ordered: Any, levels: int) -> Any:
+def centres(ordered: Matrix, levels: int) -> Matrix:
     """Return the centres of k-means over ascending float64 values, from a linear start as in Han 2016 (arXiv 1510.00149)."""
     sums = np.concatenate([[0.0], np.cumsum(ordered)])
     found = np.linspace(ordered[0], ordered[-1], max(levels, 1))
-    edges: Any = None
+    edges: IntArray | None = None
     for _ in range(ROUNDS):
         cuts = np.searchsorted(ordered, (found[1:] + found[:-1]) / 2)
         bounds = np.concatenate([[0], cuts, [len(ordered)]])
@@ -37,6 +37,6 @@ def centres(ordered: Any, levels: int) -> Any:
     return found
 
 
-def nearest(values: Any, found: Any) -> Any:
+def nearest(values: Matrix, found: Matrix) -> Matrix:
     """Return the nearest of some ascending centres for each value."""
     return found[np.searchsorted((found[1:] + found[:-1]) / 2, values)]

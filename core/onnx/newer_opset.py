@@ -1,12 +1,12 @@
 """A model in a newer operator set, taken only where it answers samples as before."""
 
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
 from core.domain.errors import Refused
 from core.onnx import calibration, files
+from core.onnx.typing import ModelProto, Samples
 
 PIECES = 8
 """Pieces of the samples that both are asked, at most."""
@@ -14,7 +14,7 @@ NOISE = 1e-5
 """Of the largest number answered: what another order of the same sums may move in float32."""
 
 
-def raised(model: Any, opset: int, samples: dict[str, Any]) -> Any:
+def raised(model: ModelProto, opset: int, samples: Samples) -> ModelProto:
     """Return the model in an operator set, or as it is where its own is no older.
 
     Raises Refused where the version converter of ONNX does not carry it there, or it answers the samples otherwise then.
@@ -32,7 +32,7 @@ def raised(model: Any, opset: int, samples: dict[str, Any]) -> Any:
     return newer
 
 
-def _carried(model: Any, opset: int) -> Any:
+def _carried(model: ModelProto, opset: int) -> ModelProto:
     """Return what the version converter makes of a model, or None where it gives up or what comes out is not valid."""
     import onnx
 
@@ -46,7 +46,7 @@ def _carried(model: Any, opset: int) -> Any:
     return newer if files.opset(newer) == opset else None
 
 
-def _alike(model: Any, newer: Any, samples: dict[str, Any]) -> bool:
+def _alike(model: ModelProto, newer: ModelProto, samples: Samples) -> bool:
     """Say whether both answer the samples equally, up to noise; one that does not load answers nothing."""
     try:
         opened = calibration.session(newer.SerializeToString(), "all")
@@ -57,7 +57,7 @@ def _alike(model: Any, newer: Any, samples: dict[str, Any]) -> bool:
     return all(_near(a, b) for ours, theirs in islice(pairs, PIECES) for a, b in zip(ours, theirs, strict=True))
 
 
-def _near(one: Any, other: Any) -> bool:
+def _near(one: np.ndarray, other: np.ndarray) -> bool:
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
     if one.dtype.kind != "f" or not one.size:

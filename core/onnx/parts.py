@@ -1,20 +1,19 @@
 """The part of an ONNX model that some of its values need, so that nothing else is computed for them."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, MutableSequence
 
 from core.onnx import weights
+from core.onnx.typing import GraphProto, ModelProto, NodeProto
 
 
-def leading_to(model: Any, names: list[str]) -> Any:
+def leading_to(model: ModelProto, names: list[str]) -> ModelProto:
     """Return a copy of a model that answers the named values and holds no node or tensor of the main graph which they do not need.
 
     All inputs stay. Where inputs alone are named the copy is whole, for a model without answers does not load.
     """
     from onnx import helper
 
-    part = type(model)()
-    part.CopyFrom(model)
+    part = weights.copied(model)
     given = {value.name for value in part.graph.input}
     asked = [name for name in names if name not in given]
     if not asked:
@@ -28,7 +27,7 @@ def leading_to(model: Any, names: list[str]) -> Any:
     return part
 
 
-def _needed(graph: Any, needed: set[str]) -> set[str]:
+def _needed(graph: GraphProto, needed: set[str]) -> set[str]:
     """Return the names with all that their nodes read; nodes stand in the order in which they run."""
     for node in reversed(graph.node):
         if not needed.isdisjoint(node.output):
@@ -36,7 +35,7 @@ def _needed(graph: Any, needed: set[str]) -> set[str]:
     return needed
 
 
-def reads(node: Any) -> Iterator[str]:
+def reads(node: NodeProto) -> Iterator[str]:
     """Yield the names that a node reads, those of its branches included."""
     yield from (name for name in node.input if name)
     for branch in weights.branches(node):
@@ -45,6 +44,6 @@ def reads(node: Any) -> Iterator[str]:
             yield from (name for inner in graph.node for name in inner.input if name)
 
 
-def _keep(entries: Any, kept: list[bool]) -> None:
+def _keep(entries: MutableSequence[object], kept: list[bool]) -> None:
     for place in reversed([place for place, stays in enumerate(kept) if not stays]):
         del entries[place]

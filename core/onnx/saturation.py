@@ -5,7 +5,6 @@ weights add pairs of products in 16 bits, and 255 * 127 * 2 does not fit there. 
 255 * 64 * 2 = 32640.
 """
 
-import os
 import platform
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -18,6 +17,8 @@ import numpy as np
 
 from core.domain.format import Risk
 from core.domain.integer_products import Integers
+from core.onnx import calibration
+from core.onnx.typing import IntArray, NodeProto
 
 OPSET, IR = 13, 8
 TELLING = ("avx2", "avx512_vnni", "avx_vnni", "avx_vnni_int8", "amx_int8", "asimddp", "i8mm")
@@ -132,10 +133,10 @@ def _try(operator: str, pairing: Pairing) -> Kernel:
     return Kernel(operator, pairing, wrong, compared)
 
 
-def _operands(operator: str, pairing: Pairing) -> Iterator[tuple[Any, Any]]:
+def _operands(operator: str, pairing: Pairing) -> Iterator[tuple[IntArray, IntArray]]:
     """Yield activations, and weights around their zero point: all at one end, then at either end by chance."""
     rng = np.random.default_rng(0)
-    shapes: list[tuple[Any, Any]] = [((1, 67), (67, 33)), ((9, 128), (128, 16))]
+    shapes: list[tuple[tuple[int, ...], tuple[int, ...]]] = [((1, 67), (67, 33)), ((9, 128), (128, 16))]
     if "Conv" in operator:
         shapes = [((1, 16, 5, 5), (8, 16, 3, 3)), ((1, 16, 5, 5), (16, 1, 3, 3)), ((2, 7, 6, 6), (5, 7, 1, 1))]
     low = LOW[pairing.activations]
@@ -144,32 +145,26 @@ def _operands(operator: str, pairing: Pairing) -> Iterator[tuple[Any, Any]]:
         yield rng.choice([low, low + 255], x_shape), rng.choice([-pairing.top - 1, pairing.top], w_shape)
 
 
-def _products(x: Any, w: Any) -> Any:
+def _products(x: IntArray, w: IntArray) -> np.ndarray:
     """Return the matrix product, or the convolution (depthwise where a filter has one channel of several), in int64."""
     if x.ndim == 2:
         return x.astype(np.int64) @ w
     windows = np.lib.stride_tricks.sliding_window_view(x.astype(np.int64), w.shape[2:], axis=(2, 3))
     rule = "nchwij,cij->nchw" if w.shape[1] < x.shape[1] else "nchwij,ocij->nohw"
-    return np.einsum(rule, windows, w[:, 0] if w.shape[1] < x.shape[1] else w)
+    return np.asarray(np.einsum(rule, windows, w[:, 0] if w.shape[1] < x.shape[1] else w))
 
 
-def _run(operator: str, pairing: Pairing, x: Any, w: Any, scale: float) -> Any:
+def _run(operator: str, pairing: Pairing, x: np.ndarray, w: IntArray, scale: float) -> np.ndarray | None:
     """Return what ONNX Runtime computes with its optimisations on, or None where it has no such kernel."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime
-
     x = x.astype(np.float32 if operator.startswith("QDQ") else pairing.activations)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 4
     try:
-        model = _model(operator, pairing, x, w, scale)
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        return session.run(None, {"x": x})[0]
+        session = calibration.session(_model(operator, pairing, x, w, scale), "all")
+        return np.asarray(session.run(None, {"x": x})[0])
     except Exception:
         return None
 
 
-def _model(operator: str, pairing: Pairing, x: Any, w: Any, scale: float) -> bytes:
+def _model(operator: str, pairing: Pairing, x: np.ndarray, w: IntArray, scale: float) -> bytes:
     from onnx import TensorProto, helper, numpy_helper
 
     kinds = {"uint8": TensorProto.UINT8, "int8": TensorProto.INT8}
@@ -196,7 +191,7 @@ def _model(operator: str, pairing: Pairing, x: Any, w: Any, scale: float) -> byt
     return bytes(model.SerializeToString())
 
 
-def _nodes(operator: str, attributes: dict[str, int]) -> list[Any]:
+def _nodes(operator: str, attributes: dict[str, int]) -> list[NodeProto]:
     """Return the operator, or its pairs from floats to floats: ONNX Runtime changes the types of integers between such pairs."""
     from onnx import helper
 

@@ -5,9 +5,10 @@ GPTQ (Frantar 2022, arXiv 2210.17323): the inverse of the inputs' second moments
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
+
+from core.onnx.typing import IntArray, Mask, Matrix
 
 BLOCK = 64
 """Columns of which the weights to drop are chosen at once."""
@@ -18,16 +19,22 @@ DAMPING = 0.01
 WORK = 1e12
 """Cubes of the number of weights in each row, up to which rows are solved exactly; some minutes."""
 
-Choose = Callable[[Any, Any, Any], Any]
+Choose = Callable[[Matrix, Matrix, IntArray], Mask]
 """From columns [outputs, k], the spread of each [k] and their places in the matrix [k] to the entries that stay: boolean [outputs, k]."""
 
-Snap = Callable[[Any], Any]
+Snap = Callable[[Matrix], Matrix]
 """From a column of entries that stay to the values that they take."""
 
 
 def reconstruct(
-    matrix: Any, moments: Any, choose: Choose, snap: Snap, tail: int, order: Any = None, block: int = BLOCK
-) -> Any:
+    matrix: Matrix,
+    moments: Matrix,
+    choose: Choose,
+    snap: Snap,
+    tail: int,
+    order: IntArray | None = None,
+    block: int = BLOCK,
+) -> Matrix:
     """Return the matrix [outputs, inputs] with dropped and snapped entries and the least error on the samples.
 
     ``moments`` is the mean outer product of the inputs [inputs, inputs]. The last ``tail`` columns (a bias) are neither
@@ -50,7 +57,7 @@ def reconstruct(
     return result
 
 
-def settled(matrix: Any, target: Any, moments: Any) -> Any:
+def settled(matrix: Matrix, target: Matrix, moments: Matrix) -> Matrix:
     """Return the matrix with the same zeros that comes nearest to a target on the samples, row by row.
 
     The matrix comes back as it is where that would be too much work.
@@ -64,7 +71,7 @@ def settled(matrix: Any, target: Any, moments: Any) -> Any:
     return found
 
 
-def recentred(matrix: Any, target: Any, moments: Any, tail: int) -> Any:
+def recentred(matrix: Matrix, target: Matrix, moments: Matrix, tail: int) -> Matrix:
     """Return the matrix with the same entries equal to one another, at the values that come nearest to a target on the samples.
 
     Zeros stay zero. The ``tail`` columns are free. The matrix comes back as it is where that would be too much work.
@@ -86,13 +93,13 @@ def recentred(matrix: Any, target: Any, moments: Any, tail: int) -> Any:
     return _with_tail(fitted[places], target, damped)
 
 
-def _explained(damped: Any, head: int) -> Any:
+def _explained(damped: Matrix, head: int) -> Matrix | float:
     """Return what of the moments of the head the tail makes up for."""
     tail = damped[head:, head:]
     return damped[:head, head:] @ np.linalg.solve(tail, damped[head:, :head]) if len(tail) else 0.0
 
 
-def _with_tail(found: Any, target: Any, damped: Any) -> Any:
+def _with_tail(found: Matrix, target: Matrix, damped: Matrix) -> Matrix:
     """Return a head with the tail that makes up best for its errors."""
     head = found.shape[1]
     if head == target.shape[1]:
@@ -101,21 +108,21 @@ def _with_tail(found: Any, target: Any, damped: Any) -> Any:
     return np.concatenate([found, target[:, head:] + missing], axis=1)
 
 
-def refit(matrix: Any, moments: Any, crossed: Any) -> Any:
+def refit(matrix: Matrix, moments: Matrix, crossed: Matrix) -> Matrix:
     """Return the matrix that gives, on inputs as they are now, the answers nearest to those it gave on its old inputs."""
     return matrix + matrix @ (crossed - moments) @ np.linalg.inv(_damped(moments))
 
 
-def inverse(moments: Any) -> Any:
+def inverse(moments: Matrix) -> Matrix:
     """Return U, upper triangular, with U.T @ U the inverse of the damped second moments."""
     return np.linalg.cholesky(np.linalg.inv(_damped(moments))).T
 
 
-def _damped(moments: Any) -> Any:
+def _damped(moments: Matrix) -> Matrix:
     return moments + np.eye(len(moments)) * DAMPING * max(float(np.mean(np.diag(moments))), 1e-12)
 
 
-def _order(moments: Any, tail: int) -> Any:
+def _order(moments: Matrix, tail: int) -> IntArray:
     """Return the columns with the largest inputs first and the tail last."""
     head = len(moments) - tail
     return np.concatenate([np.argsort(-np.diag(moments)[:head], kind="stable"), np.arange(head, len(moments))])

@@ -4,10 +4,9 @@ Consecutive inputs of a convolution are channels at one place of its kernel. Wha
 inputs, stays whole.
 """
 
-from typing import Any
-
 import numpy as np
 
+from core.onnx.typing import FloatArray, IntArray
 from core.onnx.weights import Weight
 
 ANY = "any"
@@ -37,7 +36,7 @@ def input_axis(weight: Weight) -> int:
     return 1 if node.op_type == "Conv" or held.get("transB", 0) else 0
 
 
-def largest_left(array: Any, axis: int, pattern: str) -> Any:
+def largest_left(array: FloatArray, axis: int, pattern: str) -> FloatArray:
     """Return the array with all but the N largest of each M consecutive entries along an axis at zero."""
     few, of = parsed(pattern)
     moved = np.moveaxis(array, axis, -1)
@@ -49,7 +48,7 @@ def largest_left(array: Any, axis: int, pattern: str) -> Any:
     return np.moveaxis(result, -1, axis)
 
 
-def groups(inputs: int, kernel: int, of: int) -> tuple[Any, Any]:
+def groups(inputs: int, kernel: int, of: int) -> tuple[IntArray, IntArray]:
     """Return the columns [groups, M] of a matrix [outputs, inputs * kernel] that are consecutive inputs, and those left over."""
     columns = np.arange(inputs * kernel).reshape(inputs, kernel).T
     whole = inputs // of * of

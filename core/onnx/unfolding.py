@@ -1,9 +1,9 @@
 """Turns weights that nodes compute from constants back into plain tensors, so that a compact file can be worked on again."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
-from core.onnx import weights
+from core.onnx import calibration, weights
+from core.onnx.typing import GraphProto, ModelProto, NodeProto, Samples, TensorProto
 
 OPERATORS = frozenset(
     (
@@ -25,7 +25,7 @@ OPERATORS = frozenset(
 MOVES = ("Reshape", "Slice")
 
 
-def unfold(model: Any, operators: frozenset[str] = OPERATORS) -> set[str]:
+def unfold(model: ModelProto, operators: frozenset[str] = OPERATORS) -> set[str]:
     """Replace weights that ``operators`` compute by tensors of the same bits, drop what computed them, and return their names."""
     names: set[str] = set()
     for graph in list(weights.graphs(model.graph)):
@@ -35,7 +35,7 @@ def unfold(model: Any, operators: frozenset[str] = OPERATORS) -> set[str]:
     return names
 
 
-def _unfold(model: Any, graph: Any, operators: frozenset[str]) -> set[str]:
+def _unfold(model: ModelProto, graph: GraphProto, operators: frozenset[str]) -> set[str]:
     chain = _chain(graph, _constants(model, graph), operators)
     made = {node.output[0] for node in chain}
     inside = {id(node) for node in chain}
@@ -43,11 +43,11 @@ def _unfold(model: Any, graph: Any, operators: frozenset[str]) -> set[str]:
     arrays = {name: array for name, array in _computed(model, graph, chain, ends).items() if array.dtype.kind == "f"}
     for node in [node for node in chain if node.output[0] in arrays]:
         graph.node.remove(node)
-        graph.initializer.append(_tensor(node.output[0], arrays))
+        graph.initializer.append(weights.tensor(arrays[node.output[0]], node.output[0]))
     return set(arrays)
 
 
-def _moved(chain: list[Any]) -> set[str]:
+def _moved(chain: list[NodeProto]) -> set[str]:
     """Return what the chain only cuts or shapes out of a tensor: several parts of one would take more bytes than it."""
     made = {name for node in chain for name in node.output}
     moved: set[str] = set()
@@ -57,13 +57,7 @@ def _moved(chain: list[Any]) -> set[str]:
     return moved
 
 
-def _tensor(name: str, arrays: dict[str, Any]) -> Any:
-    from onnx import numpy_helper
-
-    return numpy_helper.from_array(arrays[name], name)
-
-
-def _constants(model: Any, graph: Any) -> dict[str, Any]:
+def _constants(model: ModelProto, graph: GraphProto) -> dict[str, TensorProto]:
     """Return the tensors that the nodes of a graph can see: its own and the main graph's, less what an input may replace."""
     found = {tensor.name: tensor for owner in (model.graph, graph) for tensor in owner.initializer}
     for node in graph.node:
@@ -74,7 +68,7 @@ def _constants(model: Any, graph: Any) -> dict[str, Any]:
     return found
 
 
-def _chain(graph: Any, constants: Iterable[str], operators: frozenset[str]) -> list[Any]:
+def _chain(graph: GraphProto, constants: Iterable[str], operators: frozenset[str]) -> list[NodeProto]:
     known, chain = set(constants), []
     for node in graph.node:
         plain = node.op_type in operators and node.domain in ("", "ai.onnx")
@@ -84,7 +78,7 @@ def _chain(graph: Any, constants: Iterable[str], operators: frozenset[str]) -> l
     return chain
 
 
-def _read(graph: Any, inside: set[int]) -> Iterable[str]:
+def _read(graph: GraphProto, inside: set[int]) -> Iterable[str]:
     """Yield what is read from outside the chain: by other nodes, by their inner graphs, or as an answer."""
     yield from (value.name for value in graph.output)
     for node in graph.node:
@@ -95,11 +89,10 @@ def _read(graph: Any, inside: set[int]) -> Iterable[str]:
                 yield from (name for each in deeper.node for name in each.input)
 
 
-def _computed(model: Any, graph: Any, chain: list[Any], ends: set[str]) -> dict[str, Any]:
+def _computed(model: ModelProto, graph: GraphProto, chain: list[NodeProto], ends: set[str]) -> Samples:
     """Run the chain alone in ONNX Runtime."""
     if not ends:
         return {}
-    import onnxruntime
     from onnx import helper
 
     names = sorted(ends)
@@ -109,13 +102,11 @@ def _computed(model: Any, graph: Any, chain: list[Any], ends: set[str]) -> dict[
     outputs = [helper.make_empty_tensor_value_info(name) for name in names]
     alone = helper.make_graph(chain, "weights", [], outputs, tensors)
     sealed = helper.make_model(alone, opset_imports=list(model.opset_import), ir_version=max(model.ir_version, 4))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 4
-    session = onnxruntime.InferenceSession(sealed.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = calibration.session(sealed.SerializeToString(), "all")
     return dict(zip(names, session.run(names, {}), strict=True))
 
 
-def _named(tensor: Any, name: str) -> Any:
+def _named(tensor: TensorProto, name: str) -> TensorProto:
     if tensor.name == name:
         return tensor
     copy = type(tensor)()
@@ -124,7 +115,7 @@ def _named(tensor: Any, name: str) -> Any:
     return copy
 
 
-def sweep(model: Any, idle: Callable[[Any], bool]) -> None:
+def sweep(model: ModelProto, idle: Callable[[NodeProto], bool]) -> None:
     """Drop tensors that nothing reads, and nodes that nothing reads and that are ``idle``, again until all are read."""
     while True:
         read = {value.name for graph in weights.graphs(model.graph) for value in graph.output}
@@ -134,7 +125,7 @@ def sweep(model: Any, idle: Callable[[Any], bool]) -> None:
             return
 
 
-def _drop(graph: Any, read: set[str], idle: Callable[[Any], bool]) -> int:
+def _drop(graph: GraphProto, read: set[str], idle: Callable[[NodeProto], bool]) -> int:
     inputs = {value.name for value in graph.input}
     tensors = [tensor for tensor in graph.initializer if tensor.name not in read | inputs]
     nodes = [node for node in graph.node if idle(node) and not read & set(node.output)]

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from core.domain.errors import Refused, Trouble
+from core.onnx.typing import GraphProto, ModelProto, NodeProto, TensorProto
 
 LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 """Operators that multiply by their second input."""
@@ -17,38 +17,34 @@ LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 class Weight:
     """One constant of a graph: its name, the TensorProto with its values, the Constant node that holds it if one does, and its readers."""
 
-    graph: Any
+    graph: GraphProto
     name: str
-    tensor: Any
-    node: Any | None
-    readers: tuple[tuple[Any, int], ...]
+    tensor: TensorProto
+    node: NodeProto | None
+    readers: tuple[tuple[NodeProto, int], ...]
     """Nodes of the same graph, each with the place of the constant among its inputs; readers in inner graphs are not among them."""
 
     @property
-    def array(self) -> Any:
+    def array(self) -> np.ndarray:
         """The values, in a new array of the tensor's own dtype."""
         from onnx import numpy_helper
 
-        return numpy_helper.to_array(self.tensor).copy()
+        return np.array(numpy_helper.to_array(self.tensor))
 
     @property
     def finite(self) -> bool:
         """Say whether all values are numbers and none is infinite, as those of a mask are."""
         return bool(np.isfinite(self.array).all())
 
-    def put(self, array: Any) -> None:
+    def put(self, array: np.ndarray) -> None:
         """Replace the values in place; the shape and dtype may change."""
-        from onnx import numpy_helper
+        self.tensor.CopyFrom(tensor(array, self.name))
 
-        self.tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(array), self.name))
-
-    def beside(self, name: str, array: Any) -> None:
+    def beside(self, name: str, array: np.ndarray) -> None:
         """Add another constant to the graph that holds this one."""
-        from onnx import numpy_helper
+        self.graph.initializer.append(tensor(array, name))
 
-        self.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-
-    def make(self, nodes: list[Any], tensors: list[Any]) -> None:
+    def make(self, nodes: list[NodeProto], tensors: list[TensorProto]) -> None:
         """Replace the constant by nodes that compute it under its own name from constants, before any other node runs."""
         graph = self.graph
         if self.node is None:
@@ -63,11 +59,20 @@ class Weight:
         graph.node.extend([*nodes, *rest])
 
 
-Rule = Callable[[Any, Any, dict[str, Weight]], list[Any] | None]
+Arrays = list[tuple[Weight, np.ndarray]]
+"""New values of some constants."""
+Rule = Callable[[GraphProto, NodeProto, dict[str, Weight]], list[NodeProto] | None]
 """From a graph, one of its nodes and the constants that the node can see, its graph's own and those around it, to the nodes instead."""
 
 
-def weights(model: Any, least: int = 1) -> list[Weight]:
+def tensor(array: np.ndarray, name: str) -> TensorProto:
+    """Return an array as a tensor of ONNX."""
+    from onnx import numpy_helper
+
+    return numpy_helper.from_array(np.asarray(array, order="C"), name)
+
+
+def weights(model: ModelProto, least: int = 1) -> list[Weight]:
     """Return the constants of floats with at least ``least`` values, in the order of the file; those that a graph's input may override are left out."""
     import onnx
 
@@ -80,7 +85,7 @@ def weights(model: Any, least: int = 1) -> list[Weight]:
     ]
 
 
-def tables(model: Any, least: int, purpose: str) -> list[Weight]:
+def tables(model: ModelProto, least: int, purpose: str) -> list[Weight]:
     """Return the finite weights of two dimensions or more with at least ``least`` values. Raises Refused where there is none to ``purpose``."""
     found = [weight for weight in weights(model, least) if len(weight.tensor.dims) > 1 and weight.finite]
     if not found:
@@ -91,7 +96,7 @@ def tables(model: Any, least: int, purpose: str) -> list[Weight]:
     return found
 
 
-def unreached(model: Any, least: int) -> Trouble | None:
+def unreached(model: ModelProto, least: int) -> Trouble | None:
     """Return what to say where layers with ``least`` weights lie in branches or loops, for techniques that reach the main graph alone."""
     held = {weight.name for weight in weights(model, least)}
     inner = [node for graph in graphs(model.graph) if graph is not model.graph for node in graph.node]
@@ -105,7 +110,7 @@ def unreached(model: Any, least: int) -> Trouble | None:
     )
 
 
-def kept(names: str, model: Any) -> set[str]:
+def kept(names: str, model: ModelProto) -> set[str]:
     """Return the weights that are named with commas between them. Raises Refused for one that the model does not have."""
     wanted = {name.strip() for name in names.split(",") if name.strip()}
     there = [weight.name for weight in weights(model)] if wanted else []
@@ -114,7 +119,7 @@ def kept(names: str, model: Any) -> set[str]:
     return wanted
 
 
-def graphs(graph: Any) -> Iterator[Any]:
+def graphs(graph: GraphProto) -> Iterator[GraphProto]:
     """Yield a graph and those inside the attributes of its nodes."""
     yield graph
     for node in graph.node:
@@ -122,18 +127,30 @@ def graphs(graph: Any) -> Iterator[Any]:
             yield from graphs(inner)
 
 
-def branches(node: Any) -> Iterator[Any]:
+def branches(node: NodeProto) -> Iterator[GraphProto]:
     """Yield the graphs in the attributes of a node."""
     for attribute in node.attribute:
         yield from (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs)
 
 
-def rewrite(model: Any, rule: Rule) -> int:
+def nodes(graph: GraphProto) -> Iterator[NodeProto]:
+    """Yield the nodes of a graph and of those inside them."""
+    return (node for each in graphs(graph) for node in each.node)
+
+
+def copied(model: ModelProto) -> ModelProto:
+    """Return a copy that can be changed."""
+    copy = type(model)()
+    copy.CopyFrom(model)
+    return copy
+
+
+def rewrite(model: ModelProto, rule: Rule) -> int:
     """Put what ``rule`` returns in the place of each node, inner graphs first, and return how many nodes it replaced; None keeps one."""
     return _rewrite(model.graph, model.ir_version, {}, rule)
 
 
-def uses(model: Any) -> Counter[str]:
+def uses(model: ModelProto) -> Counter[str]:
     """Count how often each name is read by a node or handed out by a graph, anywhere in the model."""
     read: Counter[str] = Counter()
     for graph in graphs(model.graph):
@@ -143,7 +160,7 @@ def uses(model: Any) -> Counter[str]:
     return read
 
 
-def drop_unread(model: Any) -> None:
+def drop_unread(model: ModelProto) -> None:
     """Remove the constants that nothing reads."""
     read = uses(model)
     for graph in graphs(model.graph):
@@ -155,7 +172,7 @@ def drop_unread(model: Any) -> None:
             graph.node.remove(node)
 
 
-def tidy(model: Any) -> None:
+def tidy(model: ModelProto) -> None:
     """Drop the lists of shapes, which exporters leave stale and any reader finds anew, and before IR 4 weights among the inputs."""
     for graph in graphs(model.graph):
         del graph.value_info[:]
@@ -164,7 +181,7 @@ def tidy(model: Any) -> None:
         model.graph.input.remove(value)
 
 
-def names(model: Any) -> set[str]:
+def names(model: ModelProto) -> set[str]:
     """Return every name of a value in the model, so that a new one can be chosen beside them."""
     found: set[str] = set()
     for graph in graphs(model.graph):
@@ -175,7 +192,7 @@ def names(model: Any) -> set[str]:
     return found
 
 
-def _rewrite(graph: Any, ir_version: int, around: dict[str, Weight], rule: Rule) -> int:
+def _rewrite(graph: GraphProto, ir_version: int, around: dict[str, Weight], rule: Rule) -> int:
     seen = {**around, **{weight.name: weight for weight in _constants(graph, ir_version)}}
     done, after = 0, []
     for node in graph.node:
@@ -189,9 +206,9 @@ def _rewrite(graph: Any, ir_version: int, around: dict[str, Weight], rule: Rule)
     return done
 
 
-def _constants(graph: Any, ir_version: int) -> Iterator[Weight]:
+def _constants(graph: GraphProto, ir_version: int) -> Iterator[Weight]:
     overridable = {value.name for value in graph.input} if ir_version >= 4 else set()
-    readers: dict[str, list[tuple[Any, int]]] = {}
+    readers: dict[str, list[tuple[NodeProto, int]]] = {}
     for node in graph.node:
         for place, name in enumerate(node.input):
             readers.setdefault(name, []).append((node, place))

@@ -13,7 +13,7 @@ import numpy as np
 from core.domain.errors import Refused
 from core.domain.tuning import Cell, HeatMap, Row
 from core.onnx import files, kmeans, linear_layers
-from core.onnx.linear_layers import Layer, Moments
+from core.onnx.linear_layers import LinearLayer, Moments
 from core.onnx.storage import Storage
 from core.onnx.weights import Weight
 from core.proof import scoring
@@ -71,12 +71,12 @@ def measure(source: Path, samples: dict[str, np.ndarray], tell: Tell) -> HeatMap
     if not layers and not tables:
         raise Refused(f"No weight tensor of {LEAST} numbers was found.", "There is nothing to make smaller here.")
     asked.expected = sensitivity.answers(model, asked.samples)
-    every: list[Layer | Weight] = [*layers, *tables]
+    every: list[LinearLayer | Weight] = [*layers, *tables]
     names = changes(sum(_size(_weight(one)) for one in every))
     rows = []
     for place, one in enumerate(every):
         tell(place / len(every), f"Sensitivity: {_weight(one).name[:60]} ({place + 1} of {len(every)})")
-        cells = _of_layer(asked, one, names) if isinstance(one, Layer) else _of_table(asked, one, names)
+        cells = _of_layer(asked, one, names) if isinstance(one, LinearLayer) else _of_table(asked, one, names)
         rows.append(_row(_weight(one), tuple(cells)))
     asked_samples = min(sensitivity.SAMPLES, len(next(iter(asked.samples.values()))))
     return HeatMap({name: title(name) for name in names}, tuple(rows), asked_samples)
@@ -87,7 +87,7 @@ def changes(weights: int) -> tuple[str, ...]:
     return ALL if weights < LARGE else SOME if weights < HUGE else FEW
 
 
-def _of_layer(asked: Asked, layer: Layer, names: tuple[str, ...]) -> Iterator[Cell]:
+def _of_layer(asked: Asked, layer: LinearLayer, names: tuple[str, ...]) -> Iterator[Cell]:
     moments = linear_layers.moments(asked.model, asked.model, layer, asked.samples)
     for name in names:
         if name == INT8:
@@ -97,7 +97,7 @@ def _of_layer(asked: Asked, layer: Layer, names: tuple[str, ...]) -> Iterator[Ce
         yield asked.cell(name, arrays, sum(asked.storage.size(weight, array) for weight, array in arrays))
 
 
-def _corrected(layer: Layer, moments: Moments, name: str) -> Arrays:
+def _corrected(layer: LinearLayer, moments: Moments, name: str) -> Arrays:
     if name in VALUES:
         return codebooks_second_order.shared(layer, moments, VALUES[name])
     return prune_second_order.pruned(layer, moments, SHARES[name])
@@ -127,8 +127,8 @@ def _row(weight: Weight, cells: tuple[Cell, ...]) -> Row:
     return Row(weight.name, ", ".join(readers), tuple(array.shape), int(array.size), int(array.nbytes), cells)
 
 
-def _weight(one: Layer | Weight) -> Weight:
-    return one.weight if isinstance(one, Layer) else one
+def _weight(one: LinearLayer | Weight) -> Weight:
+    return one.weight if isinstance(one, LinearLayer) else one
 
 
 def _size(weight: Weight) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
+from core.domain.recipe import Option
 from core.domain.runtime import Domain, Runtime, Session
 from core.onnx.files import has_half, id_bounds, load, unpacked
 
@@ -41,7 +42,7 @@ class OnnxRuntime(Runtime):
         """Load the file. Raises Refused with the engine's first line when it cannot."""
         return self.opener(path, format, {})()
 
-    def opener(self, path: Path, format: str, given: dict[str, object]) -> Callable[[], Session]:
+    def opener(self, path: Path, format: str, given: dict[str, Option]) -> Callable[[], Session]:
         """Read types and tables of the graph, let go of it, and return the call that loads the file."""
         if format == "ort":
             return lambda: OrtSession(_load(path, half=False, ort=True), {})

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from core.domain.artifact import Signature
+from core.domain.recipe import Option
 from core.domain.runtime import Domain, Runtime, Session
 from core.domain.transform import parse_options
 from core.libraries import architectures
@@ -25,7 +26,7 @@ class TorchWeights(Runtime):
         """Refuse: weights alone do not run. Raises Refused with how to name the architecture."""
         return self.open_with(path, format, {})
 
-    def open_with(self, path: Path, format: str, given: dict[str, object]) -> Session:
+    def open_with(self, path: Path, format: str, given: dict[str, Option]) -> Session:
         """Build the network that ``given`` names (architecture, arguments, shapes). Raises Refused with what does not fit."""
         return WeightsSession(architectures.build(path, format, parse_options(ArchitectureOptions, given)))
 

@@ -7,10 +7,11 @@ a positive factor on.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from core.onnx.linear_layers import attribute
+from core.onnx.typing import FloatArray, ModelProto, NodeProto
 from core.onnx.weights import Weight
 from core.shrink.integer_pairs import Site
 
@@ -29,9 +30,9 @@ class Pair:
     second: Site
 
 
-def pairs(model: Any, sites: list[Site]) -> list[Pair]:
+def pairs(model: ModelProto, sites: list[Site]) -> list[Pair]:
     """Return the layers of the main graph that can be equalized, in the order in which they run."""
-    readers: dict[str, list[Any]] = {}
+    readers: dict[str, list[NodeProto]] = {}
     for node in model.graph.node:
         for name in node.input:
             readers.setdefault(name, []).append(node)
@@ -46,16 +47,16 @@ def pairs(model: Any, sites: list[Site]) -> list[Pair]:
     return found
 
 
-def equalized(found: list[Pair]) -> dict[str, Any]:
+def equalized(found: list[Pair]) -> dict[str, FloatArray]:
     """Return new arrays, by name, of the weights and biases of all pairs; empty where nothing changes."""
-    arrays: dict[str, Any] = {}
+    arrays: dict[str, FloatArray] = {}
     for _ in range(ROUNDS):
         if max((_equalize(pair, arrays) for pair in found), default=0.0) < ENOUGH:
             break
     return arrays
 
 
-def _equalize(pair: Pair, arrays: dict[str, Any]) -> float:
+def _equalize(pair: Pair, arrays: dict[str, FloatArray]) -> float:
     """Change the arrays of a pair by the factors that make both ranges their geometric mean, and say how far off they were."""
     first, second = (_array(site.weight, arrays) for site in (pair.first, pair.second))
     given = _ranges(first, pair.first.axis)
@@ -70,50 +71,46 @@ def _equalize(pair: Pair, arrays: dict[str, Any]) -> float:
     return float(np.abs(np.log(factors)).max())
 
 
-def _array(weight: Weight, arrays: Mapping[str, Any]) -> Any:
+def _array(weight: Weight, arrays: Mapping[str, FloatArray]) -> FloatArray:
     return arrays[weight.name] if weight.name in arrays else weight.array.astype(np.float64)
 
 
-def _ranges(array: Any, axis: int) -> Any:
-    return np.abs(array).max(axis=tuple(place for place in range(array.ndim) if place != axis))
+def _ranges(array: FloatArray, axis: int) -> FloatArray:
+    return np.asarray(np.abs(array).max(axis=tuple(place for place in range(array.ndim) if place != axis)))
 
 
-def _along(factors: Any, rank: int, axis: int) -> Any:
+def _along(factors: FloatArray, rank: int, axis: int) -> FloatArray:
     return np.expand_dims(factors, tuple(place for place in range(rank) if place != axis))
 
 
-def _inputs(site: Site) -> Any:
+def _inputs(site: Site) -> FloatArray:
     return _split(site, site.weight.array)
 
 
-def _groups(site: Site) -> int:
-    return next((a.i for a in site.node.attribute if a.name == "group"), 1)
-
-
-def _split(site: Site, array: Any) -> Any:
+def _split(site: Site, array: FloatArray) -> FloatArray:
     """Return the weights of a layer with its input channels first, those of all groups one behind the other."""
     if site.node.op_type != "Conv":
         return np.moveaxis(array, 1 - site.axis, 0)
-    parts = np.split(array, _groups(site))
+    parts = np.split(array, attribute(site.node, "group", 1))
     return np.concatenate([np.moveaxis(part, 1, 0) for part in parts])
 
 
-def _scaled(site: Site, array: Any, factors: Any) -> Any:
+def _scaled(site: Site, array: FloatArray, factors: FloatArray) -> FloatArray:
     """Return the weights times a factor for each input channel."""
     if site.node.op_type != "Conv":
         return array * _along(factors, array.ndim, 1 - site.axis)
-    groups = _groups(site)
+    groups = attribute(site.node, "group", 1)
     parts = zip(np.split(array, groups), np.split(factors, groups), strict=True)
     return np.concatenate([part * _along(own, part.ndim, 1) for part, own in parts])
 
 
-def _alone(site: Site, readers: Mapping[str, list[Any]]) -> bool:
+def _alone(site: Site, readers: Mapping[str, list[NodeProto]]) -> bool:
     """Say whether nothing else reads the weight and the bias of a layer, and an array of channels comes out where it is looked for."""
     read = [len(readers.get(one.name, ())) for one in (site.weight, site.bias) if one is not None]
     return all(count == 1 for count in read) and site.node.op_type in ("Conv", "Gemm")
 
 
-def _next(node: Any, readers: Mapping[str, list[Any]], given: set[str]) -> Any:
+def _next(node: NodeProto, readers: Mapping[str, list[NodeProto]], given: set[str]) -> NodeProto | None:
     """Return the node that alone reads what comes of a layer, behind what hands factors on; None where there is another reader."""
     name = node.output[0]
     while name not in given and len(readers.get(name, ())) == 1:

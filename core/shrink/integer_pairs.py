@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
 from core.onnx import weights
-from core.onnx.integers import Names, moved, symmetric, unsigned
+from core.onnx.calibration import Spans
+from core.onnx.integers import moved, symmetric, unsigned
+from core.onnx.linear_layers import attribute
+from core.onnx.names import FreshNames
 from core.onnx.saturation import Pairing
+from core.onnx.typing import FloatArray, IntArray, Matrix, ModelProto, NodeProto
 from core.onnx.weights import Weight
 from core.shrink.scaled_integers import Scaled, pack
 
@@ -19,26 +22,26 @@ PASSING = ("MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze",
 MERGED = ("Relu", "Clip")
 """What ONNX Runtime merges with the operator before it, so that integers go on after it."""
 BIAS_LIMIT = 2.0**30
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING: Mapping[str, Matrix] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Site:
     """An operator with a constant weight: where the weight's output channels lie, and the tensor that is quantized after it, if any."""
 
-    node: Any
+    node: NodeProto
     weight: Weight
     axis: int
     bias: Weight | None
     after: str | None
 
 
-def sites(model: Any) -> list[Site]:
+def sites(model: ModelProto) -> list[Site]:
     """Return the operators of the main graph that can run in integers; a convolution that gives an answer of the model stays float32."""
     graph = model.graph
     own = {tensor.name for tensor in graph.initializer} | {name for node in graph.node for name in node.output}
     held = {weight.name: weight for weight in weights.weights(model) if weight.name in own}
-    readers: dict[str, list[Any]] = {}
+    readers: dict[str, list[NodeProto]] = {}
     for node in graph.node:
         for name in node.input:
             readers.setdefault(name, []).append(node)
@@ -47,15 +50,14 @@ def sites(model: Any) -> list[Site]:
     return [site for site in found if site is not None]
 
 
-def _site(node: Any, held: dict[str, Weight], readers: dict[str, list[Any]], given: set[str]) -> Site | None:
-    from onnx import helper
-
-    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    plain = all(attributes.get(name, usual) == usual for name, usual in (("transA", 0), ("alpha", 1.0), ("beta", 1.0)))
+def _site(
+    node: NodeProto, held: dict[str, Weight], readers: dict[str, list[NodeProto]], given: set[str]
+) -> Site | None:
+    plain = all(attribute(node, name, usual) == usual for name, usual in (("transA", 0), ("alpha", 1.0), ("beta", 1.0)))
     weight = held.get(node.input[1])
     if weight is None or not plain or not _has_kernel(node, weight) or node.input[0] in held:
         return None
-    axis = 0 if node.op_type == "Conv" or attributes.get("transB", 0) else 1
+    axis = 0 if node.op_type == "Conv" or attribute(node, "transB", 0) else 1
     biased = len(node.input) > 2 and bool(node.input[2])
     bias = held.get(node.input[2]) if biased else None
     if biased and (bias is None or int(np.prod(bias.tensor.dims)) != weight.tensor.dims[axis]):
@@ -64,7 +66,7 @@ def _site(node: Any, held: dict[str, Weight], readers: dict[str, list[Any]], giv
     return None if node.op_type == "Conv" and after is None else Site(node, weight, axis, bias, after)
 
 
-def _has_kernel(node: Any, weight: Weight) -> bool:
+def _has_kernel(node: NodeProto, weight: Weight) -> bool:
     from onnx import TensorProto
 
     rank = len(weight.tensor.dims)
@@ -73,7 +75,7 @@ def _has_kernel(node: Any, weight: Weight) -> bool:
     return plain and weight.finite
 
 
-def _after(node: Any, readers: dict[str, list[Any]], given: set[str]) -> str | None:
+def _after(node: NodeProto, readers: dict[str, list[NodeProto]], given: set[str]) -> str | None:
     """Return the tensor in which the integers of a convolution leave it; None where it is an answer of the model."""
     name = node.output[0]
     following = readers.get(name, [])
@@ -82,7 +84,7 @@ def _after(node: Any, readers: dict[str, list[Any]], given: set[str]) -> str | N
     return None if name in given else name
 
 
-def join(spans: dict[str, tuple[float, float]], model: Any) -> None:
+def join(spans: Spans, model: ModelProto) -> None:
     """Give tensors that hold the same values one range, the widest of theirs, so that integers pass from one to the next."""
     root: dict[str, str] = {}
     for node in model.graph.node:
@@ -94,24 +96,21 @@ def join(spans: dict[str, tuple[float, float]], model: Any) -> None:
 
 
 def quantized(
-    model: Any,
+    model: ModelProto,
     found: list[Site],
-    spans: Any,
+    spans: Spans,
     pairing: Pairing,
     per_channel: bool,
     narrow: Mapping[str, Scaled],
-    means: Mapping[str, Any] = NOTHING,
-) -> Any:
+    means: Mapping[str, Matrix] = NOTHING,
+) -> ModelProto:
     """Return a copy of the model with pairs around the sites; what a convolution reads or gives is quantized for all its readers.
 
     Weights in ``narrow`` bring their own integers, few enough to be packed in the file. Where the means of what a site
     reads are given, [channels], its bias takes back what rounding its weights does to the mean of its answers (Nagel
     2019, arXiv 1906.04721, section 4.2).
     """
-    import onnx
-
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
+    copy = weights.copied(model)
     pairs = _Pairs(copy, spans, pairing, per_channel, narrow, means)
     by_output = {site.node.output[0]: site for site in found}
     shared = {name for s in found if s.node.op_type == "Conv" for name in (s.node.input[0], s.after) if name}
@@ -135,19 +134,19 @@ class _Pairs:
 
     def __init__(
         self,
-        model: Any,
-        spans: Any,
+        model: ModelProto,
+        spans: Spans,
         pairing: Pairing,
         per_channel: bool,
         narrow: Mapping[str, Scaled],
-        means: Mapping[str, Any],
+        means: Mapping[str, Matrix],
     ) -> None:
         self._means = means
-        self._graph, self._fresh, self._spans = model.graph, Names(model), spans
+        self._graph, self._fresh, self._spans = model.graph, FreshNames.of(model), spans
         self._pairing, self._per_channel, self._narrow = pairing, per_channel, narrow
         self.packable: set[str] = set()
         """Constants of floats that stand for integers of few bits."""
-        self._nodes: dict[str, list[Any]] = {"": []}
+        self._nodes: dict[str, list[NodeProto]] = {"": []}
         """Nodes to put behind the one that makes a tensor; behind nothing, at the start."""
         self._around: dict[str, str] = {}
         self._constants: dict[tuple[str, bytes], str] = {}
@@ -159,7 +158,7 @@ class _Pairs:
         if name not in self._around:
             scale, zero = self._activation(name)
             constants = [self._constant(scale), self._constant(zero)]
-            whole, back = self._fresh.new(), self._fresh.new()
+            whole, back = self._fresh.short(), self._fresh.short()
             self._around[name] = back
             self._nodes[name] = [
                 helper.make_node("QuantizeLinear", [name, *constants], [whole]),
@@ -197,49 +196,49 @@ class _Pairs:
         del self._graph.node[:]
         self._graph.node.extend([*first, *rest])
 
-    def _activation(self, name: str) -> tuple[Any, Any]:
+    def _activation(self, name: str) -> tuple[np.float32, np.uint8]:
         low, high = min(self._spans[name][0], 0.0), max(self._spans[name][1], 0.0)
         scale = np.float32((high - low) / 255) or np.float32(1)
         return scale, np.uint8(np.clip(np.rint(-low / scale), 0, 255))
 
-    def _integers(self, site: Site) -> tuple[Any, Any]:
+    def _integers(self, site: Site) -> tuple[IntArray, FloatArray]:
         """Return weights and scales; a scale grows where the bias would not fit into int32 otherwise."""
         if site.weight.name in self._narrow:
             return self._narrow[site.weight.name].codes.astype(np.int8), self._narrow[site.weight.name].scales
         axis = site.axis if self._per_channel else None
-        least = np.float32(0)
+        least: FloatArray | float = 0.0
         if site.bias is not None:
             bias = np.abs(site.bias.array.reshape(-1))
             largest = bias if axis is not None else bias.max()
             least = largest / (self._activation(site.node.input[0])[0] * BIAS_LIMIT)
         return symmetric(site.weight.array, axis, self._pairing.top, least)
 
-    def _narrowed(self, values: Any) -> str:
+    def _narrowed(self, values: IntArray) -> str:
         """Return integers by way of floats, which can be packed."""
         from onnx import helper
 
-        floats, name = self._constant(values.astype(np.float32)), self._fresh.new()
+        floats, name = self._constant(values.astype(np.float32)), self._fresh.short()
         self.packable.add(floats)
         self._nodes[""].append(
             helper.make_node("Cast", [floats], [name], to=helper.np_dtype_to_tensor_dtype(values.dtype))
         )
         return name
 
-    def _read(self, values: Any, scales: Any, zeros: Any, axis: int, made: str | None = None) -> str:
+    def _read(self, values: IntArray, scales: FloatArray, zeros: IntArray, axis: int, made: str | None = None) -> str:
         from onnx import helper
 
-        name = self._fresh.new()
+        name = self._fresh.short()
         inputs = [made or self._constant(values), self._constant(scales), self._constant(zeros)]
         held = {"axis": axis} if scales.ndim else {}
         self._nodes[""].append(helper.make_node("DequantizeLinear", inputs, [name], **held))
         return name
 
-    def _constant(self, array: Any) -> str:
+    def _constant(self, array: np.ndarray | np.generic) -> str:
         from onnx import numpy_helper
 
         array = np.ascontiguousarray(array) if np.ndim(array) else np.asarray(array)
         key = (f"{array.dtype}{array.shape}", array.tobytes())
         if key not in self._constants:
-            self._constants[key] = self._fresh.new()
+            self._constants[key] = self._fresh.short()
             self._graph.initializer.append(numpy_helper.from_array(array, self._constants[key]))
         return self._constants[key]

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Set as AbstractSet
-from typing import Any
 
 import numpy as np
 
 from core.onnx import weights
-from core.onnx.integers import Names
+from core.onnx.names import FreshNames
+from core.onnx.typing import GraphProto, ModelProto, NodeProto
 from core.onnx.weights import Weight
 from core.shrink.scaled_integers import along, fitted
 
@@ -20,19 +20,21 @@ LEAST = 1024
 class Tables:
     """The rule of one pass over a model: a Gather of rows of a constant becomes one of integers, times one of scales."""
 
-    def __init__(self, model: Any, fresh: Names, bits: int = 8, kept: AbstractSet[str] = frozenset()) -> None:
-        nodes = [node for graph in weights.graphs(model.graph) for node in graph.node]
-        looked, read = Counter(node.input[0] for node in nodes if is_lookup(node)), weights.uses(model)
+    def __init__(
+        self, model: ModelProto, fresh: FreshNames, bits: int = 8, kept: AbstractSet[str] = frozenset()
+    ) -> None:
+        tables = (node.input[0] for node in weights.nodes(model.graph) if is_lookup(node))
+        looked, read = Counter(tables), weights.uses(model)
         self._names = {name for name, count in looked.items() if count == read[name] and name not in kept}
         """Read as tables and as nothing else, and not to be kept as they are."""
         self._fresh, self._bits = fresh, bits
         self.packable: set[str] = set()
         """Constants of floats that stand for integers of few bits."""
         self._made: dict[tuple[int, str], tuple[str, str]] = {}
-        self._graphs: list[Any] = []
+        self._graphs: list[GraphProto] = []
         """Kept alive, because their identities are keys."""
 
-    def __call__(self, graph: Any, node: Any, seen: dict[str, Weight]) -> list[Any] | None:
+    def __call__(self, graph: GraphProto, node: NodeProto, seen: dict[str, Weight]) -> list[NodeProto] | None:
         """Return the nodes that look up in integers, or None where a node looks nothing up."""
         weight = seen.get(node.input[0]) if is_lookup(node) and node.input[0] in self._names else None
         if weight is None or not large(weight, LEAST):
@@ -43,7 +45,7 @@ class Tables:
     def _integers(self, weight: Weight) -> tuple[str, str]:
         key = (id(weight.graph), weight.name)
         if key not in self._made:
-            pair = self._fresh.new(), self._fresh.new()
+            pair = self._fresh.short(), self._fresh.short()
             scaled = along(weight.array, fitted(weight.array, 0, self._bits), 0, self._bits)
             narrow = self._bits < BITS
             weight.beside(pair[0], scaled.codes.astype(np.float32 if narrow else np.int8))
@@ -52,10 +54,10 @@ class Tables:
             self._made[key] = pair
         return self._made[key]
 
-    def _nodes(self, node: Any, rows: str, scales: str) -> list[Any]:
+    def _nodes(self, node: NodeProto, rows: str, scales: str) -> list[NodeProto]:
         from onnx import TensorProto, helper
 
-        row, floats, scale, whole = (self._fresh.new() for _ in range(4))
+        row, floats, scale, whole = (self._fresh.short() for _ in range(4))
         widened = [helper.make_node("Cast", [rows], [whole], to=TensorProto.INT8)] if self._bits < BITS else []
         return [
             *widened,
@@ -66,7 +68,7 @@ class Tables:
         ]
 
 
-def is_lookup(node: Any) -> bool:
+def is_lookup(node: NodeProto) -> bool:
     """Say whether a node takes rows of its first input."""
     axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
     return node.domain in ("", "ai.onnx") and node.op_type == "Gather" and axis == 0

@@ -9,7 +9,6 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.onnx import files, linear_layers, parts, weights
 from core.onnx.integers import already, refuse_quantized
+from core.onnx.typing import ModelProto, NodeProto, Samples
 from core.onnx.unfolding import sweep
 from core.shrink import sensitivity
 
@@ -40,7 +40,7 @@ class Block:
     constants: frozenset[str] = frozenset()
 
 
-def blocks(model: Any, samples: dict[str, Any]) -> list[Block]:
+def blocks(model: ModelProto, samples: Samples) -> list[Block]:
     """Return the blocks in the order in which they run. Raises Refused where the samples do not run."""
     sums = [node for node in model.graph.node if node.op_type in SUMS and len(node.input) == 2]
     shapes = _shapes(model, sorted({name for node in sums for name in node.input}), samples)
@@ -54,7 +54,7 @@ def blocks(model: Any, samples: dict[str, Any]) -> list[Block]:
     return found
 
 
-def without(model: Any, gone: list[Block]) -> Any:
+def without(model: ModelProto, gone: list[Block]) -> ModelProto:
     """Return a copy in which only the skip of some blocks goes on, less what only their branches needed."""
     left, instead = copy.deepcopy(model), {block.sum: block.skip for block in gone}
     answers = {value.name for value in left.graph.output}
@@ -83,7 +83,7 @@ def barred(summary: Summary) -> Trouble | None:
     )
 
 
-def shallower(source: Path, count: int, keep: str, samples: dict[str, Any], tell: Callable[[float, str], None]) -> Any:
+def shallower(source: Path, count: int, keep: str, samples: Samples, tell: Callable[[float, str], None]) -> ModelProto:
     """Return the model without ``count`` blocks, none of them with a weight that is named in ``keep``.
 
     Each is left out alone; when the one is gone that the answers to the samples miss least, those next to it are tried
@@ -105,7 +105,7 @@ class Trials:
     """Leaves blocks out for a moment and remembers how much they were missed when they were last tried."""
 
     def __init__(
-        self, model: Any, free: list[Block], samples: dict[str, Any], runs: int, tell: Callable[[float, str], None]
+        self, model: ModelProto, free: list[Block], samples: Samples, runs: int, tell: Callable[[float, str], None]
     ) -> None:
         self._model, self._free, self._runs, self._tell, self._done = model, free, runs, tell, 0
         self._samples = _few(model, samples, max(runs, 1))
@@ -130,7 +130,7 @@ class Trials:
         return _missed(self._expected, without(self._model, gone), self._samples)
 
 
-def _plain(source: Path) -> Any:
+def _plain(source: Path) -> ModelProto:
     """Return the model with its functions written out, because blocks are looked for in the main graph."""
     from onnx import inliner
 
@@ -139,7 +139,7 @@ def _plain(source: Path) -> Any:
     return inliner.inline_local_functions(model) if model.functions else model
 
 
-def _check(model: Any, found: list[Block], count: int) -> None:
+def _check(model: ModelProto, found: list[Block], count: int) -> None:
     if not found:
         fused = sorted({node.op_type for node in model.graph.node if node.op_type.startswith("Skip")})
         why = f"its sums are fused into {', '.join(fused)}" if fused else "nothing is added to what is made of it"
@@ -151,7 +151,7 @@ def _check(model: Any, found: list[Block], count: int) -> None:
         )
 
 
-def _missed(expected: list[Any], model: Any, samples: dict[str, Any]) -> tuple[float, float]:
+def _missed(expected: list[np.ndarray], model: ModelProto, samples: Samples) -> tuple[float, float]:
     """Return the error of the floats that are answered, then the shares of other answers that change; infinite where they are no numbers."""
     try:
         got = sensitivity.answers(model, samples)
@@ -161,7 +161,7 @@ def _missed(expected: list[Any], model: Any, samples: dict[str, Any]) -> tuple[f
     return float(np.nan_to_num(sensitivity.distance(expected, got), nan=np.inf)), sum(changed)
 
 
-def _skip(model: Any, node: Any) -> str | None:
+def _skip(model: ModelProto, node: NodeProto) -> str | None:
     """Return the input of a sum, views aside, that the other one is made of."""
     made = {name: one for one in model.graph.node for name in one.output}
     for skip, branch in (tuple(node.input), tuple(node.input)[::-1]):
@@ -173,7 +173,7 @@ def _skip(model: Any, node: Any) -> str | None:
     return None
 
 
-def _before(name: str, made: dict[str, Any]) -> set[str]:
+def _before(name: str, made: dict[str, NodeProto]) -> set[str]:
     """Return a value with all that it is made of."""
     found, ahead = set[str](), [name]
     while ahead:
@@ -190,20 +190,20 @@ def _end(name: str, instead: dict[str, str]) -> str:
     return name
 
 
-def _constants(model: Any) -> dict[str, int]:
+def _constants(model: ModelProto) -> dict[str, int]:
     """Return the bytes of all constants by name."""
     found = {tensor.name: tensor.ByteSize() for graph in weights.graphs(model.graph) for tensor in graph.initializer}
-    nodes = [node for graph in weights.graphs(model.graph) for node in graph.node if node.op_type == "Constant"]
+    nodes = [node for node in weights.nodes(model.graph) if node.op_type == "Constant"]
     return found | {node.output[0]: node.ByteSize() for node in nodes}
 
 
-def _shapes(model: Any, names: list[str], samples: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+def _shapes(model: ModelProto, names: list[str], samples: Samples) -> dict[str, tuple[int, ...]]:
     for values in linear_layers.recorded(model, names, samples):
         return {name: np.shape(value) for name, value in zip(names, values, strict=True)}
     raise Refused("The model takes more samples at a time than there are to learn from.", "Add more samples.")
 
 
-def _few(model: Any, samples: dict[str, Any], runs: int) -> dict[str, Any]:
+def _few(model: ModelProto, samples: Samples, runs: int) -> Samples:
     """Return the first samples: the more the fewer the trials, and a whole batch where the model insists on one."""
     dims = [value.type.tensor_type.shape.dim for value in model.graph.input]
     count = max(FEWEST, RUNS // runs, *(shape[0].dim_value for shape in dims if shape))

@@ -5,14 +5,13 @@ each call, at half the speed of the model or less.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from core.onnx import linear_layers, second_order, weights
-from core.onnx.integers import Names
-from core.onnx.linear_layers import Layer, Moments
+from core.onnx.linear_layers import LinearLayer, Moments
 from core.onnx.storage import Storage
+from core.onnx.typing import FloatArray, IntArray, Matrix, ModelProto, Samples
 from core.onnx.weights import Weight
 
 LEAST = 256
@@ -27,24 +26,24 @@ NORMAL = 2.0**-14
 class Scaled:
     """Integers in the shape of a weight, and scales [channels] along ``axis``."""
 
-    codes: Any
-    scales: Any
+    codes: IntArray
+    scales: FloatArray
     axis: int
 
     @property
-    def spread(self) -> Any:
+    def spread(self) -> FloatArray:
         """The scales in a shape that multiplies the integers."""
         shape = [1] * self.codes.ndim
         shape[self.axis] = -1
         return self.scales.reshape(shape)
 
     @property
-    def array(self) -> Any:
+    def array(self) -> FloatArray:
         """The float32 weights that the integers stand for."""
         return self.codes.astype(np.float32) * self.spread
 
 
-def candidates(model: Any) -> list[Weight]:
+def candidates(model: ModelProto) -> list[Weight]:
     """Return the finite float32 weights of two dimensions or more that are worth their scales."""
     import onnx
 
@@ -52,7 +51,7 @@ def candidates(model: Any) -> list[Weight]:
     return [w for w in found if w.tensor.data_type == onnx.TensorProto.FLOAT and len(w.tensor.dims) > 1 and w.finite]
 
 
-def nearest(array: Any, bits: int) -> Scaled:
+def nearest(array: FloatArray, bits: int) -> Scaled:
     """Round to the nearest integers, with the scales along that axis where the squared error is least."""
     axes = [axis for axis, size in enumerate(array.shape) if array.size // size >= A_SCALE] or [
         int(np.argmin(array.shape))
@@ -61,19 +60,19 @@ def nearest(array: Any, bits: int) -> Scaled:
     return min(tried, key=lambda scaled: float(np.sum((scaled.array - array) ** 2)))
 
 
-def along(array: Any, scales: Any, axis: int, bits: int) -> Scaled:
+def along(array: FloatArray, scales: FloatArray, axis: int, bits: int) -> Scaled:
     """Round to the nearest integers for given scales."""
     rows = np.moveaxis(array, axis, -1)
     return Scaled(np.moveaxis(rounded(rows, scales, bits), -1, axis), scales, axis)
 
 
-def rounded(rows: Any, scales: Any, bits: int) -> Any:
+def rounded(rows: FloatArray, scales: FloatArray, bits: int) -> IntArray:
     """Return the integers of ``bits`` bits nearest to an array [..., channels] over scales [channels]."""
     top = 2 ** (bits - 1)
     return np.clip(np.rint(rows / scales), -top, top - 1).astype(np.int16)
 
 
-def fitted(array: Any, axis: int, bits: int) -> Any:
+def fitted(array: FloatArray, axis: int, bits: int) -> FloatArray:
     """Return float32 scales [channels] that cost the least squared error, rounded to float16 so that they take two bytes."""
     rows = np.moveaxis(array, axis, -1).reshape(-1, array.shape[axis]).astype(np.float64)
     largest = np.abs(rows).max(axis=0)
@@ -85,7 +84,9 @@ def fitted(array: Any, axis: int, bits: int) -> Any:
     return kept.astype(np.float32)
 
 
-def corrected(original: Any, model: Any, bits: int, samples: dict[str, Any], names: set[str]) -> dict[str, Scaled]:
+def corrected(
+    original: ModelProto, model: ModelProto, bits: int, samples: Samples, names: set[str]
+) -> dict[str, Scaled]:
     """Round the layers of a model whose weights are named, in place, and return their integers by name.
 
     In the order in which they run, each on what the layers before it now give, so that the weights of a layer that are
@@ -97,12 +98,12 @@ def corrected(original: Any, model: Any, bits: int, samples: dict[str, Any], nam
     return found
 
 
-def _corrected(layer: Layer, moments: Moments, bits: int) -> Scaled:
+def _corrected(layer: LinearLayer, moments: Moments, bits: int) -> Scaled:
     """Put the rounded weights and the corrected bias of a layer in place, and return its integers."""
     axis = 0 if layer.outputs_first else 1
     scales = fitted(layer.weight.array, axis, bits)
 
-    def solve(matrix: Any, inputs: Any, tail: int) -> Any:
+    def solve(matrix: Matrix, inputs: Matrix, tail: int) -> Matrix:
         return second_order.reconstruct(
             matrix,
             inputs,
@@ -117,20 +118,20 @@ def _corrected(layer: Layer, moments: Moments, bits: int) -> Scaled:
     return along(arrays[0][1], scales, axis, bits)
 
 
-def store(model: Any, storage: Storage, weight: Weight, scaled: Scaled, fresh: Names) -> None:
+def store(model: ModelProto, storage: Storage, weight: Weight, scaled: Scaled) -> None:
     """Replace a weight by packed integers, scales and their product."""
-    from onnx import helper, numpy_helper
+    from onnx import helper
 
-    codes, scales = fresh.new(), fresh.new()
+    codes, scales = storage.names.short(), storage.names.short()
     weight.beside(codes, scaled.codes.astype(np.float32))
-    factors = numpy_helper.from_array(np.ascontiguousarray(scaled.spread), scales)
+    factors = weights.tensor(scaled.spread, scales)
     weight.make([helper.make_node("Mul", [codes, scales], [weight.name])], [factors])
     for one in weights.weights(model):
         if one.name in (codes, scales):
             storage.put(one, one.array)
 
 
-def pack(model: Any, names: set[str]) -> None:
+def pack(model: ModelProto, names: set[str]) -> None:
     """Store constants of floats, which hold few different values, in as few bits as they need."""
     if not names:
         return
@@ -140,7 +141,7 @@ def pack(model: Any, names: set[str]) -> None:
     storage.settle()
 
 
-def _half(scales: Any) -> Any:
+def _half(scales: FloatArray) -> FloatArray:
     """Round to float16 where it has all its bits."""
     small = scales.astype(np.float32)
     return np.where((small >= NORMAL) & (small < 65504), small.astype(np.float16).astype(np.float32), small)

@@ -1,13 +1,13 @@
 """Says how much the answers of a model suffer from each change of one tensor, and picks changes within a number of bytes."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from core.domain.errors import Refused
 from core.onnx import linear_layers
-from core.onnx.weights import Weight
+from core.onnx.typing import ModelProto, Samples
+from core.onnx.weights import Arrays
 
 SAMPLES = 128
 """Samples that each change is tried on at most."""
@@ -22,12 +22,12 @@ class Change:
     error: float
 
 
-def error(model: Any, arrays: list[tuple[Weight, Any]], expected: list[Any], samples: dict[str, Any]) -> float:
+def error(model: ModelProto, arrays: Arrays, expected: list[np.ndarray], samples: Samples) -> float:
     """Return the mean square error of the answers, as a share of their variance, with some arrays in place for a moment."""
     return distance(expected, answers_with(model, arrays, samples))
 
 
-def answers_with(model: Any, arrays: list[tuple[Weight, Any]], samples: dict[str, Any]) -> list[Any]:
+def answers_with(model: ModelProto, arrays: Arrays, samples: Samples) -> list[np.ndarray]:
     """Return the outputs of a model on the first samples with some arrays in place for a moment."""
     before = [(weight, weight.array) for weight, _ in arrays]
     put(arrays)
@@ -37,13 +37,13 @@ def answers_with(model: Any, arrays: list[tuple[Weight, Any]], samples: dict[str
         put(before)
 
 
-def distance(expected: list[Any], got: list[Any]) -> float:
+def distance(expected: list[np.ndarray], got: list[np.ndarray]) -> float:
     """Return the mean square difference of answers of floats, as a share of the variance of those expected."""
     shares = [_share(a, b) for a, b in zip(expected, got, strict=True) if a.dtype.kind == "f" and a.size]
     return float(np.mean(shares)) if shares else 0.0
 
 
-def answers(model: Any, samples: dict[str, Any]) -> list[Any]:
+def answers(model: ModelProto, samples: Samples) -> list[np.ndarray]:
     """Return the outputs of a model on the first samples. Raises Refused when they do not run."""
     few = {name: array[:SAMPLES] for name, array in samples.items()}
     names = [value.name for value in model.graph.output]
@@ -99,12 +99,12 @@ def _price(now: Change, then: Change) -> float:
     return (then.error - now.error) / (now.bytes - then.bytes)
 
 
-def put(arrays: list[tuple[Weight, Any]]) -> None:
+def put(arrays: Arrays) -> None:
     """Put arrays into their weights, densely."""
     for weight, array in arrays:
         weight.put(array)
 
 
-def _share(expected: Any, got: Any) -> float:
+def _share(expected: np.ndarray, got: np.ndarray) -> float:
     spread = max(float(np.var(expected.astype(np.float64))), 1e-30)
     return float(np.mean((expected.astype(np.float64) - got) ** 2)) / spread

@@ -11,7 +11,8 @@ from core.domain.technique import Claim, Family, Lesson, Technique
 from core.domain.transform import Tolerance
 from core.onnx import files, weights
 from core.onnx.integers import already
-from core.onnx.storage import LEAST, OPSET, Storage, letters
+from core.onnx.names import FreshNames
+from core.onnx.storage import LEAST, OPSET, Storage
 from core.onnx.unfolding import sweep
 
 if TYPE_CHECKING:
@@ -125,8 +126,8 @@ def _shorten(model: "ModelProto") -> None:
     kept = {value.name for value in (*model.graph.input, *model.graph.output)}
     kept |= {tensor.values.name for graph in weights.graphs(model.graph) for tensor in graph.sparse_initializer}
     names = sorted(weights.names(model) - kept - {""})
-    fresh = (name for number in range(10 * len(names) + 1000) if (name := letters(number)) not in kept)
-    _rename(model.graph, dict(zip(names, fresh, strict=False)))
+    fresh = FreshNames(kept)
+    _rename(model.graph, {name: fresh.short() for name in names})
     for graph in weights.graphs(model.graph):
         graph.name = graph.name[:1] or "g"
         for node in graph.node:

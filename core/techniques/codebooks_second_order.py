@@ -6,7 +6,7 @@ the values are then fitted once more to the answers of the original model.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
 from core.onnx import files, kmeans, linear_layers, second_order, weights
 from core.onnx.integers import finish
-from core.onnx.linear_layers import Layer, Moments
+from core.onnx.linear_layers import LinearLayer, Moments
 from core.onnx.storage import Storage
 from core.onnx.weights import Weight
 from core.shrink import sensitivity
@@ -104,7 +104,7 @@ class CodebooksSecondOrder(Technique):
         finish(model, source, out)
 
 
-def tables_beside(model: "ModelProto", layers: list[Layer]) -> list[Weight]:
+def tables_beside(model: "ModelProto", layers: list[LinearLayer]) -> list[Weight]:
     """Return the large tensors that are no layers."""
     named = {layer.weight.name for layer in layers}
     large = [weight for weight in weights.weights(model, LEAST) if len(weight.tensor.dims) > 1]
@@ -123,7 +123,12 @@ def _given(names: list[str], levels: str) -> dict[str, int]:
 
 
 def _measured(
-    model: "ModelProto", layers: list[Layer], tables: list[Weight], storage: Storage, bits: float, samples: Samples
+    model: "ModelProto",
+    layers: list[LinearLayer],
+    tables: list[Weight],
+    storage: Storage,
+    bits: float,
+    samples: Samples,
 ) -> dict[str, int]:
     """Return the values that each tensor keeps so that the answers suffer least within the bits."""
     expected = sensitivity.answers(model, samples)
@@ -150,7 +155,7 @@ def _budget(weight: Weight, storage: Storage, bits: float) -> int:
     return int(rest * bits / 8) + storage.size(weight, (array != 0).astype(array.dtype))
 
 
-def shared(layer: Layer, moments: Moments, levels: int) -> list[tuple[Weight, np.ndarray]]:
+def shared(layer: LinearLayer, moments: Moments, levels: int) -> list[tuple[Weight, np.ndarray]]:
     """Return the new arrays of a layer of ``levels`` different values, and of its bias where it has one; zeros stay zero."""
     kept = layer.matrix != 0
     if not kept.any():

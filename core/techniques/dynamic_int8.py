@@ -9,7 +9,7 @@ ONNX Runtime raises on weights in ``Constant`` nodes, leaves branches and loops 
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.onnx import files, saturation, weights
-from core.onnx.integers import Names, already, finish, refuse_quantized, symmetric, unsigned
+from core.onnx.integers import already, finish, refuse_quantized, symmetric, unsigned
+from core.onnx.names import FreshNames
 from core.onnx.saturation import HostTruth, Pairing
 from core.onnx.storage import Storage
 from core.onnx.weights import Weight
@@ -105,7 +106,7 @@ class _Integers:
     """The rule of one pass over a model; integers of a weight and of an activation are made once and shared."""
 
     def __init__(self, model: "ModelProto", pairing: Pairing, tables: bool, kept: set[str]) -> None:
-        self._pairing, self._fresh, self._kept = pairing, Names(model), kept
+        self._pairing, self._fresh, self._kept = pairing, FreshNames.of(model), kept
         self._tables = Tables(model, self._fresh, kept=kept) if tables else None
         self._graphs: list[GraphProto] = []
         """Kept alive, because their identities are keys."""
@@ -126,9 +127,9 @@ class _Integers:
         nodes, (x, scale, zero) = self._quantized_input(graph, node.input[0])
         held = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         w, w_scale, w_zero = self._matrix(weight, bool(held.get("transB", 0)), float(held.get("alpha", 1.0)))
-        whole, floats, both = (self._fresh.new() for _ in range(3))
+        whole, floats, both = (self._fresh.short() for _ in range(3))
         biased = node.op_type == "Gemm" and len(node.input) > 2 and bool(node.input[2])
-        product = self._fresh.new() if biased else node.output[0]
+        product = self._fresh.short() if biased else node.output[0]
         nodes += [
             helper.make_node("MatMulInteger", [x, w, zero, w_zero], [whole]),
             helper.make_node("Cast", [whole], [floats], to=TensorProto.FLOAT),
@@ -143,7 +144,7 @@ class _Integers:
         key = (id(graph), name)
         if key in self._activations:
             return [], self._activations[key]
-        found = (self._fresh.new(), self._fresh.new(), self._fresh.new())
+        found = (self._fresh.short(), self._fresh.short(), self._fresh.short())
         self._activations[key] = found
         return [helper.make_node("DynamicQuantizeLinear", [name], list(found))], found
 
@@ -155,7 +156,7 @@ class _Integers:
             zeros = np.zeros(scales.shape, np.int8)
             if self._pairing.weights == "uint8":
                 values, zeros = unsigned(values), unsigned(zeros)
-            names = self._fresh.new(), self._fresh.new(), self._fresh.new()
+            names = self._fresh.short(), self._fresh.short(), self._fresh.short()
             for name, constant in zip(names, (values, scales * np.float32(alpha), zeros), strict=True):
                 weight.beside(name, constant)
             self._matrices[key] = names

@@ -8,7 +8,6 @@ was measured to be no faster, and some graphs no longer load.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,8 @@ from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.onnx import files, weights
-from core.onnx.integers import Names, finish
+from core.onnx.integers import finish
+from core.onnx.names import FreshNames
 
 LEAST = 64
 """Values from which the two bytes saved on each outweigh the node that is added."""
@@ -52,7 +52,7 @@ class Float16(Technique):
         import onnx
 
         model = files.load(source)
-        fresh = Names(model)
+        fresh = FreshNames.of(model)
         wide = [w for w in weights.weights(model, LEAST) if w.tensor.data_type != onnx.TensorProto.FLOAT16]
         kept = weights.kept(options.keep, model)
         fitting = [weight for weight in wide if weight.name not in kept and _fits(weight.array)]
@@ -72,10 +72,10 @@ def _fits(array: np.ndarray) -> bool:
     return bool(np.linalg.norm(error) <= LARGEST_ERROR * np.linalg.norm(finite))
 
 
-def _halve(weight: weights.Weight, fresh: Names) -> None:
+def _halve(weight: weights.Weight, fresh: FreshNames) -> None:
     from onnx import helper, numpy_helper
 
-    name = fresh.new()
+    name = fresh.short()
     half = numpy_helper.from_array(weight.array.astype(np.float16), name)
     weight.make([helper.make_node("Cast", [name], [weight.name], to=weight.tensor.data_type)], [half])
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.onnx import files, weights
 from core.onnx.integers import finish
-from core.onnx.linear_layers import Layer, layers
+from core.onnx.linear_layers import LinearLayer, layers
+from core.onnx.names import FreshNames
 from core.onnx.storage import Storage
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class LowRank(Technique):
     def apply(self, source: Path, out: Path, options: LowRankOptions, lesson: Lesson) -> None:
         """Split where it gains. Raises Refused where it does nowhere, with the rank that the best layer would need."""
         model = files.load(source)
-        storage, taken = Storage(model), weights.names(model)
+        storage = Storage(model)
         kept = weights.kept(options.keep, model)
         free = [layer for layer in layers(model, LEAST) if layer.weight.name not in kept]
         found = [(layer, rank(layer.matrix, options.energy)) for layer in free]
@@ -60,7 +61,7 @@ class LowRank(Technique):
             raise Refused(f"No layer that can be split has {LEAST} constant weights.", "Choose another technique.")
         if not gaining:
             raise Refused(_nowhere(found, options.energy), "Keep less energy, or choose another technique.")
-        firsts = {str(layer.node.output[0]): _split(model.graph, layer, thin, taken) for layer, thin in gaining}
+        firsts = {str(layer.node.output[0]): _split(model.graph, layer, thin, storage.names) for layer, thin in gaining}
         _put_before(model.graph, firsts)
         storage.settle()
         finish(model, source, out)
@@ -79,11 +80,11 @@ def factors(matrix: np.ndarray, kept: int) -> tuple[np.ndarray, np.ndarray]:
     return left[:, :kept] * root, root[:, None] * right[:kept]
 
 
-def _numbers(layer: Layer, kept: int) -> int:
+def _numbers(layer: LinearLayer, kept: int) -> int:
     return kept * int(sum(layer.matrix.shape))
 
 
-def _nowhere(found: list[tuple[Layer, int]], energy: float) -> str:
+def _nowhere(found: list[tuple[LinearLayer, int]], energy: float) -> str:
     layer, kept = min(found, key=lambda one: _numbers(*one) / one[0].matrix.size)
     outputs, inputs = layer.matrix.shape
     return (
@@ -92,13 +93,13 @@ def _nowhere(found: list[tuple[Layer, int]], energy: float) -> str:
     )
 
 
-def _split(graph: "GraphProto", layer: Layer, kept: int, taken: set[str]) -> "NodeProto":
+def _split(graph: "GraphProto", layer: LinearLayer, kept: int, names: FreshNames) -> "NodeProto":
     """Give the layer the outer factor and return a node with the inner one; name, bias and output of the layer stay."""
     from onnx import numpy_helper
 
     outer, inner = factors(layer.matrix, kept)
     shape, node = tuple(layer.weight.tensor.dims), layer.node
-    thin, middle = _fresh(layer.weight.name, "_in", taken), _fresh(node.output[0], "_in", taken)
+    thin, middle = names.like(layer.weight.name, "in"), names.like(node.output[0], "in")
     small = inner.reshape(kept, *shape[1:]) if layer.outputs_first else inner.T
     graph.initializer.append(numpy_helper.from_array(small.astype(layer.weight.array.dtype), thin))
     first = _first(node, thin, middle)
@@ -126,13 +127,6 @@ def _put_before(graph: "GraphProto", firsts: dict[str, "NodeProto"]) -> None:
     nodes = [one for node in graph.node for one in (firsts.get(node.output[0]), node) if one is not None]
     del graph.node[:]
     graph.node.extend(nodes)
-
-
-def _fresh(name: str, ending: str, taken: set[str]) -> str:
-    while name in taken:
-        name += ending
-    taken.add(name)
-    return name
 
 
 TECHNIQUE = LowRank()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, withou
 from core.onnx import files, linear_layers, second_order, sparsity_patterns
 from core.onnx import weights as onnx_weights
 from core.onnx.integers import finish
-from core.onnx.linear_layers import Layer, Moments
+from core.onnx.linear_layers import LinearLayer, Moments
 from core.onnx.storage import Storage
 from core.onnx.weights import Weight
 from core.shrink import sensitivity
@@ -105,7 +105,7 @@ class _Subject:
 
     original: "ModelProto"
     model: "ModelProto"
-    layers: list[Layer]
+    layers: list[LinearLayer]
     tables: list[Weight]
     samples: dict[str, np.ndarray]
 
@@ -187,7 +187,7 @@ def _table(table: Weight, share: float, pattern: str) -> np.ndarray:
     return np.asarray(sparsity_patterns.largest_left(table.array, sparsity_patterns.input_axis(table), pattern))
 
 
-def _layer(layer: Layer, moments: Moments, share: float, pattern: str) -> Arrays:
+def _layer(layer: LinearLayer, moments: Moments, share: float, pattern: str) -> Arrays:
     return pruned(layer, moments, share) if pattern == sparsity_patterns.ANY else patterned(layer, moments, pattern)
 
 
@@ -197,7 +197,7 @@ def smallest_gone(array: np.ndarray, share: float) -> np.ndarray:
     return np.where(np.abs(array) > cut, array, np.zeros((), array.dtype))
 
 
-def pruned(layer: Layer, moments: Moments, share: float) -> Arrays:
+def pruned(layer: LinearLayer, moments: Moments, share: float) -> Arrays:
     """Return the new arrays of the layer's weights and, where it has one, of its bias."""
 
     def choose(columns: np.ndarray, spread: np.ndarray, _: np.ndarray) -> np.ndarray:
@@ -211,7 +211,7 @@ def pruned(layer: Layer, moments: Moments, share: float) -> Arrays:
     return layer.solved(moments, solve)
 
 
-def patterned(layer: Layer, moments: Moments, pattern: str) -> Arrays:
+def patterned(layer: LinearLayer, moments: Moments, pattern: str) -> Arrays:
     """Return the new arrays of the layer's weights, N of each M consecutive inputs, and, where it has one, of its bias."""
     few, of = sparsity_patterns.parsed(pattern)
     inputs = layer.weight.tensor.dims[layer.input_axis]

@@ -7,7 +7,7 @@ on, where integer kernels run; one whose kernels lose more than the simulation i
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.onnx import calibration, files, newer_opset, saturation, weights
-from core.onnx.integers import Names, already, finish, refuse_quantized
+from core.onnx.integers import already, finish, refuse_quantized
+from core.onnx.names import FreshNames
 from core.onnx.saturation import HostTruth, Pairing
 from core.onnx.storage import Storage
 from core.shrink import integer_drafts, scaled_integers
@@ -114,9 +115,8 @@ class StaticInt8(Technique):
         if not kept <= weights.names(model):
             model = plain
         model = newer_opset.raised(model, OPSET, lesson.inputs)
-        original = type(model)()
-        original.CopyFrom(model)
-        tables = Tables(model, Names(model), options.table_bits, kept)
+        original = weights.copied(model)
+        tables = Tables(model, FreshNames.of(model), options.table_bits, kept)
         if options.tables:
             weights.rewrite(model, tables)
         found = _found(model, kept)
@@ -156,12 +156,12 @@ def _narrow(
 
 def _pack_matrices(model: "ModelProto", bits: int, kept: set[str], packable: set[str]) -> None:
     """Pack the integers of tables, and round and pack all other matrices that are still floats."""
-    fresh, storage = Names(model), Storage(model)
+    storage = Storage(model)
     for weight in scaled_integers.candidates(model):
         if weight.name in packable:
             storage.put(weight, weight.array)
         elif weight.name not in kept:
-            scaled_integers.store(model, storage, weight, scaled_integers.nearest(weight.array, bits), fresh)
+            scaled_integers.store(model, storage, weight, scaled_integers.nearest(weight.array, bits))
     storage.settle()
 
 

@@ -11,7 +11,7 @@ from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
 from core.onnx import files, linear_layers, weights
-from core.onnx.integers import Names, already, finish, refuse_quantized
+from core.onnx.integers import already, finish, refuse_quantized
 from core.onnx.storage import Storage
 from core.shrink import scaled_integers
 
@@ -51,7 +51,7 @@ class WeightsGptq(Technique):
             raise Refused("Correction learns from samples, and there are none.", "Add a data set.")
         model, original = files.load(source), files.load(source)
         refuse_quantized(model)
-        storage, fresh = Storage(model), Names(model)
+        storage = Storage(model)
         named = {layer.weight.name for layer in linear_layers.layers(model, scaled_integers.LEAST)}
         if not named:
             trouble = weights.unreached(model, scaled_integers.LEAST) or _nothing()
@@ -64,7 +64,7 @@ class WeightsGptq(Technique):
         scaled |= scaled_integers.corrected(original, model, options.bits, lesson.inputs, named - kept)
         for weight in scaled_integers.candidates(model):
             if weight.name in scaled:
-                scaled_integers.store(model, storage, weight, scaled[weight.name], fresh)
+                scaled_integers.store(model, storage, weight, scaled[weight.name])
         storage.settle()
         finish(model, source, out)
 

@@ -7,7 +7,7 @@ from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
 from core.onnx import files, weights
-from core.onnx.integers import Names, already, finish, refuse_quantized
+from core.onnx.integers import already, finish, refuse_quantized
 from core.onnx.storage import Storage
 from core.shrink import scaled_integers
 
@@ -38,7 +38,7 @@ class WeightsNearest(Technique):
         """Round and store. Raises Refused where no tensor is large enough, or nothing gets smaller."""
         model = files.load(source)
         refuse_quantized(model)
-        storage, fresh = Storage(model), Names(model)
+        storage = Storage(model)
         kept = weights.kept(options.keep, model)
         found = [weight for weight in scaled_integers.candidates(model) if weight.name not in kept]
         if not found:
@@ -47,7 +47,7 @@ class WeightsNearest(Technique):
                 "Choose another technique.",
             )
         for weight in found:
-            scaled_integers.store(model, storage, weight, scaled_integers.nearest(weight.array, options.bits), fresh)
+            scaled_integers.store(model, storage, weight, scaled_integers.nearest(weight.array, options.bits))
         storage.settle()
         finish(model, source, out)
 

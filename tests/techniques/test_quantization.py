@@ -246,7 +246,7 @@ def test_each_pairing_is_simulated_alike(tmp_path: Path) -> None:
     folded = calibration.folded(model.source)
     found = integer_pairs.sites(folded)
     names = [name for site in found for name in (site.node.input[0], site.after) if name]
-    spans = calibration.ranges(folded, names, model.calibration, "minmax", 100)
+    spans = calibration.ranges(folded, names, model.calibration, ("minmax",), 100)["minmax"]
     integer_pairs.join(spans, folded)
     answers = [
         calibration.joined(calibration.session(made.SerializeToString(), "none"), model.calibration)
@@ -262,8 +262,8 @@ def test_ranges_leave_out_a_lonely_extreme(method: str) -> None:
     x = RNG.normal(size=(2000, 40)).astype(np.float32)
     x[0, 0] = 9 if method == "error" else 60
     model = _linear(40, 60)
-    low, high = calibration.ranges(model, ["x"], {"x": x}, method, 99.9)["x"]
-    assert calibration.ranges(model, ["x"], {"x": x}, "minmax", 100)["x"][1] == x[0, 0]
+    low, high = calibration.ranges(model, ["x"], {"x": x}, (method,), 99.9)[method]["x"]
+    assert calibration.ranges(model, ["x"], {"x": x}, ("minmax",), 100)["minmax"]["x"][1] == x[0, 0]
     assert -6 < low < -2
     assert 2 < high < x[0, 0] / 1.1
 

@@ -23,8 +23,8 @@ from core.domain.errors import Refused
 from core.formats import FORMATS
 from core.onnx.files import serialised
 from core.shrink.ensembles import reading
-from core.shrink.ensembles.forest import Forest, Leaf, Split, reachable
-from core.shrink.ensembles.grove import apart, together
+from core.shrink.ensembles.forest import Leaf, SharedForest, Split, reachable
+from core.shrink.ensembles.tree_columns import apart, together
 from core.techniques import TECHNIQUES
 from tests.techniques.samples import apply, sample
 
@@ -140,7 +140,7 @@ def test_the_sample_shrinks_without_a_flip_on_held_rows(tmp_path: Path) -> None:
 
 
 def test_what_no_number_reaches_is_dropped() -> None:
-    forest = Forest()
+    forest = SharedForest()
     low, middle, high = (forest.add(Leaf(((0, value),))) for value in (1.0, 2.0, 3.0))
     under = forest.add(Split(0, "BRANCH_LEQ", 5.0, False, low, middle))
     forest.roots = [forest.add(Split(0, "BRANCH_LEQ", 2.0, True, under, high))]
@@ -158,9 +158,9 @@ def test_what_no_number_reaches_is_dropped() -> None:
 
 def test_trees_apart_come_together_again() -> None:
     ensemble = reading.read(onnx.load(SEGMENT).graph.node[0])
-    grove = apart(ensemble.forest, 7, np.float32)
-    assert together(grove, np.float32).used() == ensemble.forest.used()
-    assert together(grove, np.float32).parts == ensemble.forest.parts
+    columns = apart(ensemble.forest, 7, np.float32)
+    assert together(columns, np.float32).used() == ensemble.forest.used()
+    assert together(columns, np.float32).parts == ensemble.forest.parts
 
 
 def test_long_lists_are_written_packed_and_read_alike(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from core.onnx.linear_layers import Layer
+from core.onnx.linear_layers import LinearLayer
 from core.shrink.channels.groups import Channels, Group
 
 LEVELS = 10
@@ -53,7 +53,7 @@ class Work:
     groups: tuple[Group, ...]
 
     @classmethod
-    def of(cls, layers: list[Layer], found: Channels) -> "Work":
+    def of(cls, layers: list[LinearLayer], found: Channels) -> "Work":
         """Count it for layers as they are."""
         times = {one.weight.name: prod(found.trace.shapes[one.node.output[0]]) / len(one.matrix) for one in layers}
         return cls({one.weight.name: tuple(one.weight.tensor.dims) for one in layers}, times, found.groups)

@@ -5,11 +5,11 @@ optimal brain surgeon on whole columns (Hassibi 1993; for structures: Kurtic 202
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from core.onnx.linear_layers import Layer, Moments
+from core.onnx.linear_layers import LinearLayer, Moments
+from core.onnx.typing import FloatArray, IntArray, Mask, Matrix
 from core.shrink.channels.trace import Place
 
 DAMPING = 0.05
@@ -23,17 +23,17 @@ STEPS = 256
 class Reader:
     """A layer that reads the channels of a group, with the columns of its matrix that belong to each, [units, k]."""
 
-    layer: Layer
-    columns: Any
+    layer: LinearLayer
+    columns: IntArray
 
     @classmethod
-    def of(cls, layer: Layer, places: dict[Place, Any]) -> "Reader":
+    def of(cls, layer: LinearLayer, places: dict[Place, IntArray]) -> "Reader":
         """Find the columns by the places along the layer's input axis; those of a kernel lie together."""
         kernel = int(np.prod(layer.weight.tensor.dims[2:])) if layer.node.op_type == "Conv" else 1
         along = places[layer.weight.name, layer.input_axis]
         return cls(layer, (along[:, :, None] * kernel + np.arange(kernel)).reshape(len(along), -1))
 
-    def gone(self, removed: list[int]) -> Any:
+    def gone(self, removed: list[int]) -> Mask:
         """Return for each input whether it belongs to a removed unit."""
         mask = np.zeros(self.layer.matrix.shape[1], bool)
         mask[self.columns[removed].reshape(-1)] = True
@@ -59,9 +59,9 @@ def order(readers: list[Reader], moments: list[Moments], most: int) -> list[int]
 class _Work:
     """A reader while its units go."""
 
-    columns: Any
-    matrix: Any
-    inverse: Any
+    columns: IntArray
+    matrix: Matrix
+    inverse: FloatArray
     share: float
 
     @classmethod
@@ -74,12 +74,12 @@ class _Work:
         spread = float(np.einsum("oi,ij,oj->", matrix, moments.inputs[here, here], matrix, optimize=True) - mean @ mean)
         return cls(reader.columns, matrix, np.linalg.inv(inputs), 1 / max(spread, 1e-30))
 
-    def costs(self, units: list[int]) -> Any:
+    def costs(self, units: list[int]) -> Matrix:
         """Return what each unit's removal would add to the error, as a share of the layer's variance."""
         places = self.columns[units]
         blocks = np.linalg.inv(self.inverse[places[:, :, None], places[:, None, :]])
         weights = self.matrix[:, places].transpose(1, 0, 2)
-        return np.einsum("uok,uok->u", weights @ blocks, weights) * self.share
+        return np.asarray(np.einsum("uok,uok->u", weights @ blocks, weights) * self.share)
 
     def remove(self, unit: int) -> None:
         """Take a unit out, and let the others make up for it."""
@@ -90,7 +90,7 @@ class _Work:
         self.inverse[places, places] = 1.0
 
 
-def _damped(moments: Any, tail: int) -> Any:
+def _damped(moments: Matrix, tail: int) -> Matrix:
     """Hold all but the bias."""
     head = np.ones(len(moments))
     head[len(moments) - tail :] = 1e-6

@@ -5,14 +5,15 @@ An axis is a row of factors, outermost first, so that a merged axis still knows 
 """
 
 from math import prod
-from typing import Any
 
 import numpy as np
+
+from core.onnx.typing import IntArray
 
 FIXED = 0
 """The id of every place that is never cut."""
 
-Axis = tuple[Any, ...]
+Axis = tuple[IntArray, ...]
 """Factors, each an array of ids; the places of the axis are their Cartesian product."""
 
 Value = tuple[Axis, ...]
@@ -39,7 +40,7 @@ class Couplings:
 
     def __init__(self) -> None:
         self._next = FIXED + 1
-        self._ties: list[tuple[Any, Any]] = []
+        self._ties: list[tuple[IntArray, IntArray]] = []
 
     def fresh(self, shape: tuple[int, ...]) -> Value:
         """Return the axes of a new tensor, every place on its own; an axis of one place is fixed."""
@@ -49,7 +50,7 @@ class Couplings:
             self._next += n
         return tuple(axes)
 
-    def tie(self, one: Any, other: Any) -> None:
+    def tie(self, one: IntArray, other: IntArray) -> None:
         """Let two arrays of ids of one length go together, place by place."""
         apart = one != other
         if apart.any():
@@ -61,7 +62,7 @@ class Couplings:
             for factor in axis:
                 self.tie(factor, np.full(len(factor), FIXED))
 
-    def flat(self, axis: Axis) -> Any:
+    def flat(self, axis: Axis) -> IntArray:
         """Return one id for each place; where two factors could be cut, neither is."""
         if sum(live((factor,)) for factor in axis) > 1:
             self.fix(axis)
@@ -92,16 +93,16 @@ class Couplings:
             *(self.joined(mine, yours) for mine, yours in zip(short, long[missing:], strict=True)),
         )
 
-    def regrouped(self, value: Value, shape: tuple[int, ...], inner: bool = False) -> tuple[Value, list[Any]]:
+    def regrouped(self, value: Value, shape: tuple[int, ...], inner: bool = False) -> tuple[Value, list[IntArray]]:
         """Return the axes of a tensor in another shape, and the ids along which factors had to be split.
 
         A factor that is split keeps the ids of its outer part, whole blocks, or those of its ``inner`` part.
         """
         factors = [factor for axis in value for factor in axis if len(factor) != 1]
         axes: list[Axis] = []
-        split: list[Any] = []
+        split: list[IntArray] = []
         for wanted in shape:
-            axis: list[Any] = []
+            axis: list[IntArray] = []
             while wanted > 1 and factors:
                 first = factors.pop(0)
                 if len(first) % wanted == 0 and len(first) > wanted:
@@ -119,14 +120,14 @@ class Couplings:
             return still(shape), []
         return tuple(axes), split
 
-    def _split(self, factor: Any, outer: int, inner: bool) -> tuple[Any, Any]:
+    def _split(self, factor: IntArray, outer: int, inner: bool) -> tuple[IntArray, IntArray]:
         blocks = factor.reshape(outer, -1)
         dead = np.full(blocks.shape, FIXED)
         kept = np.broadcast_to(blocks[:1] if inner else blocks[:, :1], blocks.shape)
         self.tie(factor, kept.reshape(-1))
         return (dead[:, 0], kept[0]) if inner else (kept[:, 0], dead[0])
 
-    def solved(self) -> Any:
+    def solved(self) -> IntArray:
         """Return for each id the lowest one that it is tied to, over any number of ties; FIXED is the lowest of all."""
         lowest = np.arange(self._next)
         if not self._ties:

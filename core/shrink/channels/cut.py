@@ -1,15 +1,16 @@
 """Cuts channels out of an ONNX model: every constant that holds them, and every number in the graph that counts them."""
 
-from typing import Any
-
 import numpy as np
 
 from core.onnx import weights
-from core.shrink.channels.couplings import Axis, size
+from core.onnx.names import FreshNames
+from core.onnx.typing import Mask, ModelProto, NodeProto
+from core.onnx.weights import Weight
+from core.shrink.channels.couplings import Axis, Value, size
 from core.shrink.channels.groups import Channels
 
 
-def cut(model: Any, found: Channels, units: list[int]) -> None:
+def cut(model: ModelProto, found: Channels, units: list[int]) -> None:
     """Remove units in place; what is known of shapes between the operators goes with them."""
     gone = np.isin(found.lowest, units)
     for weight in weights.weights(model):
@@ -24,7 +25,7 @@ def cut(model: Any, found: Channels, units: list[int]) -> None:
     del model.graph.value_info[:]
 
 
-def _shrink(weight: Any, axes: Any, gone: Any) -> None:
+def _shrink(weight: Weight, axes: Value, gone: Mask) -> None:
     array = weight.array
     for axis, (ids,) in enumerate(axes):
         array = np.compress(~gone[ids], array, axis=axis)
@@ -36,27 +37,23 @@ def _shrink(weight: Any, axes: Any, gone: Any) -> None:
             dim.dim_value = n
 
 
-def _left(axis: Axis, gone: Any) -> int:
+def _left(axis: Axis, gone: Mask) -> int:
     """Return the size of an axis without the places that are gone."""
     return size(tuple(factor[~gone[factor]] for factor in axis))
 
 
-def _regroup(node: Any, channels: int) -> None:
+def _regroup(node: NodeProto, channels: int) -> None:
     for attribute in node.attribute:
         if attribute.name == "group":
             attribute.i = channels
 
 
-def _rename(model: Any, found: Channels, node: Any, place: int, sizes: list[tuple[int, int]]) -> None:
+def _rename(model: ModelProto, found: Channels, node: NodeProto, place: int, sizes: list[tuple[int, int]]) -> None:
     """Give a node a shape of its own where one of the sizes in it changed; -1, 0 and 1 say what they said."""
-    from onnx import numpy_helper
-
     said = found.trace.integers[node.input[place]]
     told = [now if entry == before else entry for entry, (before, now) in zip(said.tolist(), sizes, strict=True)]
     if told == said.tolist():
         return
-    taken, name = weights.names(model), f"{node.output[0]}_shape"
-    while name in taken:
-        name += "_"
-    model.graph.initializer.append(numpy_helper.from_array(np.array(told, said.dtype), name))
+    name = FreshNames.of(model).like(node.output[0], "shape")
+    model.graph.initializer.append(weights.tensor(np.array(told, said.dtype), name))
     node.input[place] = name

@@ -5,13 +5,13 @@ also fit the other.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from core.onnx import linear_layers
-from core.onnx.linear_layers import Layer, Moments
-from core.onnx.weights import Weight
+from core.onnx.linear_layers import LinearLayer, Moments
+from core.onnx.typing import Mask, Matrix, ModelProto, Samples
+from core.onnx.weights import Arrays
 
 HOLDS = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0)
 """Of the mean variance of the inputs; more holds the weights nearer to what they were."""
@@ -33,7 +33,7 @@ class Halves:
         )
 
 
-def halves(original: Any, model: Any, layer: Layer, samples: dict[str, Any], batch: int) -> Halves:
+def halves(original: ModelProto, model: ModelProto, layer: LinearLayer, samples: Samples, batch: int) -> Halves:
     """Run both models on every other sample, then on the rest; where a half would not fill a batch, all are both halves."""
     few = len(next(iter(samples.values()))) < 2 * batch
     parts = [samples if few else {name: array[start::2] for name, array in samples.items()} for start in (0, 1)]
@@ -41,7 +41,7 @@ def halves(original: Any, model: Any, layer: Layer, samples: dict[str, Any], bat
     return Halves(one, one if few else linear_layers.moments(original, model, layer, parts[1]))
 
 
-def refitted(layer: Layer, seen: Halves, gone: Any) -> list[tuple[Weight, Any]]:
+def refitted(layer: LinearLayer, seen: Halves, gone: Mask) -> Arrays:
     """Return new arrays for a layer that leaves some inputs out; ``gone`` is a boolean for each column of its matrix."""
     ways = [(seen.one, seen.other), (seen.other, seen.one)]
     errors = np.sum(
@@ -51,7 +51,7 @@ def refitted(layer: Layer, seen: Halves, gone: Any) -> list[tuple[Weight, Any]]:
     return layer.parted(found)
 
 
-def _fits(layer: Layer, moments: Moments, gone: Any, holds: tuple[float, ...]) -> list[Any]:
+def _fits(layer: LinearLayer, moments: Moments, gone: Mask, holds: tuple[float, ...]) -> list[Matrix]:
     """Return the layer's matrix, bias included, for each strength of hold."""
     whole, biased, stays = layer.whole(), layer.bias is not None, np.flatnonzero(~gone)
     given = moments.crossed[: whole.shape[1]]
@@ -70,7 +70,7 @@ def _fits(layer: Layer, moments: Moments, gone: Any, holds: tuple[float, ...]) -
     return found
 
 
-def _error(layer: Layer, matrix: Any, moments: Moments) -> float:
+def _error(layer: LinearLayer, matrix: Matrix, moments: Moments) -> float:
     """Return the mean squared error against the old answers, less a part that is the same for every matrix."""
     n = matrix.shape[1]
     expected = layer.whole() @ moments.crossed[:n, :n]

@@ -6,12 +6,12 @@ what is not understood is never cut.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from core.domain.errors import Refused
 from core.onnx import linear_layers, weights
+from core.onnx.typing import IntArray, ModelProto, Samples
 from core.shrink.channels.couplings import FIXED
 from core.shrink.channels.rules import follow
 from core.shrink.channels.trace import Place, Trace
@@ -25,7 +25,7 @@ class Group:
     """Units of one kind, of which any may be cut: the channels of a layer and of all that shares its channels."""
 
     units: tuple[int, ...]
-    places: dict[Place, Any]
+    places: dict[Place, IntArray]
     """For each constant and axis the indices of each unit, [units, k]."""
 
     readers: tuple[str, ...]
@@ -38,14 +38,14 @@ class Channels:
 
     groups: tuple[Group, ...]
     trace: Trace
-    lowest: Any
+    lowest: IntArray
 
     def blocking(self) -> list[str]:
         """Return the operators without a rule that kept something from being cut."""
         return sorted(kind for kind, ids in self.trace.unknown.items() if ids)
 
 
-def channels(model: Any, samples: dict[str, Any], keep: frozenset[str] = frozenset()) -> Channels:
+def channels(model: ModelProto, samples: Samples, keep: frozenset[str] = frozenset()) -> Channels:
     """Return what can be cut. Raises Refused when the samples do not run."""
     batch, inner = _batch(model), frozenset[str]()
     shapes = _shapes(model, samples, batch)
@@ -60,7 +60,7 @@ def channels(model: Any, samples: dict[str, Any], keep: frozenset[str] = frozens
 
 
 def _walked(
-    model: Any, shapes: dict[str, tuple[int, ...]], batch: int, inner: frozenset[str], keep: frozenset[str]
+    model: ModelProto, shapes: dict[str, tuple[int, ...]], batch: int, inner: frozenset[str], keep: frozenset[str]
 ) -> Trace:
     trace = Trace(shapes, batch, _integers(model), inner)
     for weight in weights.weights(model):
@@ -74,7 +74,7 @@ def _walked(
     return trace
 
 
-def _groups(model: Any, trace: Trace, lowest: Any) -> Iterable[Group]:
+def _groups(model: ModelProto, trace: Trace, lowest: IntArray) -> Iterable[Group]:
     order = [layer.weight.name for layer in linear_layers.layers(model, 1)]
     reading = {place for place in trace.read if place[0] in order}
     strange = set(trace.read) - reading
@@ -85,22 +85,22 @@ def _groups(model: Any, trace: Trace, lowest: Any) -> Iterable[Group]:
             yield Group(tuple(units), table, readers)
 
 
-def _alike(trace: Trace, lowest: Any) -> dict[tuple[Place, ...], dict[int, dict[Place, Any]]]:
+def _alike(trace: Trace, lowest: IntArray) -> dict[tuple[Place, ...], dict[int, dict[Place, IntArray]]]:
     """Sort units by the constants, axes and numbers of places that go with them."""
-    found: dict[int, dict[Place, Any]] = {}
+    found: dict[int, dict[Place, IntArray]] = {}
     for name, axes in trace.constants.items():
         for axis, (ids,) in enumerate(axes):
             roots = lowest[ids]
             for root in np.unique(roots[roots != FIXED]).tolist():
                 found.setdefault(root, {})[name, axis] = np.flatnonzero(roots == root)
-    alike: dict[tuple[Any, ...], dict[int, dict[Place, Any]]] = {}
+    alike: dict[tuple[tuple[Place, int], ...], dict[int, dict[Place, IntArray]]] = {}
     for root, places in sorted(found.items()):
         key = tuple((place, len(indices)) for place, indices in sorted(places.items()))
         alike.setdefault(key, {})[root] = places
     return {tuple(place for place, _ in key): units for key, units in alike.items()}
 
 
-def _integers(model: Any) -> dict[str, Any]:
+def _integers(model: ModelProto) -> dict[str, IntArray]:
     from onnx import numpy_helper
 
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
@@ -112,7 +112,7 @@ def _integers(model: Any) -> dict[str, Any]:
     return {name: array for name, array in arrays.items() if name not in given}
 
 
-def _batch(model: Any) -> int:
+def _batch(model: ModelProto) -> int:
     """Return the number of samples that the model insists on, or 2."""
     held = {tensor.name for tensor in model.graph.initializer}
     first = next(value for value in model.graph.input if value.name not in held)
@@ -120,7 +120,7 @@ def _batch(model: Any) -> int:
     return int(dims[0].dim_value) if dims and dims[0].dim_value else 2
 
 
-def _shapes(model: Any, samples: dict[str, Any], batch: int) -> dict[str, tuple[int, ...]]:
+def _shapes(model: ModelProto, samples: Samples, batch: int) -> dict[str, tuple[int, ...]]:
     """Return the shape of every value for two samples, or for the model's own batch."""
     known = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     names = [value.name for value in model.graph.input if value.name not in known]

@@ -1,7 +1,6 @@
 """A narrower model: channels, neurons and heads are chosen and cut out, and what reads them is fitted to the original answers."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -9,6 +8,7 @@ from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.onnx import calibration, files, linear_layers, weights
 from core.onnx.integers import already, refuse_quantized
+from core.onnx.typing import ModelProto, Samples
 from core.onnx.unfolding import unfold
 from core.shrink import sensitivity
 from core.shrink.channels import budget, repeats
@@ -33,7 +33,7 @@ def barred(summary: Summary) -> Trouble | None:
     return Trouble(Refused.kind, "The model has no Conv, Gemm or MatMul to prune.", "Choose another technique.")
 
 
-def narrower(source: Path, share: float, spread: str, keep: str, samples: dict[str, Any]) -> Any:
+def narrower(source: Path, share: float, spread: str, keep: str, samples: Samples) -> ModelProto:
     """Return the model without a share of its units; which of them go is the same everywhere or measured.
 
     Raises Refused where nothing can be cut, with the operators in the way.
@@ -54,7 +54,7 @@ def narrower(source: Path, share: float, spread: str, keep: str, samples: dict[s
     return best.model
 
 
-def _plans(model: Any, found: Channels, share: float, spread: str, samples: dict[str, Any]) -> list[list[int]]:
+def _plans(model: ModelProto, found: Channels, share: float, spread: str, samples: Samples) -> list[list[int]]:
     """Return how many units of each group may stay: evenly, and where that is measured in another way for the same work."""
     even = budget.even(found.groups, share)
     if even == [len(group.units) for group in found.groups]:
@@ -66,7 +66,7 @@ def _plans(model: Any, found: Channels, share: float, spread: str, samples: dict
     return [even] if other == even else [even, other]
 
 
-def _plain(source: Path) -> Any:
+def _plain(source: Path) -> ModelProto:
     """Return the model with dense weights, without constant computations, and with masks of its own for each attention."""
     model = calibration.folded(source)
     unfold(model)
@@ -91,7 +91,7 @@ def _stuck(found: Channels) -> Refused:
     )
 
 
-def _must_agree(silent: list[Any], cut_out: list[Any]) -> None:
+def _must_agree(silent: list[np.ndarray], cut_out: list[np.ndarray]) -> None:
     """Raise Refused where the cut model answers otherwise than the one in which the same channels are silent."""
     for one, other in zip(silent, cut_out, strict=True):
         if one.shape != other.shape or not np.allclose(one, other, rtol=ALIKE, atol=ALIKE * float(np.abs(one).max())):

@@ -1,12 +1,12 @@
 """What convolutions and matrix products do to the channels that run through them: they sum over some and hand on others."""
 
-from typing import Any
-
+from core.onnx.linear_layers import attribute
+from core.onnx.typing import NodeProto
 from core.shrink.channels.couplings import Axis, Value, still
-from core.shrink.channels.trace import Trace, attribute
+from core.shrink.channels.trace import Trace
 
 
-def conv(trace: Trace, node: Any) -> Value | None:
+def conv(trace: Trace, node: NodeProto) -> Value | None:
     """Sum over the channels that come in, or filter each by itself; other groups of channels are not followed."""
     if node.input[1] not in trace.constants:
         return None
@@ -26,7 +26,7 @@ def conv(trace: Trace, node: Any) -> Value | None:
     return (given[0], weight[0], *still(trace.shapes[node.output[0]][2:]))
 
 
-def conv_transpose(trace: Trace, node: Any) -> Value | None:
+def conv_transpose(trace: Trace, node: NodeProto) -> Value | None:
     """Hand on new channels; those that it reads stay, as no fit is known for them here."""
     if node.input[1] not in trace.constants or attribute(node, "group", 1) != 1:
         return None
@@ -37,7 +37,7 @@ def conv_transpose(trace: Trace, node: Any) -> Value | None:
     return (given[0], weight[1], *still(trace.shapes[node.output[0]][2:]))
 
 
-def matmul(trace: Trace, node: Any) -> Value | None:
+def matmul(trace: Trace, node: NodeProto) -> Value | None:
     """Sum over the last axis of the first input, batch by batch."""
     left, right = (trace.axes(name) for name in node.input)
     if len(left) < 2 or len(right) < 2:
@@ -46,7 +46,7 @@ def matmul(trace: Trace, node: Any) -> Value | None:
     return (*trace.couplings.met(left[:-2], right[:-2]), left[-2], right[-1])
 
 
-def gemm(trace: Trace, node: Any) -> Value:
+def gemm(trace: Trace, node: NodeProto) -> Value:
     """Sum over the inner axes of two matrices, either of them turned."""
     left, right = (trace.axes(name) for name in node.input[:2])
     left = left[::-1] if attribute(node, "transA", 0) else left
@@ -57,7 +57,7 @@ def gemm(trace: Trace, node: Any) -> Value:
     return trace.couplings.met(axes, trace.axes(node.input[2])) if len(node.input) > 2 and node.input[2] else axes
 
 
-def _summed(trace: Trace, node: Any, one: Axis, other: Axis, place: int) -> None:
+def _summed(trace: Trace, node: NodeProto, one: Axis, other: Axis, place: int) -> None:
     """Tie two axes that a product sums over; only the second input may be a constant, and without one they are fixed."""
     trace.couplings.joined(one, other)
     if node.input[1] in trace.constants and node.input[0] not in trace.constants:

@@ -1,20 +1,21 @@
 """What each ONNX operator does to the channels that run through it: hands them on, ties them, sums over them, or stops them."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from core.onnx import weights
+from core.onnx.linear_layers import attribute
+from core.onnx.typing import NodeProto
 from core.shrink.channels import products, sizes
 from core.shrink.channels.couplings import Axis, Value, still
-from core.shrink.channels.trace import Trace, attribute
+from core.shrink.channels.trace import Trace
 
-Rule = Callable[[Trace, Any], Value | None]
+Rule = Callable[[Trace, NodeProto], Value | None]
 """From what is known and a node to the axes of its output; None where the rule does not hold for the node."""
 
 
-def follow(trace: Trace, node: Any) -> None:
+def follow(trace: Trace, node: NodeProto) -> None:
     """Take one node into account."""
     names = [name for name in node.input if name]
     captured = _captured(node)
@@ -30,33 +31,33 @@ def follow(trace: Trace, node: Any) -> None:
         trace.values[node.output[0]] = axes
 
 
-def _captured(node: Any) -> list[str]:
+def _captured(node: NodeProto) -> list[str]:
     """Return what the graphs inside a node read."""
     inner = [graph for a in node.attribute for graph in (*([a.g] if a.HasField("g") else []), *a.graphs)]
-    return [name for one in inner for graph in weights.graphs(one) for each in graph.node for name in each.input]
+    return [name for one in inner for each in weights.nodes(one) for name in each.input]
 
 
-def _out(trace: Trace, node: Any) -> tuple[int, ...]:
+def _out(trace: Trace, node: NodeProto) -> tuple[int, ...]:
     return trace.shapes[node.output[0]]
 
 
-def _pointwise(trace: Trace, node: Any) -> Value:
+def _pointwise(trace: Trace, node: NodeProto) -> Value:
     axes = trace.axes(node.input[0])
     for name in node.input[1:]:
         axes = trace.couplings.met(axes, trace.axes(name)) if name else axes
     return axes
 
 
-def _first(trace: Trace, node: Any) -> Value | None:
+def _first(trace: Trace, node: NodeProto) -> Value | None:
     """Hand on the first input; the others are numbers."""
     return trace.axes(node.input[0]) if _out(trace, node) == trace.shapes[node.input[0]] else None
 
 
-def _slope(trace: Trace, node: Any) -> Value:
+def _slope(trace: Trace, node: NodeProto) -> Value:
     return trace.couplings.met(trace.axes(node.input[0]), trace.axes(node.input[1]))
 
 
-def _by_channel(trace: Trace, node: Any) -> Value:
+def _by_channel(trace: Trace, node: NodeProto) -> Value:
     """Normalise each channel by numbers of its own."""
     given = trace.axes(node.input[0])
     channels = trace.couplings.flat(given[1])
@@ -65,13 +66,13 @@ def _by_channel(trace: Trace, node: Any) -> Value:
     return (given[0], (channels,), *given[2:])
 
 
-def _pool(trace: Trace, node: Any) -> Value:
+def _pool(trace: Trace, node: NodeProto) -> Value:
     given = trace.axes(node.input[0])
     trace.couplings.fix(*given[2:])
     return (*given[:2], *still(_out(trace, node)[2:]))
 
 
-def _resized(trace: Trace, node: Any) -> Value | None:
+def _resized(trace: Trace, node: NodeProto) -> Value | None:
     """Pad or resize other axes than the first two."""
     given, out = trace.axes(node.input[0]), _out(trace, node)
     named = len(node.input) > 3 and bool(node.input[3])
@@ -85,7 +86,7 @@ def _resized(trace: Trace, node: Any) -> Value | None:
     return axes
 
 
-def _reshape(trace: Trace, node: Any) -> Value:
+def _reshape(trace: Trace, node: NodeProto) -> Value:
     name, out = node.output[0], _out(trace, node)
     axes, split = trace.couplings.regrouped(trace.axes(node.input[0]), out, name in trace.inner)
     trace.splits += [(name, split)] if split else []
@@ -94,7 +95,7 @@ def _reshape(trace: Trace, node: Any) -> Value:
     return axes
 
 
-def _expand(trace: Trace, node: Any) -> Value:
+def _expand(trace: Trace, node: NodeProto) -> Value:
     """Repeat axes of one place: the copies can be cut like channels."""
     fresh = trace.couplings.fresh(_out(trace, node))
     given = trace.axes(node.input[0])
@@ -103,7 +104,7 @@ def _expand(trace: Trace, node: Any) -> Value:
     return axes
 
 
-def _named(trace: Trace, node: Any, place: int, axes: Value) -> None:
+def _named(trace: Trace, node: NodeProto, place: int, axes: Value) -> None:
     """Note a shape that names axes; what it says by a number that cannot be changed is fixed."""
     name = node.input[place]
     if name in trace.integers:
@@ -120,12 +121,12 @@ def _same(one: Axis, other: Axis) -> bool:
     return len(one) == len(other) and all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def _transpose(trace: Trace, node: Any) -> Value:
+def _transpose(trace: Trace, node: NodeProto) -> Value:
     given = trace.axes(node.input[0])
     return tuple(given[place] for place in attribute(node, "perm", range(len(given))[::-1]))
 
 
-def _concat(trace: Trace, node: Any) -> Value:
+def _concat(trace: Trace, node: NodeProto) -> Value:
     parts = [trace.axes(name) for name in node.input]
     axis = attribute(node, "axis", 0) % len(parts[0])
     axes = list(parts[0])
@@ -135,14 +136,14 @@ def _concat(trace: Trace, node: Any) -> Value:
     return tuple(axes)
 
 
-def _gather(trace: Trace, node: Any) -> Value:
+def _gather(trace: Trace, node: NodeProto) -> Value:
     given, indices = trace.axes(node.input[0]), trace.shapes[node.input[1]]
     axis = attribute(node, "axis", 0) % len(given)
     trace.couplings.fix(given[axis], *trace.axes(node.input[1]))
     return (*given[:axis], *still(indices), *given[axis + 1 :])
 
 
-def _slice(trace: Trace, node: Any) -> Value | None:
+def _slice(trace: Trace, node: NodeProto) -> Value | None:
     given = trace.axes(node.input[0])
     named = trace.integers.get(node.input[3]) if len(node.input) > 3 else None
     if named is None:
@@ -154,7 +155,7 @@ def _slice(trace: Trace, node: Any) -> Value | None:
     return tuple(axes)
 
 
-def _along(trace: Trace, node: Any) -> Value:
+def _along(trace: Trace, node: NodeProto) -> Value:
     """Normalise along an axis, or along it and those behind it: what is along them stays."""
     given = trace.axes(node.input[0])
     otherwise = -1 if node.op_type == "LayerNormalization" else min(1, len(given) - 1)
@@ -164,7 +165,7 @@ def _along(trace: Trace, node: Any) -> Value:
     return given
 
 
-def _reduce(trace: Trace, node: Any) -> Value | None:
+def _reduce(trace: Trace, node: NodeProto) -> Value | None:
     given = trace.axes(node.input[0])
     asked = attribute(node, "axes", None)
     if asked is None and len(node.input) > 1:

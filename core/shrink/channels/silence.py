@@ -4,12 +4,12 @@ A silent channel is one that no layer reads. Each layer is fitted on what the fi
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from core.onnx import linear_layers
-from core.onnx.linear_layers import Layer
+from core.onnx import linear_layers, weights
+from core.onnx.linear_layers import LinearLayer
+from core.onnx.typing import Mask, ModelProto, Samples
 from core.shrink import sensitivity
 from core.shrink.channels import budget
 from core.shrink.channels.budget import Level
@@ -22,14 +22,14 @@ from core.shrink.channels.groups import Channels, Group
 class Silenced:
     """A fitted model of the old shapes, the units that it no longer reads, and the error of its answers on the samples."""
 
-    model: Any
+    model: ModelProto
     units: list[int]
     error: float
 
 
-def silenced(original: Any, found: Channels, left: list[int], samples: dict[str, Any]) -> Silenced:
+def silenced(original: ModelProto, found: Channels, left: list[int], samples: Samples) -> Silenced:
     """Return a copy with only so many units ``left`` in each group, chosen as the fit goes through the layers."""
-    model = copied(original)
+    model = weights.copied(original)
     layers, gone = linear_layers.layers(model, 1), dict[int, list[int]]()
     read = {name for group in found.groups for name in group.readers}
     first = next(place for place, layer in enumerate(layers) if layer.weight.name in read)
@@ -46,26 +46,19 @@ def silenced(original: Any, found: Channels, left: list[int], samples: dict[str,
     return Silenced(model, units, sensitivity.distance(expected, got))
 
 
-def levels(model: Any, found: Channels, samples: dict[str, Any]) -> list[list[Level]]:
+def levels(model: ModelProto, found: Channels, samples: Samples) -> list[list[Level]]:
     """Return for each group what the answers lose with fewer and fewer of its units while the others are whole."""
     layers, expected = linear_layers.layers(model, 1), sensitivity.answers(model, samples)
     return [_tried(model, group, layers, expected, samples, found.trace.batch) for group in found.groups]
 
 
-def group_readers(group: Group, layers: list[Layer]) -> list[Reader]:
+def group_readers(group: Group, layers: list[LinearLayer]) -> list[Reader]:
     """Return those of the layers that read a group, in the order in which they run."""
     named = {layer.weight.name: layer for layer in layers}
     return [Reader.of(named[name], group.places) for name in group.readers if name in named]
 
 
-def copied(model: Any) -> Any:
-    """Return a copy that can be changed."""
-    copy = type(model)()
-    copy.CopyFrom(model)
-    return copy
-
-
-def _silent(found: Channels, layer: Layer, gone: dict[int, list[int]]) -> Any:
+def _silent(found: Channels, layer: LinearLayer, gone: dict[int, list[int]]) -> Mask:
     mask = np.zeros(layer.matrix.shape[1], bool)
     for number, units in gone.items():
         for reader in group_readers(found.groups[number], [layer]):
@@ -74,7 +67,7 @@ def _silent(found: Channels, layer: Layer, gone: dict[int, list[int]]) -> Any:
 
 
 def _tried(
-    model: Any, group: Group, layers: list[Layer], expected: list[Any], samples: dict[str, Any], batch: int
+    model: ModelProto, group: Group, layers: list[LinearLayer], expected: list[np.ndarray], samples: Samples, batch: int
 ) -> list[Level]:
     units, options, readers = len(group.units), budget.tried(len(group.units)), group_readers(group, layers)
     seen: list[Halves] = [halves(model, model, reader.layer, samples, batch) for reader in readers]

@@ -1,14 +1,14 @@
 """Follows the sizes that an ONNX graph computes of its own tensors, as far as they are only picked and put in a row."""
 
-from typing import Any
-
 import numpy as np
 
+from core.onnx.linear_layers import attribute
+from core.onnx.typing import NodeProto
 from core.shrink.channels.couplings import Axis
-from core.shrink.channels.trace import Trace, attribute
+from core.shrink.channels.trace import Trace
 
 
-def follow(trace: Trace, node: Any, names: list[str]) -> bool:
+def follow(trace: Trace, node: NodeProto, names: list[str]) -> bool:
     """Follow sizes that the model computes, as far as they are only picked and put in a row; say whether that was so."""
     if node.op_type == "Shape":
         axes = trace.axes(names[0])
@@ -23,7 +23,7 @@ def follow(trace: Trace, node: Any, names: list[str]) -> bool:
     return entries is not None
 
 
-def _picked(trace: Trace, node: Any, names: list[str]) -> list[Axis | int] | None:
+def _picked(trace: Trace, node: NodeProto, names: list[str]) -> list[Axis | int] | None:
     first, numbers = trace.sizes.get(names[0]), [trace.integers[name] for name in names if name in trace.integers]
     if node.op_type == "Concat":
         parts = [trace.sizes.get(name) or _numbers(trace, name) for name in names]

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
+from core.onnx.typing import IntArray, NodeProto
 from core.shrink.channels.couplings import Axis, Couplings, Value, live, still
 
 Place = tuple[str, int]
@@ -18,7 +18,7 @@ class Trace:
     batch: int
     """Samples that the shapes are for."""
 
-    integers: dict[str, Any]
+    integers: dict[str, IntArray]
     """Constant integers, by name."""
 
     inner: frozenset[str]
@@ -39,25 +39,18 @@ class Trace:
     grouped: list[tuple[str, Axis]] = field(default_factory=list)
     """Depthwise convolutions by their output, with their channels."""
 
-    splits: list[tuple[str, list[Any]]] = field(default_factory=list)
-    unknown: dict[str, list[Any]] = field(default_factory=dict)
+    splits: list[tuple[str, list[IntArray]]] = field(default_factory=list)
+    unknown: dict[str, list[IntArray]] = field(default_factory=dict)
     """Operators that fixed what they read, with the ids."""
 
     def axes(self, name: str) -> Value:
         """Return the axes of a value; those of one that is not known are of no length."""
         return self.values.get(name, still(self.shapes.get(name, ())))
 
-    def give_up(self, node: Any, names: Iterable[str]) -> None:
+    def give_up(self, node: NodeProto, names: Iterable[str]) -> None:
         """Fix all that a node reads."""
         for name in names:
             axes = [*self.axes(name), *(entry for entry in self.sizes.get(name, []) if isinstance(entry, tuple))]
             self.couplings.fix(*axes)
             ids = [factor for axis in axes for factor in axis if live((factor,))]
             self.unknown.setdefault(node.op_type, []).extend(ids)
-
-
-def attribute(node: Any, name: str, otherwise: Any) -> Any:
-    """Return the value of a node's attribute, or another where it has none."""
-    from onnx import helper
-
-    return next((helper.get_attribute_value(a) for a in node.attribute if a.name == name), otherwise)

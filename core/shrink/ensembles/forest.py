@@ -1,8 +1,8 @@
 """A forest in which equal parts are one: a leaf is what it adds to the answer, a split is its question and its two sides."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,12 +33,18 @@ class Split(NamedTuple):
 
 
 Part = Leaf | Split
-Ask = Callable[[Any], Leaf | tuple[int, str, float, bool, Any, Any]]
+Key = tuple[int, int]
+"""What a file calls a node."""
+Real = type[np.float32] | type[np.float64]
+Span = tuple[np.floating, np.floating, bool]
+"""The least and the largest number that gets to a part, and whether missing values do."""
+Asked = Leaf | tuple[int, str, float, bool, Key, Key]
+Ask = Callable[[Key], Asked]
 """From what a file calls a node to its leaf, or to its question and what the file calls its sides."""
 
 
 @dataclass
-class Forest:
+class SharedForest:
     """Parts, each once and behind those that it names, and the roots of the trees."""
 
     parts: list[Part] = field(default_factory=list)
@@ -54,7 +60,7 @@ class Forest:
             self.parts.append(part)
         return place
 
-    def grow(self, root: Hashable, ask: Ask, done: dict[Any, int]) -> int:
+    def grow(self, root: Key, ask: Ask, done: dict[Key, int]) -> int:
         """Read one tree and return the place of its root. Raises Refused where it is too deep or runs in a circle."""
         waiting = [root]
         while waiting:
@@ -81,9 +87,9 @@ class Forest:
         return found
 
 
-def mapped(forest: Forest, change: Callable[[int, Part], Part]) -> Forest:
+def mapped(forest: SharedForest, change: Callable[[int, Part], Part]) -> SharedForest:
     """Return the forest with each part that is reached replaced by what ``change`` returns for it; sides keep their old places there."""
-    out, place = Forest(), dict[int, int]()
+    out, place = SharedForest(), dict[int, int]()
     for at in sorted(forest.used()):
         part = change(at, forest.parts[at])
         if isinstance(part, Split):
@@ -93,11 +99,11 @@ def mapped(forest: Forest, change: Callable[[int, Part], Part]) -> Forest:
     return out
 
 
-def reachable(forest: Forest, dtype: Any) -> Forest:
+def reachable(forest: SharedForest, dtype: Real) -> SharedForest:
     """Drop the sides that no number of the feature's type gets to, given the questions above. Raises Refused beyond ``MOST``."""
-    out, steps = Forest(), 0
+    out, steps = SharedForest(), 0
 
-    def walk(place: int, spans: dict[int, tuple[Any, Any, bool]]) -> int:
+    def walk(place: int, spans: dict[int, Span]) -> int:
         nonlocal steps
         steps += 1
         if steps > MOST:
@@ -114,7 +120,7 @@ def reachable(forest: Forest, dtype: Any) -> Forest:
     return out
 
 
-def _narrowed(part: Split, span: tuple[Any, Any, bool], dtype: Any, yes: bool) -> tuple[Any, Any, bool] | None:
+def _narrowed(part: Split, span: Span, dtype: Real, yes: bool) -> Span | None:
     """Return what of a span [low, high] of numbers, and of missing values, goes to one side; None where nothing does."""
     low, high = _answering(part.mode, dtype(part.bound), yes)
     low, high = max(span[0], low), min(span[1], high)
@@ -122,7 +128,7 @@ def _narrowed(part: Split, span: tuple[Any, Any, bool], dtype: Any, yes: bool) -
     return (low, high, gaps) if low <= high or gaps else None
 
 
-def _answering(mode: str, bound: Any, yes: bool) -> tuple[Any, Any]:
+def _answering(mode: str, bound: np.floating, yes: bool) -> tuple[np.floating, np.floating]:
     """Return the least and the largest number of the bound's type that answers a question so."""
     above, below, least, most = np.nextafter(bound, np.inf), np.nextafter(bound, -np.inf), -np.inf, np.inf
     return {

@@ -1,18 +1,24 @@
 """Reads the three tree operators of ai.onnx.ml into a forest and what is done with its sums (Operators-ml.md of onnx)."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from core.domain.errors import Refused
+from core.onnx.typing import ModelProto, NodeProto
 from core.shrink.ensembles import OPERATORS, without_trees
-from core.shrink.ensembles.forest import MODES, Forest, Leaf
+from core.shrink.ensembles.forest import MODES, Ask, Asked, Key, Leaf, Real, SharedForest
 
 AGGREGATES = ("AVERAGE", "SUM", "MIN", "MAX")
 TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
 """In the order of their numbers in ai.onnx.ml 5."""
+
+Labels = tuple[int, ...] | tuple[str, ...]
+Held = dict[str, Any]
+"""The attributes of an operator."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +26,13 @@ class Ensemble:
     """One operator: its trees, what becomes of their sums, and the numbers' type in the file (float32 or float64)."""
 
     operator: str
-    forest: Forest
+    forest: SharedForest
     targets: int
     aggregate: str
     transform: str
     base: tuple[float, ...]
-    labels: tuple[Any, ...]
-    dtype: Any
+    labels: Labels
+    dtype: Real
 
     @property
     def binary(self) -> bool:
@@ -40,7 +46,10 @@ class Ensemble:
         return {target for leaf in leaves if isinstance(leaf, Leaf) for target, _ in leaf.weights}
 
 
-def needed(model: Any) -> list[Any]:
+Found = list[tuple[NodeProto, Ensemble]]
+
+
+def needed(model: ModelProto) -> list[NodeProto]:
     """Return the tree operators of the main graph. Raises Refused where there is none."""
     found = [node for node in model.graph.node if node.domain == "ai.onnx.ml" and node.op_type in OPERATORS]
     if not found and (trouble := without_trees(())):
@@ -48,7 +57,7 @@ def needed(model: Any) -> list[Any]:
     return found
 
 
-def read(node: Any) -> Ensemble:
+def read(node: NodeProto) -> Ensemble:
     """Read one operator. Raises Refused for questions about sets, and for trees that are none."""
     from onnx import helper
 
@@ -59,12 +68,12 @@ def read(node: Any) -> Ensemble:
         raise Refused(f"The trees of this file are broken: {error}.", "Export the model again.") from None
 
 
-def _older(operator: str, held: dict[str, Any]) -> Ensemble:
+def _older(operator: str, held: Held) -> Ensemble:
     """Read versions 1 to 3, whose nodes are named by tree and number."""
     kind = "class" if operator == "TreeEnsembleClassifier" else "target"
     weights, wide = _numbers(held, f"{kind}_weights")
     bounds, _ = _numbers(held, "nodes_values")
-    ends: dict[Any, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    ends: dict[Key, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     named = zip(held[f"{kind}_treeids"], held[f"{kind}_nodeids"], held[f"{kind}_ids"], weights, strict=True)
     for tree, number, target, weight in named:
         ends[tree, number][target] += float(weight)
@@ -72,7 +81,7 @@ def _older(operator: str, held: dict[str, Any]) -> Ensemble:
     rows = {key: row for row, key in enumerate(zip(trees, held["nodes_nodeids"], strict=True))}
     missing = held.get("nodes_missing_value_tracks_true") or [0] * len(trees)
 
-    def ask(key: tuple[int, int]) -> Any:
+    def ask(key: Key) -> Asked:
         row = rows[key]
         if modes[row] == "LEAF":
             return Leaf(tuple(sorted(ends[key].items())))
@@ -93,7 +102,7 @@ def _older(operator: str, held: dict[str, Any]) -> Ensemble:
     )
 
 
-def _newest(held: dict[str, Any]) -> Ensemble:
+def _newest(held: Held) -> Ensemble:
     """Read version 5, whose nodes and leaves are places in tables."""
     from onnx import numpy_helper
 
@@ -103,7 +112,7 @@ def _newest(held: dict[str, Any]) -> Ensemble:
     ends = {name: held[f"nodes_{name}leafs"] for name in ("true", "false")}
     missing = held.get("nodes_missing_value_tracks_true") or [0] * len(modes)
 
-    def ask(key: tuple[int, int]) -> Any:
+    def ask(key: Key) -> Asked:
         is_leaf, row = key
         if is_leaf:
             return Leaf(((held["leaf_targetids"][row], float(weights[row])),))
@@ -123,8 +132,8 @@ def _newest(held: dict[str, Any]) -> Ensemble:
     )
 
 
-def _grown(roots: list[Any], ask: Any) -> Forest:
-    forest, done = Forest(), dict[Any, int]()
+def _grown(roots: list[Key], ask: Ask) -> SharedForest:
+    forest, done = SharedForest(), dict[Key, int]()
     forest.roots = [forest.grow(root, ask, done) for root in roots]
     return forest
 
@@ -135,7 +144,7 @@ def _mode(name: str) -> str:
     return name
 
 
-def _numbers(held: dict[str, Any], name: str) -> tuple[Any, bool]:
+def _numbers(held: Held, name: str) -> tuple[Sequence[float] | np.ndarray, bool]:
     """Return an attribute of floats, and whether it is a tensor of float64."""
     from onnx import numpy_helper
 
@@ -145,5 +154,5 @@ def _numbers(held: dict[str, Any], name: str) -> tuple[Any, bool]:
     return array, array.dtype == np.float64
 
 
-def _labels(held: dict[str, Any]) -> tuple[Any, ...]:
+def _labels(held: Held) -> Labels:
     return tuple(held.get("classlabels_int64s") or [text.decode() for text in held.get("classlabels_strings") or ()])

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from core.domain.errors import Refused
-from core.onnx import calibration
+from core.onnx import calibration, linear_layers
 from core.onnx.files import serialised
+from core.onnx.typing import FloatArray, IntArray, ModelProto, Samples
 from core.shrink.ensembles import fitting, replacing
-from core.shrink.ensembles.grove import Grove, apart, together
-from core.shrink.ensembles.reading import Ensemble
+from core.shrink.ensembles.reading import Ensemble, Found
+from core.shrink.ensembles.tree_columns import TreeColumns, apart, together
 
 MIXTURES = 4000
 CHECKED = 4000
@@ -29,8 +29,6 @@ HARDER = 2.0
 MOST = 200_000
 """Nodes of all trees up to which they are fitted."""
 
-Found = list[tuple[Any, Ensemble]]
-
 
 @dataclass(frozen=True)
 class Allowed:
@@ -44,11 +42,11 @@ class Allowed:
 class Exam:
     """Inputs with the answers of the original, and what may change on them."""
 
-    inputs: dict[str, Any]
-    answers: list[Any]
+    inputs: Samples
+    answers: list[np.ndarray]
     allowed: Allowed
 
-    def passed(self, answers: list[Any]) -> bool:
+    def passed(self, answers: list[np.ndarray]) -> bool:
         """Say whether answers are close enough to those of the original."""
         labels = [(a, b) for a, b in zip(self.answers, answers, strict=True) if a.dtype.kind not in "f"]
         scores = [(a, b) for a, b in zip(self.answers, answers, strict=True) if a.dtype.kind == "f"]
@@ -65,23 +63,23 @@ class Plan:
     """One operator's trees with what they said, and the order in which their splits close."""
 
     ensemble: Ensemble
-    grove: Grove
+    columns: TreeColumns
     shown: fitting.Shown
-    order: list[tuple[int, Any]]
-    closed: dict[float, tuple[Grove, Any]] = field(default_factory=dict)
+    order: fitting.Order
+    closed: dict[float, tuple[TreeColumns, IntArray]] = field(default_factory=dict)
     """By the share of splits that stayed: the trees, and where the rows end in them."""
 
     def smaller(self, kept: float, levels: int) -> Ensemble:
         """Return the operator with a share of its splits and a few values a target."""
         if kept not in self.closed:
-            splits = int((~self.grove.is_leaf).sum())
+            splits = int((~self.columns.is_leaf).sum())
             gone = self.order[: splits - round(kept * splits)]
-            self.closed[kept] = fitting.fewer(self.grove, self.shown, gone)
-        grove = fitting.shared(*self.closed[kept], self.shown, levels)
-        return replace(self.ensemble, forest=together(grove, self.ensemble.dtype))
+            self.closed[kept] = fitting.fewer(self.columns, self.shown, gone)
+        columns = fitting.shared(*self.closed[kept], self.shown, levels)
+        return replace(self.ensemble, forest=together(columns, self.ensemble.dtype))
 
 
-def thinned(model: Any, found: Found, samples: dict[str, Any], allowed: Allowed, operator: str) -> Found:
+def thinned(model: ModelProto, found: Found, samples: Samples, allowed: Allowed, operator: str) -> Found:
     """Return the operators with the smallest trees that pass. Raises Refused without samples, for other sums, or where none pass."""
     _check(found, samples)
     rng = np.random.default_rng(0)
@@ -103,7 +101,7 @@ def thinned(model: Any, found: Found, samples: dict[str, Any], allowed: Allowed,
     return best[1]
 
 
-def _exams(model: Any, rows: tuple[dict[str, Any], ...], allowed: Allowed) -> list[Exam]:
+def _exams(model: ModelProto, rows: tuple[Samples, ...], allowed: Allowed) -> list[Exam]:
     """Ask the original about all samples, those that nothing is fitted to, and mixtures, where more may change."""
     harder = Allowed(max(DOUBT, HARDER * allowed.flips), HARDER * allowed.error)
     whole, bounds = serialised(model), (allowed, allowed, harder)
@@ -111,7 +109,7 @@ def _exams(model: Any, rows: tuple[dict[str, Any], ...], allowed: Allowed) -> li
 
 
 def _narrowest(
-    model: Any, found: Found, plans: list[Plan], exams: list[Exam], levels: int, operator: str
+    model: ModelProto, found: Found, plans: list[Plan], exams: list[Exam], levels: int, operator: str
 ) -> Iterator[tuple[int, Found]]:
     """Yield the trees that pass, with their bytes, on the way to the smallest share of splits by bisection."""
     low, high = 0, len(KEPT)
@@ -126,16 +124,16 @@ def _narrowest(
             high = middle
 
 
-def plan(ensemble: Ensemble, rows: Any) -> Plan:
+def plan(ensemble: Ensemble, rows: FloatArray) -> Plan:
     """Ask the trees about rows [n, features], and find the order in which their splits close."""
-    grove = apart(ensemble.forest, ensemble.targets, ensemble.dtype)
-    if len(grove.yes) > MOST:
+    columns = apart(ensemble.forest, ensemble.targets, ensemble.dtype)
+    if len(columns.yes) > MOST:
         raise Refused(f"The trees have over {MOST:,} nodes.", "Clean up the trees, or train fewer.")
-    shown = fitting.show(grove, rows.astype(ensemble.dtype))
-    return Plan(ensemble, grove, shown, fitting.collapse(grove, shown, 0))
+    shown = fitting.show(columns, rows.astype(ensemble.dtype))
+    return Plan(ensemble, columns, shown, fitting.collapse(columns, shown, 0))
 
 
-def mixed(samples: dict[str, Any], n: int, rng: Any) -> dict[str, Any]:
+def mixed(samples: Samples, n: int, rng: np.random.Generator) -> Samples:
     """Return n rows of each input, each with a share of its entries from another row, or of floats between two rows."""
     count = len(next(iter(samples.values())))
     first, second = rng.integers(0, count, n), rng.integers(0, count, n)
@@ -151,32 +149,20 @@ def mixed(samples: dict[str, Any], n: int, rng: Any) -> dict[str, Any]:
     return made
 
 
-def seen(model: Any, found: Found, inputs: dict[str, Any]) -> list[Any]:
+def seen(model: ModelProto, found: Found, inputs: Samples) -> list[np.ndarray]:
     """Return what each operator is given [n, features] when the model answers some inputs."""
-    from onnx import helper
-
-    names = [node.input[0] for node, _ in found]
-    shown = type(model)()
-    shown.CopyFrom(model)
-    del shown.graph.output[:]
-    given = {value.name for value in model.graph.input}
-    shown.graph.output.extend(
-        helper.make_empty_tensor_value_info(name) for name in dict.fromkeys(names) if name not in given
-    )
-    if not shown.graph.output:
-        return [inputs[name] for name in names]
-    values = dict(zip((one.name for one in shown.graph.output), answers(serialised(shown), inputs), strict=True))
-    return [values[name] if name in values else inputs[name] for name in names]
+    pieces = linear_layers.recorded(model, [node.input[0] for node, _ in found], inputs)
+    return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
 
-def answers(data: bytes, inputs: dict[str, Any]) -> list[Any]:
+def answers(data: bytes, inputs: Samples) -> list[np.ndarray]:
     """Run the bytes of a model and return its answers that are arrays."""
     opened = calibration.session(data, "all")
     pieces = [[part for part in piece if isinstance(part, np.ndarray)] for piece in calibration.answers(opened, inputs)]
     return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
 
-def _check(found: Found, samples: dict[str, Any]) -> None:
+def _check(found: Found, samples: Samples) -> None:
     if not samples:
         raise Refused("Trees are pruned by samples, and there are none.", "Add a data set, or clean up the trees.")
     for _, one in found:
@@ -184,7 +170,7 @@ def _check(found: Found, samples: dict[str, Any]) -> None:
             raise Refused(f"Trees whose {one.aggregate} is the answer are not pruned.", "Clean up the trees instead.")
 
 
-def _error(one: Any, two: Any) -> float:
+def _error(one: np.ndarray, two: np.ndarray) -> float:
     """Return the error in the spread of what it should be; infinite where numbers are missing."""
     gap = float(np.sqrt(np.mean((one.astype(np.float64) - two) ** 2)))
     return gap / max(float(np.std(one)), 1e-12) if np.isfinite(gap) else np.inf

@@ -1,15 +1,19 @@
 """Writes a forest as the attributes of a tree operator, in as few bytes as its version allows."""
 
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from core.shrink.ensembles.forest import MODES, Forest, Leaf, Split
+from core.onnx.typing import NodeProto, TensorProto
+from core.shrink.ensembles.forest import MODES, Leaf, Real, SharedForest, Split
 from core.shrink.ensembles.reading import AGGREGATES, TRANSFORMS, Ensemble
 
+Row = tuple[int, int, int, str, float, int, int, int]
+End = tuple[int, int, int, float]
 
-def instead(node: Any, ensemble: Ensemble) -> Any:
+
+def instead(node: NodeProto, ensemble: Ensemble) -> NodeProto:
     """Return an operator of the node's own version with the trees of ``ensemble``."""
     if node.op_type != "TreeEnsemble":
         return older(node, ensemble)
@@ -18,14 +22,14 @@ def instead(node: Any, ensemble: Ensemble) -> Any:
     return made
 
 
-def older(node: Any, ensemble: Ensemble) -> Any:
+def older(node: NodeProto, ensemble: Ensemble) -> NodeProto:
     """Return the operator of versions 1 to 3 with the trees of ``ensemble``; what says nothing is left out."""
     from onnx import helper
 
     kind = "class" if ensemble.operator == "TreeEnsembleClassifier" else "target"
     rows, ends = _rows(ensemble.forest)
     gaps = [row[5] for row in rows]
-    held: dict[str, Any] = {
+    held: dict[str, Sequence[object] | TensorProto] = {
         "nodes_treeids": [row[0] for row in rows],
         "nodes_nodeids": [row[1] for row in rows],
         "nodes_featureids": [row[2] for row in rows],
@@ -52,7 +56,7 @@ def older(node: Any, ensemble: Ensemble) -> Any:
     return made
 
 
-def newest(ensemble: Ensemble, x: str, y: str) -> Any:
+def newest(ensemble: Ensemble, x: str, y: str) -> NodeProto:
     """Return a TreeEnsemble of version 5 without transform that adds up the leaves of ``ensemble``; each adds to one target."""
     from onnx import helper, numpy_helper
 
@@ -83,7 +87,7 @@ def newest(ensemble: Ensemble, x: str, y: str) -> Any:
     )
 
 
-def _leaves(forest: Forest) -> dict[int, int]:
+def _leaves(forest: SharedForest) -> dict[int, int]:
     """Return the new numbers of leaves; those that are named most come first, because small numbers take fewer bytes."""
     used = sorted(forest.used())
     named = Counter(forest.roots)
@@ -93,7 +97,7 @@ def _leaves(forest: Forest) -> dict[int, int]:
     return {place: n for n, place in enumerate(sorted(leaves, key=lambda place: (-named[place], place)))}
 
 
-def _spread(forest: Forest) -> tuple[list[int], list[Split], list[list[int]]]:
+def _spread(forest: SharedForest) -> tuple[list[int], list[Split], list[list[int]]]:
     """Return the roots' rows, a row a split of each tree, and the rows of its sides where they are splits.
 
     ONNX Runtime takes shared leaves, but neither shared splits nor a tree without one, which becomes a split with equal sides.
@@ -119,10 +123,10 @@ def _spread(forest: Forest) -> tuple[list[int], list[Split], list[list[int]]]:
     return roots, rows, sides
 
 
-def _rows(forest: Forest) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+def _rows(forest: SharedForest) -> tuple[list[Row], list[End]]:
     """Return nodes as (tree, number, feature, mode, bound, missing, yes, no), and what leaves add as (tree, number, target, weight)."""
-    rows: list[tuple[Any, ...]] = []
-    ends: list[tuple[Any, ...]] = []
+    rows: list[Row] = []
+    ends: list[End] = []
     for tree, root in enumerate(forest.roots):
         waiting, count = [(root, 0)], 1
         while waiting:
@@ -138,7 +142,7 @@ def _rows(forest: Forest) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]
     return rows, ends
 
 
-def _floats(name: str, values: list[float], dtype: Any) -> dict[str, Any]:
+def _floats(name: str, values: list[float], dtype: Real) -> dict[str, list[float] | TensorProto]:
     """Return numbers as an attribute: a plain one in float32, a tensor in float64."""
     from onnx import numpy_helper
 

@@ -8,13 +8,13 @@ import lzma
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from core.domain.errors import Refused
 from core.onnx import weights
 from core.onnx.bit_packing import packing
+from core.onnx.typing import IntArray, ModelProto
 from core.shrink.pack import unpack
 
 LEAST = 48
@@ -52,7 +52,7 @@ class Stream:
     data: bytes
 
 
-Coder = Callable[[Any, int, int], Stream]
+Coder = Callable[[IntArray, int, int], Stream]
 """From words, the base of their digits and the digits in a word to a stream."""
 
 
@@ -77,7 +77,7 @@ def is_of(head: bytes, sha256: str) -> bool:
     return head == unpack.MAGIC + bytes.fromhex(sha256)
 
 
-def places(model: bytes) -> list[tuple[int, Any]]:
+def places(model: bytes) -> list[tuple[int, np.ndarray]]:
     """Return where in the file the values of its tensors lie, in order, each as an array."""
     import onnx
 
@@ -91,14 +91,14 @@ def places(model: bytes) -> list[tuple[int, Any]]:
     return found
 
 
-def smallest(data: bytes, array: Any, coders: tuple[Coder, ...]) -> Stream:
+def smallest(data: bytes, array: np.ndarray | None, coders: tuple[Coder, ...]) -> Stream:
     """Return the stream that takes the fewest bytes; ``coders`` are those for integers that hold digits."""
     options = [Stream(len(data), unpack.PLAIN, (0, 0, 0), data)]
-    whole = array is not None and array.itemsize > 1
-    if whole:
-        planes = np.frombuffer(data, np.uint8).reshape(-1, array.itemsize).T.tobytes()
-        options.append(Stream(len(data), unpack.PLANES, (0, array.itemsize, 0), squeezed(planes, 0)))
-    if len(data) < LARGE or not whole:
+    width = 1 if array is None else array.itemsize
+    if width > 1:
+        planes = np.frombuffer(data, np.uint8).reshape(-1, width).T.tobytes()
+        options.append(Stream(len(data), unpack.PLANES, (0, width, 0), squeezed(planes, 0)))
+    if len(data) < LARGE or width == 1:
         tried = (0, 2, 3, 4) if len(data) < LARGE else (0,)
         options += [Stream(len(data), unpack.LZMA, (bits, 0, 0), squeezed(data, bits)) for bits in tried]
     if array is not None and array.dtype in WORDS and array.min() >= 0:
@@ -139,18 +139,18 @@ def written(model: bytes, streams: list[tuple[int, Stream]]) -> bytes:
     return b"".join([unpack.MAGIC, hashlib.sha256(model).digest(), numbers, *(stream.data for _, stream in streams)])
 
 
-def _tensors(model: Any) -> list[Any]:
+def _tensors(model: ModelProto) -> list[np.ndarray]:
     """Return the tensors in the order of a written file: those of nodes before the initializers of their graph."""
     from onnx import numpy_helper
 
-    found: list[Any] = []
+    found: list[np.ndarray] = []
     for graph in weights.graphs(model.graph):
         inner = [a.t for node in graph.node for a in node.attribute if a.HasField("t")]
         found += [numpy_helper.to_array(t) for t in (*inner, *graph.initializer) if t.data_type != t.STRING]
     return [array for array in found if array.nbytes >= LEAST]
 
 
-def _base(values: Any) -> tuple[int, int]:
+def _base(values: IntArray) -> tuple[int, int]:
     """Return the base of the digits in words, and the digits in one; it is the one whose digits are the least even.
 
     (0, 0) where no base fits.
@@ -160,23 +160,23 @@ def _base(values: Any) -> tuple[int, int]:
     return min(tried, key=lambda one: _entropy(_digits(values[:SEEN], *one)), default=(0, 0))
 
 
-def _digit(values: Any, base: int, per: int) -> Stream:
+def _digit(values: IntArray, base: int, per: int) -> Stream:
     digits = _digits(values, base, per).tobytes()
     return Stream(values.nbytes, unpack.DIGITS, (values.itemsize, base, per), squeezed(digits, 0))
 
 
-def _coded(values: Any, base: int, per: int) -> Stream:
+def _coded(values: IntArray, base: int, per: int) -> Stream:
     digits = _digits(values, base, per).tobytes()
     return Stream(values.nbytes, unpack.CODED, (values.itemsize, base, per), encoded(digits, base))
 
 
-def _digits(values: Any, base: int, per: int) -> Any:
+def _digits(values: IntArray, base: int, per: int) -> IntArray:
     return (
         (values.astype(np.int64)[:, None] // base ** np.arange(per, dtype=np.int64) % base).astype(np.uint8).reshape(-1)
     )
 
 
-def _entropy(digits: Any) -> float:
+def _entropy(digits: IntArray) -> float:
     """Return the bits that the digits take if each one is coded by how often it is there."""
     counts = np.bincount(digits)
     counts = counts[counts > 0]

@@ -1,11 +1,10 @@
 """Element types of ONNX as torch has them, and ONNX tensors as torch tensors."""
 
-from typing import Any
-
 import numpy as np
 import torch
 
 from core.domain.errors import Refused
+from core.onnx.typing import TensorProto
 
 DTYPES: dict[int, torch.dtype] = {
     1: torch.float32,
@@ -45,7 +44,7 @@ def torch_dtype(code: int) -> torch.dtype:
     return DTYPES[code]
 
 
-def tensor_of(proto: Any) -> torch.Tensor:
+def tensor_of(proto: TensorProto) -> torch.Tensor:
     """Return the values of a TensorProto in memory of their own. Raises Refused for text, and for broken bytes."""
     import onnx
 

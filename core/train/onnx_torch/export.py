@@ -4,9 +4,10 @@ import itertools
 import json
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import torch
+from torch.export import ExportedProgram
+from torch.jit import ScriptModule
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.codec import encode
@@ -15,7 +16,7 @@ from core.formats.anatomy import script_signature
 from core.libraries.torch import exported_programs, torchscripts
 from core.onnx import files
 from core.train.onnx_torch.graph import Port
-from core.train.onnx_torch.network import Network
+from core.train.onnx_torch.network import Answer, Network
 from core.train.onnx_torch.values import tried
 
 BATCH, OTHER_BATCH = 2, 3
@@ -45,7 +46,7 @@ def to_script(network: Network, shapes: str, out: Path) -> None:
     with exported_programs.quiet(), torch.no_grad():
         inputs = fitting(network, shapes)
         try:
-            traced: Any = torch.jit.trace(network, inputs, check_trace=False)  # type: ignore[no-untyped-call]
+            traced: ScriptModule = torch.jit.trace(network, inputs, check_trace=False)  # type: ignore[no-untyped-call]
         except Exception as error:
             raise _cause(error) from None
         _check_trace(network, traced, inputs)
@@ -105,7 +106,7 @@ def _free(port: Port) -> list[int]:
     return [place for place, dim in enumerate(port.shape or ()) if not isinstance(dim, int)]
 
 
-def _check_free(network: Network, program: Any) -> None:
+def _check_free(network: Network, program: ExportedProgram) -> None:
     """Refuse a program in which a size became a number that the ONNX file leaves free."""
     values = {node.name: node.meta["val"] for node in program.graph.nodes if node.op == "placeholder"}
     for port, name in zip(network.graph.inputs, program.graph_signature.user_inputs, strict=True):
@@ -119,7 +120,7 @@ def _check_free(network: Network, program: Any) -> None:
             )
 
 
-def _check_trace(network: Network, traced: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+def _check_trace(network: Network, traced: ScriptModule, inputs: tuple[torch.Tensor, ...]) -> None:
     """Refuse a trace that answers other sizes than its own in another way than the network."""
     for batch, more in ((OTHER_BATCH, 0), (BATCH, LONGER)):
         sizes = [
@@ -137,7 +138,7 @@ def _check_trace(network: Network, traced: Any, inputs: tuple[torch.Tensor, ...]
             )
 
 
-def _same(wanted: Any, traced: Any, inputs: tuple[torch.Tensor, ...]) -> bool:
+def _same(wanted: Answer, traced: ScriptModule, inputs: tuple[torch.Tensor, ...]) -> bool:
     try:
         got = traced(*inputs)
     except RuntimeError:

@@ -41,7 +41,7 @@ class Port:
 
 
 @dataclass(frozen=True)
-class Graph:
+class DecodedGraph:
     """Nodes in order; ``constants`` maps the graph's own names to keys of the model's weights."""
 
     inputs: tuple[Port, ...]

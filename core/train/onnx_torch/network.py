@@ -4,23 +4,29 @@ import inspect
 import keyword
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from core.domain.errors import Refused
-from core.train.onnx_torch.graph import Graph, Node
-from core.train.onnx_torch.lane import LANE
+from core.onnx import files
+from core.onnx.typing import ModelProto
+from core.train.onnx_torch.graph import DecodedGraph, Node
 from core.train.onnx_torch.operators import OPERATORS, control
+from core.train.onnx_torch.operators.control import Scope
+from core.train.onnx_torch.operators.table import Results
 from core.train.onnx_torch.reading import nodes_of, read
-from core.train.onnx_torch.values import Known, as_numbers, as_tensor, can_be_known
+from core.train.onnx_torch.shape_arithmetic import ON_NUMBERS
+from core.train.onnx_torch.values import Known, Value, as_numbers, as_tensor, can_be_known
 
 FOLDED_ELEMENTS = 65_536
 """Elements up to which a value that hangs on constants alone is computed once."""
 FREE = "Check that the graph takes every size that its inputs leave free (a Reshape may hold the exporter's batch), or fix it."
 UNFOLDED = {"DequantizeLinear"}
 TRAINABLE = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+
+Answer = torch.Tensor | tuple[torch.Tensor, ...]
 
 
 class Network(nn.Module):
@@ -29,12 +35,12 @@ class Network(nn.Module):
     ``onnx_names`` maps the names of parameters and buffers to those of the initializers that they come from.
     """
 
-    def __init__(self, graph: Graph, weights: dict[str, torch.Tensor]) -> None:
+    def __init__(self, graph: DecodedGraph, weights: dict[str, torch.Tensor]) -> None:
         super().__init__()
         self.graph = graph
         self.onnx_names: dict[str, str] = {}
         self._held: dict[str, str] = {}
-        self._numbers: dict[str, Any] = {}
+        self._numbers: dict[str, np.ndarray] = {}
         self._folded: dict[str, str] = {}
         trained = _trained(graph)
         for key, tensor in weights.items():
@@ -44,13 +50,13 @@ class Network(nn.Module):
         self._fold()
         self.eval()
 
-    def forward(self, *inputs: torch.Tensor) -> Any:
+    def forward(self, *inputs: torch.Tensor) -> Answer:
         """Run the graph."""
-        scope = dict(zip((port.name for port in self.graph.inputs), inputs, strict=True))
+        scope: Scope = dict(zip((port.name for port in self.graph.inputs), inputs, strict=True))
         results = tuple(as_tensor(value) for value in self.evaluate(self.graph, scope))
         return results[0] if len(results) == 1 else results
 
-    def evaluate(self, graph: Graph, scope: dict[str, Any]) -> list[Any]:
+    def evaluate(self, graph: DecodedGraph, scope: Scope) -> list[Value]:
         """Run the nodes of a graph in a scope of named values and return its outputs. Raises Refused with the node's place."""
         scope = {**self._constants(graph), **scope} if graph is self.graph else {**scope, **self._constants(graph)}
         for node in graph.nodes:
@@ -58,10 +64,10 @@ class Network(nn.Module):
                 scope.update(self._called(node, scope))
         return [scope[name] for name in graph.outputs]
 
-    def _called(self, node: Node, scope: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    def _called(self, node: Node, scope: Scope) -> Iterable[tuple[str, Value]]:
         try:
             if node.key in control.TABLE:
-                results: Any = control.TABLE[node.key](node, scope, self.evaluate)
+                results: Results = control.TABLE[node.key](node, scope, self.evaluate)
             else:
                 results = call(node, [scope[name] if name else None for name in node.inputs])
         except Refused as refused:
@@ -75,15 +81,15 @@ class Network(nn.Module):
             AttributeError,
             NotImplementedError,
         ) as error:
-            raise Refused(f"{node.place} does not run in torch: {_first(error)}", FREE) from error
+            raise Refused(f"{node.place} does not run in torch: {files.first_line(error)}", FREE) from error
         results = results if isinstance(results, list | tuple) else [results]
         return zip(node.outputs, results, strict=False)
 
-    def _constants(self, graph: Graph) -> dict[str, Any]:
+    def _constants(self, graph: DecodedGraph) -> Scope:
         keys = {**graph.constants, **(self._folded if graph is self.graph else {})}
         return {name: self._value(key) for name, key in keys.items()}
 
-    def _value(self, key: str) -> Any:
+    def _value(self, key: str) -> Value:
         tensor = getattr(self, self._held[key])
         return Known(self._numbers[key], tensor.dtype, tensor) if key in self._numbers else tensor
 
@@ -114,7 +120,7 @@ class Network(nn.Module):
                     scope[out] = self._value(f"folded {out}")
 
 
-def build(model: Any) -> Network:
+def build(model: ModelProto) -> Network:
     """Return the module of a ModelProto; ``forward`` names its arguments as the model names its inputs.
 
     Raises Refused with all unsupported operators and where they are.
@@ -124,7 +130,7 @@ def build(model: Any) -> Network:
     for port in graph.inputs:
         names.append(identifier(port.name, names.__contains__))
 
-    def forward(self: Network, *inputs: torch.Tensor, **named: torch.Tensor) -> Any:
+    def forward(self: Network, *inputs: torch.Tensor, **named: torch.Tensor) -> Answer:
         return Network.forward(self, *inputs, *(named[name] for name in names[len(inputs) :]))
 
     parts = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ("self", *names)]
@@ -142,7 +148,7 @@ def identifier(name: str, taken: Callable[[str], bool]) -> str:
     return found
 
 
-def _trained(graph: Graph) -> set[str]:
+def _trained(graph: DecodedGraph) -> set[str]:
     """Return the keys of constants that some operator multiplies, adds or looks up, other than as a fixed setting."""
     found: set[str] = set()
     for inner, node in nodes_of(graph):
@@ -154,20 +160,17 @@ def _trained(graph: Graph) -> set[str]:
     return found
 
 
-def _first(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-
-
-def call(node: Node, given: list[Any]) -> Any:
-    """Run one operator: on numbers where all inputs are known and the lane can, else on tensors."""
-    lane = LANE.get(node.key)
-    if lane and given and all(value is None or isinstance(value, Known) for value in given):
-        answer = lane(node, *given)
+def call(node: Node, given: list[Value | None]) -> Results:
+    """Run one operator: on numbers where all inputs are known and a rule for numbers can, else on tensors."""
+    on_numbers = ON_NUMBERS.get(node.key)
+    if on_numbers and given and all(value is None or isinstance(value, Known) for value in given):
+        answer = on_numbers(node, *given)
         if answer is not None:
             return answer
     operator = OPERATORS[node.key]
     if operator.raw:
         return operator.run(node, *given)
     return operator.run(
-        node, *(as_numbers(v) if place in operator.static else as_tensor(v) for place, v in enumerate(given))
+        node,
+        *(v if v is None else as_numbers(v) if p in operator.static else as_tensor(v) for p, v in enumerate(given)),
     )

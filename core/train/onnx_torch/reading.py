@@ -7,9 +7,10 @@ from typing import Any
 import torch
 
 from core.domain.errors import Refused
-from core.onnx import files
+from core.onnx import files, weights
+from core.onnx.typing import AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto
 from core.train.onnx_torch.dtypes import tensor_of, torch_dtype
-from core.train.onnx_torch.graph import Graph, Node, Port
+from core.train.onnx_torch.graph import DecodedGraph, Node, Port
 from core.train.onnx_torch.operators import SUPPORTED
 
 OLDEST = 7
@@ -19,7 +20,7 @@ NAMED = 8
 """Unsupported operators that are named before the rest is counted."""
 
 
-def read(model: Any) -> tuple[Graph, dict[str, torch.Tensor]]:
+def read(model: ModelProto) -> tuple[DecodedGraph, dict[str, torch.Tensor]]:
     """Return graph and weights of a ModelProto. Raises Refused with all unsupported operators and where they are."""
     if files.opset(model) < OLDEST:
         raise Refused(
@@ -41,7 +42,7 @@ class _Reader:
         self._versions = versions
         self.weights: dict[str, torch.Tensor] = {}
 
-    def graph(self, proto: Any, inputs: tuple[Port, ...]) -> Graph:
+    def graph(self, proto: GraphProto, inputs: tuple[Port, ...]) -> DecodedGraph:
         constants = {tensor.name: self._keep(tensor.name, tensor_of(tensor)) for tensor in proto.initializer}
         if proto.sparse_initializer:
             raise Refused("The model holds sparse weights.", "Save it with dense weights.")
@@ -51,7 +52,7 @@ class _Reader:
                 constants[node.output[0]] = self._keep(node.output[0], _constant(node))
             else:
                 nodes.append(self._node(node))
-        return Graph(inputs, tuple(value.name for value in proto.output), tuple(nodes), constants)
+        return DecodedGraph(inputs, tuple(value.name for value in proto.output), tuple(nodes), constants)
 
     def _keep(self, name: str, tensor: torch.Tensor) -> str:
         key = name
@@ -60,7 +61,7 @@ class _Reader:
         self.weights[key] = tensor
         return key
 
-    def _node(self, node: Any) -> Node:
+    def _node(self, node: NodeProto) -> Node:
         domain = _domain(node.domain)
         return Node(
             type=node.op_type,
@@ -72,7 +73,7 @@ class _Reader:
             opset=self._versions.get(domain, 1),
         )
 
-    def _attribute(self, attribute: Any) -> Any:
+    def _attribute(self, attribute: AttributeProto) -> Any:
         import onnx
 
         value = onnx.helper.get_attribute_value(attribute)
@@ -87,12 +88,12 @@ class _Reader:
         return value
 
 
-def nodes_of(graph: Graph) -> Iterator[tuple[Graph, Node]]:
+def nodes_of(graph: DecodedGraph) -> Iterator[tuple[DecodedGraph, Node]]:
     """Yield each node with the graph that it stands in, those of inner graphs included."""
     for node in graph.nodes:
         yield graph, node
         for value in node.attributes.values():
-            if isinstance(value, Graph):
+            if isinstance(value, DecodedGraph):
                 yield from nodes_of(value)
 
 
@@ -100,7 +101,7 @@ def _domain(name: str) -> str:
     return "" if name == "ai.onnx" else name
 
 
-def _constant(node: Any) -> torch.Tensor:
+def _constant(node: NodeProto) -> torch.Tensor:
     """Return the value of a Constant node. Raises Refused for sparse values and text."""
     import onnx
 
@@ -117,7 +118,7 @@ def _constant(node: Any) -> torch.Tensor:
     raise Refused(f"The constant {node.output[0]!r} is sparse or text.", "Cut that part off the model.")
 
 
-def _port(value: Any) -> Port:
+def _port(value: ValueInfoProto) -> Port:
     if not value.type.HasField("tensor_type"):
         raise Refused(f"The input {value.name!r} is no tensor.", "Cut the part that works with sequences or maps off.")
     kind = value.type.tensor_type
@@ -127,14 +128,14 @@ def _port(value: Any) -> Port:
     return Port(value.name, torch_dtype(kind.elem_type), tuple(dims))
 
 
-def _inlined(model: Any) -> Any:
+def _inlined(model: ModelProto) -> ModelProto:
     """Write out the model's own functions, and operators that torch has not but ONNX defines by others."""
     import onnx.inliner
 
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
     for _ in range(DEEPEST):
-        missing = {_key(node) for node in _all_nodes(model.graph)} - SUPPORTED
+        missing = {_key(node) for node in weights.nodes(model.graph)} - SUPPORTED
         defined = [key for key in sorted(missing) if key[0] == "" and _has_body(key[1], files.opset(model))]
         if not defined:
             break
@@ -142,7 +143,7 @@ def _inlined(model: Any) -> Any:
     return model
 
 
-def _expanded(model: Any, keys: list[tuple[str, str]]) -> Any:
+def _expanded(model: ModelProto, keys: list[tuple[str, str]]) -> ModelProto:
     """Write operators out by the definitions that ONNX gives; some need the types of their inputs."""
     import onnx.inliner
     import onnx.shape_inference
@@ -164,8 +165,8 @@ def _has_body(name: str, opset: int) -> bool:
     return bool(schema.has_function or schema.has_context_dependent_function)
 
 
-def _check_supported(graph: Any) -> None:
-    missing = [node for node in _all_nodes(graph) if _key(node) not in SUPPORTED]
+def _check_supported(graph: GraphProto) -> None:
+    missing = [node for node in weights.nodes(graph) if _key(node) not in SUPPORTED]
     if not missing:
         return
     counted = Counter(_key(node) for node in missing)
@@ -178,19 +179,11 @@ def _check_supported(graph: Any) -> None:
     )
 
 
-def _said(key: tuple[str, str], count: int, node: Any) -> str:
+def _said(key: tuple[str, str], count: int, node: NodeProto) -> str:
     place = node.name or next((out for out in node.output if out), "")
     domain = f" of {key[0]}" if key[0] else ""
     return f"{key[1]}{domain} ({count} x, first {place[:60]!r})"
 
 
-def _key(node: Any) -> tuple[str, str]:
+def _key(node: NodeProto) -> tuple[str, str]:
     return _domain(node.domain), node.op_type
-
-
-def _all_nodes(graph: Any) -> Iterator[Any]:
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
-                yield from _all_nodes(inner)

@@ -1,6 +1,6 @@
 """What flows between operators: tensors, and Known values that are numbers (or torch's symbols for a free size) while the graph is traced."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -10,7 +10,7 @@ import torch
 
 from core.domain.errors import Refused
 
-NUMPY: dict[torch.dtype, Any] = {
+NUMPY: dict[torch.dtype, type[np.generic]] = {
     torch.float64: np.float64,
     torch.float32: np.float32,
     torch.float16: np.float16,
@@ -25,13 +25,17 @@ NUMPY: dict[torch.dtype, Any] = {
 MAX_KNOWN = 1024
 """Elements up to which a constant is followed as numbers."""
 
+Size = int | torch.SymInt
+"""A size, or torch's symbol for one that is free."""
+Numbers = np.ndarray | np.generic | Size | float
+
 
 class Known:
     """Numbers in a NumPy array (of objects where a size is a symbol), their torch dtype, and the buffer that holds them if one does."""
 
     __slots__ = ("array", "dtype", "held")
 
-    def __init__(self, array: Any, dtype: torch.dtype, held: torch.Tensor | None = None) -> None:
+    def __init__(self, array: Numbers, dtype: torch.dtype, held: torch.Tensor | None = None) -> None:
         self.array, self.dtype, self.held = settled(array, dtype), dtype, held
 
     def tensor(self) -> torch.Tensor:
@@ -45,6 +49,9 @@ class Known:
             for part in self.array.reshape(-1).tolist()
         ]
         return torch.stack(parts).reshape(self.array.shape)
+
+
+Value = torch.Tensor | Known
 
 
 def is_traced() -> bool:
@@ -72,7 +79,7 @@ def at_least_zero(number: Any) -> Any:
     return max(number, 0) if isinstance(number, int) else torch.sym_max(number, 0)  # type: ignore[no-untyped-call]
 
 
-def settled(array: Any, dtype: torch.dtype) -> Any:
+def settled(array: Numbers, dtype: torch.dtype) -> np.ndarray:
     """Return an array of the dtype where all parts are plain numbers, else an array of objects."""
     array = array if isinstance(array, np.ndarray) else objects([array]).reshape(())
     if array.dtype == object and not all(isinstance(part, int | float | bool) for part in array.reshape(-1).tolist()):
@@ -80,7 +87,7 @@ def settled(array: Any, dtype: torch.dtype) -> Any:
     return array.astype(NUMPY[dtype])
 
 
-def objects(parts: list[Any]) -> Any:
+def objects(parts: Sequence[object]) -> np.ndarray:
     """Return a one-dimensional array of objects, without NumPy's looking into them."""
     array = np.empty(len(parts), dtype=object)
     for place, part in enumerate(parts):
@@ -88,7 +95,7 @@ def objects(parts: list[Any]) -> Any:
     return array
 
 
-def sizes(parts: Any) -> Known:
+def sizes(parts: Iterable[Size]) -> Known:
     """Return sizes of tensors as a Known of int64."""
     return Known(objects(list(parts)), torch.int64)
 
@@ -98,20 +105,18 @@ def can_be_known(tensor: torch.Tensor) -> bool:
     return tensor.dtype in NUMPY and tensor.numel() <= MAX_KNOWN
 
 
-def as_tensor(value: Any) -> Any:
-    """Return a value as operators take it: numbers become a tensor, what is left out stays None."""
+def as_tensor(value: Value) -> torch.Tensor:
+    """Return a value as operators take it: numbers become a tensor."""
     return value.tensor() if isinstance(value, Known) else value
 
 
-def as_numbers(value: Any) -> Any:
+def as_numbers(value: Value) -> Any:
     """Return a value as a list of numbers (a single one for a scalar). Raises Refused where it depends on the data while a graph is traced."""
     if isinstance(value, Known):
         return value.array.tolist()
-    if isinstance(value, torch.Tensor):
-        if is_traced():
-            raise Refused(
-                "a size or a place is computed from the data",
-                "Simplify the model, or export it again with that number fixed.",
-            )
-        return value.tolist()
-    return value
+    if is_traced():
+        raise Refused(
+            "a size or a place is computed from the data",
+            "Simplify the model, or export it again with that number fixed.",
+        )
+    return value.tolist()

@@ -4,7 +4,6 @@ Classes are learned from softened probabilities (Hinton 2015, arXiv 1503.02531),
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +29,7 @@ class Goal:
         taught = torch.stack(parts).mean()
         return taught if labels is None else (taught + self._wrong(said, labels)) / 2
 
-    def usable(self, labels: Any, answers: list[Any]) -> Any | None:
+    def usable(self, labels: np.ndarray | None, answers: list[np.ndarray]) -> np.ndarray | None:
         """Return labels as class numbers int64 [n], or as numbers float32 [n] where a number is answered; None where they do not fit."""
         one = self._named
         if labels is None or one is None:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 from core.domain.errors import Refused
 from core.domain.limits import WORKING
 from core.domain.technique import Lesson
+from core.onnx.typing import ModelProto
 from core.train.training.lesson import Goal
 from core.train.training.material import FEW, LEAST, Batch, Material, batches, mixed, require
 from core.train.training.pictures import moved
@@ -71,7 +71,7 @@ class Clock:
         return max((time.monotonic() - self._start) / self._seconds, (time.process_time() - self._cpu) / self._most)
 
 
-def train(source: Path, lesson: Lesson, plan: Plan) -> Any:
+def train(source: Path, lesson: Lesson, plan: Plan) -> ModelProto:
     """Return the ModelProto of ``source`` with trained weights.
 
     The same seed gives the same weights where the epochs or the operations end the training and not the minutes. Raises
@@ -104,7 +104,7 @@ def threads(minutes: float) -> int:
     return max(1, int(CPU_SHARE * WORKING.cpu_seconds / (60 * minutes)))
 
 
-def _samples(lesson: Lesson, answers: list[Any], goal: Goal, plan: Plan) -> Batch:
+def _samples(lesson: Lesson, answers: list[np.ndarray], goal: Goal, plan: Plan) -> Batch:
     n = len(answers[0])
     labels = goal.usable(lesson.labels[:n], answers) if plan.labels == USED and lesson.labels is not None else None
     return Batch({name: array[:n] for name, array in lesson.inputs.items()}, answers, labels)

@@ -6,11 +6,11 @@ the teacher's answers in the place of mixed labels; long, and beside other chang
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from core.domain.errors import Refused
+from core.onnx.typing import IntArray, Matrix, Samples
 
 LEAST = 32
 """Samples below which nothing could be kept apart."""
@@ -27,7 +27,7 @@ SWAPPED = 0.3
 """Largest share of entries of an integer input that come from another sample."""
 
 
-def require(inputs: dict[str, Any]) -> None:
+def require(inputs: Samples) -> None:
     """Raise Refused where samples [n, ...] are too few to keep some apart."""
     n = len(next(iter(inputs.values()), ()))
     if not n:
@@ -40,14 +40,14 @@ def require(inputs: dict[str, Any]) -> None:
 class Batch:
     """Some samples with the teacher's answers, and their labels where these are used."""
 
-    inputs: dict[str, Any]
-    answers: list[Any]
-    labels: Any | None
+    inputs: Samples
+    answers: list[np.ndarray]
+    labels: np.ndarray | None
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
 
-    def rows(self, places: Any) -> "Batch":
+    def rows(self, places: IntArray | slice) -> "Batch":
         """Return some rows."""
         labels = None if self.labels is None else self.labels[places]
         return Batch({n: a[places] for n, a in self.inputs.items()}, [a[places] for a in self.answers], labels)
@@ -88,14 +88,14 @@ def batches(samples: Batch, size: int, rng: np.random.Generator) -> Iterator[Bat
         yield samples.rows(order[start : start + size])
 
 
-def mixed(inputs: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+def mixed(inputs: Samples, rng: np.random.Generator) -> Samples:
     """Mix each sample of a batch with another: floats by a weighted sum, integers by some entries where neither is 0 (padding)."""
     n = len(next(iter(inputs.values())))
     other, share = rng.permutation(n), rng.random(n)
     return {name: _mixed(array, array[other], share, rng) for name, array in inputs.items()}
 
 
-def _mixed(array: Any, other: Any, share: Any, rng: np.random.Generator) -> Any:
+def _mixed(array: np.ndarray, other: np.ndarray, share: Matrix, rng: np.random.Generator) -> np.ndarray:
     spread = share.reshape(-1, *[1] * (array.ndim - 1))
     if array.dtype.kind == "f":
         return (array * spread + other * (1 - spread)).astype(array.dtype)

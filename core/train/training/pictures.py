@@ -1,8 +1,8 @@
 """Pictures that are moved by some pixels: samples that nobody had to collect, whose answers the teacher knows."""
 
-from typing import Any
-
 import numpy as np
+
+from core.onnx.typing import Samples
 
 COLOURS = 4
 """Channels at most of an array [n, channels, height, width] or [n, height, width, channels] that is taken for pictures."""
@@ -16,12 +16,12 @@ pictures that were mixed and moved, and 4,563 with mixed ones alone; one trainin
 """
 
 
-def moved(inputs: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+def moved(inputs: Samples, rng: np.random.Generator) -> Samples:
     """Return arrays with each picture moved by its own number of pixels, its edge repeated behind it; others as they are."""
     return {name: _moved(array, axes, rng) if (axes := sides(array)) else array for name, array in inputs.items()}
 
 
-def sides(array: Any) -> tuple[int, int] | None:
+def sides(array: np.ndarray) -> tuple[int, int] | None:
     """Return the axes of height and width, or None for what is no picture."""
     if array.ndim != 4 or array.dtype.kind != "f":
         return None
@@ -31,7 +31,7 @@ def sides(array: Any) -> tuple[int, int] | None:
     return (height, width) if small and min(array.shape[height], array.shape[width]) >= SIDE else None
 
 
-def _moved(array: Any, axes: tuple[int, int], rng: np.random.Generator) -> Any:
+def _moved(array: np.ndarray, axes: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     for axis in axes:
         side = array.shape[axis]
         most = max(1, round(side * MOVED))

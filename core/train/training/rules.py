@@ -1,6 +1,6 @@
 """What stays as it is while weights are trained, so that the file stays as small: zeros, shared values, 16-bit floats."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -90,5 +90,5 @@ def may_share(tensor: Tensor) -> bool:
 
 def is_halved(tensor: Tensor) -> bool:
     """Say whether 16-bit floats hold every value of a tensor."""
-    array: Any = np.asarray(tensor.numpy())
+    array: np.ndarray = np.asarray(tensor.numpy())
     return tensor.numel() >= LEAST and halved_exactly(array) is not None

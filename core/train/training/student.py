@@ -2,7 +2,6 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from core.domain.errors import Refused
 from core.onnx import calibration, files, integers
 from core.onnx import weights as onnx_weights
 from core.onnx.storage import Storage
+from core.onnx.typing import ModelProto, Samples
 from core.onnx.weights import Weight
 from core.train import onnx_torch
 from core.train.training.rules import Rule, rule
@@ -59,7 +59,7 @@ class Student:
         said = self.network(*(feed[port.name] for port in self.network.graph.inputs))
         return list(said) if isinstance(said, tuple) else [said]
 
-    def tensors(self, feed: dict[str, Any]) -> dict[str, Tensor]:
+    def tensors(self, feed: Samples) -> dict[str, Tensor]:
         """Return arrays as the tensors that the inputs take. Raises Refused where one is missing."""
         ports = {port.name: port for port in self.network.graph.inputs}
         if missing := [name for name in ports if name not in feed]:
@@ -76,7 +76,7 @@ class Student:
         for name, tensor in weights.items():
             self._parameter(name).copy_(tensor)
 
-    def store(self) -> Any:
+    def store(self) -> ModelProto:
         """Return the model with the weights as they are now, each in its smallest form that keeps every bit; the last thing to do."""
         for name, weight in self.weights.items():
             weight.put(self._parameter(name).detach().numpy())
@@ -86,16 +86,12 @@ class Student:
         return self.model
 
     @torch.no_grad()
-    def check(self, model: Path | bytes, samples: dict[str, Any], batch: int | None) -> None:
+    def check(self, model: Path | bytes, samples: Samples, batch: int | None) -> None:
         """Raise Refused where the network answers otherwise than a file, or its bytes, in ONNX Runtime."""
         opened = calibration.session(model, "all")
-        few = calibration.laid_out(opened, calibration.cut(samples, 0, batch or CHECKED))
-        try:
-            expected = opened.run(None, few)
-        except Exception as error:
-            cause = files.first_line(error)
-            raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
-        for said, wanted in zip(self.run(self.tensors(few)), expected, strict=True):
+        few = calibration.cut(samples, 0, batch or CHECKED)
+        expected = calibration.run(opened, few)
+        for said, wanted in zip(self.run(self.tensors(calibration.laid_out(opened, few))), expected, strict=True):
             if wanted.dtype.kind != "f" or not wanted.size:
                 continue
             apart = float(np.abs(said.numpy() - wanted).max()) / max(float(np.abs(wanted).max()), 1e-6)
@@ -127,7 +123,6 @@ def _is_weight(weight: Weight) -> bool:
     return bool(array.dtype == np.float32 and np.isfinite(array).all() and np.abs(array).max() < LARGEST)
 
 
-def _refuse_integers(model: Any) -> None:
-    nodes = [node.op_type for graph in onnx_weights.graphs(model.graph) for node in graph.node]
-    if trouble := integers.already(nodes):
+def _refuse_integers(model: ModelProto) -> None:
+    if trouble := integers.already(node.op_type for node in onnx_weights.nodes(model.graph)):
         raise Refused(trouble.message, "Train the file that this one was made from: fine-tune before the integers.")

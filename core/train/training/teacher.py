@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from core.domain.errors import Refused
-from core.onnx import calibration, files
+from core.onnx import calibration
+from core.onnx.typing import Samples
 
 CHUNK = 256
 LARGEST = 1 << 30
@@ -48,26 +48,22 @@ class Teacher:
         """The samples that the file insists on at a time, if it does."""
         return calibration.batch(self._session)
 
-    def laid_out(self, samples: dict[str, Any]) -> dict[str, Any]:
+    def laid_out(self, samples: Samples) -> Samples:
         """Return samples [n, ...] as the file takes them."""
         return calibration.laid_out(self._session, samples)
 
-    def answer(self, feed: dict[str, Any]) -> list[Any]:
+    def answer(self, feed: Samples) -> list[np.ndarray]:
         """Return all outputs for one batch. Raises Refused where the samples do not run."""
-        try:
-            return list(self._session.run(None, self.laid_out({name: feed[name] for name in self.inputs})))
-        except Exception as error:
-            cause = files.first_line(error)
-            raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
+        return calibration.run(self._session, {name: feed[name] for name in self.inputs if name in feed})
 
-    def answers(self, samples: dict[str, Any], enough: Callable[[int], bool]) -> list[Any]:
+    def answers(self, samples: Samples, enough: Callable[[int], bool]) -> list[np.ndarray]:
         """Return each output for the first samples, until so many are ``enough``: whole batches, and no more than a gigabyte.
 
         Raises Refused where an output has not one row for each sample.
         """
         step, total = self.batch or CHUNK, len(next(iter(samples.values())))
         whole = total - total % self.batch if self.batch else total
-        pieces: list[list[Any]] = []
+        pieces: list[list[np.ndarray]] = []
         for start in range(0, whole, step):
             stop = min(start + step, whole)
             found = self.answer({name: array[start:stop] for name, array in samples.items()})
@@ -78,7 +74,7 @@ class Teacher:
         return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
 
-def outputs(answers: list[Any]) -> list[Output]:
+def outputs(answers: list[np.ndarray]) -> list[Output]:
     """Return what each output of floats is. Raises Refused where there is none to learn from."""
     found = [_output(place, array) for place, array in enumerate(answers) if array.dtype.kind == "f" and array.size]
     if not found:
@@ -86,13 +82,13 @@ def outputs(answers: list[Any]) -> list[Output]:
     return found
 
 
-def _output(place: int, array: Any) -> Output:
+def _output(place: int, array: np.ndarray) -> Output:
     axis = 1 if array.ndim in (2, 4) else -1
     variance = max(float(np.var(array.astype(np.float64))), 1e-30)
     return Output(place, _kind(array, axis), axis, variance)
 
 
-def _kind(array: Any, axis: int) -> Kind:
+def _kind(array: np.ndarray, axis: int) -> Kind:
     """Tell probabilities by their sum, and logits by naming different classes with clear preference."""
     if array.ndim < 2 or array.shape[axis] < 2 or not np.isfinite(array).all():
         return Kind.NUMBERS
@@ -103,7 +99,7 @@ def _kind(array: Any, axis: int) -> Kind:
     return Kind.LOGITS if first >= SURE and len(np.unique(array.argmax(axis))) > 1 else Kind.NUMBERS
 
 
-def _check_rows(found: list[Any], rows: int) -> None:
+def _check_rows(found: list[np.ndarray], rows: int) -> None:
     if any(not out.shape or out.shape[0] != rows for out in found if hasattr(out, "shape")):
         raise Refused(
             "An output of the model has not one row for each sample, so samples cannot be learned apart.",

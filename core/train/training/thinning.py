@@ -5,14 +5,13 @@ table with it (LAMP: Lee 2021, arXiv 2010.07611). Weights that are gone go on le
 they grow large (Lin 2020, arXiv 2006.07253).
 """
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from core.domain.errors import Refused
 from core.onnx import linear_layers
+from core.onnx.typing import Samples
 from core.train.training.rules import TABLE, Loose
 from core.train.training.student import Student
 
@@ -27,7 +26,7 @@ SAMPLES = 256
 class Thinning:
     """Takes a share of the weights of a student's tables."""
 
-    def __init__(self, student: Student, samples: dict[str, Any], share: float) -> None:
+    def __init__(self, student: Student, samples: Samples, share: float) -> None:
         tables = {name: rule for name, rule in student.rules.items() if isinstance(rule, Loose) and _is_table(rule)}
         if not tables:
             raise Refused(
@@ -69,7 +68,7 @@ def _is_table(rule: Loose) -> bool:
     return rule.leaf.dim() > 1 and rule.leaf.numel() >= TABLE
 
 
-def _input_sizes(student: Student, samples: dict[str, Any], names: list[str]) -> dict[str, Tensor]:
+def _input_sizes(student: Student, samples: Samples, names: list[str]) -> dict[str, Tensor]:
     """Return the mean square of what each weight is multiplied by, in the shape of its tensor; 1 for tables that are no layers."""
     few = {name: array[:SAMPLES] for name, array in samples.items()}
     layers = {layer.weight.name: layer for layer in linear_layers.layers(student.model, TABLE)}

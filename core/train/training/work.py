@@ -2,12 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from core.domain.errors import Refused
 from core.onnx import calibration
+from core.onnx.typing import Samples
 from core.train.training.student import Student
 from core.train.training.teacher import Teacher
 
@@ -27,7 +27,7 @@ class Work:
     answer: float = 1.0
 
     @classmethod
-    def bounded(cls, teraflops: float, student: Student, teacher: Teacher, inputs: dict[str, Any]) -> "Work":
+    def bounded(cls, teraflops: float, student: Student, teacher: Teacher, inputs: Samples) -> "Work":
         """Return the work of so many trillions of operations, 0 for without bound, on samples [n, ...]."""
         if not teraflops:
             return cls()

@@ -1,5 +1,6 @@
 """Operators that ONNX Runtime adds and exporters for transformers write (domain com.microsoft)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from core.train.onnx_torch.graph import Node
 from core.train.onnx_torch.operators.normalisation import layer_norm, rms_norm
-from core.train.onnx_torch.operators.table import Key, Operator
+from core.train.onnx_torch.operators.table import Key, Operator, Results
 
 
 def fast_gelu(node: Node, x: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -28,7 +29,9 @@ def fused_matmul(node: Node, a: Tensor, b: Tensor) -> Any:
     return torch.matmul(a, b) * node.get("alpha", 1.0)
 
 
-def skip_layer_norm(node: Node, x: Tensor, skip: Tensor, scale: Tensor, beta: Any = None, bias: Any = None) -> Any:
+def skip_layer_norm(
+    node: Node, x: Tensor, skip: Tensor, scale: Tensor, beta: Tensor | None = None, bias: Tensor | None = None
+) -> tuple[Tensor, ...]:
     """Add a shortcut and a bias, normalise; the sum comes out last."""
     total = x + skip if bias is None else x + skip + bias
     axes = [total.dim() - 1]
@@ -38,14 +41,14 @@ def skip_layer_norm(node: Node, x: Tensor, skip: Tensor, scale: Tensor, beta: An
     return (y if beta is None else y + beta), mean, inverse, total
 
 
-def skip_rms_norm(node: Node, x: Tensor, skip: Tensor, scale: Tensor, bias: Any = None) -> Any:
+def skip_rms_norm(node: Node, x: Tensor, skip: Tensor, scale: Tensor, bias: Tensor | None = None) -> tuple[Tensor, ...]:
     """Add a shortcut and a bias, divide by the root of the mean square; the sum comes out last."""
     total = x + skip if bias is None else x + skip + bias
     y = rms_norm(node, total, scale)
     return y, total, total, total
 
 
-_ROWS: dict[str, Any] = {
+_ROWS: dict[str, Callable[..., Results]] = {
     "Gelu": lambda node, x: F.gelu(x),
     "BiasGelu": lambda node, x, bias: F.gelu(x + bias),
     "FastGelu": fast_gelu,

@@ -1,22 +1,21 @@
 """Operators with graphs inside: If, and Loop and Scan whose number of rounds is known."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
 from core.domain.errors import Refused
-from core.train.onnx_torch.graph import Graph, Node
+from core.train.onnx_torch.graph import DecodedGraph, Node
 from core.train.onnx_torch.operators.table import Key
-from core.train.onnx_torch.values import Known, as_tensor, is_traced
+from core.train.onnx_torch.values import Known, Value, as_tensor, is_traced
 
-Scope = dict[str, Any]
-Evaluate = Callable[[Graph, Scope], list[Any]]
+Scope = dict[str, Value]
+Evaluate = Callable[[DecodedGraph, Scope], list[Value]]
 MAX_ROUNDS = 2048
 NEXT = "Export the model with a fixed number of rounds."
 
 
-def branch(node: Node, scope: Scope, evaluate: Evaluate) -> list[Any]:
+def branch(node: Node, scope: Scope, evaluate: Evaluate) -> list[Value]:
     """Take one of two branches: now if the condition is known, else by ``torch.cond``."""
     condition = scope[node.inputs[0]]
     then, other = node.get("then_branch"), node.get("else_branch")
@@ -29,11 +28,13 @@ def branch(node: Node, scope: Scope, evaluate: Evaluate) -> list[Any]:
     return _both(condition, then, other, scope, evaluate)
 
 
-def _both(condition: torch.Tensor, then: Graph, other: Graph, scope: Scope, evaluate: Evaluate) -> list[Any]:
+def _both(
+    condition: torch.Tensor, then: DecodedGraph, other: DecodedGraph, scope: Scope, evaluate: Evaluate
+) -> list[Value]:
     """Keep both branches in the exported program; the tensors that they read are handed in."""
     names = [name for name, value in scope.items() if isinstance(value, torch.Tensor) and name in _read_by(then, other)]
 
-    def taken(graph: Graph) -> Callable[..., tuple[torch.Tensor, ...]]:
+    def taken(graph: DecodedGraph) -> Callable[..., tuple[torch.Tensor, ...]]:
         def run(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
             inner = {**scope, **dict(zip(names, tensors, strict=True))}
             return tuple(as_tensor(value).clone() for value in evaluate(graph, inner))
@@ -44,24 +45,25 @@ def _both(condition: torch.Tensor, then: Graph, other: Graph, scope: Scope, eval
     return list(torch.cond(condition.reshape(()), taken(then), taken(other), operands))
 
 
-def _read_by(*graphs: Graph) -> set[str]:
+def _read_by(*graphs: DecodedGraph) -> set[str]:
     found: set[str] = set()
     for graph in graphs:
         found |= set(graph.outputs)
         for node in graph.nodes:
             found |= set(node.inputs)
-            found |= _read_by(*(value for value in node.attributes.values() if isinstance(value, Graph)))
+            found |= _read_by(*(value for value in node.attributes.values() if isinstance(value, DecodedGraph)))
     return found
 
 
-def loop(node: Node, scope: Scope, evaluate: Evaluate) -> list[Any]:
+def loop(node: Node, scope: Scope, evaluate: Evaluate) -> list[Value]:
     """Unroll a loop whose rounds and condition are known; stacks what each round gives."""
-    body: Graph = node.get("body")
-    limit, condition, *carried = (scope[name] if name else None for name in node.inputs)
+    body: DecodedGraph = node.get("body")
+    limit, condition = (scope[name] if name else None for name in node.inputs[:2])
+    carried = [scope[name] for name in node.inputs[2:]]
     rounds = _known(limit, MAX_ROUNDS)
     going = bool(_known(condition, 1))
     kept = len(carried)
-    collected: list[list[Any]] = []
+    collected: list[list[Value]] = []
     for step in range(int(rounds)):
         if not going:
             break
@@ -77,23 +79,24 @@ def loop(node: Node, scope: Scope, evaluate: Evaluate) -> list[Any]:
     return [*carried, *(torch.stack([as_tensor(v) for v in column]) for column in zip(*collected, strict=True))]
 
 
-def _known(value: Any, default: int) -> Any:
+def _known(value: Value | None, default: int) -> int:
     """Return a number that is known while the graph is traced. Raises Refused for one that depends on the data."""
     if value is None:
         return default
     if isinstance(value, Known) and value.array.dtype != object:
-        return value.array.reshape(-1)[0].item()
+        return int(value.array.reshape(-1)[0].item())
     if isinstance(value, torch.Tensor) and not is_traced():
-        return value.reshape(-1)[0].item()
+        return int(value.reshape(-1)[0].item())
     raise Refused("the number of its rounds depends on the data or on a free size", NEXT)
 
 
-def scan(node: Node, scope: Scope, evaluate: Evaluate) -> list[Any]:
+def scan(node: Node, scope: Scope, evaluate: Evaluate) -> list[Value]:
     """Unroll over the slices of the scanned inputs (opset 9 and later), whose number must be fixed."""
-    body: Graph = node.get("body")
+    body: DecodedGraph = node.get("body")
     count = node.get("num_scan_inputs")
     given = [as_tensor(scope[name]) for name in node.inputs if name]
-    states, scanned = given[: len(given) - count], given[len(given) - count :]
+    states: list[Value] = [*given[: len(given) - count]]
+    scanned = given[len(given) - count :]
     axes = node.get("scan_input_axes") or [0] * count
     back = node.get("scan_input_directions") or [0] * count
     if node.opset < 9 or not isinstance(scanned[0].shape[axes[0]], int):
@@ -107,7 +110,7 @@ def scan(node: Node, scope: Scope, evaluate: Evaluate) -> list[Any]:
     return [*states, *_stacked(node, list(zip(*collected, strict=True)))]
 
 
-def _stacked(node: Node, columns: list[Any]) -> list[Any]:
+def _stacked(node: Node, columns: list[tuple[torch.Tensor, ...]]) -> list[torch.Tensor]:
     axes = node.get("scan_output_axes") or [0] * len(columns)
     back = node.get("scan_output_directions") or [0] * len(columns)
     return [
@@ -116,11 +119,11 @@ def _stacked(node: Node, columns: list[Any]) -> list[Any]:
     ]
 
 
-def _bound(body: Graph, values: list[Any]) -> Scope:
+def _bound(body: DecodedGraph, values: list[Value]) -> Scope:
     return {port.name: value for port, value in zip(body.inputs, values, strict=True)}
 
 
-TABLE: dict[Key, Callable[[Node, Scope, Evaluate], list[Any]]] = {
+TABLE: dict[Key, Callable[[Node, Scope, Evaluate], list[Value]]] = {
     ("", "If"): branch,
     ("", "Loop"): loop,
     ("", "Scan"): scan,

@@ -15,7 +15,7 @@ CONVS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d
 TRANSPOSED: dict[int, Callable[..., Tensor]] = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
-def window(node: Node, x: Tensor, kernel: list[int]) -> tuple[list[int], list[int], list[Any]]:
+def window(node: Node, x: Tensor, kernel: list[int]) -> tuple[list[int], list[int], list[int]]:
     """Return strides, dilations and pads (all begins, then all ends) of a sliding window; ``auto_pad`` is worked out."""
     rank = len(kernel)
     strides, dilations = node.get("strides") or [1] * rank, node.get("dilations") or [1] * rank
@@ -30,7 +30,7 @@ def window(node: Node, x: Tensor, kernel: list[int]) -> tuple[list[int], list[in
     return strides, dilations, [*small, *large] if mode == "SAME_UPPER" else [*large, *small]
 
 
-def _missing(size: Any, stride: int, reach: int) -> Any:
+def _missing(size: int, stride: int, reach: int) -> Any:
     """Return what must be added to a size so that the window, moved by the stride, gives ceil(size / stride) places."""
     if stride == 1:
         return reach - 1
@@ -38,14 +38,14 @@ def _missing(size: Any, stride: int, reach: int) -> Any:
     return at_least_zero(needed)
 
 
-def padded(x: Tensor, pads: list[Any], value: float) -> Tensor:
+def padded(x: Tensor, pads: list[int], value: float) -> Tensor:
     """Pad the dimensions behind the channels; the pads are all begins, then all ends."""
     rank = len(pads) // 2
     flat = [part for axis in reversed(range(rank)) for part in (pads[axis], pads[rank + axis])]
     return x if all(isinstance(p, int) and p == 0 for p in flat) else F.pad(x, flat, value=value)
 
 
-def symmetric(pads: list[Any]) -> bool:
+def symmetric(pads: list[int]) -> bool:
     """Say whether begins and ends are the same plain numbers, so that the operator itself can pad."""
     rank = len(pads) // 2
     return all(isinstance(p, int) and p >= 0 for p in pads) and list(pads[:rank]) == list(pads[rank:])
@@ -76,7 +76,7 @@ def conv_transpose(node: Node, x: Tensor, w: Tensor, b: Tensor | None = None) ->
     return y if b is None else y + b.reshape([-1] + [1] * rank)
 
 
-def _transposed_pads(node: Node, x: Tensor, whole: list[Any], strides: list[int], extra: list[int]) -> list[Any]:
+def _transposed_pads(node: Node, x: Tensor, whole: list[int], strides: list[int], extra: list[int]) -> list[int]:
     rank, mode, wanted = len(whole), node.get("auto_pad", "NOTSET"), node.get("output_shape")
     if wanted is None and mode in ("NOTSET", "VALID"):
         return node.get("pads") or [0] * 2 * rank
@@ -86,7 +86,9 @@ def _transposed_pads(node: Node, x: Tensor, whole: list[Any], strides: list[int]
     return [*small, *large] if mode == "SAME_UPPER" else [*large, *small]
 
 
-def conv_integer(node: Node, x: Tensor, w: Tensor, x_zero: Any = None, w_zero: Any = None) -> Tensor:
+def conv_integer(
+    node: Node, x: Tensor, w: Tensor, x_zero: Tensor | None = None, w_zero: Tensor | None = None
+) -> Tensor:
     """Convolve whole numbers beside their zero points; in 64-bit floats the sums are exact."""
     wide = x.to(torch.float64) if x_zero is None else x.to(torch.float64) - x_zero.to(torch.float64)
     kernel = w.to(torch.float64)

@@ -143,7 +143,7 @@ def swish(node: Node, x: Tensor) -> Tensor:
     return F.silu(x) if alpha == 1.0 else x * torch.sigmoid(alpha * x)
 
 
-def dropout(node: Node, x: Tensor, ratio: Any = None, training: Any = None) -> tuple[Tensor, Tensor]:
+def dropout(node: Node, x: Tensor, ratio: float | None = None, training: bool | None = None) -> tuple[Tensor, Tensor]:
     """Hand the input on, as inference does. Raises Refused for a model that drops while it answers."""
     if training and ratio != 0:
         raise Refused("it drops values at random while the model answers", "Export the model in inference mode.")

@@ -1,19 +1,17 @@
 """Operators that take elements by place, put them there, or order them."""
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from core.train.onnx_torch.graph import Node
 from core.train.onnx_torch.operators.table import Operator, standard
-from core.train.onnx_torch.values import Known, as_tensor
+from core.train.onnx_torch.values import Known, Value, as_tensor
 
 REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 
 
-def gather(node: Node, data: Any, places: Any) -> Any:
+def gather(node: Node, data: Value, places: Value) -> Tensor:
     """Take slices along an axis; a table of weights is looked up as an embedding."""
     x, axis = as_tensor(data), node.get("axis", 0)
     if isinstance(places, Known) and places.array.ndim == 0:
@@ -26,7 +24,7 @@ def gather(node: Node, data: Any, places: Any) -> Any:
     return flat.reshape([*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]])
 
 
-def positive(index: Tensor, count: Any) -> Tensor:
+def positive(index: Tensor, count: int) -> Tensor:
     """Count negative places from the end."""
     return torch.where(index < 0, index + count, index)
 
@@ -64,7 +62,7 @@ def scatter_nd(node: Node, x: Tensor, index: Tensor, updates: Tensor) -> Tensor:
     if how in ("none", "add"):
         return x.clone().index_put(places, updates, accumulate=how == "add")
     depth = len(places)
-    flat: Any = torch.zeros_like(places[0])
+    flat: Tensor = torch.zeros_like(places[0])
     for place, count in zip(places, x.shape, strict=False):
         flat = flat * count + positive(place, count)
     rows = x.reshape(-1, *x.shape[depth:])
@@ -73,7 +71,7 @@ def scatter_nd(node: Node, x: Tensor, index: Tensor, updates: Tensor) -> Tensor:
     return torch.scatter_reduce(rows, 0, spread, news, REDUCTIONS[how], include_self=True).reshape(x.shape)
 
 
-def one_hot(node: Node, index: Tensor, depth: Any, values: Tensor) -> Tensor:
+def one_hot(node: Node, index: Tensor, depth: list[int] | int, values: Tensor) -> Tensor:
     """Set one of ``depth`` places on; negative places count from the end."""
     count = depth[0] if isinstance(depth, list) else depth
     axis = node.get("axis", -1)
@@ -83,7 +81,7 @@ def one_hot(node: Node, index: Tensor, depth: Any, values: Tensor) -> Tensor:
     return torch.where(hit, values[1], values[0])
 
 
-def top_k(node: Node, x: Tensor, k: Any = None) -> tuple[Tensor, Tensor]:
+def top_k(node: Node, x: Tensor, k: list[int] | int | None = None) -> tuple[Tensor, Tensor]:
     """Give the largest or smallest values along an axis and their places."""
     count = node.get("k") if k is None else k[0] if isinstance(k, list) else k
     found = torch.topk(x, count, node.get("axis", -1), bool(node.get("largest", 1)), bool(node.get("sorted", 1)))
@@ -111,7 +109,7 @@ def reverse_sequence(node: Node, x: Tensor, lengths: Tensor) -> Tensor:
     return torch.gather(x, time, index.expand(x.shape))
 
 
-def cumulated_sum(node: Node, x: Tensor, axis: Any) -> Tensor:
+def cumulated_sum(node: Node, x: Tensor, axis: list[int] | int) -> Tensor:
     """Add up along an axis, without the element itself if ``exclusive``, from the end if ``reverse``."""
     place = axis[0] if isinstance(axis, list) else axis
     x = x.flip(place) if node.get("reverse", 0) else x

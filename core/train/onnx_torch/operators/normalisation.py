@@ -1,7 +1,5 @@
 """Operators that normalise: by stored statistics, by those of the sample, or by neighbours."""
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
@@ -10,7 +8,9 @@ from core.train.onnx_torch.graph import Node
 from core.train.onnx_torch.operators.table import Operator, standard
 
 
-def batch_norm(node: Node, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, var: Tensor) -> Any:
+def batch_norm(
+    node: Node, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, var: Tensor
+) -> Tensor | tuple[Tensor, ...]:
     """Normalise by stored statistics, or by the batch's with ``training_mode`` (then the running ones come out too)."""
     eps = node.get("epsilon", 1e-5)
     if not node.get("training_mode", 0):
@@ -30,7 +30,7 @@ def instance_norm(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
     return normal * scale.reshape(column) + bias.reshape(column)
 
 
-def layer_norm(node: Node, x: Tensor, scale: Tensor, bias: Tensor | None = None) -> Any:
+def layer_norm(node: Node, x: Tensor, scale: Tensor, bias: Tensor | None = None) -> Tensor | tuple[Tensor, ...]:
     """Normalise over the last dimensions from ``axis`` on; mean and inverse spread come out if asked for."""
     axis, eps = node.get("axis", -1) % x.dim(), node.get("epsilon", 1e-5)
     inner = list(x.shape[axis:])

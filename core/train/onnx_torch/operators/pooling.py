@@ -42,7 +42,7 @@ def _max_pool_places(node: Node, x: Tensor) -> tuple[Tensor, Tensor]:
         x, kernel, strides, pads[:rank], dilations, bool(node.get("ceil_mode", 0)), return_indices=True
     )
     planes = x.shape[0] * x.shape[1]
-    area: Any = 1
+    area: int = 1
     for part in x.shape[2:]:
         area = area * part
     return y, places + (torch.arange(planes) * area).reshape(x.shape[0], x.shape[1], *([1] * rank))
@@ -83,8 +83,8 @@ def _summed(node: Node, x: Tensor, kernel: list[int], include: bool) -> tuple[Te
 
 
 def _beyond(
-    node: Node, x: Tensor, kernel: list[int], strides: list[int], dilations: list[int], pads: list[Any]
-) -> list[Any]:
+    node: Node, x: Tensor, kernel: list[int], strides: list[int], dilations: list[int], pads: list[int]
+) -> list[int]:
     """Return pads behind the end for ``ceil_mode``; a window that would start there is left out."""
     rank, behind = len(kernel), []
     for d in range(rank):

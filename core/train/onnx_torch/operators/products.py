@@ -1,7 +1,5 @@
 """Products of matrices."""
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
@@ -26,7 +24,9 @@ def einsum(node: Node, *inputs: Tensor) -> Tensor:
     return torch.einsum(node.get("equation"), *inputs)
 
 
-def matmul_integer(node: Node, a: Tensor, b: Tensor, a_zero: Any = None, b_zero: Any = None) -> Tensor:
+def matmul_integer(
+    node: Node, a: Tensor, b: Tensor, a_zero: Tensor | None = None, b_zero: Tensor | None = None
+) -> Tensor:
     """Multiply whole numbers beside their zero points, in 32 bits."""
     return torch.matmul(_centred(a, a_zero, -1), _centred(b, b_zero, None))
 

@@ -1,7 +1,5 @@
 """Whole numbers with a scale and a zero point, and back."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -63,7 +61,7 @@ def quantized_conv(
     wz: Tensor,
     ys: Tensor,
     yz: Tensor,
-    b: Any = None,
+    b: Tensor | None = None,
 ) -> Tensor:
     """Convolve quantized numbers exactly, then scale and round once."""
     column = [-1] + [1] * (w.dim() - 1)

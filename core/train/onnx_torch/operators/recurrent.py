@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,7 +31,7 @@ GATES = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
 
 
 @dataclass(frozen=True)
-class Layer:
+class RecurrentLayer:
     """One recurrent layer: input as [time, batch, features], weights by direction, states, and lengths of the sequences if given."""
 
     x: Tensor
@@ -45,7 +44,7 @@ class Layer:
     peephole: Tensor | None
 
 
-def recurrent(node: Node, x: Tensor, w: Tensor, r: Tensor, *rest: Any) -> tuple[Tensor, ...]:
+def recurrent(node: Node, x: Tensor, w: Tensor, r: Tensor, *rest: Tensor | None) -> tuple[Tensor, ...]:
     """Run the layer; gives all hidden states, the last one, and for an LSTM the last cell."""
     b, lengths, h, c, peephole = (*rest, *[None] * 5)[:5]
     by_batch = bool(node.get("layout", 0))
@@ -55,14 +54,14 @@ def recurrent(node: Node, x: Tensor, w: Tensor, r: Tensor, *rest: Any) -> tuple[
     h = x.new_zeros(state) if h is None else h.transpose(0, 1) if by_batch else h
     c = x.new_zeros(state) if c is None else c.transpose(0, 1) if by_batch else c
     bias = x.new_zeros([directions, 2 * r.shape[1]]) if b is None else b
-    layer = Layer(x, w, r, bias, h, c if node.type == "LSTM" else None, lengths, peephole)
+    layer = RecurrentLayer(x, w, r, bias, h, c if node.type == "LSTM" else None, lengths, peephole)
     y, *ends = (_by_kernel if _is_usual(node, layer) else _by_steps)(node, layer)
     if not by_batch:
         return y, *ends
     return y.permute(2, 0, 1, 3), *(end.transpose(0, 1) for end in ends)
 
 
-def _is_usual(node: Node, layer: Layer) -> bool:
+def _is_usual(node: Node, layer: RecurrentLayer) -> bool:
     """Say whether torch's kernel computes the same."""
     count = int(layer.r.shape[0])
     names = [name.capitalize() for name in node.get("activations", [])] or USUAL[node.type] * count
@@ -77,7 +76,7 @@ def _is_usual(node: Node, layer: Layer) -> bool:
     )
 
 
-def _by_kernel(node: Node, layer: Layer) -> tuple[Tensor, ...]:
+def _by_kernel(node: Node, layer: RecurrentLayer) -> tuple[Tensor, ...]:
     directions = int(layer.r.shape[0])
     weights = [part for d in range(directions) for part in _kernel_weights(node.type, layer, d)]
     how = (weights, True, 1, 0.0, False, directions == 2, False)
@@ -89,7 +88,7 @@ def _by_kernel(node: Node, layer: Layer) -> tuple[Tensor, ...]:
     return _apart(y, directions), h
 
 
-def _kernel_weights(kind: str, layer: Layer, d: int) -> list[Tensor]:
+def _kernel_weights(kind: str, layer: RecurrentLayer, d: int) -> list[Tensor]:
     count = len(GATES[kind])
     first, second = layer.bias[d].chunk(2)
     return [_reordered(part, kind, count) for part in (layer.w[d], layer.r[d], first, second)]
@@ -105,7 +104,7 @@ def _apart(y: Tensor, directions: int) -> Tensor:
     return y.reshape(y.shape[0], y.shape[1], directions, -1).transpose(1, 2)
 
 
-def _by_steps(node: Node, layer: Layer) -> tuple[Tensor, ...]:
+def _by_steps(node: Node, layer: RecurrentLayer) -> tuple[Tensor, ...]:
     if not isinstance(layer.x.shape[0], int | Tensor):
         raise Refused("it steps over a free number of time steps", "Fix the length of the sequence.")
     runs = [_direction(node, layer, d) for d in range(int(layer.r.shape[0]))]
@@ -113,7 +112,7 @@ def _by_steps(node: Node, layer: Layer) -> tuple[Tensor, ...]:
     return tuple(parts if node.type == "LSTM" else parts[:2])
 
 
-def _direction(node: Node, layer: Layer, d: int) -> tuple[Tensor, Tensor, Tensor]:
+def _direction(node: Node, layer: RecurrentLayer, d: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return all hidden states, the last hidden state and the last cell of one direction."""
     backwards = d == 1 or node.get("direction", "forward") == "reverse"
     h, c = layer.h[d], layer.h[d] if layer.c is None else layer.c[d]
@@ -144,12 +143,12 @@ def _activation(node: Node, d: int, place: int) -> Callable[[Tensor], Tensor]:
     return lambda x: ACTIVATIONS[name](torch.clamp(x, -clip, clip) if clip else x, a, b)
 
 
-def _sums(layer: Layer, d: int, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+def _sums(layer: RecurrentLayer, d: int, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
     first, second = layer.bias[d].chunk(2)
     return x @ layer.w[d].t() + first, h @ layer.r[d].t() + second
 
 
-def _lstm(node: Node, layer: Layer, d: int, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+def _lstm(node: Node, layer: RecurrentLayer, d: int, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
     f, g, out = (_activation(node, d, place) for place in range(3))
     i_in, o_in, f_in, c_in = sum(_sums(layer, d, x, h)).chunk(4, dim=-1)  # type: ignore[union-attr]
     if layer.peephole is None:
@@ -162,7 +161,7 @@ def _lstm(node: Node, layer: Layer, d: int, x: Tensor, h: Tensor, c: Tensor) -> 
     return f(o_in + p_o * new_c) * out(new_c), new_c
 
 
-def _gru(node: Node, layer: Layer, d: int, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+def _gru(node: Node, layer: RecurrentLayer, d: int, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
     f, g = (_activation(node, d, place) for place in range(2))
     new, old = _sums(layer, d, x, h)
     (z_x, r_x, h_x), (z_h, r_h, h_h) = new.chunk(3, dim=-1), old.chunk(3, dim=-1)
@@ -175,7 +174,7 @@ def _gru(node: Node, layer: Layer, d: int, x: Tensor, h: Tensor, c: Tensor) -> t
     return new_h, new_h
 
 
-def _rnn(node: Node, layer: Layer, d: int, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+def _rnn(node: Node, layer: RecurrentLayer, d: int, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
     new, old = _sums(layer, d, x, h)
     new_h = _activation(node, d, 0)(new + old)
     return new_h, new_h

@@ -15,7 +15,7 @@ Reduction = Callable[[Tensor, list[int], bool], Tensor]
 def reduced(function: Reduction) -> Operator:
     """Take a function of tensor, axes and whether to keep them; axes are an attribute or, later, an input."""
 
-    def run(node: Node, x: Tensor, axes: Any = None) -> Tensor:
+    def run(node: Node, x: Tensor, axes: list[int] | int | None = None) -> Tensor:
         axes = axes if axes is not None else node.get("axes")
         axes = [axes] if isinstance(axes, int) else axes
         if not axes and node.get("noop_with_empty_axes", 0):

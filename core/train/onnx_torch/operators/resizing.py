@@ -36,7 +36,9 @@ def resize(node: Node, x: Tensor, *rest: Any) -> Tensor:
     return _resized(x, _plan(x, axes, scales, wanted), node.get("mode", "nearest"), rules)
 
 
-_RULES: dict[str, Any] = {
+Rules = dict[str, Any]
+"""Attributes of Resize by name."""
+_RULES: Rules = {
     "coordinate_transformation_mode": "half_pixel",
     "nearest_mode": "round_prefer_floor",
     "cubic_coeff_a": -0.75,
@@ -44,14 +46,14 @@ _RULES: dict[str, Any] = {
     "extrapolation_value": 0.0,
     "antialias": 0,
 }
-_OLD: dict[str, Any] = {**_RULES, "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor", "roi": {}}
+_OLD: Rules = {**_RULES, "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor", "roi": {}}
 """What Upsample and Resize before opset 11 do."""
 
-Plan = dict[int, tuple[Any, Any]]
+Plan = dict[int, tuple[int, float]]
 """By axis: the new size, and the factor that coordinates are divided by."""
 
 
-def _with_aspect(node: Node, x: Tensor, axes: list[int], wanted: list[Any]) -> list[Any]:
+def _with_aspect(node: Node, x: Tensor, axes: list[int], wanted: list[int]) -> list[int]:
     policy = node.get("keep_aspect_ratio_policy", "stretch")
     if policy == "stretch":
         return wanted
@@ -60,7 +62,7 @@ def _with_aspect(node: Node, x: Tensor, axes: list[int], wanted: list[Any]) -> l
     return [math.floor(scale * x.shape[axis] + 0.5) for axis in axes]
 
 
-def _plan(x: Tensor, axes: list[int], scales: list[float] | None, wanted: list[Any] | None) -> Plan:
+def _plan(x: Tensor, axes: list[int], scales: list[float] | None, wanted: list[int] | None) -> Plan:
     """Leave axes out that keep their size."""
     plan: Plan = {}
     for place, axis in enumerate(axes):
@@ -86,7 +88,7 @@ def _floored(size: Any, scale: float) -> Any:
     raise Refused("it scales a free size by a factor that is not whole", "Fix the sizes behind the batch.")
 
 
-def _resized(x: Tensor, plan: Plan, mode: str, rules: dict[str, Any]) -> Tensor:
+def _resized(x: Tensor, plan: Plan, mode: str, rules: Rules) -> Tensor:
     if not plan and not rules["roi"]:
         return x
     native = _native(x, plan, mode, rules)
@@ -94,7 +96,7 @@ def _resized(x: Tensor, plan: Plan, mode: str, rules: dict[str, Any]) -> Tensor:
         return native
     if rules["antialias"]:
         raise Refused("it resamples with antialiasing along these axes", "Resize without antialiasing.")
-    outside: Any = None
+    outside: Tensor | None = None
     for axis in plan if rules["coordinate_transformation_mode"] != "tf_crop_and_resize" else rules["roi"]:
         new, scale = plan.get(axis, (x.shape[axis], 1.0))
         at = _coordinates(new, x.shape[axis], scale, rules, rules["roi"].get(axis))
@@ -107,7 +109,7 @@ def _resized(x: Tensor, plan: Plan, mode: str, rules: dict[str, Any]) -> Tensor:
     return x if outside is None else torch.where(outside, torch.tensor(rules["extrapolation_value"], dtype=x.dtype), x)
 
 
-def _native(x: Tensor, plan: Plan, mode: str, rules: dict[str, Any]) -> Tensor | None:
+def _native(x: Tensor, plan: Plan, mode: str, rules: Rules) -> Tensor | None:
     """Use torch's own interpolation where its rule is the same one, else return None."""
     how, kind = NATIVE.get((mode, x.dim())), rules["coordinate_transformation_mode"]
     if how is None or min(plan, default=0) < 2 or not x.is_floating_point() or rules["exclude_outside"]:
@@ -124,7 +126,7 @@ def _native(x: Tensor, plan: Plan, mode: str, rules: dict[str, Any]) -> Tensor |
     return F.interpolate(x, new, mode=how, align_corners=kind == "align_corners", **antialias)
 
 
-def _coordinates(new: Any, old: Any, scale: Any, rules: dict[str, Any], roi: Any) -> Any:
+def _coordinates(new: int, old: int, scale: float, rules: Rules, roi: Any) -> Any:
     """Return where each new place lies on the old axis, in float32 as ONNX Runtime does."""
     place, kind = torch.arange(new, dtype=torch.float32), rules["coordinate_transformation_mode"]
     if kind == "asymmetric":
@@ -146,7 +148,7 @@ def _coordinates(new: Any, old: Any, scale: Any, rules: dict[str, Any], roi: Any
     return (place + 0.5) / scale - 0.5
 
 
-def _sampled(x: Tensor, axis: int, at: Tensor, mode: str, rules: dict[str, Any]) -> Tensor:
+def _sampled(x: Tensor, axis: int, at: Tensor, mode: str, rules: Rules) -> Tensor:
     last = x.shape[axis] - 1
     if mode == "nearest":
         return x.index_select(axis, _rounded(at, rules["nearest_mode"]).clamp(0, last))

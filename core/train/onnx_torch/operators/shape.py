@@ -10,7 +10,9 @@ from core.domain.errors import Refused
 from core.train.onnx_torch.dtypes import torch_dtype
 from core.train.onnx_torch.graph import Node
 from core.train.onnx_torch.operators.table import Operator, standard
-from core.train.onnx_torch.values import Known, as_numbers, sizes
+from core.train.onnx_torch.values import Known, Size, Value, as_numbers, sizes
+
+Ends = list[int] | None
 
 
 def shape(node: Node, x: Tensor) -> Known:
@@ -20,13 +22,13 @@ def shape(node: Node, x: Tensor) -> Known:
 
 def size(node: Node, x: Tensor) -> Known:
     """Give the number of elements."""
-    total: Any = 1
+    total: Size = 1
     for part in x.shape:
         total = total * part
     return Known(total, torch.int64)
 
 
-def reshape(node: Node, x: Tensor, target: list[Any]) -> Tensor:
+def reshape(node: Node, x: Tensor, target: list[int]) -> Tensor:
     """Lay out anew; 0 keeps a size unless ``allowzero``, -1 takes the rest."""
     keep = not node.get("allowzero", 0)
     return x.reshape(
@@ -38,7 +40,7 @@ def flatten(node: Node, x: Tensor) -> Tensor:
     """Join the dimensions before ``axis`` into one and the others into another."""
     axis = node.get("axis", 1)
     axis += x.dim() if axis < 0 else 0
-    rows: Any = 1
+    rows: Size = 1
     for part in x.shape[:axis]:
         rows = rows * part
     return x.flatten(1) if axis == 1 and x.dim() > 1 else x.reshape(rows, -1 if x.numel() else 0)
@@ -70,7 +72,7 @@ def concat(node: Node, *inputs: Tensor) -> Tensor:
     return torch.cat(inputs, node.get("axis", 1))
 
 
-def split(node: Node, x: Tensor, parts: list[Any] | None = None) -> tuple[Tensor, ...]:
+def split(node: Node, x: Tensor, parts: list[int] | None = None) -> tuple[Tensor, ...]:
     """Cut along an axis into the sizes given, or into as many equal parts as there are outputs."""
     axis = node.get("axis", 0)
     parts = parts if parts is not None else node.get("split")
@@ -81,7 +83,9 @@ def split(node: Node, x: Tensor, parts: list[Any] | None = None) -> tuple[Tensor
     return torch.split(x, list(parts), axis)
 
 
-def sliced(node: Node, x: Tensor, starts: Any = None, ends: Any = None, axes: Any = None, steps: Any = None) -> Tensor:
+def sliced(
+    node: Node, x: Tensor, starts: Ends = None, ends: Ends = None, axes: Ends = None, steps: Ends = None
+) -> Tensor:
     """Cut a piece; bounds are attributes before opset 10 and inputs since."""
     starts = starts if starts is not None else node.get("starts")
     ends = ends if ends is not None else node.get("ends")
@@ -91,13 +95,13 @@ def sliced(node: Node, x: Tensor, starts: Any = None, ends: Any = None, axes: An
     return x
 
 
-def _forward(x: Tensor, axis: int, start: Any, end: Any, step: int) -> Tensor:
+def _forward(x: Tensor, axis: int, start: int, end: int, step: int) -> Tensor:
     whole = [slice(None)] * x.dim()
     whole[axis] = slice(start, end, step)
     return x[tuple(whole)]
 
 
-def _backward(x: Tensor, axis: int, start: Any, end: Any, step: int) -> Tensor:
+def _backward(x: Tensor, axis: int, start: int, end: int, step: int) -> Tensor:
     count: Any = x.shape[axis]
     if isinstance(count, int):
         places = list(range(*slice(start, end if end >= -count else None, step).indices(count)))
@@ -107,7 +111,7 @@ def _backward(x: Tensor, axis: int, start: Any, end: Any, step: int) -> Tensor:
     raise Refused("it cuts a free dimension backwards", "Fix that dimension, or remove the reversed slice.")
 
 
-def expand(node: Node, x: Tensor, target: list[Any]) -> Tensor:
+def expand(node: Node, x: Tensor, target: list[int]) -> Tensor:
     """Broadcast against a shape, which may be the smaller one."""
     own, wanted = list(x.shape), list(target)
     rank = max(len(own), len(wanted))
@@ -115,16 +119,16 @@ def expand(node: Node, x: Tensor, target: list[Any]) -> Tensor:
     return x.reshape(own).expand([a if _is_one(b) else b for a, b in zip(own, wanted, strict=True)])
 
 
-def _is_one(part: Any) -> bool:
+def _is_one(part: Size) -> bool:
     return isinstance(part, int) and part == 1
 
 
-def tile(node: Node, x: Tensor, repeats: list[Any]) -> Tensor:
+def tile(node: Node, x: Tensor, repeats: list[int]) -> Tensor:
     """Repeat along each axis."""
     return x.repeat(repeats)
 
 
-def constant_of_shape(node: Node, target: list[Any]) -> Tensor:
+def constant_of_shape(node: Node, target: list[int]) -> Tensor:
     """Fill a shape with one value, zero by default."""
     value = node.get("value")
     return torch.full(
@@ -132,7 +136,7 @@ def constant_of_shape(node: Node, target: list[Any]) -> Tensor:
     )
 
 
-def range_of(node: Node, start: Any, limit: Any, delta: Any) -> Tensor:
+def range_of(node: Node, start: Value, limit: Value, delta: Value) -> Tensor:
     """Count from start to limit in steps; the dtype is that of the inputs."""
     dtype = start.dtype
     first, last, step = (as_numbers(value) for value in (start, limit, delta))
@@ -141,12 +145,12 @@ def range_of(node: Node, start: Any, limit: Any, delta: Any) -> Tensor:
     return torch.arange(first, last, step, dtype=dtype)
 
 
-def eye_like(node: Node, x: Tensor) -> Any:
+def eye_like(node: Node, x: Tensor) -> Tensor:
     """Give ones on the k-th diagonal in the shape of the input."""
     rows, columns = x.shape
     dtype = torch_dtype(node.get("dtype")) if node.get("dtype") else x.dtype
     down, across = torch.arange(rows).unsqueeze(1), torch.arange(columns).unsqueeze(0)
-    return (across - down == node.get("k", 0)).to(dtype)
+    return torch.eq(across - down, node.get("k", 0)).to(dtype)
 
 
 def triangle(node: Node, x: Tensor, k: int | None = None) -> Tensor:
@@ -154,7 +158,9 @@ def triangle(node: Node, x: Tensor, k: int | None = None) -> Tensor:
     return torch.triu(x, k or 0) if node.get("upper", 1) else torch.tril(x, k or 0)
 
 
-def pad(node: Node, x: Tensor, pads: Any = None, value: Any = None, axes: Any = None) -> Tensor:
+def pad(
+    node: Node, x: Tensor, pads: Ends = None, value: list[float] | float | None = None, axes: Ends = None
+) -> Tensor:
     """Pad, or cut where a number is negative; pads are attributes before opset 11 and inputs since."""
     pads = pads if pads is not None else node.get("pads")
     value = value if value is not None else node.get("value", 0)
@@ -174,7 +180,7 @@ def pad(node: Node, x: Tensor, pads: Any = None, value: Any = None, axes: Any = 
     return x
 
 
-def _mirrored(mode: str, count: Any, before: Any, after: Any) -> Tensor:
+def _mirrored(mode: str, count: int, before: int, after: int) -> Tensor:
     """Return which place each padded place is taken from."""
     places = torch.arange(-before, count + after)
     if mode == "edge":

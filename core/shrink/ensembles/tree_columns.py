@@ -1,39 +1,39 @@
 """Trees apart from each other, as columns: asked about many rows at once, and changed node by node."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from core.shrink.ensembles.forest import MODES, Forest, Leaf, Split
+from core.onnx.typing import FloatArray, IntArray, Mask, Matrix
+from core.shrink.ensembles.forest import MODES, Leaf, Real, SharedForest, Split
 
 COMPARED = (np.less_equal, np.less, np.greater_equal, np.greater, np.equal, np.not_equal)
 """In the order of ``MODES``."""
 
 
 @dataclass(frozen=True)
-class Grove:
+class TreeColumns:
     """Trees apart from each other: a row a node, leaves name themselves as both sides; ``values`` is float64 [nodes, targets]."""
 
-    feature: Any
-    mode: Any
-    bound: Any
-    missing: Any
-    yes: Any
-    no: Any
-    values: Any
-    roots: Any
+    feature: IntArray
+    mode: IntArray
+    bound: FloatArray
+    missing: Mask
+    yes: IntArray
+    no: IntArray
+    values: Matrix
+    roots: IntArray
 
     @property
-    def is_leaf(self) -> Any:
+    def is_leaf(self) -> Mask:
         """Say of each node whether it is a leaf."""
-        return self.yes == np.arange(len(self.yes))
+        return np.asarray(self.yes == np.arange(len(self.yes)))
 
-    def trees_of(self, nodes: Any) -> Any:
+    def trees_of(self, nodes: IntArray) -> IntArray:
         """Return the trees, ascending, that some nodes are of; the nodes of a tree follow its root."""
         return np.unique(np.searchsorted(self.roots, nodes, side="right") - 1)
 
-    def leaves(self, rows: Any) -> Any:
+    def leaves(self, rows: FloatArray) -> IntArray:
         """Return the node at which each row [n, features] ends in each tree; int32 [n, trees]."""
         at = np.broadcast_to(self.roots, (len(rows), len(self.roots))).copy()
         while True:
@@ -46,7 +46,7 @@ class Grove:
             at = below
 
 
-def answered(mode: Any, number: Any, bound: Any, missing: Any) -> Any:
+def answered(mode: IntArray, number: FloatArray, bound: FloatArray, missing: Mask) -> Mask:
     """Say for each question whether the answer is yes; modes are places in ``MODES``."""
     said = np.isnan(number) & missing
     for kind in np.unique(mode):
@@ -55,7 +55,7 @@ def answered(mode: Any, number: Any, bound: Any, missing: Any) -> Any:
     return said
 
 
-def apart(forest: Forest, targets: int, dtype: Any) -> Grove:
+def apart(forest: SharedForest, targets: int, dtype: Real) -> TreeColumns:
     """Return the trees without shared parts."""
     rows: list[Split | Leaf] = []
     sides: list[tuple[int, int]] = []
@@ -80,7 +80,7 @@ def apart(forest: Forest, targets: int, dtype: Any) -> Grove:
         for target, weight in part.weights if isinstance(part, Leaf) else ():
             values[at, target] += weight
     asked = [part if isinstance(part, Split) else Split(0, MODES[0], 0.0, False, 0, 0) for part in rows]
-    return Grove(
+    return TreeColumns(
         np.array([one.feature for one in asked], np.int32),
         np.array([MODES.index(one.mode) for one in asked], np.int8),
         np.array([one.bound for one in asked], dtype),
@@ -92,20 +92,20 @@ def apart(forest: Forest, targets: int, dtype: Any) -> Grove:
     )
 
 
-def together(grove: Grove, dtype: Any) -> Forest:
+def together(columns: TreeColumns, dtype: Real) -> SharedForest:
     """Return the trees with equal parts as one; a target to which a whole tree adds nothing is left out."""
-    forest, done = Forest(), dict[int, int]()
-    for root in grove.roots.tolist():
+    forest, done = SharedForest(), dict[int, int]()
+    for root in columns.roots.tolist():
         waiting = [root]
         while waiting:
             at = waiting[-1]
-            yes, no = int(grove.yes[at]), int(grove.no[at])
+            yes, no = int(columns.yes[at]), int(columns.no[at])
             if yes == at:
-                held = [(t, float(dtype(v))) for t, v in enumerate(grove.values[at]) if v]
+                held = [(t, float(dtype(v))) for t, v in enumerate(columns.values[at]) if v]
                 done[waiting.pop()] = forest.add(Leaf(tuple(held)))
             elif yes in done and no in done:
-                mode, missing = MODES[grove.mode[at]], bool(grove.missing[at])
-                part = Split(int(grove.feature[at]), mode, float(grove.bound[at]), missing, done[yes], done[no])
+                mode, missing = MODES[columns.mode[at]], bool(columns.missing[at])
+                part = Split(int(columns.feature[at]), mode, float(columns.bound[at]), missing, done[yes], done[no])
                 done[waiting.pop()] = forest.add(part)
             else:
                 waiting.append(no if yes in done else yes)

@@ -1,8 +1,7 @@
-"""The lane of numbers: operators on Known values, which stay numbers (or symbols) and never become tensors."""
+"""The arithmetic of shapes: operators on Known values, which stay numbers (or symbols) and never become tensors."""
 
 from collections.abc import Callable
 from functools import reduce
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,20 +10,20 @@ from core.train.onnx_torch.dtypes import torch_dtype
 from core.train.onnx_torch.graph import Node
 from core.train.onnx_torch.values import NUMPY, Known
 
-Lane = Callable[..., Known | None]
+OnNumbers = Callable[..., Known | None]
 
 
-def _same(function: Callable[..., Any]) -> Lane:
+def _same(function: Callable[..., np.ndarray | np.generic]) -> OnNumbers:
     """Take a function of NumPy arrays whose result has the dtype of its first input."""
     return lambda node, *given: Known(function(*(one.array for one in given)), given[0].dtype)
 
 
-def _truth(function: Callable[..., Any]) -> Lane:
+def _truth(function: Callable[..., np.ndarray | np.generic]) -> OnNumbers:
     """Take a comparison of NumPy arrays."""
     return lambda node, *given: Known(np.asarray(function(*(one.array for one in given))).astype(bool), torch.bool)
 
 
-def _axes(node: Node, given: tuple[Any, ...]) -> tuple[int, ...] | None:
+def _axes(node: Node, given: tuple[Known, ...]) -> tuple[int, ...] | None:
     found = given[1].array.reshape(-1).tolist() if len(given) > 1 and given[1] is not None else node.get("axes")
     return None if found is None else tuple(int(axis) for axis in found)
 
@@ -39,11 +38,11 @@ def _concat(node: Node, *given: Known) -> Known:
     return Known(np.concatenate([one.array for one in given], axis=node.get("axis", 1)), given[0].dtype)
 
 
-def _squeeze(node: Node, *given: Any) -> Known:
+def _squeeze(node: Node, *given: Known) -> Known:
     return Known(np.squeeze(given[0].array, axis=_axes(node, given)), given[0].dtype)
 
 
-def _unsqueeze(node: Node, *given: Any) -> Known:
+def _unsqueeze(node: Node, *given: Known) -> Known:
     return Known(np.expand_dims(given[0].array, _axes(node, given) or (0,)), given[0].dtype)
 
 
@@ -53,7 +52,7 @@ def _reshape(node: Node, data: Known, target: Known) -> Known | None:
     return Known(data.array.reshape(target.array.tolist()), data.dtype)
 
 
-def _slice(node: Node, *given: Any) -> Known | None:
+def _slice(node: Node, *given: Known) -> Known | None:
     data, *bounds = given
     if any(one is not None and one.array.dtype == object for one in bounds):
         return None
@@ -86,8 +85,8 @@ def _modulo(node: Node, a: Known, b: Known) -> Known | None:
     return None if node.get("fmod", 0) else Known(np.mod(a.array, b.array), a.dtype)
 
 
-def _reduce(function: Callable[..., Any]) -> Lane:
-    def run(node: Node, *given: Any) -> Known | None:
+def _reduce(function: Callable[..., np.ndarray | np.generic]) -> OnNumbers:
+    def run(node: Node, *given: Known) -> Known | None:
         axes = _axes(node, given)
         if not axes and node.get("noop_with_empty_axes", 0):
             return None
@@ -122,7 +121,7 @@ def _shape(node: Node, data: Known) -> Known:
     return Known(np.array(dims, dtype=np.int64), torch.int64)
 
 
-def _most(function: Callable[[Any, Any], Any]) -> Lane:
+def _most(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> OnNumbers:
     """Take a maximum or minimum of plain numbers; symbols would need a guard."""
 
     def run(node: Node, *given: Known) -> Known | None:
@@ -133,7 +132,7 @@ def _most(function: Callable[[Any, Any], Any]) -> Lane:
     return run
 
 
-_ROWS: dict[str, Lane] = {
+_ROWS: dict[str, OnNumbers] = {
     "Identity": _same(lambda a: a),
     "Add": _same(np.add),
     "Sub": _same(np.subtract),
@@ -165,4 +164,4 @@ _ROWS: dict[str, Lane] = {
     "Where": _where,
     "Shape": _shape,
 }
-LANE: dict[tuple[str, str], Lane] = {("", name): row for name, row in _ROWS.items()}
+ON_NUMBERS: dict[tuple[str, str], OnNumbers] = {("", name): row for name, row in _ROWS.items()}
