@@ -13,7 +13,7 @@ from core.formats.anatomy import drawing, mlprogram
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import gathered, info
 from core.formats.anatomy.mlprogram import Model
-from core.formats.anatomy.tally import Tally
+from core.formats.anatomy.weight_counts import WeightCounts
 
 PLACE = re.compile(
     r"((?:[A-Za-z0-9_][A-Za-z0-9_.() -]{0,100}/)?)(Manifest\.json|Data/com\.apple\.CoreML/(?:model\.mlmodel|weights/weight\.bin))"
@@ -43,19 +43,19 @@ class CoreMl(Format):
         """Read signature, operations and weights."""
         with archives.walk(path) as archive:
             model, weights = _read(archive)
-        tally = Tally()
+        counts = WeightCounts()
         for one in model.weights:
-            tally.add(one.name, one.dtype, one.shape)
+            counts.add(one.name, one.dtype, one.shape)
         return Summary(
             format=self.id,
             signature=model.signature,
-            parameters=tally.parameters,
+            parameters=counts.parameters,
             operators=dict(Counter(o.type for o in model.operations if o.type != "const").most_common()),
-            precision=tally.precision,
+            precision=counts.precision,
             producer="Core ML Tools",
             opset=model.version,
             dependencies=("Core ML",),
-            layers=tuple(tally.layers),
+            layers=tuple(counts.layers),
             notes={"weight_bytes": len(weights)},
         )
 

@@ -12,7 +12,7 @@ from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import drawing, ir
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import gathered, info
-from core.formats.anatomy.tally import Tally
+from core.formats.anatomy.weight_counts import WeightCounts
 
 VALUES = ("Const", "Parameter", "Result")
 STATE = ("ReadValue", "Assign")
@@ -38,21 +38,21 @@ class OpenVino(Format):
         """Read signature, operators and weights from the XML, and count the zeros in the .bin."""
         with archives.walk(path) as archive:
             root, found = _graphs(archive)
-            tally = _tally(archive, found)
+            counts = _weight_counts(archive, found)
         layers = [layer for body in found for layer in body.layers.values()]
         sets = [int(layer.version.removeprefix("opset")) for layer in layers]
         version = next((str(item.get("value"))[:60] for item in root.iter("info", "Runtime_version")), None)
         return Summary(
             format=self.id,
             signature=Signature(ir.inputs(found[0]), ir.outputs(found[0])),
-            parameters=tally.parameters,
+            parameters=counts.parameters,
             operators=dict(Counter(layer.type for layer in layers if layer.type not in VALUES).most_common()),
-            precision=tally.precision,
-            sparsity=tally.sparsity,
+            precision=counts.precision,
+            sparsity=counts.sparsity,
             producer=f"OpenVINO {version}" if version else "OpenVINO",
             opset=max(sets, default=None),
             dependencies=("openvino",),
-            layers=tuple(tally.layers),
+            layers=tuple(counts.layers),
             notes={"ir_version": int(root.get("version")), "name": str(root.get("name", ""))[:120]},
         )
 
@@ -78,19 +78,19 @@ def _graphs(archive: Archive) -> tuple[Any, list[ir.Body]]:
     return root, list(ir.bodies(root))
 
 
-def _tally(archive: Archive, found: list[ir.Body]) -> Tally:
+def _weight_counts(archive: Archive, found: list[ir.Body]) -> WeightCounts:
     """Count the weights in the order of their bytes, each place once; single numbers are constants, no weights."""
-    tally, end = Tally(), 0
+    counts, end = WeightCounts(), 0
     with archive.open(ir.halves(archive.names)[1]) as stream:
         for weight in sorted(ir.constants(found), key=lambda w: (w.offset, w.name)):
             if not weight.shape:
-                tally.mention(weight.name, weight.dtype, ())
+                counts.mention(weight.name, weight.dtype, ())
             elif weight.offset >= end:
-                tally.add(weight.name, weight.dtype, weight.shape)
+                counts.add(weight.name, weight.dtype, weight.shape)
                 stream.seek(weight.offset)
-                tally.measure_stream(stream, weight.size, weight.dtype)
+                counts.measure_stream(stream, weight.size, weight.dtype)
                 end = weight.offset + weight.size
-    return tally
+    return counts
 
 
 def _drawing(body: ir.Body) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy.findings import gathered, info, parse_json
-from core.formats.anatomy.tally import Tally
+from core.formats.anatomy.weight_counts import WeightCounts
 
 MAX_HEADER = 100_000_000
 """The bound that the format's own reader has."""
@@ -82,18 +82,18 @@ class Safetensors(Format):
         """List the weights; their zeros are counted in place."""
         header, start = _header(path)
         metadata = header.pop("__metadata__", {})
-        tally = Tally()
+        counts = WeightCounts()
         for name, entry in header.items():
-            tally.add(name, NAMES[entry["dtype"]], tuple(entry["shape"]))
-        _measure(path, header, start, tally)
+            counts.add(name, NAMES[entry["dtype"]], tuple(entry["shape"]))
+        _measure(path, header, start, counts)
         return Summary(
             format=self.id,
-            parameters=tally.parameters,
-            precision=tally.precision,
-            sparsity=tally.sparsity,
+            parameters=counts.parameters,
+            precision=counts.precision,
+            sparsity=counts.sparsity,
             producer=str(metadata["format"])[:80] if "format" in metadata else None,
             dependencies=("safetensors",),
-            layers=tuple(tally.layers),
+            layers=tuple(counts.layers),
             notes={"metadata": {str(k)[:80]: str(v)[:200] for k, v in list(metadata.items())[:20]}},
         )
 
@@ -147,12 +147,12 @@ def _counts(values: Any) -> bool:
     return isinstance(values, list) and all(type(value) is int and 0 <= value < 2**60 for value in values)
 
 
-def _measure(path: Path, header: dict[str, Any], start: int, tally: Tally) -> None:
+def _measure(path: Path, header: dict[str, Any], start: int, counts: WeightCounts) -> None:
     with path.open("rb") as file:
         for entry in header.values():
             first, last = entry["data_offsets"]
             file.seek(start + first)
-            tally.measure_stream(file, last - first, NAMES[entry["dtype"]])
+            counts.measure_stream(file, last - first, NAMES[entry["dtype"]])
 
 
 FORMAT = Safetensors()

@@ -13,8 +13,8 @@ from core.formats.anatomy import drawing, tensorflow_graph
 from core.formats.anatomy import tensorflow_names as names
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import gathered, info, warning
-from core.formats.anatomy.tally import Tally
 from core.formats.anatomy.tensorflow_graph import Graph
+from core.formats.anatomy.weight_counts import WeightCounts
 
 PROTO = "saved_model.pb"
 MAX_PROTO = 512 << 20
@@ -46,18 +46,18 @@ class SavedModel(Format):
         """Read the serving signature, the operators that it reaches, and the variables."""
         with archives.walk(path) as archive:
             graph = read(archive)
-        tally = _tally(graph)
-        counts = Counter(node.op for node in tensorflow_graph.reached(graph) if node.op not in PLUMBING)
+        counts = _weight_counts(graph)
+        operators = Counter(node.op for node in tensorflow_graph.reached(graph) if node.op not in PLUMBING)
         producer = f"TensorFlow {graph.version}".strip()
         return Summary(
             format=self.id,
             signature=graph.signatures[graph.serving or ""],
-            parameters=tally.parameters,
-            operators=dict(counts.most_common()),
-            precision=tally.precision,
+            parameters=counts.parameters,
+            operators=dict(operators.most_common()),
+            precision=counts.precision,
             producer=producer,
             dependencies=(producer,),
-            layers=tuple(tally.layers),
+            layers=tuple(counts.layers),
             notes={"signature": graph.serving, "tags": list(graph.tags[:5])},
         )
 
@@ -130,12 +130,12 @@ def _listed(found: list[str]) -> str:
     return ", ".join(name[:60] for name in found[:SHOWN]) + more
 
 
-def _tally(graph: Graph) -> Tally:
-    tally = Tally()
+def _weight_counts(graph: Graph) -> WeightCounts:
+    counts = WeightCounts()
     for node in tensorflow_graph.reached(graph):
         if node.op in ("VarHandleOp", "VariableV2") and node.shape is not None and min(node.shape, default=0) >= 0:
-            tally.add(node.name, names.DTYPES.get(node.dtype, "float32"), node.shape)
-    return tally
+            counts.add(node.name, names.DTYPES.get(node.dtype, "float32"), node.shape)
+    return counts
 
 
 FORMAT = SavedModel()

@@ -13,7 +13,7 @@ from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import script, script_signature, torch_files, torch_weights
 from core.formats.anatomy.findings import gathered, info, warning
-from core.formats.anatomy.tally import Tally
+from core.formats.anatomy.weight_counts import WeightCounts
 
 MEMBERS = re.compile(
     r"(data|constants|traced_inputs|bytecode|attributes|__torch__)\.pkl|(data|constants|traced_inputs)/\d+|code/.+\.py(\.debug_pkl)?"
@@ -54,20 +54,20 @@ class TorchScript(Format):
             source = _source(archive, top)
             signature = script_signature.read(archive, top) or _signature(archive, top, trace)
             version = _version(archive, top)
-        tally = Tally()
+        counts = WeightCounts()
         for name, tensor, is_parameter in _weights(trace.result, source.parameters):
-            tally.add(name, tensor.dtype, tensor.shape) if is_parameter else tally.mention(
+            counts.add(name, tensor.dtype, tensor.shape) if is_parameter else counts.mention(
                 name, tensor.dtype, tensor.shape
             )
         return Summary(
             format=self.id,
             signature=signature,
-            parameters=tally.parameters,
+            parameters=counts.parameters,
             operators=dict(source.operators.most_common()),
-            precision=tally.precision,
+            precision=counts.precision,
             producer="torch (TorchScript)",
             dependencies=("torch", *sorted(source.packages)),
-            layers=tuple(tally.layers),
+            layers=tuple(counts.layers),
             notes={"archive_version": version[:20]},
         )
 

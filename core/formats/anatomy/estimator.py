@@ -13,7 +13,7 @@ from typing import Any
 from core.border.pickles.arrays import Bytes
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.format import Summary
-from core.formats.anatomy.tally import Tally
+from core.formats.anatomy.weight_counts import WeightCounts
 
 MAX_THINGS = 200_000
 NO_PROBABILITIES = {
@@ -68,20 +68,20 @@ class Thing:
 def summary(format: str, model: Any) -> Summary:
     """Return what a tree says: signature, estimators, numbers learned, versions."""
     things = list(walk(model))
-    tally = Tally()
+    counts = WeightCounts()
     for path, table in _tables(model):
         if table.dtype[:1] in KINDS and table.dtype[1:].isdecimal():
-            tally.add(path, f"{KINDS[table.dtype[0]]}{8 * int(table.dtype[1:])}".replace("bool8", "bool"), table.shape)
+            counts.add(path, f"{KINDS[table.dtype[0]]}{8 * int(table.dtype[1:])}".replace("bool8", "bool"), table.shape)
     version = next((t.get("_sklearn_version") for t in things if type(t.get("_sklearn_version")) is str), None)
     return Summary(
         format=format,
         signature=signature(model),
-        parameters=tally.parameters or None,
+        parameters=counts.parameters or None,
         operators=dict(Counter(t.name for t in things if _is_estimator(t)).most_common()),
-        precision=tally.precision,
+        precision=counts.precision,
         producer=f"scikit-learn {version}"[:60] if version else None,
         dependencies=_dependencies(things, version),
-        layers=tuple(tally.layers),
+        layers=tuple(counts.layers),
         notes={"model": final(model).name if isinstance(model, Thing) else None},
     )
 

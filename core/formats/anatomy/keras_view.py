@@ -7,7 +7,7 @@ from typing import Any
 from core.domain.format import Summary
 from core.formats.anatomy import drawing, hdf5, keras_config
 from core.formats.anatomy.drawing import Drawn
-from core.formats.anatomy.tally import MAX_MEASURED, Tally
+from core.formats.anatomy.weight_counts import MAX_MEASURED, WeightCounts
 
 MAX_DRAWN = 5_000
 OPTIMIZER = ("optimizer/", "optimizer_weights/")
@@ -15,18 +15,18 @@ OPTIMIZER = ("optimizer/", "optimizer_weights/")
 
 def summary(format: str, config: dict[str, Any], version: str, file: Any) -> Summary:
     """Describe a model by its configuration and its opened weights."""
-    tally = _tally(file)
+    counts = _weight_counts(file)
     producer = f"Keras {version}".strip()
     return Summary(
         format=format,
         signature=keras_config.signature(config),
-        parameters=tally.parameters,
+        parameters=counts.parameters,
         operators=keras_config.operators(config),
-        precision=tally.precision,
-        sparsity=tally.sparsity,
+        precision=counts.precision,
+        sparsity=counts.sparsity,
         producer=producer,
         dependencies=(producer,),
-        layers=tuple(tally.layers),
+        layers=tuple(counts.layers),
     )
 
 
@@ -40,16 +40,16 @@ def draw(config: dict[str, Any], out: Path) -> bool:
     return True
 
 
-def _tally(file: Any) -> Tally:
-    tally = Tally()
+def _weight_counts(file: Any) -> WeightCounts:
+    counts = WeightCounts()
     for weight in hdf5.check(file):
         if weight.path.startswith(OPTIMIZER):
             continue
-        tally.add(weight.path, weight.dtype, weight.shape)
+        counts.add(weight.path, weight.dtype, weight.shape)
         data = file[weight.path]
-        if data.dtype.kind == "f" and tally.measured + data.size <= MAX_MEASURED:
-            tally.measure(data[()])
-    return tally
+        if data.dtype.kind == "f" and counts.measured + data.size <= MAX_MEASURED:
+            counts.measure(data[()])
+    return counts
 
 
 def _nodes(config: dict[str, Any]) -> Iterator[Drawn]:

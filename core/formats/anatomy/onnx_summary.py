@@ -13,7 +13,7 @@ from core.formats.anatomy import onnx_dtypes as dtypes
 from core.formats.anatomy.integer_products import products
 from core.formats.anatomy.onnx_audit import constants, subgraphs, walked
 from core.formats.anatomy.onnx_wire import Payload, Skeleton
-from core.formats.anatomy.tally import Tally
+from core.formats.anatomy.weight_counts import WeightCounts
 
 KEPT_ELEMENTS = 64
 
@@ -22,27 +22,27 @@ def summary(format: str, path: Path, skeleton: Skeleton) -> Summary:
     """Return what a model that passed its audit says; ``path`` is the file that holds the weights in place."""
     model = skeleton.model
     walk = walked(skeleton)
-    tally = Tally()
+    counts = WeightCounts()
     packed = onnx_compact.weights(model)
     apart = _apart(model, packed)
     with path.open("rb") as file:
         for tensor, payload in walk.tensors:
             if id(tensor) not in apart:
-                _count(tally, tensor, payload, file)
+                _count(counts, tensor, payload, file)
     for weight in packed:
-        _count_packed(tally, weight)
-    _count_trees(tally, model.graph)
+        _count_packed(counts, weight)
+    _count_trees(counts, model.graph)
     return Summary(
         format=format,
         signature=signature(model.graph),
-        parameters=tally.parameters,
+        parameters=counts.parameters,
         operators=dict(walk.operators.most_common()),
-        precision=tally.precision,
-        sparsity=tally.sparsity,
+        precision=counts.precision,
+        sparsity=counts.sparsity,
         producer=" ".join(part for part in (model.producer_name, model.producer_version) if part)[:200] or None,
         opset=max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=None),
         dependencies=tuple(_domains(model)),
-        layers=tuple(tally.layers),
+        layers=tuple(counts.layers),
         notes={
             "ir_version": model.ir_version,
             "nodes": walk.nodes,
@@ -110,24 +110,24 @@ def _strip(tensor: Any) -> None:
     entry.key, entry.value = "location", "weights"
 
 
-def _count(tally: Tally, tensor: Any, payload: Payload | None, file: BinaryIO) -> None:
+def _count(counts: WeightCounts, tensor: Any, payload: Payload | None, file: BinaryIO) -> None:
     """Count a tensor, and its zeros where its data is in the file; single numbers are constants, no weights."""
     import numpy as np
 
     kind = "string" if tensor.data_type == 8 else dtypes.name(tensor.data_type)
     if not tensor.dims:
-        tally.mention(tensor.name, kind, ())
+        counts.mention(tensor.name, kind, ())
         return
-    tally.add(tensor.name, kind, tuple(tensor.dims))
+    counts.add(tensor.name, kind, tuple(tensor.dims))
     if tensor.data_location == dtypes.EXTERNAL:
         return
     if payload is not None:
         file.seek(payload.start)
-        tally.measure_stream(file, payload.length, kind)
+        counts.measure_stream(file, payload.length, kind)
     elif tensor.raw_data:
-        tally.measure_stream(io.BytesIO(tensor.raw_data), len(tensor.raw_data), kind)
+        counts.measure_stream(io.BytesIO(tensor.raw_data), len(tensor.raw_data), kind)
     elif tensor.data_type == 1 and len(tensor.float_data):
-        tally.measure(np.asarray(tensor.float_data, dtype=np.float32))
+        counts.measure(np.asarray(tensor.float_data, dtype=np.float32))
 
 
 def _apart(model: Any, packed: list[onnx_compact.Compact]) -> set[int]:
@@ -138,22 +138,22 @@ def _apart(model: Any, packed: list[onnx_compact.Compact]) -> set[int]:
     return {id(tensor) for tensor in (*made, *held)}
 
 
-def _count_packed(tally: Tally, weight: onnx_compact.Compact) -> None:
+def _count_packed(counts: WeightCounts, weight: onnx_compact.Compact) -> None:
     """Count a packed weight as what it becomes, with its zeros where they are left out of the file."""
-    tally.add(weight.name, dtypes.name(weight.kind), weight.shape)
+    counts.add(weight.name, dtypes.name(weight.kind), weight.shape)
     if weight.zeros:
-        tally.measured += weight.size
-        tally.zeros += weight.zeros
+        counts.measured += weight.size
+        counts.zeros += weight.zeros
 
 
-def _count_trees(tally: Tally, graph: Any) -> None:
+def _count_trees(counts: WeightCounts, graph: Any) -> None:
     """Count the numbers in the attributes of classical models: coefficients, thresholds, leaves."""
     for node in graph.node:
         if node.domain == "ai.onnx.ml":
-            tally.count("float32", sum(len(attribute.floats) for attribute in node.attribute))
+            counts.count("float32", sum(len(attribute.floats) for attribute in node.attribute))
             for tensor in constants(node):
                 kind = dtypes.name(tensor.data_type)
-                tally.count(kind, dtypes.elements(tensor.dims) if kind.startswith("float") else 0)
+                counts.count(kind, dtypes.elements(tensor.dims) if kind.startswith("float") else 0)
 
 
 def _dim(dim: Any) -> Dim:
