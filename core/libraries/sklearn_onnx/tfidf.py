@@ -1,4 +1,4 @@
-"""Weights of words from counts, in float64."""
+"""TF-IDF weights of words from counts, in float64."""
 
 from core.libraries.sklearn_onnx.graph import Graph, teach
 
