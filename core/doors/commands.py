@@ -356,4 +356,3 @@ def run_and_exit() -> NoReturn:
         crashed = Crashed(f"{type(error).__name__}: {error}", "This is a defect of Portolan; please report it.")
         print(json.dumps({"error": crashed.trouble.to_json()}) if "--json" in sys.argv else crashed.message)
     sys.exit(code)
-

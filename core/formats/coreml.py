@@ -12,7 +12,7 @@ from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import drawing, mlprogram
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import gathered, info
-from core.formats.anatomy.mlprogram import Model
+from core.formats.anatomy.mlprogram import MlProgram
 from core.formats.anatomy.weight_counts import WeightCounts
 
 PLACE = re.compile(
@@ -80,7 +80,7 @@ def _check(path: Path) -> Iterator[Risk]:
     yield info("A Core ML program runs on Apple machines only; here it is read and never run.")
 
 
-def _read(archive: Archive) -> tuple[Model, bytes]:
+def _read(archive: Archive) -> tuple[MlProgram, bytes]:
     """Return program and weights. Raises Refused for a member that is no part of a package."""
     kept = [name for name in archive.names if not archives.JUNK.fullmatch(name)]
     places = {match[2]: name for name in kept if (match := PLACE.fullmatch(name))}

@@ -9,7 +9,7 @@ from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import drawing, tflite
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import gathered, info
-from core.formats.anatomy.tflite import Graph, Model
+from core.formats.anatomy.tflite import TfliteGraph, TfliteModel
 from core.formats.anatomy.weight_counts import WeightCounts
 
 MAX_BYTES = 2 << 30
@@ -94,7 +94,7 @@ def _refuse_custom(names: tuple[str, ...]) -> None:
     )
 
 
-def _weight_counts(path: Path, model: Model) -> WeightCounts:
+def _weight_counts(path: Path, model: TfliteModel) -> WeightCounts:
     """Count the weights; single numbers are constants, no weights."""
     counts = WeightCounts()
     with path.open("rb") as file:
@@ -110,7 +110,7 @@ def _weight_counts(path: Path, model: Model) -> WeightCounts:
     return counts
 
 
-def _drawing(graph: Graph) -> bytes:
+def _drawing(graph: TfliteGraph) -> bytes:
     names = [f"{place}:{tensor.spec.name}" for place, tensor in enumerate(graph.tensors)]
     nodes = [
         Drawn(o.type, "", tuple(names[t] if t >= 0 else "" for t in o.takes), tuple(names[t] for t in o.gives))

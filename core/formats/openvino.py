@@ -113,7 +113,7 @@ def _drawing(body: ir.Body) -> bytes:
     return drawing.onnx("openvino", nodes, inputs, results, weights)
 
 
-def _renamed(layer: ir.Layer) -> TensorSpec:
+def _renamed(layer: ir.IrLayer) -> TensorSpec:
     spec = next(iter(layer.ports.values()), TensorSpec(layer.name, "unknown", ()))
     return TensorSpec(layer.name, spec.dtype, spec.shape)
 

@@ -10,7 +10,7 @@ from core.border.pickles.arrays import Bytes, array_of
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import estimator
-from core.formats.anatomy.estimator import Table, Thing
+from core.formats.anatomy.estimator import StoredArray, StoredObject
 from core.formats.anatomy.findings import gathered
 from core.formats.anatomy.torch_files import LEGACY
 
@@ -40,7 +40,7 @@ class Pickle(Format):
 
     def inspect(self, path: Path) -> Summary:
         """Read the fitted model from the opcodes, with nothing imported or built."""
-        return estimator.summary(self.id, Tree().value(_trace(path).result))
+        return estimator.summary(self.id, TreeBuilder().value(_trace(path).result))
 
 
 def _check(path: Path) -> Iterator[Risk]:
@@ -66,7 +66,7 @@ def _trace(path: Path) -> Trace:
         return trace
 
 
-class Tree:
+class TreeBuilder:
     """Turns the stand-ins of a trace into the tree of a fitted model; each stand-in once."""
 
     def __init__(self) -> None:
@@ -84,11 +84,11 @@ class Tree:
         array = array_of(item)
         if array is not None:
             items = [self.value(part) for part in _flat(array.items)] if array.items is not None else None
-            self._made[id(item)] = Table(array.shape, array.dtype, items)
+            self._made[id(item)] = StoredArray(array.shape, array.dtype, items)
         elif isinstance(item, Built) and item.path == "builtins.bytearray":
             self._made[id(item)] = self.value(item.args[0]) if item.args else None
         elif isinstance(item, Built):
-            thing = self._made[id(item)] = Thing(item.path)
+            thing = self._made[id(item)] = StoredObject(item.path)
             state = item.state if isinstance(item.state, dict) else {}
             thing.attributes.update({str(key): self.value(part) for key, part in {**item.items, **state}.items()})
         elif isinstance(item, dict):

@@ -112,8 +112,8 @@ def _allows(name: Global) -> bool:
     return pickles.torch_allows(name)
 
 
-def _source(archive: Archive, top: str) -> script.Source:
-    source = script.Source()
+def _source(archive: Archive, top: str) -> script.ScriptSource:
+    source = script.ScriptSource()
     for name in archive.names:
         if name.startswith(f"{top}/code/") and name.endswith(".py"):
             script.read(archive.read(name, script.MAX_TEXT), name.partition("/")[2], source)
@@ -147,7 +147,7 @@ def _signature(archive: Archive, top: str, trace: Trace) -> Signature:
     member = f"{top}/{script.member_of(callee.module)}"
     if member not in archive.members:
         return Signature()
-    tree = script.read(archive.read(member, script.MAX_TEXT), member, script.Source())
+    tree = script.read(archive.read(member, script.MAX_TEXT), member, script.ScriptSource())
     inputs = tuple(TensorSpec(name, _kind(kind), None) for name, kind in script.forward_inputs(tree, callee.name) or ())
     result = script.forward_outputs(tree, callee.name)
     return Signature(inputs, (TensorSpec("output", _kind(result), None),) if result else ())

@@ -7,7 +7,7 @@ from core.classic import forest_session
 from core.classic.forest_session import ForestSession
 from core.domain.groups import GROUPS
 from core.domain.runtime import Runtime, Session
-from core.formats.forests import Forest
+from core.formats.forests import BoostedTrees
 from core.formats.forests import catboost as model
 
 KINDS = {"sigmoid": "Probability", "softmax": "Probability", "each_sigmoid": "Probability", "exp": "Exponent"}
@@ -37,7 +37,7 @@ def _booster(path: Path) -> Any:
     return catboost.CatBoost().load_model(str(path), format="cbm")
 
 
-def _predicted(booster: Any, forest: Forest, table: Any) -> Any:
+def _predicted(booster: Any, forest: BoostedTrees, table: Any) -> Any:
     return booster.predict(table, prediction_type=KINDS.get(forest.link, "RawFormulaVal"), thread_count=1)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from core.classic import forest_session
 from core.classic.forest_session import ForestSession
 from core.domain.runtime import Runtime, Session
-from core.formats.forests import Forest
+from core.formats.forests import BoostedTrees
 from core.formats.forests import xgboost as model
 
 
@@ -39,7 +39,7 @@ def _booster(path: Path) -> Any:
     return booster
 
 
-def _predicted(booster: Any, forest: Forest, table: Any, rounds: int) -> Any:
+def _predicted(booster: Any, forest: BoostedTrees, table: Any, rounds: int) -> Any:
     import xgboost
 
     kinds = ["c" if place in forest.categorical else "q" for place in range(forest.features)]

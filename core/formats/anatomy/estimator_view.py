@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.formats.anatomy.estimator import Table, Thing, signature
+from core.formats.anatomy.estimator import StoredArray, StoredObject, signature
 
 MAX_NODES = 500
 DOMAIN = "sklearn"
@@ -19,7 +19,7 @@ def drawing(model: Any) -> bytes:
         helper.make_tensor_value_info(s.name, DTYPES.get(s.dtype, 0), list(s.shape or ())) for s in sides.outputs
     ]
     nodes: list[Any] = []
-    if isinstance(model, Thing):
+    if isinstance(model, StoredObject):
         _draw(model, [s.name for s in sides.inputs], [s.name for s in sides.outputs], nodes)
     graph = helper.make_graph(nodes, "fitted model", inputs, outputs)
     data: bytes = helper.make_model(
@@ -28,11 +28,11 @@ def drawing(model: Any) -> bytes:
     return data
 
 
-def _draw(model: Thing, given: list[str], wanted: list[str], nodes: list[Any]) -> None:
+def _draw(model: StoredObject, given: list[str], wanted: list[str], nodes: list[Any]) -> None:
     """Draw one estimator, or the parts that it is made of."""
     steps, parts = model.get("steps"), model.get("transformers_") or model.get("transformer_list")
     inner = model.get("best_estimator_")
-    if isinstance(inner, Thing):
+    if isinstance(inner, StoredObject):
         _draw(inner, given, wanted, nodes)
     elif isinstance(steps, list):
         _draw_steps(steps, given, wanted, nodes)
@@ -43,7 +43,9 @@ def _draw(model: Thing, given: list[str], wanted: list[str], nodes: list[Any]) -
 
 
 def _draw_steps(steps: list[Any], given: list[str], wanted: list[str], nodes: list[Any]) -> None:
-    things = [step[1] for step in steps if isinstance(step, list) and len(step) == 2 and isinstance(step[1], Thing)]
+    things = [
+        step[1] for step in steps if isinstance(step, list) and len(step) == 2 and isinstance(step[1], StoredObject)
+    ]
     for place, thing in enumerate(things):
         after = wanted if place == len(things) - 1 else [f"step_{len(nodes)}_{place}"]
         _draw(thing, given, after, nodes)
@@ -53,17 +55,17 @@ def _draw_steps(steps: list[Any], given: list[str], wanted: list[str], nodes: li
 def _draw_parts(parts: list[Any], given: list[str], wanted: list[str], nodes: list[Any]) -> None:
     joined: list[str] = []
     for part in parts:
-        if not isinstance(part, list) or len(part) < 2 or not isinstance(part[1], Thing):
+        if not isinstance(part, list) or len(part) < 2 or not isinstance(part[1], StoredObject):
             continue
         chosen = part[2] if len(part) > 2 else None
-        names = chosen.items if isinstance(chosen, Table) else chosen
+        names = chosen.items if isinstance(chosen, StoredArray) else chosen
         columns = [name for name in names if name in given] if isinstance(names, list) else []
         joined.append(f"columns_{len(nodes)}_{len(joined)}")
         _draw(part[1], columns or given, joined[-1:], nodes)
     nodes.append(_node("Concat", joined, wanted, None))
 
 
-def _node(kind: str, given: list[str], wanted: list[str], thing: Thing | None) -> Any:
+def _node(kind: str, given: list[str], wanted: list[str], thing: StoredObject | None) -> Any:
     from onnx import helper
 
     attributes = {key: value for key, value in (thing.attributes if thing else {}).items() if _is_shown(key, value)}

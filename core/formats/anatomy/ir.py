@@ -35,7 +35,7 @@ BOTH = "Zip the model's .xml and .bin together, and nothing else."
 
 
 @dataclass(frozen=True)
-class Layer:
+class IrLayer:
     """One operator: its set and type, its own attributes, and the name, type and shape of each output port."""
 
     id: str
@@ -50,7 +50,7 @@ class Layer:
 class Body:
     """The graph of the model or of one loop or branch: layers by id, and edges (layer, port, layer, port)."""
 
-    layers: dict[str, Layer]
+    layers: dict[str, IrLayer]
     edges: list[tuple[str, str, str, str]]
 
 
@@ -152,11 +152,11 @@ def outputs(body: Body) -> tuple[TensorSpec, ...]:
     return tuple(layer.ports[port] for layer, port in sources if port in layer.ports)
 
 
-def _layer(item: Any) -> Layer:
+def _layer(item: Any) -> IrLayer:
     attributes = {key: item.get(key, "") for key in ("id", "name", "type", "version")}
     data = item.find("data")
     ports = {str(port.get("id")): _port(port, attributes["name"]) for out in item.findall("output") for port in out}
-    return Layer(**attributes, data={} if data is None else dict(data.attrib), ports=ports)
+    return IrLayer(**attributes, data={} if data is None else dict(data.attrib), ports=ports)
 
 
 def _port(port: Any, fallback: str) -> TensorSpec:
@@ -167,7 +167,7 @@ def _port(port: Any, fallback: str) -> TensorSpec:
     return TensorSpec(min(names, default=fallback)[:200], NAMES.get(kind, (kind[:20], 0))[0], dims)
 
 
-def _input(layer: Layer) -> TensorSpec:
+def _input(layer: IrLayer) -> TensorSpec:
     spec = next(iter(layer.ports.values()), TensorSpec(layer.name, "unknown", None))
     dtype = NAMES.get(layer.data.get("element_type", ""), (spec.dtype, 0))[0]
     return TensorSpec(spec.name, dtype, None if "..." in layer.data.get("shape", "") else spec.shape)
@@ -182,7 +182,7 @@ def _edge(edge: Any) -> tuple[str, str, str, str]:
     return source, port, target, to
 
 
-def _constant(layer: Layer) -> Constant:
+def _constant(layer: IrLayer) -> Constant:
     where = f"The weight {layer.name[:80]!r}"
     kind, shape = layer.data.get("element_type", ""), layer.data.get("shape", "")
     dims = [dim.strip() for dim in shape.split(",") if dim.strip()]

@@ -14,7 +14,7 @@ from core.border.pickles import Global
 from core.border.pickles.arrays import EDGE, Bytes
 from core.border.pickles.values import itemsize
 from core.domain.errors import Refused
-from core.formats.anatomy.estimator import Table, Thing
+from core.formats.anatomy.estimator import StoredArray, StoredObject
 
 MAX_DEPTH = 200
 MAX_NODES = 2_000_000
@@ -108,7 +108,7 @@ def _check_npz(archive: Archive, name: str) -> None:
                     raise Refused(f"A sparse matrix in {name[:60]} has another size than it says.", AGAIN)
 
 
-def _npy(archive: Archive, name: str) -> tuple[Table, int]:
+def _npy(archive: Archive, name: str) -> tuple[StoredArray, int]:
     """Read the header of an ``.npy`` member: shape and dtype, and where the data starts. Raises Refused."""
     with archive.open(name) as stream:
         head = stream.read(12)
@@ -126,7 +126,7 @@ def _npy(archive: Archive, name: str) -> tuple[Table, int]:
         shape, descr = header["shape"], header["descr"]
         if not all(type(size) is int and size >= 0 for size in shape):
             raise ValueError("a negative size")
-        return Table(tuple(shape), _descr(descr)), (12 if wide else 10) + length
+        return StoredArray(tuple(shape), _descr(descr)), (12 if wide else 10) + length
     except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError):
         raise Refused(f"{name[:60]} has a header that cannot be read.", AGAIN) from None
 
@@ -151,7 +151,7 @@ def _field(item: Any) -> int:
     return itemsize(code) * count
 
 
-def _nbytes(table: Table) -> int:
+def _nbytes(table: StoredArray) -> int:
     total = itemsize(table.dtype)
     for size in table.shape:
         total *= size
@@ -184,7 +184,7 @@ def _made(archive: Archive, node: dict[str, Any], known: dict[Any, Any]) -> Any:
         data = archive.read(node["file"]) if "file" in node else b""
         return Bytes(len(data), data[:EDGE] + data[-EDGE:])
     attributes = _value(archive, content, known)
-    return Thing(
+    return StoredObject(
         f"{node['__module__']}.{node['__class__']}",
         attributes if isinstance(attributes, dict) else {"state": attributes},
     )
@@ -197,5 +197,5 @@ def _array(archive: Archive, node: dict[str, Any], known: dict[Any, Any]) -> Any
         return table
     if node.get("type") == "json" and isinstance(content, list):
         items = [_value(archive, item, known) for item in content]
-        return Table((len(items),), "O8", items)
+        return StoredArray((len(items),), "O8", items)
     return _value(archive, content, known)

@@ -52,7 +52,7 @@ class Tree:
 
 
 @dataclass(frozen=True)
-class Forest:
+class BoostedTrees:
     """Trees whose leaf values add up per target, then ``link`` makes the answer: identity, sigmoid, softmax, each_sigmoid, exp, log1p_exp, signed_square.
 
     ``classes`` is 0 for a number as the answer, else the number of classes. ``features`` counts the columns, ``dtype`` is the

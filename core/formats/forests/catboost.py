@@ -13,7 +13,7 @@ from typing import Any
 
 from core.domain.errors import Refused
 from core.formats.anatomy.flatbuffer import Source, Table
-from core.formats.forests import LEAF, Forest, Tree, check_tree, refuse_size
+from core.formats.forests import LEAF, BoostedTrees, Tree, check_tree, refuse_size
 
 MAGIC = b"CBM1"
 MAX_BYTES = 512 << 20
@@ -52,7 +52,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Model:
+class CatBoostModel:
     """The parts of the file: its trees' table, its numeric columns, the places of all others, and its notes by key."""
 
     trees: Table
@@ -81,7 +81,7 @@ class Model:
         return tuple(str(name)[:200] for name in names)
 
 
-def read(path: Path) -> Model:
+def read(path: Path) -> CatBoostModel:
     """Return the file's parts. Raises Refused when it is too large, cut off, or no model."""
     size = path.stat().st_size
     if size > MAX_BYTES:
@@ -103,15 +103,15 @@ def read(path: Path) -> Model:
     others = tuple(feature.number(1, "i", -1) for field in OTHERS for feature in trees.tables(field))
     if any(not 0 <= place < MAX_FEATURES for place in (*(c.place for c in columns), *others)):
         raise Refused("A column of the model has no place in the table.", AGAIN)
-    return Model(trees, columns, others, notes)
+    return CatBoostModel(trees, columns, others, notes)
 
 
-def forest(path: Path) -> Forest:
+def forest(path: Path) -> BoostedTrees:
     """Return the trees. Raises Refused when a number is out of bounds, or a split asks for categories or text."""
     return forest_of(read(path))
 
 
-def forest_of(model: Model) -> Forest:
+def forest_of(model: CatBoostModel) -> BoostedTrees:
     """Return the trees of a model that has been read."""
     trees = model.trees
     answers = trees.number(0, "i", 1)
@@ -132,7 +132,7 @@ def forest_of(model: Model) -> Forest:
     labels, link = model.labels, LINKS.get(model.loss, "unknown")
     classes = 0 if link not in ("sigmoid", "softmax", "each_sigmoid") else max(2, answers)
     names = {column.place: column.name for column in model.columns}
-    return Forest(
+    return BoostedTrees(
         features=model.features,
         targets=answers,
         trees=found,

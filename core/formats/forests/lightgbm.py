@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.errors import Refused
-from core.formats.forests import LEAF, Forest, Tree, check_tree, refuse_size
+from core.formats.forests import LEAF, BoostedTrees, Tree, check_tree, refuse_size
 
 MAX_BYTES = 512 << 20
 MAX_FEATURES = 10_000_000
@@ -44,7 +44,7 @@ HEAD = {
 RANGE = re.compile(r"\[([^:\]]+):([^:\]]+)\]")
 
 
-def forest(path: Path) -> Forest:
+def forest(path: Path) -> BoostedTrees:
     """Return the trees. Raises Refused when the file is cut, a line is not known, or a number is out of bounds."""
     head, blocks = _parts(path)
     features = _number(head, "max_feature_idx", MAX_FEATURES) + 1
@@ -54,7 +54,7 @@ def forest(path: Path) -> Forest:
     objective, settings = _objective(head)
     names = head.get("feature_names", "").split(" ")
     average = len(trees) // targets if "average_output" in head else 1
-    return Forest(
+    return BoostedTrees(
         features=features,
         targets=targets,
         trees=trees,

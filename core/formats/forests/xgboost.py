@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.errors import Refused
-from core.formats.forests import LEAF, Forest, Tree, check_tree, refuse_size, ubjson
+from core.formats.forests import LEAF, BoostedTrees, Tree, check_tree, refuse_size, ubjson
 
 MAX_BYTES = 512 << 20
 MAX_FEATURES = 10_000_000
@@ -48,12 +48,12 @@ def document(path: Path) -> dict[str, Any]:
     return dict(document)
 
 
-def forest(path: Path) -> Forest:
+def forest(path: Path) -> BoostedTrees:
     """Return the trees. Raises Refused when a number is out of bounds, or the booster has no trees."""
     return forest_of(document(path))
 
 
-def forest_of(document: dict[str, Any]) -> Forest:
+def forest_of(document: dict[str, Any]) -> BoostedTrees:
     """Return the trees of a document that has been read."""
     learner = document["learner"]
     settings, model = learner["learner_model_param"], _model(learner["gradient_booster"])
@@ -63,7 +63,7 @@ def forest_of(document: dict[str, Any]) -> Forest:
     trees, rounds = _trees(model, features, targets, _weights(learner)), _rounds(learner)
     objective = str(_table(learner, "objective").get("name", ""))[:60]
     names = learner.get("feature_names", [])
-    return Forest(
+    return BoostedTrees(
         features=features,
         targets=targets,
         trees=_used(trees, model, rounds),

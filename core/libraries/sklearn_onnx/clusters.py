@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.libraries.sklearn_onnx.graph import INT64, Graph
+from core.libraries.sklearn_onnx.graph import INT64, EstimatorGraph
 
 
 def register() -> None:
@@ -17,7 +17,7 @@ def register() -> None:
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
-    graph = Graph(scope, operator, container)
+    graph = EstimatorGraph(scope, operator, container)
     squares = graph.squared_distances(graph.table(), graph.model.cluster_centers_)
     graph.give(graph.node("ArgMin", squares, axis=1, keepdims=0), 0, INT64)
     if hasattr(graph.model, "transform"):

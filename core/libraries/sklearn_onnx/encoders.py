@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from core.libraries.sklearn_onnx.graph import DOUBLE, INT64, Graph, teach
+from core.libraries.sklearn_onnx.graph import DOUBLE, INT64, EstimatorGraph, teach
 
 UNKNOWN = "\uffff no such category"
 
@@ -25,7 +25,7 @@ def _widths(model: Any) -> list[int]:
     return [several] * len(model.categories_)
 
 
-def _encoded(graph: Graph) -> None:
+def _encoded(graph: EstimatorGraph) -> None:
     answers = _answers(graph.model)
     found = [
         graph.node("Gather", graph.constant(table), _place(graph, name, values), axis=0)
@@ -66,7 +66,7 @@ def _frame(rows: Any, names: Any) -> Any:
     return pd.DataFrame(rows, columns=names)
 
 
-def _columns(graph: Graph) -> list[str]:
+def _columns(graph: EstimatorGraph) -> list[str]:
     """Return each column [batch, 1] by name; columns of other types come as inputs of their own."""
     found = []
     for value in graph.inputs:
@@ -75,7 +75,7 @@ def _columns(graph: Graph) -> list[str]:
     return found
 
 
-def _place(graph: Graph, name: str, values: Any) -> str:
+def _place(graph: EstimatorGraph, name: str, values: Any) -> str:
     """Return the category's number [batch], one behind the last for an unknown one.
 
     Raises NotImplementedError where a missing text is a category: ONNX has no missing texts.

@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from core.libraries.sklearn_onnx.graph import Graph
+from core.libraries.sklearn_onnx.graph import EstimatorGraph
 
-FUNCTIONS: dict[str, Callable[[Graph, str], str]] = {
+FUNCTIONS: dict[str, Callable[[EstimatorGraph, str], str]] = {
     "absolute": lambda graph, x: graph.node("Abs", x),
     "cbrt": lambda graph, x: graph.node("Mul", graph.node("Sign", x), graph.op("Pow", graph.node("Abs", x), 1 / 3)),
     "ceil": lambda graph, x: graph.node("Ceil", x),
@@ -38,7 +38,7 @@ def register() -> None:
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     """Write the function. Raises NotImplementedError for one that has no form here."""
-    graph = Graph(scope, operator, container)
+    graph = EstimatorGraph(scope, operator, container)
     function = graph.model.func
     name = getattr(function, "__name__", "a function")
     if function is not None and (graph.model.kw_args or not _is_numpy(function) or name not in FUNCTIONS):

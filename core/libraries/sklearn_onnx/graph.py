@@ -10,7 +10,7 @@ FLOAT, INT64, BOOL, DOUBLE = 1, 7, 9, 11
 """ONNX's numbers of element types."""
 
 
-class Graph:
+class EstimatorGraph:
     """The operators of one estimator; names of values go in and come out."""
 
     def __init__(self, scope: Any, operator: Any, container: Any) -> None:
@@ -101,7 +101,7 @@ class Graph:
         return [value.full_name for value in part.outputs]
 
 
-Writer = Callable[[Graph], None]
+Writer = Callable[[EstimatorGraph], None]
 
 
 def teach(kind: type, write: Writer, width: Callable[[Any], int] | None = None) -> None:
@@ -122,7 +122,7 @@ def teach(kind: type, write: Writer, width: Callable[[Any], int] | None = None) 
         shapes = calculate_linear_regressor_output_shapes
 
     def convert(scope: Any, operator: Any, container: Any) -> None:
-        write(Graph(scope, operator, container))
+        write(EstimatorGraph(scope, operator, container))
 
     update_registered_converter(kind, f"Portolan{kind.__name__}", shapes, convert, options=options)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from core.libraries.sklearn_onnx.graph import Graph, teach
+from core.libraries.sklearn_onnx.graph import EstimatorGraph, teach
 
 Map = tuple[Any, Any, Any]
 """What is taken away first [columns], the matrix [columns, answers], and what is added after [answers]."""
@@ -29,8 +29,8 @@ def register() -> None:
         teach(kind, _writer(_latent), lambda model: int(np.size(model.intercept_)))
 
 
-def _writer(mapped: Callable[[Any], Map]) -> Callable[[Graph], None]:
-    def write(graph: Graph) -> None:
+def _writer(mapped: Callable[[Any], Map]) -> Callable[[EstimatorGraph], None]:
+    def write(graph: EstimatorGraph) -> None:
         centre, matrix, shift = mapped(graph.model)
         moved = graph.op("Sub", graph.table(), centre)
         graph.give(graph.op("Add", graph.op("MatMul", moved, matrix), shift))
@@ -69,7 +69,7 @@ def _latent(model: Any) -> Map:
     return model._x_mean, np.reshape(model.coef_, (-1, len(model._x_mean))).T, model.intercept_
 
 
-def _hidden(graph: Graph) -> None:
+def _hidden(graph: EstimatorGraph) -> None:
     """Return the probability of each hidden unit of a restricted Boltzmann machine."""
     model = graph.model
     sums = graph.op("Add", graph.op("MatMul", graph.table(), model.components_.T), model.intercept_hidden_)
