@@ -1,6 +1,10 @@
 """The element types of ONNX tensors: their names, the bits of an element, and where small tensors keep their values."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import onnx
 
 NAMES: dict[int, str] = {
     1: "float32",
@@ -65,7 +69,7 @@ def name(kind: int) -> str:
     return NAMES.get(kind, "unknown")
 
 
-def elements(dims: Any) -> int:
+def elements(dims: Iterable[int]) -> int:
     """Return the number of elements of a shape."""
     total = 1
     for dim in dims:
@@ -78,7 +82,7 @@ def expected_bytes(kind: int, count: int) -> int:
     return (count * BITS[kind] + 7) // 8
 
 
-def typed_elements(tensor: Any) -> int:
+def typed_elements(tensor: "onnx.TensorProto") -> int:
     """Return how many elements the typed fields of a small tensor hold; several of less than a byte share one entry."""
     kind = tensor.data_type
     if kind in (1, 14):

@@ -1,9 +1,9 @@
 """What an ONNX model says of itself: signature, operators, weights, origin; and its graph without weights for the viewer."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.format import Summary
@@ -14,6 +14,9 @@ from core.formats.anatomy.integer_products import products
 from core.formats.anatomy.onnx_audit import constants, subgraphs, walked
 from core.formats.anatomy.onnx_wire import Payload, Skeleton
 from core.formats.anatomy.weight_counts import WeightCounts
+
+if TYPE_CHECKING:
+    import onnx
 
 KEPT_ELEMENTS = 64
 
@@ -53,14 +56,14 @@ def summary(format: str, path: Path, skeleton: Skeleton) -> Summary:
     )
 
 
-def signature(graph: Any) -> Signature:
+def signature(graph: "onnx.GraphProto") -> Signature:
     """Return the inputs that are no initializers, and the outputs; a free dimension keeps its name."""
     held = {tensor.name for tensor in graph.initializer}
     inputs = tuple(spec(value) for value in graph.input if value.name not in held)
     return Signature(inputs, tuple(spec(value) for value in graph.output))
 
 
-def spec(value: Any) -> TensorSpec:
+def spec(value: "onnx.ValueInfoProto") -> TensorSpec:
     """Return one input or output; sequences and maps have a written-out type and no shape."""
     kind = value.type.WhichOneof("value")
     if kind in ("tensor_type", "sparse_tensor_type"):
@@ -70,7 +73,7 @@ def spec(value: Any) -> TensorSpec:
     return TensorSpec(value.name, _type_text(value.type), None)
 
 
-def weightless(model: Any) -> bytes:
+def weightless(model: "onnx.ModelProto") -> bytes:
     """Return the model without the data of its weights, marked as kept elsewhere, for drawing; names are kept."""
     for tensor in model.graph.initializer:
         _strip(tensor)
@@ -80,7 +83,7 @@ def weightless(model: Any) -> bytes:
     return data
 
 
-def _strip_nodes(nodes: Any) -> None:
+def _strip_nodes(nodes: "Sequence[onnx.NodeProto]") -> None:
     for node in nodes:
         node.doc_string = ""
         for tensor in constants(node):
@@ -91,7 +94,7 @@ def _strip_nodes(nodes: Any) -> None:
             _strip_nodes(inner.node)
 
 
-def _strip(tensor: Any) -> None:
+def _strip(tensor: "onnx.TensorProto") -> None:
     if dtypes.elements(tensor.dims) <= KEPT_ELEMENTS and tensor.data_location != dtypes.EXTERNAL:
         return
     for name in (
@@ -110,7 +113,7 @@ def _strip(tensor: Any) -> None:
     entry.key, entry.value = "location", "weights"
 
 
-def _count(counts: WeightCounts, tensor: Any, payload: Payload | None, file: BinaryIO) -> None:
+def _count(counts: WeightCounts, tensor: "onnx.TensorProto", payload: Payload | None, file: BinaryIO) -> None:
     """Count a tensor, and its zeros where its data is in the file; single numbers are constants, no weights."""
     import numpy as np
 
@@ -130,7 +133,7 @@ def _count(counts: WeightCounts, tensor: Any, payload: Payload | None, file: Bin
         counts.measure(np.asarray(tensor.float_data, dtype=np.float32))
 
 
-def _apart(model: Any, packed: list[onnx_compact.Compact]) -> set[int]:
+def _apart(model: "onnx.ModelProto", packed: list[onnx_compact.Compact]) -> set[int]:
     """Return the identities of tensors that are counted otherwise: what packed weights are made of, and what trees hold."""
     names = {name for weight in packed for name in weight.tensors}
     held = [tensor for node in model.graph.node if node.domain == "ai.onnx.ml" for tensor in constants(node)]
@@ -146,7 +149,7 @@ def _count_packed(counts: WeightCounts, weight: onnx_compact.Compact) -> None:
         counts.zeros += weight.zeros
 
 
-def _count_trees(counts: WeightCounts, graph: Any) -> None:
+def _count_trees(counts: WeightCounts, graph: "onnx.GraphProto") -> None:
     """Count the numbers in the attributes of classical models: coefficients, thresholds, leaves."""
     for node in graph.node:
         if node.domain == "ai.onnx.ml":
@@ -156,20 +159,20 @@ def _count_trees(counts: WeightCounts, graph: Any) -> None:
                 counts.count(kind, dtypes.elements(tensor.dims) if kind.startswith("float") else 0)
 
 
-def _dim(dim: Any) -> Dim:
+def _dim(dim: "onnx.TensorShapeProto.Dimension") -> Dim:
     if dim.HasField("dim_value"):
         return int(dim.dim_value) if dim.dim_value >= 0 else None
     return str(dim.dim_param)[:80] or None
 
 
-def _domains(model: Any) -> Iterator[str]:
+def _domains(model: "onnx.ModelProto") -> Iterator[str]:
     defined = {f.domain for f in model.functions}
     for entry in model.opset_import:
         if entry.domain not in defined:
             yield f"{entry.domain or 'ai.onnx'} {entry.version}"[:120]
 
 
-def _type_text(kind: Any) -> str:
+def _type_text(kind: "onnx.TypeProto") -> str:
     which = kind.WhichOneof("value")
     if which == "sequence_type":
         return f"sequence({_type_text(kind.sequence_type.elem_type)})"
