@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from core import web
 from core.domain.artifact import Signature
@@ -45,7 +45,7 @@ class Spec:
     relative: float
     runtime: str = f"onnxruntime-web {web.VERSION}"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> recorded.JsonObject:
         """Return the manifest's JSON value."""
         return {
             "portolan_web": 1,
@@ -57,7 +57,7 @@ class Spec:
         }
 
     @classmethod
-    def from_json(cls, value: Any) -> Self:
+    def from_json(cls, value: recorded.JsonObject) -> Self:
         """Rebuild a spec from ``to_json``. Raises Refused for a value that this Portolan does not write."""
         try:
             spec = cls(
