@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.border import archives
 from core.border.archives import Archive
@@ -13,6 +13,9 @@ from core.formats.anatomy import drawing, ir
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import gathered, info
 from core.formats.anatomy.weight_counts import WeightCounts
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 VALUES = ("Const", "Parameter", "Result")
 STATE = ("ReadValue", "Assign")
@@ -73,7 +76,7 @@ def _check(path: Path) -> Iterator[Risk]:
         yield info("The model keeps a state from call to call; every proof starts from a fresh one.")
 
 
-def _graphs(archive: Archive) -> tuple[Any, list[ir.Body]]:
+def _graphs(archive: Archive) -> "tuple[etree._Element, list[ir.Body]]":
     root = ir.parse(archive.read(ir.halves(archive.names)[0], ir.MAX_XML))
     return root, list(ir.bodies(root))
 

@@ -1,8 +1,7 @@
 """Pickled scikit-learn models, by pickle or joblib, compressed or not: programs, so that their owner must agree first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from core.border import pickles
 from core.border.pickles import Array, Built, Trace
@@ -70,9 +69,9 @@ class TreeBuilder:
     """Turns the stand-ins of a trace into the tree of a fitted model; each stand-in once."""
 
     def __init__(self) -> None:
-        self._made: dict[int, Any] = {}
+        self._made: dict[int, object] = {}
 
-    def value(self, item: Any) -> Any:
+    def value(self, item: object) -> object:
         """Return the thing, table, list or plain value for a stand-in."""
         if not isinstance(item, Built | Array | dict | list | tuple):
             return item if isinstance(item, str | int | float | Bytes) else None
@@ -80,7 +79,7 @@ class TreeBuilder:
             self._make(item)
         return self._made[id(item)]
 
-    def _make(self, item: Any) -> None:
+    def _make(self, item: object) -> None:
         array = array_of(item)
         if array is not None:
             items = [self.value(part) for part in _flat(array.items)] if array.items is not None else None
@@ -92,21 +91,20 @@ class TreeBuilder:
             state = item.state if isinstance(item.state, dict) else {}
             thing.attributes.update({str(key): self.value(part) for key, part in {**item.items, **state}.items()})
         elif isinstance(item, dict):
-            table: dict[str, Any] = {}
+            table: dict[str, object] = {}
             self._made[id(item)] = table
             table.update({str(key): self.value(part) for key, part in item.items()})
-        else:
-            parts: list[Any] = []
+        elif isinstance(item, list | tuple):
+            parts: list[object] = []
             self._made[id(item)] = parts
             parts.extend(self.value(part) for part in item)
 
 
-def _flat(items: Any) -> Any:
+def _flat(items: object) -> Sequence[object]:
     """Return the list of elements of an object array, which joblib keeps in a pickle of its own."""
-    if isinstance(items, Built):
-        inner = array_of(items)
-        return inner.items if inner and inner.items else ()
-    return items if isinstance(items, list) else ()
+    inner = array_of(items) if isinstance(items, Built) else None
+    found = inner.items if inner else items
+    return found if isinstance(found, list | tuple) else ()
 
 
 FORMAT = Pickle()

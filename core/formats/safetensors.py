@@ -4,11 +4,11 @@ import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard
 
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
-from core.formats.anatomy.findings import gathered, info, parse_json
+from core.formats.anatomy.findings import JsonObject, gathered, info, parse_json
 from core.formats.anatomy.weight_counts import WeightCounts
 
 MAX_HEADER = 100_000_000
@@ -116,7 +116,7 @@ def _check(path: Path) -> Iterator[Risk]:
     )
 
 
-def _header(path: Path) -> tuple[dict[str, Any], int]:
+def _header(path: Path) -> tuple[JsonObject, int]:
     """Return the JSON header and the place where the weights start. Raises Refused."""
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -129,7 +129,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
     return header, 8 + length
 
 
-def _span(name: str, entry: Any) -> tuple[int, int]:
+def _span(name: str, entry: object) -> tuple[int, int]:
     """Return where a weight starts and ends. Raises Refused when shape, dtype and place do not fit."""
     where = f"The weight {name[:80]!r}"
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"} or entry["dtype"] not in BITS:
@@ -143,11 +143,11 @@ def _span(name: str, entry: Any) -> tuple[int, int]:
     return offsets[0], offsets[1]
 
 
-def _counts(values: Any) -> bool:
+def _counts(values: object) -> TypeGuard[list[int]]:
     return isinstance(values, list) and all(type(value) is int and 0 <= value < 2**60 for value in values)
 
 
-def _measure(path: Path, header: dict[str, Any], start: int, counts: WeightCounts) -> None:
+def _measure(path: Path, header: JsonObject, start: int, counts: WeightCounts) -> None:
     with path.open("rb") as file:
         for entry in header.values():
             first, last = entry["data_offsets"]

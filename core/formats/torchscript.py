@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from core.border import archives, pickles
 from core.border.archives import Archive
@@ -120,17 +119,16 @@ def _source(archive: Archive, top: str) -> script.ScriptSource:
     return source
 
 
-def _weights(model: Any, parameters: dict[str, set[str]]) -> Iterator[tuple[str, torch_weights.Tensor, bool]]:
+def _weights(model: object, parameters: dict[str, set[str]]) -> Iterator[tuple[str, torch_weights.Tensor, bool]]:
     """Yield name and view of each tensor, and whether its module lists it as trained; shared modules once."""
     seen: set[int] = set()
-    pending: list[tuple[str, Any]] = [("", model)]
+    pending: list[tuple[str, object]] = [("", model)]
     while pending:
         path, module = pending.pop()
-        state = module.state if isinstance(module, Built) else None
-        if not isinstance(state, dict) or id(module) in seen:
+        if not isinstance(module, Built) or not isinstance(module.state, dict) or id(module) in seen:
             continue
         seen.add(id(module))
-        for attribute, child in state.items():
+        for attribute, child in module.state.items():
             name = f"{path}.{attribute}" if path else str(attribute)
             tensor = torch_weights.tensor(child)
             if tensor is not None:

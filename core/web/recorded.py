@@ -7,12 +7,15 @@ import json
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from core.domain.errors import Refused
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Array = npt.NDArray[np.generic]
 
 DTYPES = (
     "float16",
@@ -23,7 +26,6 @@ DTYPES = (
 )
 ALIGN = 8
 MAX_BYTES = 64_000_000
-Array = npt.NDArray[np.generic]
 JsonObject = dict[str, Any]
 
 
@@ -34,8 +36,8 @@ class Replayed:
     name: str
     what: str
     samples: int
-    inputs: list[Array]
-    outputs: list[Array]
+    inputs: list["Array"]
+    outputs: list["Array"]
 
 
 def pack(inputs: tuple[str, ...], outputs: tuple[str, ...], cases: Iterable[Replayed], limit: int = MAX_BYTES) -> bytes:
@@ -82,7 +84,7 @@ def split(data: bytes) -> tuple[JsonObject, bytes]:
     return head, body
 
 
-def _lay(array: Array, body: bytearray) -> JsonObject:
+def _lay(array: "Array", body: bytearray) -> JsonObject:
     """Append one array and say where it lies; texts stand in the JSON itself."""
     shape = list(array.shape)
     if array.dtype.kind == "U":

@@ -1,5 +1,6 @@
 """The stand-ins that lie on the stack where an unpickler would have objects."""
 
+import math
 from dataclasses import dataclass, field
 
 KEEP = 100_000
@@ -60,10 +61,7 @@ class Array:
     @property
     def count(self) -> int:
         """The number of elements."""
-        total = 1
-        for size in self.shape:
-            total *= size
-        return total
+        return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:

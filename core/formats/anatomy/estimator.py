@@ -6,7 +6,7 @@ transformer sees named columns first, else one table ``X``; ``label`` with ``pro
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,7 +65,7 @@ class StoredObject:
         return self.attributes.get(name)
 
 
-def summary(format: str, model: Any) -> Summary:
+def summary(format: str, model: object) -> Summary:
     """Return what a tree says: signature, estimators, numbers learned, versions."""
     things = list(walk(model))
     counts = WeightCounts()
@@ -86,7 +86,7 @@ def summary(format: str, model: Any) -> Summary:
     )
 
 
-def signature(model: Any) -> Signature:
+def signature(model: object) -> Signature:
     """Return inputs and answers; empty for what is no fitted estimator."""
     if not isinstance(model, StoredObject):
         return Signature()
@@ -104,23 +104,23 @@ def final(model: StoredObject) -> StoredObject:
     return model
 
 
-def walk(model: Any) -> Iterator[StoredObject]:
+def walk(model: object) -> Iterator[StoredObject]:
     """Yield each object of the tree once."""
     for _, item in _items(model):
         if isinstance(item, StoredObject):
             yield item
 
 
-def _tables(model: Any) -> Iterator[tuple[str, StoredArray]]:
+def _tables(model: object) -> Iterator[tuple[str, StoredArray]]:
     for path, item in _items(model):
         if isinstance(item, StoredArray):
             yield path, item
 
 
-def _items(model: Any) -> Iterator[tuple[str, Any]]:
+def _items(model: object) -> Iterator[tuple[str, object]]:
     """Walk objects, arrays, tables and lists in order, each once."""
     seen: set[int] = set()
-    pending: list[tuple[str, Any]] = [("", model)]
+    pending: list[tuple[str, object]] = [("", model)]
     while pending and len(seen) < MAX_THINGS:
         path, item = pending.pop()
         if id(item) in seen or not isinstance(item, StoredObject | StoredArray | dict | list | tuple):
@@ -131,7 +131,7 @@ def _items(model: Any) -> Iterator[tuple[str, Any]]:
         pending += [(f"{path}.{key}" if path else str(key), child) for key, child in reversed(children)]
 
 
-def _children(item: Any) -> list[tuple[Any, Any]]:
+def _children(item: object) -> list[tuple[object, object]]:
     if isinstance(item, StoredObject):
         return list(item.attributes.items())
     if isinstance(item, dict):
@@ -173,9 +173,9 @@ def _first(model: StoredObject) -> StoredObject:
     return model
 
 
-def _text_columns(first: StoredObject, names: Any) -> set[Any]:
+def _text_columns(first: StoredObject, names: Sequence[object] | None) -> set[object]:
     """Return the columns, by name or place, whose encoder learned texts."""
-    found: set[Any] = set()
+    found: set[object] = set()
     transformers = first.get("transformers_")
     for entry in transformers if isinstance(transformers, list) else [("", first, None)]:
         if not isinstance(entry, list | tuple) or len(entry) != 3:
@@ -229,7 +229,7 @@ def _is_estimator(thing: StoredObject) -> bool:
     )
 
 
-def _is_steps(steps: Any) -> bool:
+def _is_steps(steps: object) -> bool:
     return (
         isinstance(steps, list)
         and bool(steps)
@@ -237,7 +237,7 @@ def _is_steps(steps: Any) -> bool:
     )
 
 
-def _number(value: Any) -> int | None:
+def _number(value: object) -> int | None:
     return value if type(value) is int and value >= 0 else None
 
 

@@ -1,14 +1,12 @@
 """What a forest says of itself: columns, answers, trees and how they treat missing numbers and categories."""
 
-from typing import Any
-
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.format import Risk, Summary
 from core.formats.anatomy.findings import warning
 from core.formats.forests import BoostedTrees
 
 
-def summary(format: str, forest: BoostedTrees, producer: str | None, package: str, **notes: Any) -> Summary:
+def summary(format: str, forest: BoostedTrees, producer: str | None, package: str, **notes: str) -> Summary:
     """Return a forest's summary; thresholds and leaf values are its parameters."""
     splits = forest.splits
     leaves = splits + len(forest.trees)

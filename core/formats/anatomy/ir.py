@@ -4,15 +4,19 @@ Layout: the operation sets and the IR v11 of OpenVINO's documentation. A layer o
 library beside the model, which is code.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.border import archives
 from core.domain.artifact import Dim, TensorSpec
 from core.domain.errors import Refused
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 MAX_XML = 48 << 20
 MAX_LAYERS = 200_000
@@ -75,7 +79,7 @@ def halves(members: tuple[str, ...]) -> tuple[str, str]:
     return found["xml"], found["bin"]
 
 
-def parse(data: bytes) -> Any:
+def parse(data: bytes) -> "etree._Element":
     """Return the root of the XML. Raises Refused for what OpenVINO never writes: declarations, comments, another encoding."""
     from lxml import etree
 
@@ -94,7 +98,7 @@ def parse(data: bytes) -> Any:
     return root
 
 
-def bodies(root: Any) -> Iterator[Body]:
+def bodies(root: "etree._Element") -> Iterator[Body]:
     """Yield the graph and every loop body and branch in it, the graph first. Raises Refused beyond the bounds."""
     seen = 0
     for layers in root.iter("layers"):
@@ -152,14 +156,14 @@ def outputs(body: Body) -> tuple[TensorSpec, ...]:
     return tuple(layer.ports[port] for layer, port in sources if port in layer.ports)
 
 
-def _layer(item: Any) -> IrLayer:
+def _layer(item: "etree._Element") -> IrLayer:
     attributes = {key: item.get(key, "") for key in ("id", "name", "type", "version")}
     data = item.find("data")
     ports = {str(port.get("id")): _port(port, attributes["name"]) for out in item.findall("output") for port in out}
     return IrLayer(**attributes, data={} if data is None else dict(data.attrib), ports=ports)
 
 
-def _port(port: Any, fallback: str) -> TensorSpec:
+def _port(port: "etree._Element", fallback: str) -> TensorSpec:
     precision = port.get("precision", "")
     kind = PORTS.get(precision, precision.lower())
     dims = tuple(_dim(dim.text or "", place) for place, dim in enumerate(port.findall("dim")))
@@ -177,7 +181,7 @@ def _dim(text: str, place: int) -> Dim:
     return int(text) if NUMBER.fullmatch(text) else ("batch" if place == 0 else None)
 
 
-def _edge(edge: Any) -> tuple[str, str, str, str]:
+def _edge(edge: "etree._Element") -> tuple[str, str, str, str]:
     source, port, target, to = (str(edge.get(key)) for key in ("from-layer", "from-port", "to-layer", "to-port"))
     return source, port, target, to
 
@@ -190,9 +194,7 @@ def _constant(layer: IrLayer) -> Constant:
     if kind not in NAMES or len(dims) > MAX_RANK or not all(map(NUMBER.fullmatch, (*dims, *places))):
         raise Refused(f"{where} says in an unknown way what it is or where it lies.", AGAIN)
     found = Constant(layer.name, NAMES[kind][0], tuple(map(int, dims)), int(places[0]), int(places[1]))
-    elements = 1
-    for dim in found.shape:
-        elements *= dim
+    elements = math.prod(found.shape)
     if kind != "string" and found.size != (elements * NAMES[kind][1] + 7) // 8:
         raise Refused(f"{where} claims {elements:,} elements and holds another number of bytes.", AGAIN)
     return found

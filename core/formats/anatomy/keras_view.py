@@ -2,18 +2,22 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.domain.format import Summary
 from core.formats.anatomy import drawing, hdf5, keras_config
 from core.formats.anatomy.drawing import Drawn
+from core.formats.anatomy.findings import JsonObject
 from core.formats.anatomy.weight_counts import MAX_MEASURED, WeightCounts
+
+if TYPE_CHECKING:
+    import h5py
 
 MAX_DRAWN = 5_000
 OPTIMIZER = ("optimizer/", "optimizer_weights/")
 
 
-def summary(format: str, config: dict[str, Any], version: str, file: Any) -> Summary:
+def summary(format: str, config: JsonObject, version: str, file: "h5py.File") -> Summary:
     """Describe a model by its configuration and its opened weights."""
     counts = _weight_counts(file)
     producer = f"Keras {version}".strip()
@@ -30,7 +34,7 @@ def summary(format: str, config: dict[str, Any], version: str, file: Any) -> Sum
     )
 
 
-def draw(config: dict[str, Any], out: Path) -> bool:
+def draw(config: JsonObject, out: Path) -> bool:
     """Write the layers and their connections, and say whether there were any."""
     sides = keras_config.signature(config)
     nodes = list(_nodes(config))[:MAX_DRAWN]
@@ -40,7 +44,7 @@ def draw(config: dict[str, Any], out: Path) -> bool:
     return True
 
 
-def _weight_counts(file: Any) -> WeightCounts:
+def _weight_counts(file: "h5py.File") -> WeightCounts:
     counts = WeightCounts()
     for weight in hdf5.check(file):
         if weight.path.startswith(OPTIMIZER):
@@ -52,7 +56,7 @@ def _weight_counts(file: Any) -> WeightCounts:
     return counts
 
 
-def _nodes(config: dict[str, Any]) -> Iterator[Drawn]:
+def _nodes(config: JsonObject) -> Iterator[Drawn]:
     before: tuple[str, ...] = ()
     inner = config["config"]
     entries = inner.get("layers", ()) if isinstance(inner, dict) else inner
@@ -67,7 +71,7 @@ def _nodes(config: dict[str, Any]) -> Iterator[Drawn]:
         before = (name[:200],)
 
 
-def _sources(value: Any) -> Iterator[str]:
+def _sources(value: object) -> Iterator[str]:
     """Yield the names of the layers that a layer's calls take from."""
     if isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str) and isinstance(value[1], int):
         yield value[0][:200]

@@ -1,5 +1,6 @@
 """The element types of ONNX tensors: their names, the bits of an element, and where small tensors keep their values."""
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -35,31 +36,13 @@ NAMES: dict[int, str] = {
     26: "int2",
 }
 BITS: dict[int, int] = {
-    1: 32,
-    2: 8,
-    3: 8,
-    4: 16,
-    5: 16,
-    6: 32,
-    7: 64,
-    9: 8,
-    10: 16,
-    11: 64,
-    12: 32,
-    13: 64,
-    14: 64,
+    **dict.fromkeys((25, 26), 2),
+    **dict.fromkeys((21, 22, 23), 4),
+    **dict.fromkeys((2, 3, 9, 17, 18, 19, 20, 24), 8),
+    **dict.fromkeys((4, 5, 10, 16), 16),
+    **dict.fromkeys((1, 6, 12), 32),
+    **dict.fromkeys((7, 11, 13, 14), 64),
     15: 128,
-    16: 16,
-    17: 8,
-    18: 8,
-    19: 8,
-    20: 8,
-    21: 4,
-    22: 4,
-    23: 4,
-    24: 8,
-    25: 2,
-    26: 2,
 }
 EXTERNAL = 1
 
@@ -71,10 +54,7 @@ def name(kind: int) -> str:
 
 def elements(dims: Iterable[int]) -> int:
     """Return the number of elements of a shape."""
-    total = 1
-    for dim in dims:
-        total *= dim
-    return total
+    return math.prod(dims)
 
 
 def expected_bytes(kind: int, count: int) -> int:

@@ -79,8 +79,7 @@ def weightless(model: "onnx.ModelProto") -> bytes:
         _strip(tensor)
     for graph_nodes in (model.graph.node, *(f.node for f in model.functions)):
         _strip_nodes(graph_nodes)
-    data: bytes = model.SerializeToString()
-    return data
+    return bytes(model.SerializeToString())
 
 
 def _strip_nodes(nodes: "Sequence[onnx.NodeProto]") -> None:
@@ -97,17 +96,8 @@ def _strip_nodes(nodes: "Sequence[onnx.NodeProto]") -> None:
 def _strip(tensor: "onnx.TensorProto") -> None:
     if dtypes.elements(tensor.dims) <= KEPT_ELEMENTS and tensor.data_location != dtypes.EXTERNAL:
         return
-    for name in (
-        "raw_data",
-        "float_data",
-        "int32_data",
-        "int64_data",
-        "double_data",
-        "uint64_data",
-        "string_data",
-        "external_data",
-    ):
-        tensor.ClearField(name)
+    for kind in ("raw", "float", "int32", "int64", "double", "uint64", "string", "external"):
+        tensor.ClearField(f"{kind}_data")
     tensor.data_location = dtypes.EXTERNAL
     entry = tensor.external_data.add()
     entry.key, entry.value = "location", "weights"

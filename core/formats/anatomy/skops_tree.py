@@ -2,6 +2,7 @@
 
 import ast
 import json
+import math
 import struct
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from core.border.pickles.arrays import EDGE, Bytes
 from core.border.pickles.values import itemsize
 from core.domain.errors import Refused
 from core.formats.anatomy.estimator import StoredArray, StoredObject
+from core.formats.anatomy.findings import JsonObject
 
 MAX_DEPTH = 200
 MAX_NODES = 2_000_000
@@ -40,7 +42,7 @@ LOADERS = {
 """Kinds of nodes that only hold data; methods, partials, operators and constructors are left out."""
 
 
-def check(archive: Archive, schema: Any, trusts: Callable[[Global], bool]) -> None:
+def check(archive: Archive, schema: object, trusts: Callable[[Global], bool]) -> None:
     """Check each node of the schema. Raises Refused for a name or a kind off the lists, or an array that lies about its size."""
     off: dict[str, None] = {}
     for node in _nodes(schema):
@@ -60,15 +62,15 @@ def check(archive: Archive, schema: Any, trusts: Callable[[Global], bool]) -> No
         )
 
 
-def tree(archive: Archive, schema: Any) -> Any:
+def tree(archive: Archive, schema: object) -> object:
     """Return the model that a checked schema describes."""
-    known: dict[Any, Any] = {}
+    known: dict[object, object] = {}
     return _value(archive, schema, known)
 
 
-def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
+def _nodes(schema: object) -> Iterator[JsonObject]:
     """Yield the tables that describe objects. Raises Refused beyond depth and number."""
-    pending: list[tuple[Any, int]] = [(schema, 1)]
+    pending: list[tuple[object, int]] = [(schema, 1)]
     count = 0
     while pending:
         item, depth = pending.pop()
@@ -83,7 +85,7 @@ def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
             pending += [(value, depth + 1) for value in item]
 
 
-def _check_file(archive: Archive, name: Any) -> None:
+def _check_file(archive: Archive, name: object) -> None:
     if type(name) is not str or name not in archive.members:
         raise Refused(f"The file {str(name)[:60]!r} is missing from the archive.", AGAIN)
     if name.endswith(".npy"):
@@ -152,13 +154,10 @@ def _field(item: Any) -> int:
 
 
 def _nbytes(table: StoredArray) -> int:
-    total = itemsize(table.dtype)
-    for size in table.shape:
-        total *= size
-    return total
+    return itemsize(table.dtype) * math.prod(table.shape)
 
 
-def _value(archive: Archive, node: Any, known: dict[Any, Any]) -> Any:
+def _value(archive: Archive, node: object, known: dict[object, object]) -> object:
     """Turn one node into a thing, a table, a list or a plain value."""
     if not isinstance(node, dict) or "__loader__" not in node:
         return None
@@ -170,7 +169,7 @@ def _value(archive: Archive, node: Any, known: dict[Any, Any]) -> Any:
     return value
 
 
-def _made(archive: Archive, node: dict[str, Any], known: dict[Any, Any]) -> Any:
+def _made(archive: Archive, node: JsonObject, known: dict[object, object]) -> object:
     loader, content = node["__loader__"], node.get("content")
     if loader == "JsonNode":
         return json.loads(content) if type(content) is str else None
@@ -190,7 +189,7 @@ def _made(archive: Archive, node: dict[str, Any], known: dict[Any, Any]) -> Any:
     )
 
 
-def _array(archive: Archive, node: dict[str, Any], known: dict[Any, Any]) -> Any:
+def _array(archive: Archive, node: JsonObject, known: dict[object, object]) -> object:
     content = node.get("content")
     if node.get("type") == "numpy":
         table, _ = _npy(archive, node["file"])

@@ -3,9 +3,13 @@
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from core.domain.format import Layer
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 MAX_LAYERS = 2_000
 MAX_MEASURED = 1 << 28
@@ -40,7 +44,7 @@ class WeightCounts:
         if dtype not in NOT_WEIGHTS:
             self.by_dtype[dtype] += elements
 
-    def measure(self, array: Any) -> None:
+    def measure(self, array: "npt.NDArray[np.generic]") -> None:
         """Count the zeros of a NumPy array of weights."""
         import numpy as np
 

@@ -9,9 +9,9 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Refused
+from core.formats.anatomy.findings import JsonObject
 from core.formats.anatomy.flatbuffer import Source, Table
 from core.formats.forests import LEAF, BoostedTrees, Tree, check_tree, refuse_size
 
@@ -49,6 +49,10 @@ class Column:
     borders: tuple[float, ...]
     name: str
     missing_above: bool
+
+
+Question = tuple[Column, float]
+"""A column and the border that its numbers are held against."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,7 @@ def _long_text(table: Table, field: int) -> str:
     return bytes(table.source.data[start : start + min(length, 1 << 20)]).decode("utf-8", "replace")
 
 
-def _json(text: str) -> dict[str, Any]:
+def _json(text: str) -> JsonObject:
     try:
         found = json.loads(text) if text else {}
     except (ValueError, RecursionError):
@@ -166,7 +170,7 @@ def _json(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _grown(trees: Table, borders: list[Any], answers: int, scale: float) -> Iterator[Tree]:
+def _grown(trees: Table, borders: list[Question], answers: int, scale: float) -> Iterator[Tree]:
     """Yield one tree per tree and answer. Raises Refused where sizes, splits and leaves do not fit."""
     splits, sizes, starts = trees.numbers(1, "i"), trees.numbers(2, "i"), trees.numbers(3, "i")
     values = [scale * value for value in trees.numbers(8, "d")]
@@ -183,7 +187,7 @@ def _grown(trees: Table, borders: list[Any], answers: int, scale: float) -> Iter
         yield from _grown_evenly(asked, values, answers)
 
 
-def _grown_evenly(asked: list[list[Any]], values: list[float], answers: int) -> Iterator[Tree]:
+def _grown_evenly(asked: list[list[Question]], values: list[float], answers: int) -> Iterator[Tree]:
     if any(len(questions) > MAX_DEPTH for questions in asked):
         raise Refused(f"A tree asks more than {MAX_DEPTH} questions.", AGAIN)
     wanted = answers * sum(1 << len(questions) for questions in asked)
@@ -199,7 +203,7 @@ def _grown_evenly(asked: list[list[Any]], values: list[float], answers: int) -> 
 
 
 def _grown_freely(
-    trees: Table, asked: list[list[Any]], starts: Sequence[int], values: list[float], answers: int
+    trees: Table, asked: list[list[Question]], starts: Sequence[int], values: list[float], answers: int
 ) -> Iterator[Tree]:
     """Yield trees whose nodes tell how far ahead their children are; 0 ends the way at the node's own leaf."""
     steps, leaves = trees.numbers(STEPS, "I"), trees.numbers(STEPS + 1, "I")
@@ -214,7 +218,9 @@ def _grown_freely(
             yield _free(questions, steps[start:stop], leaves[start:stop], values[target:], target)
 
 
-def _free(questions: list[Any], steps: Sequence[int], leaves: Sequence[int], values: list[float], target: int) -> Tree:
+def _free(
+    questions: list[Question], steps: Sequence[int], leaves: Sequence[int], values: list[float], target: int
+) -> Tree:
     """Return a tree of nodes as they stand, with a leaf behind them for each way that ends at a node which also splits."""
     count = len(questions)
     left, right = [LEAF] * count, [LEAF] * count
@@ -247,7 +253,7 @@ def _leaf(values: list[float], number: int) -> float:
     return values[number]
 
 
-def _symmetric(asked: list[Any], leaves: list[float], target: int) -> Tree:
+def _symmetric(asked: list[Question], leaves: list[float], target: int) -> Tree:
     """Return a tree whose levels ask one question each, its places in heap order."""
     inner = len(leaves) - 1
     questions = [asked[(place + 1).bit_length() - 1] for place in range(inner)]

@@ -6,9 +6,9 @@ The file's parts are those that LightGBM 4's ``GBDT::SaveModelToString`` and ``T
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from core.domain.errors import Refused
 from core.formats.forests import LEAF, BoostedTrees, Tree, check_tree, refuse_size
@@ -42,6 +42,7 @@ HEAD = {
     "feature_names", "monotone_constraints", "feature_infos", "tree_sizes",
 }  # fmt: skip
 RANGE = re.compile(r"\[([^:\]]+):([^:\]]+)\]")
+N = TypeVar("N", int, float)
 
 
 def forest(path: Path) -> BoostedTrees:
@@ -262,7 +263,7 @@ def _ranges(head: dict[str, str], features: int) -> dict[int, tuple[float, float
     return found
 
 
-def _floats(texts: Any) -> Iterator[float]:
+def _floats(texts: Iterable[str]) -> Iterator[float]:
     for text in texts:
         try:
             yield float(text)
@@ -277,14 +278,14 @@ def _number(block: dict[str, str], name: str, most: int) -> int:
     return int(text)
 
 
-def _row(block: dict[str, str], name: str, kind: Any, count: int) -> list[Any]:
+def _row(block: dict[str, str], name: str, kind: Callable[[str], N], count: int) -> list[N]:
     found = _numbers(block, name, kind) if count else []
     if len(found) != count:
         raise Refused(f"{name} has {len(found)} values where {count} splits need one each.", AGAIN)
     return found
 
 
-def _numbers(block: dict[str, str], name: str, kind: Any) -> list[Any]:
+def _numbers(block: dict[str, str], name: str, kind: Callable[[str], N]) -> list[N]:
     try:
         return [kind(text) for text in block.get(name, "").split()]
     except ValueError:
