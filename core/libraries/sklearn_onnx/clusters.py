@@ -1,8 +1,7 @@
 """Clusters by their nearest centre, with distances as they are."""
 
-from typing import Any
-
-from core.libraries.sklearn_onnx.graph import INT64, EstimatorGraph
+from core.libraries.sklearn import Estimator
+from core.libraries.sklearn_onnx.graph import INT64, Container, EstimatorGraph, Operator, Scope, Variable
 
 
 def register() -> None:
@@ -16,7 +15,7 @@ def register() -> None:
         update_registered_converter(single, f"Portolan{single.__name__}", _label_shape, _convert, parser=_label_parser)
 
 
-def _convert(scope: Any, operator: Any, container: Any) -> None:
+def _convert(scope: Scope, operator: Operator, container: Container) -> None:
     graph = EstimatorGraph(scope, operator, container)
     squares = graph.squared_distances(graph.table(), graph.model.cluster_centers_)
     graph.give(graph.node("ArgMin", squares, axis=1, keepdims=0), 0, INT64)
@@ -24,7 +23,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
         graph.give(graph.node("Sqrt", squares), 1)
 
 
-def _shapes(operator: Any) -> None:
+def _shapes(operator: Operator) -> None:
     from skl2onnx.common.data_types import FloatTensorType
 
     _label_shape(operator)
@@ -33,13 +32,13 @@ def _shapes(operator: Any) -> None:
     operator.outputs[1].type = FloatTensorType([rows, count])
 
 
-def _label_shape(operator: Any) -> None:
+def _label_shape(operator: Operator) -> None:
     from skl2onnx.common.data_types import Int64TensorType
 
     operator.outputs[0].type = Int64TensorType([operator.inputs[0].get_first_dimension()])
 
 
-def _label_parser(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+def _label_parser(scope: Scope, model: Estimator, inputs: list[Variable], custom_parsers: object = None) -> object:
     from skl2onnx._supported_operators import _get_sklearn_operator_name
     from skl2onnx.common.data_types import Int64TensorType
 

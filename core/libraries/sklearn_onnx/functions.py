@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
 
-from core.libraries.sklearn_onnx.graph import EstimatorGraph
+from core.libraries.sklearn_onnx.graph import Container, EstimatorGraph, Operator, Scope
 
 FUNCTIONS: dict[str, Callable[[EstimatorGraph, str], str]] = {
     "absolute": lambda graph, x: graph.node("Abs", x),
@@ -36,7 +35,7 @@ def register() -> None:
     update_registered_converter(FunctionTransformer, "PortolanFunction", _shape, _convert)
 
 
-def _convert(scope: Any, operator: Any, container: Any) -> None:
+def _convert(scope: Scope, operator: Operator, container: Container) -> None:
     """Write the function. Raises NotImplementedError for one that has no form here."""
     graph = EstimatorGraph(scope, operator, container)
     function = graph.model.func
@@ -49,13 +48,13 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     graph.give(table if function is None else FUNCTIONS[name](graph, table))
 
 
-def _is_numpy(function: Any) -> bool:
+def _is_numpy(function: object) -> bool:
     import numpy
 
     return function is getattr(numpy, getattr(function, "__name__", ""), None)
 
 
-def _shape(operator: Any) -> None:
+def _shape(operator: Operator) -> None:
     from skl2onnx.common.data_types import FloatTensorType
 
     widths = [value.type.shape[1] for value in operator.inputs]

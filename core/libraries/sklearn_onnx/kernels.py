@@ -1,10 +1,10 @@
 """Kernels between samples and kept points, and the features that stand in for them."""
 
 import math
-from typing import Any
 
 import numpy as np
 
+from core.libraries.sklearn import Estimator
 from core.libraries.sklearn_onnx.graph import FLOAT, EstimatorGraph, teach
 
 
@@ -21,7 +21,9 @@ def register() -> None:
         teach(kind, _propagated)
 
 
-def kernel(graph: EstimatorGraph, points: Any, name: str, gamma: float | None, degree: float, coef0: float) -> str:
+def kernel(
+    graph: EstimatorGraph, points: np.ndarray, name: str, gamma: float | None, degree: float, coef0: float
+) -> str:
     """Return a kernel [batch, points]. Raises NotImplementedError for one that has no form here."""
     table = graph.table()
     scale = 1.0 / np.shape(points)[1] if gamma is None else float(gamma)
@@ -58,7 +60,7 @@ def _waves(graph: EstimatorGraph, table: str) -> None:
     graph.give(graph.op("Mul", cosine(graph, angle), math.sqrt(2.0 / model.random_weights_.shape[1])))
 
 
-def _additive_width(model: Any) -> int:
+def _additive_width(model: Estimator) -> int:
     return int(model.n_features_in_) * (2 * int(model.sample_steps) - 1)
 
 
@@ -79,7 +81,7 @@ def _additive(graph: EstimatorGraph) -> None:
     graph.give(graph.node("Concat", *parts, axis=1))
 
 
-def _settings(model: Any, name: str) -> tuple[str, Any, float, float]:
+def _settings(model: Estimator, name: str) -> tuple[str, float | None, float, float]:
     degree, coef0 = getattr(model, "degree", None), getattr(model, "coef0", None)
     return name, model.gamma, 3.0 if degree is None else degree, 1.0 if coef0 is None else coef0
 

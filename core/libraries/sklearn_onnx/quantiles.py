@@ -1,9 +1,8 @@
 """Transforms by steps and by interpolation between learned quantiles: compared in float64 with the numbers that were learned."""
 
-from typing import Any
-
 import numpy as np
 
+from core.libraries.sklearn import Estimator
 from core.libraries.sklearn_onnx.graph import DOUBLE, INT64, EstimatorGraph, teach
 
 
@@ -15,7 +14,7 @@ def register() -> None:
     teach(KBinsDiscretizer, _bins, _bins_width)
 
 
-def _bins_width(model: Any) -> int:
+def _bins_width(model: Estimator) -> int:
     return int(model.n_features_in_) if model.encode == "ordinal" else int(sum(model.n_bins_))
 
 
@@ -32,7 +31,7 @@ def _bins(graph: EstimatorGraph) -> None:
     return graph.give(graph.node("Concat", *(graph.cast(flag, DOUBLE) for flag in flags), axis=1))
 
 
-def _bin(graph: EstimatorGraph, table: str, column: int, edges: Any) -> str:
+def _bin(graph: EstimatorGraph, table: str, column: int, edges: np.ndarray) -> str:
     values = graph.gather(table, [column])
     if not len(edges):
         return graph.op("Mul", values, 0.0)
@@ -65,7 +64,7 @@ def _column(graph: EstimatorGraph, table: str, place: int) -> str:
     return graph.node("Where", graph.node("IsNaN", values), values, low)
 
 
-def _interpolated(graph: EstimatorGraph, values: str, xs: Any, ys: Any) -> str:
+def _interpolated(graph: EstimatorGraph, values: str, xs: np.ndarray, ys: np.ndarray) -> str:
     """Return ``numpy.interp`` of a column [batch, 1]."""
     above = graph.cast(graph.node("GreaterOrEqual", values, graph.constant([xs])), INT64)
     count = graph.sum(above)
