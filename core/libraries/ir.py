@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import openvino
 
 OpenvinoModel: TypeAlias = "openvino.Model"
-Port: TypeAlias = "openvino.Output"
 
 SETTINGS = {
     "INFERENCE_PRECISION_HINT": "f32",

@@ -61,7 +61,7 @@ def read(path: Path) -> tuple[ir.OpenvinoModel, Signature]:
     return model, signature
 
 
-def _name(ports: list[ir.Port], served: set[str]) -> None:
+def _name(ports: list[Any], served: set[str]) -> None:
     """Leave each port the one name that the signature gives it. Raises Refused where the two do not fit."""
     if len(ports) != len(served) or any(len(port.get_names() & served) != 1 for port in ports):
         raise Refused("OpenVINO's reading has other inputs or outputs than the model serves.", CHANGE)

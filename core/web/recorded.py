@@ -13,9 +13,6 @@ from core.domain.errors import Refused
 
 if TYPE_CHECKING:
     import numpy as np
-    import numpy.typing as npt
-
-    Array = npt.NDArray[np.generic]
 
 DTYPES = (
     "float16",
@@ -36,8 +33,8 @@ class Replayed:
     name: str
     what: str
     samples: int
-    inputs: list["Array"]
-    outputs: list["Array"]
+    inputs: list["np.ndarray"]
+    outputs: list["np.ndarray"]
 
 
 def pack(inputs: tuple[str, ...], outputs: tuple[str, ...], cases: Iterable[Replayed], limit: int = MAX_BYTES) -> bytes:
@@ -84,7 +81,7 @@ def split(data: bytes) -> tuple[JsonObject, bytes]:
     return head, body
 
 
-def _lay(array: "Array", body: bytearray) -> JsonObject:
+def _lay(array: "np.ndarray", body: bytearray) -> JsonObject:
     """Append one array and say where it lies; texts stand in the JSON itself."""
     shape = list(array.shape)
     if array.dtype.kind == "U":

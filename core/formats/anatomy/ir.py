@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from core.border import archives
@@ -202,20 +203,12 @@ def _constant(layer: IrLayer) -> Constant:
 
 def _check_edges(body: Body) -> None:
     """Refuse an edge that leads nowhere, and layers that wait for one another."""
-    waits: Counter[str] = Counter()
-    followers: dict[str, list[str]] = {}
+    waits: dict[str, set[str]] = {}
     for source, port, target, _ in body.edges:
         if target not in body.layers or port not in getattr(body.layers.get(source), "ports", ()):
             raise Refused("An edge of the OpenVINO graph leads nowhere.", AGAIN)
-        waits[target] += 1
-        followers.setdefault(source, []).append(target)
-    ready = [id for id in body.layers if not waits[id]]
-    done = 0
-    while ready:
-        done += 1
-        for follower in followers.get(ready.pop(), []):
-            waits[follower] -= 1
-            if not waits[follower]:
-                ready.append(follower)
-    if done != len(body.layers):
-        raise Refused("Layers of the OpenVINO graph wait for one another in a ring.", AGAIN)
+        waits.setdefault(target, set()).add(source)
+    try:
+        TopologicalSorter(waits).prepare()
+    except CycleError:
+        raise Refused("Layers of the OpenVINO graph wait for one another in a ring.", AGAIN) from None

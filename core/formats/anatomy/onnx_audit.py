@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
@@ -129,22 +130,11 @@ def check_acyclic(nodes: "Sequence[onnx.NodeProto]", given: set[str]) -> None:
             if output and (output in producer or output in given):
                 raise Refused(f"Two nodes of the graph give the same name {output[:60]!r}.", AGAIN)
             producer[output] = place
-    waits = [{producer[name] for name in _reads(node) if name in producer} for node in nodes]
-    followers: list[list[int]] = [[] for _ in waits]
-    for place, sources in enumerate(waits):
-        for source in sources:
-            followers[source].append(place)
-    ready = [place for place, sources in enumerate(waits) if not sources]
-    missing = [len(sources) for sources in waits]
-    done = 0
-    while ready:
-        done += 1
-        for place in followers[ready.pop()]:
-            missing[place] -= 1
-            if not missing[place]:
-                ready.append(place)
-    if done != len(waits):
-        raise Refused("The graph runs in a circle: nodes wait for one another.", AGAIN)
+    waits = {place: {producer[name] for name in _reads(node) if name in producer} for place, node in enumerate(nodes)}
+    try:
+        TopologicalSorter(waits).prepare()
+    except CycleError:
+        raise Refused("The graph runs in a circle: nodes wait for one another.", AGAIN) from None
 
 
 def subgraphs(node: "onnx.NodeProto") -> "Iterator[onnx.GraphProto]":

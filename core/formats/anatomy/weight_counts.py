@@ -9,7 +9,6 @@ from core.domain.format import Layer
 
 if TYPE_CHECKING:
     import numpy as np
-    import numpy.typing as npt
 
 MAX_LAYERS = 2_000
 MAX_MEASURED = 1 << 28
@@ -44,7 +43,7 @@ class WeightCounts:
         if dtype not in NOT_WEIGHTS:
             self.by_dtype[dtype] += elements
 
-    def measure(self, array: "npt.NDArray[np.generic]") -> None:
+    def measure(self, array: "np.ndarray") -> None:
         """Count the zeros of a NumPy array of weights."""
         import numpy as np
 

@@ -113,10 +113,7 @@ def check_tree(tree: Tree, features: int, where: str) -> None:
         if tree.left[place] == LEAF:
             continue
         if not 0 <= tree.feature[place] < features:
-            raise Refused(
-                f"{where} splits on feature {tree.feature[place]} of {features}.",
-                "Save the model again.",
-            )
+            raise Refused(f"{where} splits on feature {tree.feature[place]} of {features}.", "Save the model again.")
         pending += [tree.right[place], tree.left[place]]
 
 

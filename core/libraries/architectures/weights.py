@@ -108,13 +108,9 @@ def _dims(shape: tuple[int, ...]) -> str:
 
 
 def _told(misfit: Misfit) -> str:
-    kinds = (
-        ("missing in the file", misfit.missing),
-        ("unknown to the network", misfit.unexpected),
-        ("of another shape", misfit.reshaped),
-    )
+    kinds = {"missing in the file": misfit.missing, "unknown to the network": misfit.unexpected}
     return "; ".join(
         f"{len(names)} {what}: {', '.join(names[:SHOWN])}{' ...' if len(names) > SHOWN else ''}"
-        for what, names in kinds
+        for what, names in {**kinds, "of another shape": misfit.reshaped}.items()
         if names
     )

@@ -88,9 +88,8 @@ def _sequence(config: JsonObject | list[JsonObject]) -> JsonObject:
             name = f"{inner.get('name', 'first')}_input"
             dtype = "int32" if layers[0]["class_name"] == "Embedding" else "float32"
             first = {"batch_shape": shape, "dtype": dtype, "name": name}
-            layers.insert(
-                0, {"class_name": "InputLayer", "module": "keras.layers", "config": first, "registered_name": None}
-            )
+            place = {"class_name": "InputLayer", "module": "keras.layers", "registered_name": None}
+            layers.insert(0, {**place, "config": first})
     return {**config, "layers": layers}
 
 

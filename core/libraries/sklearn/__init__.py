@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from sklearn.base import BaseEstimator
 
 Estimator: TypeAlias = "BaseEstimator"
-DataFrame: TypeAlias = "pd.DataFrame"
+Table: TypeAlias = "np.ndarray | pd.DataFrame"

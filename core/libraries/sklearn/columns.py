@@ -70,9 +70,7 @@ def thresholds(model: Estimator) -> dict[int, tuple[float, ...]]:
 def expects_missing(model: Estimator) -> bool:
     """Say whether the model was made for missing numbers: it fills them in, or its trees learned where to send them."""
     parts = [step for _, step in _columns(model)] + [getattr(model, "_final_estimator", model)]
-    return any(
-        hasattr(part, "statistics_") or hasattr(part, "get_booster") or hasattr(part, "_bin_mapper") for part in parts
-    )
+    return any(hasattr(part, name) for part in parts for name in ("statistics_", "get_booster", "_bin_mapper"))
 
 
 def text_imputers(model: Estimator) -> list[Estimator]:

@@ -2,7 +2,6 @@
 
 import warnings
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +11,8 @@ from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.runtime import Domain
 from core.formats.skops import trusts
-from core.libraries.sklearn import DataFrame, Estimator, columns
+from core.libraries.sklearn import Estimator, Table, columns
 from core.onnx.files import first_line
-
-Table: TypeAlias = "np.ndarray | DataFrame"
 
 
 def load_skops(path: Path, trusted: tuple[str, ...]) -> Estimator:
@@ -120,12 +117,8 @@ def answers(model: Estimator, table: Table) -> dict[str, np.ndarray]:
             "scores": _column(model.decision_function(table)),
         }
     if hasattr(model, "predict") and hasattr(_last(model), "cluster_centers_"):
-        label = {"label": model.predict(table).astype(np.int64)}
-        return (
-            {**label, "scores": np.asarray(model.transform(table), np.float32)}
-            if hasattr(model, "transform")
-            else label
-        )
+        scores = {"scores": np.asarray(model.transform(table), np.float32)} if hasattr(model, "transform") else {}
+        return {"label": model.predict(table).astype(np.int64), **scores}
     call = model.predict if hasattr(model, "predict") else model.transform
     value = call(table)
     value = value.toarray() if hasattr(value, "toarray") else np.asarray(value)

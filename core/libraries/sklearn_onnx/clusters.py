@@ -1,7 +1,7 @@
 """Clusters by their nearest centre, with distances as they are."""
 
 from core.libraries.sklearn import Estimator
-from core.libraries.sklearn_onnx.graph import INT64, Container, EstimatorGraph, Operator, Scope, Variable
+from core.libraries.sklearn_onnx.graph import INT64, EstimatorGraph, Operator, Scope, converter
 
 
 def register() -> None:
@@ -9,14 +9,14 @@ def register() -> None:
     from skl2onnx import update_registered_converter
     from sklearn.cluster import AffinityPropagation, KMeans, MeanShift, MiniBatchKMeans
 
+    convert = converter(_write)
     for kind in (KMeans, MiniBatchKMeans):
-        update_registered_converter(kind, f"Portolan{kind.__name__}", _shapes, _convert)
+        update_registered_converter(kind, f"Portolan{kind.__name__}", _shapes, convert)
     for single in (AffinityPropagation, MeanShift):
-        update_registered_converter(single, f"Portolan{single.__name__}", _label_shape, _convert, parser=_label_parser)
+        update_registered_converter(single, f"Portolan{single.__name__}", _label_shape, convert, parser=_label_parser)
 
 
-def _convert(scope: Scope, operator: Operator, container: Container) -> None:
-    graph = EstimatorGraph(scope, operator, container)
+def _write(graph: EstimatorGraph) -> None:
     squares = graph.squared_distances(graph.table(), graph.model.cluster_centers_)
     graph.give(graph.node("ArgMin", squares, axis=1, keepdims=0), 0, INT64)
     if hasattr(graph.model, "transform"):
@@ -38,7 +38,7 @@ def _label_shape(operator: Operator) -> None:
     operator.outputs[0].type = Int64TensorType([operator.inputs[0].get_first_dimension()])
 
 
-def _label_parser(scope: Scope, model: Estimator, inputs: list[Variable], custom_parsers: object = None) -> object:
+def _label_parser(scope: Scope, model: Estimator, inputs: list[object], custom_parsers: object = None) -> object:
     from skl2onnx._supported_operators import _get_sklearn_operator_name
     from skl2onnx.common.data_types import Int64TensorType
 

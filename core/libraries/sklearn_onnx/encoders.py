@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from core.libraries.sklearn import DataFrame, Estimator
+from core.libraries.sklearn import Estimator, Table
 from core.libraries.sklearn_onnx.graph import DOUBLE, INT64, EstimatorGraph, teach
 
 UNKNOWN = "\uffff no such category"
@@ -61,7 +61,7 @@ def _unknown(values: np.ndarray) -> str | float:
     return UNKNOWN if isinstance(values[0], str) else float(np.nanmax(values.astype(np.float64))) + 1.0
 
 
-def _frame(rows: np.ndarray, names: np.ndarray) -> DataFrame:
+def _frame(rows: np.ndarray, names: np.ndarray) -> Table:
     import pandas as pd
 
     return pd.DataFrame(rows, columns=names)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from core.libraries.sklearn_onnx.graph import Container, EstimatorGraph, Operator, Scope
+from core.libraries.sklearn_onnx.graph import EstimatorGraph, Operator, converter
 
 FUNCTIONS: dict[str, Callable[[EstimatorGraph, str], str]] = {
     "absolute": lambda graph, x: graph.node("Abs", x),
@@ -32,12 +32,11 @@ def register() -> None:
     from skl2onnx import update_registered_converter
     from sklearn.preprocessing import FunctionTransformer
 
-    update_registered_converter(FunctionTransformer, "PortolanFunction", _shape, _convert)
+    update_registered_converter(FunctionTransformer, "PortolanFunction", _shape, converter(_convert))
 
 
-def _convert(scope: Scope, operator: Operator, container: Container) -> None:
+def _convert(graph: EstimatorGraph) -> None:
     """Write the function. Raises NotImplementedError for one that has no form here."""
-    graph = EstimatorGraph(scope, operator, container)
     function = graph.model.func
     name = getattr(function, "__name__", "a function")
     if function is not None and (graph.model.kw_args or not _is_numpy(function) or name not in FUNCTIONS):

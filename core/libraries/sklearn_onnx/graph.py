@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 Scope: TypeAlias = "_topology.Scope"
 Operator: TypeAlias = "_topology.Operator"
-Container: TypeAlias = "_container.ModelComponentContainer"
-Variable: TypeAlias = "_topology.Variable"
 OPSET = 13
 FLOAT, INT64, BOOL, DOUBLE = 1, 7, 9, 11
 """ONNX's numbers of element types."""
@@ -23,12 +21,12 @@ FLOAT, INT64, BOOL, DOUBLE = 1, 7, 9, 11
 class EstimatorGraph:
     """The operators of one estimator; names of values go in and come out."""
 
-    def __init__(self, scope: Scope, operator: Operator, container: Container) -> None:
+    def __init__(self, scope: Scope, operator: Operator, container: "_container.ModelComponentContainer") -> None:
         self._scope, self._operator, self._container = scope, operator, container
         self.model = operator.raw_operator
 
     @property
-    def inputs(self) -> list[Variable]:
+    def inputs(self) -> list["_topology.Variable"]:
         """The values that come in, each with its type."""
         return list(self._operator.inputs)
 
@@ -133,10 +131,16 @@ def teach(kind: type, write: Writer, width: Callable[[Estimator], int] | None = 
     elif width is None and issubclass(kind, RegressorMixin):
         shapes = calculate_linear_regressor_output_shapes
 
-    def convert(scope: Scope, operator: Operator, container: Container) -> None:
+    update_registered_converter(kind, f"Portolan{kind.__name__}", shapes, converter(write), options=options)
+
+
+def converter(write: Writer) -> Callable[[Scope, Operator, "_container.ModelComponentContainer"], None]:
+    """Return what skl2onnx calls to have an estimator written."""
+
+    def convert(scope: Scope, operator: Operator, container: "_container.ModelComponentContainer") -> None:
         write(EstimatorGraph(scope, operator, container))
 
-    update_registered_converter(kind, f"Portolan{kind.__name__}", shapes, convert, options=options)
+    return convert
 
 
 def _columns(width: Callable[[Estimator], int] | None) -> Callable[[Operator], None]:

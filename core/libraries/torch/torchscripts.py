@@ -152,9 +152,8 @@ def _candidates(module: ScriptModule) -> list[tuple[int, ...]]:
     if weight is None:
         return []
     channels = weight.shape[1]
-    return (
-        [(channels,)] if weight.dim() == 2 else [(channels, side, side) for side in SIDES] if weight.dim() == 4 else []
-    )
+    pictures: list[tuple[int, ...]] = [(channels, side, side) for side in SIDES]
+    return [(channels,)] if weight.dim() == 2 else pictures if weight.dim() == 4 else []
 
 
 def _takes(module: ScriptModule, dims: tuple[int, ...]) -> bool:

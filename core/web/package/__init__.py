@@ -102,11 +102,7 @@ def fixed() -> dict[str, bytes]:
 
 def runtime_script() -> bytes:
     """Return the script that holds the runtime, packed, and the module that replays answers on it."""
-    parts = {
-        "ort": web.packed(web.MODULE),
-        "wasm": web.packed(web.WASM),
-        "replay": replay_module(),
-    }
+    parts = {"ort": web.packed(web.MODULE), "wasm": web.packed(web.WASM), "replay": replay_module()}
     value = {name: base64.b64encode(part).decode() for name, part in parts.items()}
     return f"self.PORTOLAN_RUNTIME = {json.dumps(value)};\n".encode()
 
