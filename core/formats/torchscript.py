@@ -119,7 +119,7 @@ def _source(archive: Archive, top: str) -> script.ScriptSource:
     return source
 
 
-def _weights(model: object, parameters: dict[str, set[str]]) -> Iterator[tuple[str, torch_weights.Tensor, bool]]:
+def _weights(model: object, parameters: dict[str, set[str]]) -> Iterator[tuple[str, torch_weights.TensorView, bool]]:
     """Yield name and view of each tensor, and whether its module lists it as trained; shared modules once."""
     seen: set[int] = set()
     pending: list[tuple[str, object]] = [("", model)]

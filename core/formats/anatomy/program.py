@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from core.domain.errors import Refused
 from core.formats.anatomy.expressions import check_expression, check_guard
 from core.formats.anatomy.findings import JsonObject, parse_json
-from core.formats.anatomy.torch_weights import Tensor, check_view
+from core.formats.anatomy.torch_weights import TensorView, check_view
 
 AGAIN = "Ask the author for ONNX, or export the model again with torch.export.save."
 SCHEMA_MAJOR = 8
@@ -103,7 +103,7 @@ def nodes(graph: JsonObject) -> Iterator[JsonObject]:
                 yield from nodes(inner["graph"])
 
 
-def tensors(config: JsonObject, pattern: re.Pattern[str]) -> Iterator[tuple[str, str, bool, Tensor]]:
+def tensors(config: JsonObject, pattern: re.Pattern[str]) -> Iterator[tuple[str, str, bool, TensorView]]:
     """Yield name, member, whether it is a parameter, and the view, of each tensor that a payload config lists. Raises Refused."""
     for name, entry in config["config"].items():
         if not WEIGHT_NAME.fullmatch(name) or not pattern.fullmatch(str(entry["path_name"])):
@@ -120,17 +120,17 @@ def tensors(config: JsonObject, pattern: re.Pattern[str]) -> Iterator[tuple[str,
             name,
             entry["path_name"],
             bool(entry["is_param"]),
-            Tensor(kind, sizes, strides, offset, entry["path_name"], 0, width),
+            TensorView(kind, sizes, strides, offset, entry["path_name"], 0, width),
         )
 
 
-def check_stored(name: str, view: Tensor, size: int) -> None:
+def check_stored(name: str, view: TensorView, size: int) -> None:
     """Refuse a weight that is larger than its member of ``size`` bytes."""
     if math.prod(view.shape) and not size:
         raise Refused(f"The weight {name[:60]!r} is missing from the file.", "Export the model with its real weights.")
     if size % view.width:
         raise Refused(f"The weight {name[:60]!r} is cut off.", AGAIN)
-    check_view(Tensor(view.dtype, view.shape, view.strides, view.offset, view.key, size // view.width, view.width))
+    check_view(TensorView(view.dtype, view.shape, view.strides, view.offset, view.key, size // view.width, view.width))
 
 
 def _check_tree(module: JsonObject) -> None:

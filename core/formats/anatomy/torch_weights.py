@@ -48,7 +48,7 @@ NUMPY_DTYPES = {
 
 
 @dataclass(frozen=True)
-class Tensor:
+class TensorView:
     """A view on a storage: dtype name, shape, strides and offset in elements, and the storage's key, elements and element size."""
 
     dtype: str
@@ -70,7 +70,7 @@ def check_names(trace: Trace, allows: Callable[[Global], bool], what: str) -> No
         raise Refused(f"{what} {trace.strange[0]}: that is a program, not plain weights.", NEXT)
 
 
-def tensors(trace: Trace) -> Iterator[Tensor]:
+def tensors(trace: Trace) -> Iterator[TensorView]:
     """Yield each tensor that the pickle rebuilds. Raises Refused for one whose shape and storage do not fit."""
     for call in trace.calls:
         view = tensor(call)
@@ -79,7 +79,7 @@ def tensors(trace: Trace) -> Iterator[Tensor]:
             yield view
 
 
-def tensor(value: object) -> Tensor | None:
+def tensor(value: object) -> TensorView | None:
     """Return the tensor that a call rebuilds, or None for another call. Raises Refused when it cannot be read."""
     if not isinstance(value, Built):
         return None
@@ -111,10 +111,10 @@ def tensor(value: object) -> Tensor | None:
     ):
         raise Refused("A tensor in the file has a shape that cannot be.", AGAIN)
     held = held // width if isinstance(kind, Global) and kind.name == "UntypedStorage" else held
-    return Tensor(name, tuple(shape), tuple(strides), offset, key, held, width)
+    return TensorView(name, tuple(shape), tuple(strides), offset, key, held, width)
 
 
-def check_view(view: Tensor) -> None:
+def check_view(view: TensorView) -> None:
     """Refuse a view that reaches over its storage, or that repeats it beyond reason."""
     count = math.prod(view.shape)
     last = (
@@ -130,7 +130,7 @@ def check_view(view: Tensor) -> None:
         raise Refused(f"A tensor claims {count:,} elements and stores {view.held:,}.", AGAIN)
 
 
-def named(value: object) -> Iterator[tuple[str, Tensor]]:
+def named(value: object) -> Iterator[tuple[str, TensorView]]:
     """Yield the tensors in a table of tables with the names on the way to them, each storage position once."""
     seen: set[int] = set()
     pending: list[tuple[str, object]] = [("", value)]
