@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from core.domain.errors import Refused
-from core.formats.forests import LEAF, Forest, Tree
+from core.formats.forests import LEAF, BoostedTrees, Tree
 from core.libraries.sklearn.columns import rounded_down
 from core.onnx.files import lowest_ir
 
@@ -47,7 +47,7 @@ class Graph:
         return name
 
 
-def model(forest: Forest, opset: int, precision: str) -> Any:
+def model(forest: BoostedTrees, opset: int, precision: str) -> Any:
     """Return the ONNX model: ``X`` [batch, features] to label and probabilities [batch, classes], or variable [batch, targets].
 
     Raises Refused for an objective whose link is not known.
@@ -74,7 +74,7 @@ def model(forest: Forest, opset: int, precision: str) -> Any:
     return made
 
 
-def _prepared(graph: Graph, forest: Forest) -> tuple[str, dict[tuple[int, tuple[int, ...]], int]]:
+def _prepared(graph: Graph, forest: BoostedTrees) -> tuple[str, dict[tuple[int, tuple[int, ...]], int]]:
     """Make missing what counts as missing, append a column per set of categories, and return the table's name and the new places."""
     name = _without_zeros(graph, forest) if forest.zero_missing else "X"
     wanted = [
@@ -87,14 +87,14 @@ def _prepared(graph: Graph, forest: Forest) -> tuple[str, dict[tuple[int, tuple[
     return (_with_sets(graph, forest, name, list(places)) if places else name), places
 
 
-def _without_zeros(graph: Graph, forest: Forest) -> str:
+def _without_zeros(graph: Graph, forest: BoostedTrees) -> str:
     chosen = np.isin(np.arange(forest.features), list(forest.zero_missing)).reshape(1, -1)
     near = graph.add("LessOrEqual", [graph.add("Abs", ["X"]), graph.weight(ZERO)])
     both = graph.add("And", [near, graph.weight(chosen, bool)])
     return graph.add("Where", [both, graph.weight(np.nan), "X"])
 
 
-def _with_sets(graph: Graph, forest: Forest, name: str, pairs: list[tuple[int, tuple[int, ...]]]) -> str:
+def _with_sets(graph: Graph, forest: BoostedTrees, name: str, pairs: list[tuple[int, tuple[int, ...]]]) -> str:
     """Compare columns with each category of each set, add up per set, and keep missing numbers missing."""
     flat = [(place, feature, value) for place, (feature, values) in enumerate(pairs) for value in values or (-1,)]
     owner = np.zeros((len(flat), len(pairs)))
@@ -108,14 +108,14 @@ def _with_sets(graph: Graph, forest: Forest, name: str, pairs: list[tuple[int, t
     return graph.add("Concat", [name, kept], axis=1)
 
 
-def _whole(graph: Graph, forest: Forest, name: str) -> str:
+def _whole(graph: Graph, forest: BoostedTrees, name: str) -> str:
     """Return the category that the engine reads in a number: rounded toward zero, or down where a negative one is none."""
     if not forest.truncates:
         return graph.add("Floor", [name])
     return graph.add("Mul", [graph.add("Sign", [name]), graph.add("Floor", [graph.add("Abs", [name])])])
 
 
-def _summed(graph: Graph, forest: Forest, columns: str, places: dict[tuple[int, tuple[int, ...]], int]) -> str:
+def _summed(graph: Graph, forest: BoostedTrees, columns: str, places: dict[tuple[int, tuple[int, ...]], int]) -> str:
     """Add up the leaves per target, with the base and the average; float32 [batch, targets]."""
     attributes = _ensemble(
         [_rows(tree, number, forest, places, graph.dtype) for number, tree in enumerate(forest.trees)]
@@ -137,7 +137,7 @@ def _summed(graph: Graph, forest: Forest, columns: str, places: dict[tuple[int, 
     return total
 
 
-def _rows(tree: Tree, number: int, forest: Forest, places: dict[Any, int], dtype: Any) -> dict[str, list[Any]]:
+def _rows(tree: Tree, number: int, forest: BoostedTrees, places: dict[Any, int], dtype: Any) -> dict[str, list[Any]]:
     """Return one tree in the attributes of the operator, its reachable nodes numbered anew."""
     splits = list(tree.splits())
     order = [0, *(child for place in splits for child in (tree.left[place], tree.right[place]))]
@@ -195,7 +195,7 @@ def _as_tensors(attributes: dict[str, list[Any]]) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if f"{name}_as_tensor" not in wide} | wide
 
 
-def _answered(graph: Graph, forest: Forest, sums: str) -> list[Any]:
+def _answered(graph: Graph, forest: BoostedTrees, sums: str) -> list[Any]:
     """Apply the link and return the graph's outputs."""
     from onnx import TensorProto, helper
 
@@ -218,7 +218,7 @@ def _answered(graph: Graph, forest: Forest, sums: str) -> list[Any]:
     ]
 
 
-def _linked(graph: Graph, forest: Forest, sums: str) -> str:
+def _linked(graph: Graph, forest: BoostedTrees, sums: str) -> str:
     scaled = sums if forest.scale == 1 else graph.add("Mul", [sums, graph.weight(forest.scale, np.float32)])
     if forest.link in ("sigmoid", "each_sigmoid"):
         return graph.add("Sigmoid", [scaled])

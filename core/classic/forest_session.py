@@ -9,7 +9,7 @@ import numpy as np
 from core.domain.errors import Refused
 from core.domain.runtime import Domain, Session
 from core.formats.anatomy import forest_view
-from core.formats.forests import Forest
+from core.formats.forests import BoostedTrees
 from core.onnx.files import first_line
 
 MAX_THRESHOLDS = 64
@@ -21,7 +21,7 @@ class ForestSession(Session):
 
     expects_missing = True
 
-    def __init__(self, forest: Forest, predict: Callable[[np.ndarray], np.ndarray]) -> None:
+    def __init__(self, forest: BoostedTrees, predict: Callable[[np.ndarray], np.ndarray]) -> None:
         self._forest, self._predict = forest, predict
         self.signature = forest_view.signature(forest)
         self.thresholds = {
@@ -49,13 +49,13 @@ def engine(load: Callable[[], Engine], title: str) -> Engine:
         raise Refused(f"{title} cannot load this file: {first_line(error)}", f"Save it again with {title}.") from None
 
 
-def _domain(forest: Forest, thresholds: dict[int, tuple[float, ...]]) -> Domain:
+def _domain(forest: BoostedTrees, thresholds: dict[int, tuple[float, ...]]) -> Domain:
     """Return a mean and a spread per column: of its categories, its thresholds, or its values in training."""
     pairs = [_column(forest, thresholds, place) for place in range(forest.features)]
     return Domain(mean=tuple(mean for mean, _ in pairs), spread=tuple(spread for _, spread in pairs))
 
 
-def _column(forest: Forest, thresholds: dict[int, tuple[float, ...]], place: int) -> tuple[float, float]:
+def _column(forest: BoostedTrees, thresholds: dict[int, tuple[float, ...]], place: int) -> tuple[float, float]:
     if values := thresholds.get(place):
         return float(np.mean(values)), float(np.std(values)) or 1.0
     low, high = forest.ranges.get(place, (0.0, 0.0))

@@ -28,10 +28,10 @@ from core.formats import (
     safetensors,
     saved_model,
     skops,
-    strangers,
     torch_checkpoint,
     torch_export,
     torchscript,
+    unsupported_kinds,
     web_package,
     xgboost,
 )
@@ -75,7 +75,7 @@ def recognise(path: Path, name: str) -> Format:
     for format in FORMATS:
         if format.match(head, names, name):
             return format
-    raise strangers.refusal(head, names, name, path.stat().st_size)
+    raise unsupported_kinds.refusal(head, names, name, path.stat().st_size)
 
 
 __all__ = ["FORMATS", "recognise"]

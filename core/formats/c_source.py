@@ -4,12 +4,11 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import scoring_facts
-from core.formats.anatomy.findings import gathered, info
+from core.formats.anatomy.findings import JsonObject, gathered, info
 from core.scoring.source import SIGNATURE, unsigned
 
 START = b"/* "
@@ -48,7 +47,7 @@ def read(path: Path) -> str:
     return unsigned(path.read_bytes(), START)
 
 
-def facts(text: str) -> dict[str, Any]:
+def facts(text: str) -> JsonObject:
     """Return the description of inputs and answers. Raises Refused when there is none."""
     found = FACTS.search(text)
     try:

@@ -8,7 +8,7 @@ from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import forest_view
 from core.formats.anatomy.findings import gathered, warning
 from core.formats.forests import catboost as model
-from core.formats.forests.catboost import Model
+from core.formats.forests.catboost import CatBoostModel
 
 
 class Catboost(Format):
@@ -48,7 +48,7 @@ def _check(path: Path) -> Iterator[Risk]:
         yield from forest_view.risks(model.forest_of(found))
 
 
-def _mixed(found: Model, producer: str) -> Summary:
+def _mixed(found: CatBoostModel, producer: str) -> Summary:
     """Return what is known of a model whose columns are not all numbers."""
     return Summary(
         format="catboost",

@@ -12,8 +12,8 @@ from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import drawing, mlprogram
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import gathered, info
-from core.formats.anatomy.mlprogram import Model
-from core.formats.anatomy.tally import Tally
+from core.formats.anatomy.mlprogram import MlProgram
+from core.formats.anatomy.weight_counts import WeightCounts
 
 PLACE = re.compile(
     r"((?:[A-Za-z0-9_][A-Za-z0-9_.() -]{0,100}/)?)(Manifest\.json|Data/com\.apple\.CoreML/(?:model\.mlmodel|weights/weight\.bin))"
@@ -43,19 +43,19 @@ class CoreMl(Format):
         """Read signature, operations and weights."""
         with archives.walk(path) as archive:
             model, weights = _read(archive)
-        tally = Tally()
+        counts = WeightCounts()
         for one in model.weights:
-            tally.add(one.name, one.dtype, one.shape)
+            counts.add(one.name, one.dtype, one.shape)
         return Summary(
             format=self.id,
             signature=model.signature,
-            parameters=tally.parameters,
+            parameters=counts.parameters,
             operators=dict(Counter(o.type for o in model.operations if o.type != "const").most_common()),
-            precision=tally.precision,
+            precision=counts.precision,
             producer="Core ML Tools",
             opset=model.version,
             dependencies=("Core ML",),
-            layers=tuple(tally.layers),
+            layers=tuple(counts.layers),
             notes={"weight_bytes": len(weights)},
         )
 
@@ -80,7 +80,7 @@ def _check(path: Path) -> Iterator[Risk]:
     yield info("A Core ML program runs on Apple machines only; here it is read and never run.")
 
 
-def _read(archive: Archive) -> tuple[Model, bytes]:
+def _read(archive: Archive) -> tuple[MlProgram, bytes]:
     """Return program and weights. Raises Refused for a member that is no part of a package."""
     kept = [name for name in archive.names if not archives.JUNK.fullmatch(name)]
     places = {match[2]: name for name in kept if (match := PLACE.fullmatch(name))}

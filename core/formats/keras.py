@@ -4,14 +4,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from core.border import archives
 from core.border.archives import Archive
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import hdf5, keras_config, keras_view
-from core.formats.anatomy.findings import gathered, info, parse_json
+from core.formats.anatomy.findings import JsonObject, gathered, info, parse_json
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 AGAIN = "Save the model again with model.save('model.keras')."
@@ -45,7 +44,7 @@ class Keras(Format):
             return keras_view.draw(config_of(archive), out)
 
 
-def config_of(archive: Archive) -> dict[str, Any]:
+def config_of(archive: Archive) -> JsonObject:
     """Return the configuration of the model."""
     return keras_config.parse(archive.read(CONFIG, keras_config.MAX_CONFIG))
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import hdf5, keras_config, keras_view
-from core.formats.anatomy.findings import gathered
+from core.formats.anatomy.findings import JsonObject, gathered
+
+if TYPE_CHECKING:
+    import h5py
 
 CONFIG, WEIGHTS = "model_config", "model_weights"
 WHOLE = "Save the whole model with model.save('model.keras'), not its weights alone."
@@ -39,7 +42,7 @@ class KerasH5(Format):
             return keras_view.draw(config_of(file), out)
 
 
-def config_of(file: Any) -> dict[str, Any]:
+def config_of(file: "h5py.File") -> JsonObject:
     """Return the configuration of the model. Raises Refused when the file holds weights alone, or is no model."""
     text = hdf5.text(file, CONFIG)
     if text is None:
@@ -49,7 +52,7 @@ def config_of(file: Any) -> dict[str, Any]:
     return keras_config.parse(text)
 
 
-def version_of(file: Any) -> str:
+def version_of(file: "h5py.File") -> str:
     """Return the version of Keras that wrote the file, or nothing where it does not say."""
     return (hdf5.text(file, "keras_version") or "")[:40]
 
@@ -61,7 +64,7 @@ def _check(path: Path) -> Iterator[Risk]:
     yield from ()
 
 
-def _without_config(file: Any) -> tuple[str, str]:
+def _without_config(file: "h5py.File") -> tuple[str, str]:
     """Return what a file without a configuration is, and what to do."""
     if "layer_names" in file.attrs or "layers" in file or "_layer_checkpoint_dependencies" in file:
         return "The file holds the weights of a Keras model without its layers.", WHOLE

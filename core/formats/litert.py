@@ -9,8 +9,8 @@ from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import drawing, tflite
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import gathered, info
-from core.formats.anatomy.tally import Tally
-from core.formats.anatomy.tflite import Graph, Model
+from core.formats.anatomy.tflite import TfliteGraph, TfliteModel
+from core.formats.anatomy.weight_counts import WeightCounts
 
 MAX_BYTES = 2 << 30
 FLEX = "Flex"
@@ -35,19 +35,19 @@ class LiteRt(Format):
     def inspect(self, path: Path) -> Summary:
         """Read signature, operators and weights from the tables."""
         model = tflite.read(path)
-        tally = _tally(path, model)
+        counts = _weight_counts(path, model)
         inputs, outputs = tflite.signature(model.graphs[0])
         tensors = [tensor for graph in model.graphs for tensor in graph.tensors]
         return Summary(
             format=self.id,
             signature=Signature(inputs, outputs),
-            parameters=tally.parameters,
+            parameters=counts.parameters,
             operators=dict(tflite.used(model).most_common()),
-            precision=tally.precision,
-            sparsity=tally.sparsity,
+            precision=counts.precision,
+            sparsity=counts.sparsity,
             producer=model.description or None,
             dependencies=("ai-edge-litert",),
-            layers=tuple(tally.layers),
+            layers=tuple(counts.layers),
             notes={
                 "schema": model.version,
                 "subgraphs": len(model.graphs),
@@ -94,23 +94,23 @@ def _refuse_custom(names: tuple[str, ...]) -> None:
     )
 
 
-def _tally(path: Path, model: Model) -> Tally:
+def _weight_counts(path: Path, model: TfliteModel) -> WeightCounts:
     """Count the weights; single numbers are constants, no weights."""
-    tally = Tally()
+    counts = WeightCounts()
     with path.open("rb") as file:
         for tensor in tflite.weights(model):
             shape = tuple(dim for dim in tensor.spec.shape or () if isinstance(dim, int))
             if not shape:
-                tally.mention(tensor.spec.name, tensor.spec.dtype, ())
+                counts.mention(tensor.spec.name, tensor.spec.dtype, ())
                 continue
-            tally.add(tensor.spec.name, tensor.spec.dtype, shape)
+            counts.add(tensor.spec.name, tensor.spec.dtype, shape)
             if not tensor.sparse:
                 file.seek(tensor.start)
-                tally.measure_stream(file, tensor.length, tensor.spec.dtype)
-    return tally
+                counts.measure_stream(file, tensor.length, tensor.spec.dtype)
+    return counts
 
 
-def _drawing(graph: Graph) -> bytes:
+def _drawing(graph: TfliteGraph) -> bytes:
     names = [f"{place}:{tensor.spec.name}" for place, tensor in enumerate(graph.tensors)]
     nodes = [
         Drawn(o.type, "", tuple(names[t] if t >= 0 else "" for t in o.takes), tuple(names[t] for t in o.gives))

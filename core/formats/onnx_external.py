@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.border import archives
 from core.domain.errors import Refused
@@ -12,6 +12,9 @@ from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import onnx_audit, onnx_dtypes, onnx_summary, onnx_wire
 from core.formats.anatomy.findings import gathered, warning
 from core.web.package import MANIFEST
+
+if TYPE_CHECKING:
+    import onnx
 
 KEYS = {"location", "offset", "length", "checksum"}
 AGAIN = "Save the model again with all its weights in one data file beside it, and zip both."
@@ -61,7 +64,7 @@ def _check(path: Path) -> Iterator[Risk]:
             yield warning("The zip holds a file that the model does not use.", name)
 
 
-def _check_place(tensor: Any, sizes: dict[str, int]) -> str:
+def _check_place(tensor: "onnx.TensorProto", sizes: dict[str, int]) -> str:
     """Refuse external data that is not a plain file of the zip, or does not lie inside it; return the file's name."""
     entries: dict[str, str] = {str(entry.key): str(entry.value) for entry in tensor.external_data}
     where = f"The weight {tensor.name[:80]!r}"

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.border import archives
 from core.border.archives import Archive
@@ -12,7 +12,10 @@ from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import drawing, ir
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import gathered, info
-from core.formats.anatomy.tally import Tally
+from core.formats.anatomy.weight_counts import WeightCounts
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 VALUES = ("Const", "Parameter", "Result")
 STATE = ("ReadValue", "Assign")
@@ -38,21 +41,21 @@ class OpenVino(Format):
         """Read signature, operators and weights from the XML, and count the zeros in the .bin."""
         with archives.walk(path) as archive:
             root, found = _graphs(archive)
-            tally = _tally(archive, found)
+            counts = _weight_counts(archive, found)
         layers = [layer for body in found for layer in body.layers.values()]
         sets = [int(layer.version.removeprefix("opset")) for layer in layers]
         version = next((str(item.get("value"))[:60] for item in root.iter("info", "Runtime_version")), None)
         return Summary(
             format=self.id,
             signature=Signature(ir.inputs(found[0]), ir.outputs(found[0])),
-            parameters=tally.parameters,
+            parameters=counts.parameters,
             operators=dict(Counter(layer.type for layer in layers if layer.type not in VALUES).most_common()),
-            precision=tally.precision,
-            sparsity=tally.sparsity,
+            precision=counts.precision,
+            sparsity=counts.sparsity,
             producer=f"OpenVINO {version}" if version else "OpenVINO",
             opset=max(sets, default=None),
             dependencies=("openvino",),
-            layers=tuple(tally.layers),
+            layers=tuple(counts.layers),
             notes={"ir_version": int(root.get("version")), "name": str(root.get("name", ""))[:120]},
         )
 
@@ -73,24 +76,24 @@ def _check(path: Path) -> Iterator[Risk]:
         yield info("The model keeps a state from call to call; every proof starts from a fresh one.")
 
 
-def _graphs(archive: Archive) -> tuple[Any, list[ir.Body]]:
+def _graphs(archive: Archive) -> "tuple[etree._Element, list[ir.Body]]":
     root = ir.parse(archive.read(ir.halves(archive.names)[0], ir.MAX_XML))
     return root, list(ir.bodies(root))
 
 
-def _tally(archive: Archive, found: list[ir.Body]) -> Tally:
+def _weight_counts(archive: Archive, found: list[ir.Body]) -> WeightCounts:
     """Count the weights in the order of their bytes, each place once; single numbers are constants, no weights."""
-    tally, end = Tally(), 0
+    counts, end = WeightCounts(), 0
     with archive.open(ir.halves(archive.names)[1]) as stream:
         for weight in sorted(ir.constants(found), key=lambda w: (w.offset, w.name)):
             if not weight.shape:
-                tally.mention(weight.name, weight.dtype, ())
+                counts.mention(weight.name, weight.dtype, ())
             elif weight.offset >= end:
-                tally.add(weight.name, weight.dtype, weight.shape)
+                counts.add(weight.name, weight.dtype, weight.shape)
                 stream.seek(weight.offset)
-                tally.measure_stream(stream, weight.size, weight.dtype)
+                counts.measure_stream(stream, weight.size, weight.dtype)
                 end = weight.offset + weight.size
-    return tally
+    return counts
 
 
 def _drawing(body: ir.Body) -> bytes:
@@ -113,7 +116,7 @@ def _drawing(body: ir.Body) -> bytes:
     return drawing.onnx("openvino", nodes, inputs, results, weights)
 
 
-def _renamed(layer: ir.Layer) -> TensorSpec:
+def _renamed(layer: ir.IrLayer) -> TensorSpec:
     spec = next(iter(layer.ports.values()), TensorSpec(layer.name, "unknown", ()))
     return TensorSpec(layer.name, spec.dtype, spec.shape)
 

@@ -4,12 +4,15 @@ import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy.findings import gathered, info
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 MAX_BYTES = 2 << 30
 IDENTIFIER = b"ORTM"
@@ -50,7 +53,7 @@ def _check(path: Path) -> Iterator[Risk]:
     yield info("The weights and operators of this format are read by ONNX Runtime only; they are not counted here.")
 
 
-def _session(path: Path) -> Any:
+def _session(path: Path) -> "onnxruntime.InferenceSession":
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
@@ -67,7 +70,7 @@ def _session(path: Path) -> Any:
         ) from None
 
 
-def _spec(node: Any) -> TensorSpec:
+def _spec(node: "onnxruntime.NodeArg") -> TensorSpec:
     """Turn ``tensor(float)`` and a shape with names into a spec."""
     kind = node.type.removeprefix("tensor(").removesuffix(")") if node.type.startswith("tensor(") else node.type
     dims: list[Dim] = [

@@ -1,8 +1,7 @@
 """Pickled scikit-learn models, by pickle or joblib, compressed or not: programs, so that their owner must agree first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from core.border import pickles
 from core.border.pickles import Array, Built, Trace
@@ -10,7 +9,7 @@ from core.border.pickles.arrays import Bytes, array_of
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import estimator
-from core.formats.anatomy.estimator import Table, Thing
+from core.formats.anatomy.estimator import StoredArray, StoredObject
 from core.formats.anatomy.findings import gathered
 from core.formats.anatomy.torch_files import LEGACY
 
@@ -40,7 +39,7 @@ class Pickle(Format):
 
     def inspect(self, path: Path) -> Summary:
         """Read the fitted model from the opcodes, with nothing imported or built."""
-        return estimator.summary(self.id, Tree().value(_trace(path).result))
+        return estimator.summary(self.id, TreeBuilder().value(_trace(path).result))
 
 
 def _check(path: Path) -> Iterator[Risk]:
@@ -66,13 +65,13 @@ def _trace(path: Path) -> Trace:
         return trace
 
 
-class Tree:
+class TreeBuilder:
     """Turns the stand-ins of a trace into the tree of a fitted model; each stand-in once."""
 
     def __init__(self) -> None:
-        self._made: dict[int, Any] = {}
+        self._made: dict[int, object] = {}
 
-    def value(self, item: Any) -> Any:
+    def value(self, item: object) -> object:
         """Return the thing, table, list or plain value for a stand-in."""
         if not isinstance(item, Built | Array | dict | list | tuple):
             return item if isinstance(item, str | int | float | Bytes) else None
@@ -80,33 +79,32 @@ class Tree:
             self._make(item)
         return self._made[id(item)]
 
-    def _make(self, item: Any) -> None:
+    def _make(self, item: object) -> None:
         array = array_of(item)
         if array is not None:
             items = [self.value(part) for part in _flat(array.items)] if array.items is not None else None
-            self._made[id(item)] = Table(array.shape, array.dtype, items)
+            self._made[id(item)] = StoredArray(array.shape, array.dtype, items)
         elif isinstance(item, Built) and item.path == "builtins.bytearray":
             self._made[id(item)] = self.value(item.args[0]) if item.args else None
         elif isinstance(item, Built):
-            thing = self._made[id(item)] = Thing(item.path)
+            thing = self._made[id(item)] = StoredObject(item.path)
             state = item.state if isinstance(item.state, dict) else {}
             thing.attributes.update({str(key): self.value(part) for key, part in {**item.items, **state}.items()})
         elif isinstance(item, dict):
-            table: dict[str, Any] = {}
+            table: dict[str, object] = {}
             self._made[id(item)] = table
             table.update({str(key): self.value(part) for key, part in item.items()})
-        else:
-            parts: list[Any] = []
+        elif isinstance(item, list | tuple):
+            parts: list[object] = []
             self._made[id(item)] = parts
             parts.extend(self.value(part) for part in item)
 
 
-def _flat(items: Any) -> Any:
+def _flat(items: object) -> Sequence[object]:
     """Return the list of elements of an object array, which joblib keeps in a pickle of its own."""
-    if isinstance(items, Built):
-        inner = array_of(items)
-        return inner.items if inner and inner.items else ()
-    return items if isinstance(items, list) else ()
+    inner = array_of(items) if isinstance(items, Built) else None
+    found = inner.items if inner else items
+    return found if isinstance(found, list | tuple) else ()
 
 
 FORMAT = Pickle()

@@ -4,13 +4,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy.findings import gathered, info, warning
 from core.scoring import pmml_read, signature, source
 from core.scoring.form import Bayes, Clusters, Field, Network, Regression, TreeModel
 from core.scoring.pmml_expressions import local, named
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 ROOT = re.compile(rb"<PMML[\s>]")
 NAMESPACE = re.compile(r"http://www\.dmg\.org/PMML-4_\d(_\d)?")
@@ -170,7 +173,7 @@ def _check(path: Path) -> Iterator[Risk]:
     yield info("The XML has no document type, no entities and no code.")
 
 
-def _names(root: Any) -> Iterator[str]:
+def _names(root: "etree._Element") -> Iterator[str]:
     """Yield the elements' names, without a look inside those that are ignored and into the cells of tables."""
     pending = [root]
     while pending:
@@ -181,14 +184,14 @@ def _names(root: Any) -> Iterator[str]:
             pending += list(element)
 
 
-def _producer(root: Any) -> str | None:
+def _producer(root: "etree._Element") -> str | None:
     applications = [one for header in named(root, "Header") for one in named(header, "Application")]
     if not applications:
         return None
     return " ".join(str(applications[0].get(key, "")) for key in ("name", "version")).strip()[:80] or None
 
 
-def _parameters(model: Any) -> int:
+def _parameters(model: Regression | TreeModel | Clusters | Bayes | Network) -> int:
     if isinstance(model, TreeModel):
         return sum(feature >= 0 for feature in model.feature) + sum(map(len, model.scores))
     if isinstance(model, Network):

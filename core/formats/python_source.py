@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import python_subset, scoring_facts
-from core.formats.anatomy.findings import gathered, info
+from core.formats.anatomy.findings import JsonObject, gathered, info
 from core.scoring.source import SIGNATURE, unsigned
 
 START = b'"""'
@@ -45,7 +44,7 @@ def read(path: Path) -> str:
     return data.decode("ascii")
 
 
-def facts(text: str) -> dict[str, Any]:
+def facts(text: str) -> JsonObject:
     """Return the description of inputs and answers. Raises Refused when there is none."""
     return scoring_facts.checked(python_subset.literal(python_subset.parse(text), "SIGNATURE"))
 

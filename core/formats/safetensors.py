@@ -4,12 +4,12 @@ import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard
 
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
-from core.formats.anatomy.findings import gathered, info, parse_json
-from core.formats.anatomy.tally import Tally
+from core.formats.anatomy.findings import JsonObject, gathered, info, parse_json
+from core.formats.anatomy.weight_counts import WeightCounts
 
 MAX_HEADER = 100_000_000
 """The bound that the format's own reader has."""
@@ -82,18 +82,18 @@ class Safetensors(Format):
         """List the weights; their zeros are counted in place."""
         header, start = _header(path)
         metadata = header.pop("__metadata__", {})
-        tally = Tally()
+        counts = WeightCounts()
         for name, entry in header.items():
-            tally.add(name, NAMES[entry["dtype"]], tuple(entry["shape"]))
-        _measure(path, header, start, tally)
+            counts.add(name, NAMES[entry["dtype"]], tuple(entry["shape"]))
+        _measure(path, header, start, counts)
         return Summary(
             format=self.id,
-            parameters=tally.parameters,
-            precision=tally.precision,
-            sparsity=tally.sparsity,
+            parameters=counts.parameters,
+            precision=counts.precision,
+            sparsity=counts.sparsity,
             producer=str(metadata["format"])[:80] if "format" in metadata else None,
             dependencies=("safetensors",),
-            layers=tuple(tally.layers),
+            layers=tuple(counts.layers),
             notes={"metadata": {str(k)[:80]: str(v)[:200] for k, v in list(metadata.items())[:20]}},
         )
 
@@ -116,7 +116,7 @@ def _check(path: Path) -> Iterator[Risk]:
     )
 
 
-def _header(path: Path) -> tuple[dict[str, Any], int]:
+def _header(path: Path) -> tuple[JsonObject, int]:
     """Return the JSON header and the place where the weights start. Raises Refused."""
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -129,7 +129,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
     return header, 8 + length
 
 
-def _span(name: str, entry: Any) -> tuple[int, int]:
+def _span(name: str, entry: object) -> tuple[int, int]:
     """Return where a weight starts and ends. Raises Refused when shape, dtype and place do not fit."""
     where = f"The weight {name[:80]!r}"
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"} or entry["dtype"] not in BITS:
@@ -143,16 +143,16 @@ def _span(name: str, entry: Any) -> tuple[int, int]:
     return offsets[0], offsets[1]
 
 
-def _counts(values: Any) -> bool:
+def _counts(values: object) -> TypeGuard[list[int]]:
     return isinstance(values, list) and all(type(value) is int and 0 <= value < 2**60 for value in values)
 
 
-def _measure(path: Path, header: dict[str, Any], start: int, tally: Tally) -> None:
+def _measure(path: Path, header: JsonObject, start: int, counts: WeightCounts) -> None:
     with path.open("rb") as file:
         for entry in header.values():
             first, last = entry["data_offsets"]
             file.seek(start + first)
-            tally.measure_stream(file, last - first, NAMES[entry["dtype"]])
+            counts.measure_stream(file, last - first, NAMES[entry["dtype"]])
 
 
 FORMAT = Safetensors()

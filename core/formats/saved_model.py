@@ -13,8 +13,8 @@ from core.formats.anatomy import drawing, tensorflow_graph
 from core.formats.anatomy import tensorflow_names as names
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import gathered, info, warning
-from core.formats.anatomy.tally import Tally
-from core.formats.anatomy.tensorflow_graph import Graph
+from core.formats.anatomy.tensorflow_graph import TensorflowGraph
+from core.formats.anatomy.weight_counts import WeightCounts
 
 PROTO = "saved_model.pb"
 MAX_PROTO = 512 << 20
@@ -46,18 +46,18 @@ class SavedModel(Format):
         """Read the serving signature, the operators that it reaches, and the variables."""
         with archives.walk(path) as archive:
             graph = read(archive)
-        tally = _tally(graph)
-        counts = Counter(node.op for node in tensorflow_graph.reached(graph) if node.op not in PLUMBING)
+        counts = _weight_counts(graph)
+        operators = Counter(node.op for node in tensorflow_graph.reached(graph) if node.op not in PLUMBING)
         producer = f"TensorFlow {graph.version}".strip()
         return Summary(
             format=self.id,
             signature=graph.signatures[graph.serving or ""],
-            parameters=tally.parameters,
-            operators=dict(counts.most_common()),
-            precision=tally.precision,
+            parameters=counts.parameters,
+            operators=dict(operators.most_common()),
+            precision=counts.precision,
             producer=producer,
             dependencies=(producer,),
-            layers=tuple(tally.layers),
+            layers=tuple(counts.layers),
             notes={"signature": graph.serving, "tags": list(graph.tags[:5])},
         )
 
@@ -72,7 +72,7 @@ class SavedModel(Format):
         return True
 
 
-def read(archive: Archive) -> Graph:
+def read(archive: Archive) -> TensorflowGraph:
     """Return the graph of a SavedModel. Raises Refused when there is none, or it serves nothing."""
     graph = tensorflow_graph.read(archive.read(top(archive) + PROTO, MAX_PROTO))
     if graph.serving is None or not graph.signatures[graph.serving].outputs:
@@ -108,7 +108,7 @@ def _check(path: Path) -> Iterator[Risk]:
         yield info(f"The model names {len(graph.assets)} asset file(s); they are not read here.")
 
 
-def _judged(graph: Graph) -> Iterator[Risk]:
+def _judged(graph: TensorflowGraph) -> Iterator[Risk]:
     """Refuse what reaches outside anywhere, and what is no arithmetic where the signature reaches it; all at once."""
     served = {node.op for node in tensorflow_graph.reached(graph)}
     stored = {node.op for node in graph.nodes}
@@ -130,12 +130,12 @@ def _listed(found: list[str]) -> str:
     return ", ".join(name[:60] for name in found[:SHOWN]) + more
 
 
-def _tally(graph: Graph) -> Tally:
-    tally = Tally()
+def _weight_counts(graph: TensorflowGraph) -> WeightCounts:
+    counts = WeightCounts()
     for node in tensorflow_graph.reached(graph):
         if node.op in ("VarHandleOp", "VariableV2") and node.shape is not None and min(node.shape, default=0) >= 0:
-            tally.add(node.name, names.DTYPES.get(node.dtype, "float32"), node.shape)
-    return tally
+            counts.add(node.name, names.DTYPES.get(node.dtype, "float32"), node.shape)
+    return counts
 
 
 FORMAT = SavedModel()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from core.border import archives
 from core.border.archives import Archive
@@ -139,7 +138,7 @@ def _check(path: Path) -> Iterator[Risk]:
             yield info("The file holds no estimator at its top.")
 
 
-def _schema(archive: Archive) -> Any:
+def _schema(archive: Archive) -> object:
     return parse_json(archive.read("schema.json", MAX_SCHEMA), "The schema")
 
 

@@ -8,7 +8,7 @@ from core.border.pickles import Trace
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import torch_files, torch_weights
 from core.formats.anatomy.findings import gathered, info
-from core.formats.anatomy.tally import NOT_WEIGHTS, Tally
+from core.formats.anatomy.weight_counts import NOT_WEIGHTS, WeightCounts
 
 
 class TorchCheckpoint(Format):
@@ -31,17 +31,17 @@ class TorchCheckpoint(Format):
     def inspect(self, path: Path) -> Summary:
         """List the tensors by name."""
         trace = torch_files.read(path)
-        tally = Tally()
+        counts = WeightCounts()
         for name, tensor in torch_weights.named(trace.result):
-            tally.add(name or "weight", tensor.dtype, tensor.shape)
-        _measure(path, trace, tally)
+            counts.add(name or "weight", tensor.dtype, tensor.shape)
+        _measure(path, trace, counts)
         return Summary(
             format=self.id,
-            parameters=tally.parameters,
-            precision=tally.precision,
-            sparsity=tally.sparsity,
+            parameters=counts.parameters,
+            precision=counts.precision,
+            sparsity=counts.sparsity,
             dependencies=("torch",),
-            layers=tuple(tally.layers),
+            layers=tuple(counts.layers),
             notes={"storage": "zip" if archives.names(path) else "legacy"},
         )
 
@@ -53,7 +53,7 @@ def _check(path: Path) -> Iterator[Risk]:
     )
 
 
-def _measure(path: Path, trace: Trace, tally: Tally) -> None:
+def _measure(path: Path, trace: Trace, counts: WeightCounts) -> None:
     """Count the zeros of the storages of a zip; each storage once."""
     if not archives.names(path):
         return
@@ -62,7 +62,7 @@ def _measure(path: Path, trace: Trace, tally: Tally) -> None:
         top = torch_files.prefix(archive)
         for key, kind in kinds.items():
             with archive.open(f"{top}/data/{key}") as stream:
-                tally.measure_stream(stream, archive.members[f"{top}/data/{key}"].size, kind)
+                counts.measure_stream(stream, archive.members[f"{top}/data/{key}"].size, kind)
 
 
 FORMAT = TorchCheckpoint()

@@ -12,7 +12,7 @@ from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import program, program_view, torch_files
 from core.formats.anatomy.findings import gathered, info, parse_json, warning
-from core.formats.anatomy.tally import Tally
+from core.formats.anatomy.weight_counts import WeightCounts
 
 MEMBERS = re.compile(
     r"models/model\.json|data/weights/(weight_\d+|model_weights_config\.json)|data/constants/(tensor_\d+|model_constants_config\.json)"
@@ -49,18 +49,18 @@ class TorchExport(Format):
         with archives.walk(path) as archive:
             top = torch_files.prefix(archive)
             content = _json(archive, f"{top}/models/model.json")
-            tally = _tally(archive, top)
+            counts = _weight_counts(archive, top)
         graph = content["graph_module"]["graph"]
         return Summary(
             format=self.id,
             signature=program_view.signature(content),
-            parameters=tally.parameters,
+            parameters=counts.parameters,
             operators=program_view.operators(graph),
-            precision=tally.precision,
-            sparsity=tally.sparsity,
+            precision=counts.precision,
+            sparsity=counts.sparsity,
             producer=f"torch {content.get('torch_version', '')}"[:60].strip(),
             dependencies=(f"torch {content.get('torch_version', '')}"[:60].strip(), *program_view.packages(graph)),
-            layers=tuple(tally.layers),
+            layers=tuple(counts.layers),
             notes={"opset": {str(k)[:40]: int(v) for k, v in content["opset_version"].items()}},
         )
 
@@ -122,17 +122,17 @@ def _check_samples(archive: Archive, name: str) -> None:
         torch_files.check(copy, "The sample inputs of the program")
 
 
-def _tally(archive: Archive, top: str) -> Tally:
-    tally = Tally()
+def _weight_counts(archive: Archive, top: str) -> WeightCounts:
+    counts = WeightCounts()
     for folder, pattern in (("weights", WEIGHT), ("constants", CONSTANT)):
         for name, member, is_parameter, view in program.tensors(_config(archive, top, folder), pattern):
             if not is_parameter:
-                tally.mention(name, view.dtype, view.shape)
+                counts.mention(name, view.dtype, view.shape)
                 continue
-            tally.add(name, view.dtype, view.shape)
+            counts.add(name, view.dtype, view.shape)
             with archive.open(f"{top}/data/{folder}/{member}") as stream:
-                tally.measure_stream(stream, archive.members[f"{top}/data/{folder}/{member}"].size, view.dtype)
-    return tally
+                counts.measure_stream(stream, archive.members[f"{top}/data/{folder}/{member}"].size, view.dtype)
+    return counts
 
 
 def _config(archive: Archive, top: str, folder: str) -> Any:

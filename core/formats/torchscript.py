@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from core.border import archives, pickles
 from core.border.archives import Archive
@@ -13,7 +12,7 @@ from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import script, script_signature, torch_files, torch_weights
 from core.formats.anatomy.findings import gathered, info, warning
-from core.formats.anatomy.tally import Tally
+from core.formats.anatomy.weight_counts import WeightCounts
 
 MEMBERS = re.compile(
     r"(data|constants|traced_inputs|bytecode|attributes|__torch__)\.pkl|(data|constants|traced_inputs)/\d+|code/.+\.py(\.debug_pkl)?"
@@ -54,20 +53,20 @@ class TorchScript(Format):
             source = _source(archive, top)
             signature = script_signature.read(archive, top) or _signature(archive, top, trace)
             version = _version(archive, top)
-        tally = Tally()
+        counts = WeightCounts()
         for name, tensor, is_parameter in _weights(trace.result, source.parameters):
-            tally.add(name, tensor.dtype, tensor.shape) if is_parameter else tally.mention(
+            counts.add(name, tensor.dtype, tensor.shape) if is_parameter else counts.mention(
                 name, tensor.dtype, tensor.shape
             )
         return Summary(
             format=self.id,
             signature=signature,
-            parameters=tally.parameters,
+            parameters=counts.parameters,
             operators=dict(source.operators.most_common()),
-            precision=tally.precision,
+            precision=counts.precision,
             producer="torch (TorchScript)",
             dependencies=("torch", *sorted(source.packages)),
-            layers=tuple(tally.layers),
+            layers=tuple(counts.layers),
             notes={"archive_version": version[:20]},
         )
 
@@ -112,25 +111,24 @@ def _allows(name: Global) -> bool:
     return pickles.torch_allows(name)
 
 
-def _source(archive: Archive, top: str) -> script.Source:
-    source = script.Source()
+def _source(archive: Archive, top: str) -> script.ScriptSource:
+    source = script.ScriptSource()
     for name in archive.names:
         if name.startswith(f"{top}/code/") and name.endswith(".py"):
             script.read(archive.read(name, script.MAX_TEXT), name.partition("/")[2], source)
     return source
 
 
-def _weights(model: Any, parameters: dict[str, set[str]]) -> Iterator[tuple[str, torch_weights.Tensor, bool]]:
+def _weights(model: object, parameters: dict[str, set[str]]) -> Iterator[tuple[str, torch_weights.TensorView, bool]]:
     """Yield name and view of each tensor, and whether its module lists it as trained; shared modules once."""
     seen: set[int] = set()
-    pending: list[tuple[str, Any]] = [("", model)]
+    pending: list[tuple[str, object]] = [("", model)]
     while pending:
         path, module = pending.pop()
-        state = module.state if isinstance(module, Built) else None
-        if not isinstance(state, dict) or id(module) in seen:
+        if not isinstance(module, Built) or not isinstance(module.state, dict) or id(module) in seen:
             continue
         seen.add(id(module))
-        for attribute, child in state.items():
+        for attribute, child in module.state.items():
             name = f"{path}.{attribute}" if path else str(attribute)
             tensor = torch_weights.tensor(child)
             if tensor is not None:
@@ -147,7 +145,7 @@ def _signature(archive: Archive, top: str, trace: Trace) -> Signature:
     member = f"{top}/{script.member_of(callee.module)}"
     if member not in archive.members:
         return Signature()
-    tree = script.read(archive.read(member, script.MAX_TEXT), member, script.Source())
+    tree = script.read(archive.read(member, script.MAX_TEXT), member, script.ScriptSource())
     inputs = tuple(TensorSpec(name, _kind(kind), None) for name, kind in script.forward_inputs(tree, callee.name) or ())
     result = script.forward_outputs(tree, callee.name)
     return Signature(inputs, (TensorSpec("output", _kind(result), None),) if result else ())

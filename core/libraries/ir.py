@@ -9,11 +9,16 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from core.border import archives
 from core.domain.errors import Refused
 from core.formats.anatomy import ir
+
+if TYPE_CHECKING:
+    import openvino
+
+OpenvinoModel: TypeAlias = "openvino.Model"
 
 SETTINGS = {
     "INFERENCE_PRECISION_HINT": "f32",
@@ -44,7 +49,7 @@ def engine() -> Any:
     return openvino
 
 
-def read(path: Path) -> Any:
+def read(path: Path) -> OpenvinoModel:
     """Return the model of a zipped IR. Raises Refused with the engine's reason when it cannot be read."""
     folder = Path(tempfile.mkdtemp(prefix="ir-", dir="tmp" if Path("tmp").is_dir() else None))
     with archives.walk(path) as archive:
@@ -58,7 +63,7 @@ def read(path: Path) -> Any:
         ) from None
 
 
-def write(model: Any, out: Path, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> None:
+def write(model: OpenvinoModel, out: Path, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> None:
     """Write a model as one zip, under the given names of inputs and outputs; equal models give equal bytes.
 
     Raises Refused when the engine cannot run what it wrote.
@@ -75,7 +80,7 @@ def write(model: Any, out: Path, inputs: Sequence[str] = (), outputs: Sequence[s
     compiled(read(out))
 
 
-def compiled(model: Any) -> Any:
+def compiled(model: OpenvinoModel) -> "openvino.CompiledModel":
     """Make a model ready to run on the CPU. Raises Refused with the engine's reason when it cannot be."""
     openvino = engine()
     try:
@@ -109,7 +114,7 @@ def cause(error: Exception) -> str:
     return " ".join(telling)[:300]
 
 
-def _number(model: Any) -> None:
+def _number(model: OpenvinoModel) -> None:
     """Number what has no name of its own by its place in the graph, where the engine counts through the process."""
     for place, node in enumerate(model.get_ordered_ops()):
         if re.fullmatch(rf"{node.get_type_name()}_\d+", node.get_friendly_name()):

@@ -37,9 +37,9 @@ def convert(model: Path, specs: Sequence[TensorSpec]) -> list[Row] | Refused:
     if not param.exists():
         return Refused(f"pnnx wrote no ncnn model: {_last(ended.said)}", "Try another source format or another target.")
     rows = ncnn_param.parse(param.read_bytes())
-    if strange := ncnn_param.strangers(rows):
+    if unknown := ncnn_param.unknown_layers(rows):
         return Refused(
-            f"ncnn has no layer for {', '.join(strange)}.",
+            f"ncnn has no layer for {', '.join(unknown)}.",
             "Write these parts of the model with other operators, or choose another target.",
         )
     ncnn_param.check(rows)

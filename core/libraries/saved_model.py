@@ -43,7 +43,7 @@ def unpacked(path: Path, folder: Path) -> tuple[str, Signature]:
     return key, graph.signatures[key]
 
 
-def read(path: Path) -> tuple[Any, Signature]:
+def read(path: Path) -> tuple[ir.OpenvinoModel, Signature]:
     """Return the engine's model with its ports named as the signature names them, and the signature.
 
     Raises Refused with all operators that the engine has no rule for, or when it drops an input.

@@ -12,7 +12,7 @@ from core.domain.runtime import Domain, Runtime, Session
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
 
-    from core.formats.anatomy.tflite import Graph
+    from core.formats.anatomy.tflite import TfliteGraph
 
 UNKNOWN_INTEGER = Domain("ids", bound=2)
 BYTES = {"int8": Domain("ids", bound=128, low=-128), "uint8": Domain("ids", bound=256)}
@@ -42,7 +42,7 @@ class LiteRtRuntime(Runtime):
 class LiteRtSession(Session):
     """An interpreter that is resized to each batch where the file's first dimension is free."""
 
-    def __init__(self, interpreter: "Interpreter", graph: "Graph") -> None:
+    def __init__(self, interpreter: "Interpreter", graph: "TfliteGraph") -> None:
         from core.formats.anatomy import tflite
 
         self._interpreter = interpreter
@@ -100,7 +100,7 @@ def _domain(spec: TensorSpec, bound: int | None) -> Domain:
     return Domain() if "float" in spec.dtype else BYTES.get(spec.dtype, UNKNOWN_INTEGER)
 
 
-def _id_bounds(graph: "Graph") -> dict[int, int]:
+def _id_bounds(graph: "TfliteGraph") -> dict[int, int]:
     """Return, by the tensor of each input that looks rows up in a table, the rows of the smallest such table."""
     origin = {place: place for place in graph.inputs}
     bounds: dict[int, int] = {}

@@ -8,7 +8,7 @@ import numpy as np
 from core.classic import forest_session
 from core.classic.forest_session import ForestSession
 from core.domain.runtime import Runtime, Session
-from core.formats.forests import Forest
+from core.formats.forests import BoostedTrees
 from core.formats.forests import xgboost as model
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _booster(path: Path) -> "Booster":
     return booster
 
 
-def _predicted(booster: "Booster", forest: Forest, table: np.ndarray, rounds: int) -> np.ndarray:
+def _predicted(booster: "Booster", forest: BoostedTrees, table: np.ndarray, rounds: int) -> np.ndarray:
     import xgboost
 
     kinds = ["c" if place in forest.categorical else "q" for place in range(forest.features)]

@@ -7,9 +7,12 @@ import json
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.domain.errors import Refused
+
+if TYPE_CHECKING:
+    import numpy as np
 
 DTYPES = (
     "float16",
@@ -20,6 +23,7 @@ DTYPES = (
 )
 ALIGN = 8
 MAX_BYTES = 64_000_000
+JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,8 @@ class Replayed:
     name: str
     what: str
     samples: int
-    inputs: list[Any]
-    outputs: list[Any]
+    inputs: list["np.ndarray"]
+    outputs: list["np.ndarray"]
 
 
 def pack(inputs: tuple[str, ...], outputs: tuple[str, ...], cases: Iterable[Replayed], limit: int = MAX_BYTES) -> bytes:
@@ -38,7 +42,7 @@ def pack(inputs: tuple[str, ...], outputs: tuple[str, ...], cases: Iterable[Repl
 
     Arrays of a kind that JavaScript has no name for leave their case out. ``recorded`` says how many there were.
     """
-    kept: list[dict[str, Any]] = []
+    kept: list[JsonObject] = []
     body, total = bytearray(), 0
     for case in cases:
         total += 1
@@ -64,7 +68,7 @@ def trim(data: bytes, limit: int) -> bytes:
     return _joined({**head, "cases": kept}, body[: max(map(_end, kept), default=0)])
 
 
-def split(data: bytes) -> tuple[dict[str, Any], bytes]:
+def split(data: bytes) -> tuple[JsonObject, bytes]:
     """Return the JSON value and the bytes of the arrays. Raises Refused when the two do not fit together."""
     try:
         (length,) = struct.unpack("<I", data[:4])
@@ -77,7 +81,7 @@ def split(data: bytes) -> tuple[dict[str, Any], bytes]:
     return head, body
 
 
-def _lay(array: Any, body: bytearray) -> dict[str, Any]:
+def _lay(array: "np.ndarray", body: bytearray) -> JsonObject:
     """Append one array and say where it lies; texts stand in the JSON itself."""
     shape = list(array.shape)
     if array.dtype.kind == "U":
@@ -88,11 +92,11 @@ def _lay(array: Any, body: bytearray) -> dict[str, Any]:
     return {"dtype": array.dtype.name, "shape": shape, "at": place, "bytes": array.nbytes}
 
 
-def _end(case: dict[str, Any]) -> int:
+def _end(case: JsonObject) -> int:
     return max((a["at"] + a["bytes"] for a in (*case["inputs"], *case["outputs"]) if "at" in a), default=0)
 
 
-def _joined(head: dict[str, Any], body: bytes) -> bytes:
+def _joined(head: JsonObject, body: bytes) -> bytes:
     text = json.dumps(head, sort_keys=True).encode()
     text += b" " * (-(4 + len(text)) % ALIGN)
     return struct.pack("<I", len(text)) + text + body

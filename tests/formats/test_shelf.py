@@ -13,7 +13,7 @@ from core.formats import FORMATS, HEAD_BYTES, recognise
 from tests.formats.honest import HONEST
 from tests.formats.verdict import refused
 
-APART = {"__init__", "strangers"}
+APART = {"__init__", "unsupported_kinds"}
 
 
 def test_every_file_on_the_shelf_is_in_its_table() -> None:

@@ -17,7 +17,6 @@ import sysconfig
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from core.border.jail import syscalls
 from core.domain.limits import MB, Limits
@@ -65,7 +64,7 @@ class Isolation:
             False, walls, "these walls do not hold: " + ", ".join(fallen) if fallen else "the self-test gave no answer"
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the fields as plain values."""
         return asdict(self)
 
@@ -115,7 +114,7 @@ def _limit(limits: Limits) -> None:
             resource.setrlimit(kind, (bound, bound + 1 if kind == resource.RLIMIT_CPU else bound))
 
 
-def _call(function: Any, *arguments: Any) -> int:
+def _call(function: Callable[..., int], *arguments: object) -> int:
     result = int(function(*(ctypes.c_long(a) if isinstance(a, int) else a for a in arguments)))
     if result < 0:
         code = ctypes.get_errno()

@@ -13,7 +13,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from core.border import jail
 from core.border.jail import syscalls
@@ -122,7 +122,7 @@ def _become(program: Path, arguments: list[str], parent: int) -> NoReturn:
         os._exit(127)
 
 
-def _vector(words: list[bytes]) -> Any:
+def _vector(words: list[bytes]) -> ctypes.Array[ctypes.c_char_p]:
     return (ctypes.c_char_p * (len(words) + 1))(*words, None)
 
 

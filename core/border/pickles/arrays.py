@@ -1,7 +1,6 @@
 """NumPy arrays inside a pickle, read from the stand-ins: shape, dtype and bytes."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from core.border.pickles.values import Array, Built, itemsize
 
@@ -31,7 +30,7 @@ def wrapped_bytes(wrapper: Built) -> tuple[Array, bool]:
     return Array(_shape(state.get("shape")), dtype_code(state.get("dtype"))), alignment is not None
 
 
-def array_of(value: Any) -> Array | None:
+def array_of(value: object) -> Array | None:
     """Return the array that a stand-in describes, or None when it describes none."""
     if isinstance(value, Array):
         return value
@@ -41,7 +40,7 @@ def array_of(value: Any) -> Array | None:
         return None
 
 
-def dtype_code(value: Any) -> str:
+def dtype_code(value: object) -> str:
     """Return the code of a pickled dtype, such as ``f8``. Raises ValueError when its state tells another size, or hides objects."""
     if not isinstance(value, Built) or value.path != "numpy.dtype" or not value.args:
         raise ValueError("an array whose dtype cannot be read")
@@ -62,7 +61,7 @@ def dtype_code(value: Any) -> str:
     return code
 
 
-def _check_fields(fields: Any) -> None:
+def _check_fields(fields: object) -> None:
     """Refuse a field of objects: its pickle would lie where bytes are expected."""
     if fields is None:
         return
@@ -73,7 +72,7 @@ def _check_fields(fields: Any) -> None:
             raise ValueError("an array with objects in its fields")
 
 
-def _shape(value: Any) -> tuple[int, ...]:
+def _shape(value: object) -> tuple[int, ...]:
     if not isinstance(value, tuple) or len(value) > 64 or any(type(size) is not int or size < 0 for size in value):
         raise ValueError("an array with a strange shape")
     return value

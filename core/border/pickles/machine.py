@@ -10,10 +10,9 @@ import warnings
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from core.border.pickles.arrays import EDGE, Bytes, wrapped_bytes
-from core.border.pickles.opcodes import HANDLERS
+from core.border.pickles.opcodes import HANDLERS, Argument
 from core.border.pickles.streams import Stream
 from core.border.pickles.values import Array, Built, Global, Stored, reconstructed
 from core.domain.errors import Refused
@@ -41,7 +40,7 @@ class Trace:
     calls: list[Built] = field(default_factory=list)
     stored: list[Stored] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
-    result: Any = None
+    result: object = None
     protocol: int = 0
     opcodes: int = 0
 
@@ -78,13 +77,13 @@ def opcodes_start(head: bytes) -> bool:
 class Machine:
     """The stack, the marks and the memo of one unpickling."""
 
-    def __init__(self, stream: Stream, found: Trace, joblib: "Callable[[Machine, Built], Any] | None") -> None:
+    def __init__(self, stream: Stream, found: Trace, joblib: "Callable[[Machine, Built], object] | None") -> None:
         self.stream = stream
         self.found = found
         self.joblib = joblib
-        self.stack: list[Any] = []
-        self.marks: list[list[Any]] = []
-        self.memo: dict[int, Any] = {}
+        self.stack: list[object] = []
+        self.marks: list[list[object]] = []
+        self.memo: dict[int, object] = {}
         self.frame_end = 0
         self.protocol = 0
 
@@ -106,7 +105,7 @@ class Machine:
                 f"The pickle is broken or cut off ({str(error)[:80] or type(error).__name__}).", SAVE_OTHERWISE
             ) from None
 
-    def step(self, name: str, arg: Any) -> None:
+    def step(self, name: str, arg: Argument) -> None:
         """Obey one opcode on stand-ins."""
         if name in LITERALS:
             self.stack.append(arg)
@@ -119,7 +118,7 @@ class Machine:
         else:
             HANDLERS.get(name, Machine.unknown)(self, arg, name)
 
-    def _frame(self, name: str, arg: Any) -> None:
+    def _frame(self, name: str, arg: Argument) -> None:
         if name == "PROTO":
             self.protocol = int(arg)
             self.found.protocol = max(self.found.protocol, self.protocol)
@@ -130,12 +129,12 @@ class Machine:
         else:
             self.found.result = self.stack[-1]
 
-    def unknown(self, arg: Any, name: str) -> None:
+    def unknown(self, arg: Argument, name: str) -> None:
         """Note an opcode that no honest file of a model uses."""
         self.found.note(f"uses the opcode {name}, whose effect cannot be followed")
         raise Refused(f"The pickle uses the opcode {name}, whose effect cannot be followed.", SAVE_OTHERWISE)
 
-    def import_name(self, module: Any, name: Any) -> None:
+    def import_name(self, module: object, name: object) -> None:
         """Record a name that would be imported."""
         if type(module) is not str or type(name) is not str:
             raise Refused("The pickle computes the name of what it imports.", SAVE_OTHERWISE)
@@ -144,7 +143,7 @@ class Machine:
         value = self.found.globals.setdefault(f"{module}.{name}", Global(module, name))
         self.stack.append(value)
 
-    def call(self, callee: Any, args: Any) -> None:
+    def call(self, callee: object, args: object) -> None:
         """Put the stand-in for a call's result on the stack."""
         if not isinstance(callee, Global):
             self.found.note("calls something that it computed")
@@ -153,7 +152,7 @@ class Machine:
             self.found.calls.append(built)
         self.stack.append(built)
 
-    def pop_mark(self) -> list[Any]:
+    def pop_mark(self) -> list[object]:
         """Return what lies above the last mark, and take it off."""
         items = self.stack
         self.stack = self.marks.pop()

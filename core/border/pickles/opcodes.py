@@ -8,32 +8,35 @@ from core.border.pickles.values import KEEP, Built, Global, Stored, is_wrapper
 if TYPE_CHECKING:
     from core.border.pickles.machine import Machine
 
+Argument = Any
+"""What stands behind an opcode: a number, a text or bytes, as its kind has it."""
 
-def _mark(m: "Machine", arg: Any, name: str) -> None:
+
+def _mark(m: "Machine", arg: Argument, name: str) -> None:
     m.marks.append(m.stack)
     m.stack = []
 
 
-def _pop(m: "Machine", arg: Any, name: str) -> None:
+def _pop(m: "Machine", arg: Argument, name: str) -> None:
     if m.stack:
         m.stack.pop()
     else:
         m.pop_mark()
 
 
-def _pop_mark(m: "Machine", arg: Any, name: str) -> None:
+def _pop_mark(m: "Machine", arg: Argument, name: str) -> None:
     m.pop_mark()
 
 
-def _dup(m: "Machine", arg: Any, name: str) -> None:
+def _dup(m: "Machine", arg: Argument, name: str) -> None:
     m.stack.append(m.stack[-1])
 
 
-def _empty(m: "Machine", arg: Any, name: str) -> None:
+def _empty(m: "Machine", arg: Argument, name: str) -> None:
     m.stack.append({"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_SET": list, "EMPTY_TUPLE": tuple}[name]())
 
 
-def _tuple(m: "Machine", arg: Any, name: str) -> None:
+def _tuple(m: "Machine", arg: Argument, name: str) -> None:
     if name == "TUPLE":
         items = m.pop_mark()
         m.stack.append(tuple(items))
@@ -44,17 +47,17 @@ def _tuple(m: "Machine", arg: Any, name: str) -> None:
     m.stack[-count:] = [tuple(m.stack[-count:])]
 
 
-def _list(m: "Machine", arg: Any, name: str) -> None:
+def _list(m: "Machine", arg: Argument, name: str) -> None:
     items = m.pop_mark()
     m.stack.append(items[:KEEP])
 
 
-def _dict(m: "Machine", arg: Any, name: str) -> None:
+def _dict(m: "Machine", arg: Argument, name: str) -> None:
     items = m.pop_mark()
     m.stack.append({k: v for k, v in zip(items[::2], items[1::2], strict=True) if type(k) in (str, int)})
 
 
-def _append(m: "Machine", arg: Any, name: str) -> None:
+def _append(m: "Machine", arg: Argument, name: str) -> None:
     items = m.pop_mark() if name in ("APPENDS", "ADDITEMS") else [m.stack.pop()]
     target = m.stack[-1]
     if isinstance(target, Global):
@@ -63,7 +66,7 @@ def _append(m: "Machine", arg: Any, name: str) -> None:
     values.extend(items[: max(0, KEEP - len(values))])
 
 
-def _set(m: "Machine", arg: Any, name: str) -> None:
+def _set(m: "Machine", arg: Argument, name: str) -> None:
     items = m.pop_mark() if name == "SETITEMS" else [m.stack.pop() for _ in range(2)][::-1]
     target = m.stack[-1]
     if isinstance(target, Global):
@@ -74,15 +77,15 @@ def _set(m: "Machine", arg: Any, name: str) -> None:
             table[key] = value
 
 
-def _put(m: "Machine", arg: Any, name: str) -> None:
+def _put(m: "Machine", arg: Argument, name: str) -> None:
     m.memo[len(m.memo) if name == "MEMOIZE" else int(arg)] = m.stack[-1]
 
 
-def _get(m: "Machine", arg: Any, name: str) -> None:
+def _get(m: "Machine", arg: Argument, name: str) -> None:
     m.stack.append(m.memo[int(arg)])
 
 
-def _global(m: "Machine", arg: Any, name: str) -> None:
+def _global(m: "Machine", arg: Argument, name: str) -> None:
     if name == "GLOBAL":
         module, _, attribute = arg.partition(" ")
         m.import_name(module, attribute)
@@ -91,14 +94,14 @@ def _global(m: "Machine", arg: Any, name: str) -> None:
     m.import_name(module, attribute)
 
 
-def _reduce(m: "Machine", arg: Any, name: str) -> None:
+def _reduce(m: "Machine", arg: Argument, name: str) -> None:
     if name == "NEWOBJ_EX":
         m.stack.pop()
     args, callee = m.stack.pop(), m.stack.pop()
     m.call(callee, args)
 
 
-def _instance(m: "Machine", arg: Any, name: str) -> None:
+def _instance(m: "Machine", arg: Argument, name: str) -> None:
     """INST names its class in the opcode, OBJ has it as the first item above the mark."""
     items = m.pop_mark()
     if name == "INST":
@@ -109,7 +112,7 @@ def _instance(m: "Machine", arg: Any, name: str) -> None:
     m.call(items[0], tuple(items[1:]))
 
 
-def _build(m: "Machine", arg: Any, name: str) -> None:
+def _build(m: "Machine", arg: Argument, name: str) -> None:
     state, target = m.stack.pop(), m.stack[-1]
     if isinstance(target, Global):
         m.found.note("changes a class or a function")
@@ -123,13 +126,13 @@ def _build(m: "Machine", arg: Any, name: str) -> None:
         m.stack[-1] = m.joblib(m, target)
 
 
-def _persistent(m: "Machine", arg: Any, name: str) -> None:
+def _persistent(m: "Machine", arg: Argument, name: str) -> None:
     stored = Stored(arg if name == "PERSID" else m.stack.pop())
     m.found.stored.append(stored)
     m.stack.append(stored)
 
 
-HANDLERS: dict[str, Callable[["Machine", Any, str], None]] = {
+HANDLERS: dict[str, Callable[["Machine", Argument, str], None]] = {
     **dict.fromkeys(("EMPTY_LIST", "EMPTY_DICT", "EMPTY_SET", "EMPTY_TUPLE"), _empty),
     **dict.fromkeys(("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"), _tuple),
     **dict.fromkeys(("APPEND", "APPENDS", "ADDITEMS"), _append),

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from core.domain.errors import Refused
 
@@ -16,7 +16,8 @@ FREE_BYTES = 64 << 20
 MAX_RATIO = 200
 MAX_READ = 1 << 30
 
-PACKINGS: dict[bytes, Callable[[], Any]] = {
+Unpacker: TypeAlias = "zlib._Decompress | bz2.BZ2Decompressor | lzma.LZMADecompressor"
+PACKINGS: dict[bytes, Callable[[], Unpacker]] = {
     b"\x1f\x8b": lambda: zlib.decompressobj(31),
     b"\x78\x01": zlib.decompressobj,
     b"\x78\x5e": zlib.decompressobj,
@@ -117,7 +118,7 @@ def _plain(file: BinaryIO) -> Iterator[bytes]:
         yield block
 
 
-def _unpacked(file: BinaryIO, unpacker: Any) -> Iterator[bytes]:
+def _unpacked(file: BinaryIO, unpacker: Unpacker) -> Iterator[bytes]:
     """Yield unpacked blocks of at most a megabyte, counting what goes in and what comes out."""
     taken = given = 0
     pending, ended = b"", False

@@ -1,7 +1,7 @@
 """The stand-ins that lie on the stack where an unpickler would have objects."""
 
+import math
 from dataclasses import dataclass, field
-from typing import Any
 
 KEEP = 100_000
 """How many items of one container are kept; the rest is followed, not held."""
@@ -26,11 +26,11 @@ class Global:
 class Built:
     """What calling something with arguments would give, with the state, items and values that are put in later."""
 
-    callee: Any
-    args: tuple[Any, ...] = ()
-    state: Any = None
-    items: dict[Any, Any] = field(default_factory=dict)
-    values: list[Any] = field(default_factory=list)
+    callee: object
+    args: tuple[object, ...] = ()
+    state: object = None
+    items: dict[object, object] = field(default_factory=dict)
+    values: list[object] = field(default_factory=list)
 
     @property
     def path(self) -> str:
@@ -42,7 +42,7 @@ class Built:
 class Stored:
     """Something kept outside the pickle, by its persistent id."""
 
-    id: Any
+    id: object
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Array:
 
     shape: tuple[int, ...]
     dtype: str
-    items: Any = None
+    items: object = None
 
     @property
     def kind(self) -> str:
@@ -61,10 +61,7 @@ class Array:
     @property
     def count(self) -> int:
         """The number of elements."""
-        total = 1
-        for size in self.shape:
-            total *= size
-        return total
+        return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
@@ -85,7 +82,7 @@ def is_wrapper(built: Built) -> bool:
     return built.path == WRAPPER
 
 
-def reconstructed(callee: Any, args: Any) -> Built | None:
+def reconstructed(callee: object, args: object) -> Built | None:
     """Return the stand-in of the object that ``copyreg._reconstructor`` would build, or None for another call."""
     if not isinstance(callee, Global) or callee.path != "copyreg._reconstructor":
         return None

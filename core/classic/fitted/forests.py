@@ -7,7 +7,7 @@ from pathlib import Path
 from core.classic.fitted.columns import Columns, Estimator, needs
 from core.classic.fitted.trees import linked
 from core.domain.errors import Refused
-from core.formats.forests import LEAF, Forest, Tree, lightgbm, xgboost
+from core.formats.forests import LEAF, BoostedTrees, Tree, lightgbm, xgboost
 from core.scoring.builder import Builder, Grower
 from core.scoring.form import AT_MOST, BELOW, Apply, Const, Expression, Form, Input, Label, Numbers, Ref, check, needed
 
@@ -16,7 +16,7 @@ ZERO = 1e-35
 NO_LINK = "Train with one of the library's own objectives, or convert the scores yourself."
 
 
-def form(forest: Forest) -> Form:
+def form(forest: BoostedTrees) -> Form:
     """Return the form of a file of boosted trees, with its own names for the columns where it has them. Raises Refused."""
     named = len(set(forest.names)) == forest.features and "" not in forest.names
     names = forest.names if named else tuple(f"x{place + 1}" for place in range(forest.features))
@@ -33,7 +33,7 @@ def form(forest: Forest) -> Form:
     return needed(check(Form(inputs, tuple(build.steps), answers)))
 
 
-def numbers(forest: Forest, columns: Columns, build: Builder) -> tuple[str, ...]:
+def numbers(forest: BoostedTrees, columns: Columns, build: Builder) -> tuple[str, ...]:
     """Return the names of a forest's numbers: a share per class, or the predicted values. Raises Refused."""
     if forest.link == "unknown":
         raise Refused(f"The objective {forest.objective!r} has no known form.", NO_LINK)
@@ -67,7 +67,7 @@ def lightgbm_estimator(model: Estimator, columns: Columns, build: Builder) -> tu
         return numbers(lightgbm.forest(path), columns, build)
 
 
-def _column(forest: Forest, place: int, name: str, build: Builder) -> str:
+def _column(forest: BoostedTrees, place: int, name: str, build: Builder) -> str:
     """Return the column as the trees see it: in float32, or with its zeros missing."""
     if forest.dtype == "float32":
         return build.float32(name)
@@ -77,7 +77,9 @@ def _column(forest: Forest, place: int, name: str, build: Builder) -> str:
     return build.field("nonzero", name, Apply("if", (far, Ref(name))))
 
 
-def _plant(tree: Tree, forest: Forest, used: list[str], fields: dict[str, int], grower: Grower, build: Builder) -> None:
+def _plant(
+    tree: Tree, forest: BoostedTrees, used: list[str], fields: dict[str, int], grower: Grower, build: Builder
+) -> None:
     start = len(grower.feature)
     grower.roots.append(start)
     for place, left in enumerate(tree.left):
@@ -96,7 +98,7 @@ def _plant(tree: Tree, forest: Forest, used: list[str], fields: dict[str, int], 
             grower.split(feature, AT_MOST if forest.equal_left else BELOW, tree.threshold[place], *sides, gap)
 
 
-def _member(name: str, categories: tuple[int, ...], forest: Forest, build: Builder) -> str:
+def _member(name: str, categories: tuple[int, ...], forest: BoostedTrees, build: Builder) -> str:
     """Return a field that is 1 where the column holds one of the categories, which go right."""
     whole: Expression = Apply("floor", (Ref(name),))
     if forest.truncates:
@@ -108,7 +110,7 @@ def _member(name: str, categories: tuple[int, ...], forest: Forest, build: Build
     return build.field("among", name, Apply("if", (inside, Const(1.0), Const(0.0))))
 
 
-def _answered(forest: Forest, raw: list[str], build: Builder) -> tuple[str, ...]:
+def _answered(forest: BoostedTrees, raw: list[str], build: Builder) -> tuple[str, ...]:
     if forest.link in ("sigmoid", "softmax"):
         kind = "softmax" if forest.classes else "logit"
         return linked(raw, kind, build, forest.scale if forest.link == "sigmoid" else 1.0)

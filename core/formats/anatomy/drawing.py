@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.domain.artifact import TensorSpec
 from core.formats.anatomy.onnx_dtypes import NAMES
+
+if TYPE_CHECKING:
+    from onnx import TensorProto, ValueInfoProto
 
 
 @dataclass(frozen=True)
@@ -31,22 +34,23 @@ def onnx(
     graph = helper.make_graph(
         [helper.make_node(n.type, n.takes, n.gives, name=n.name, domain=domain) for n in nodes],
         domain,
-        [_value(spec) for spec in inputs],
-        [_value(spec) for spec in outputs],
-        [_weight(spec) for spec in weights],
+        [value_info(spec) for spec in inputs],
+        [value_info(spec) for spec in outputs],
+        [weight(spec) for spec in weights],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid(domain, 1)], ir_version=10)
-    data: bytes = model.SerializeToString()
-    return data
+    return bytes(model.SerializeToString())
 
 
-def _value(spec: TensorSpec) -> Any:
+def value_info(spec: TensorSpec) -> "ValueInfoProto":
+    """Return an input or output as ONNX describes it."""
     from onnx import helper
 
     return helper.make_tensor_value_info(spec.name, _kind(spec.dtype), spec.shape)
 
 
-def _weight(spec: TensorSpec) -> Any:
+def weight(spec: TensorSpec) -> "TensorProto":
+    """Return a weight whose data is said to lie elsewhere."""
     from onnx import TensorProto
 
     dims = [dim for dim in spec.shape or () if isinstance(dim, int)]

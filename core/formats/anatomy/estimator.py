@@ -6,14 +6,14 @@ transformer sees named columns first, else one table ``X``; ``label`` with ``pro
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from core.border.pickles.arrays import Bytes
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.format import Summary
-from core.formats.anatomy.tally import Tally
+from core.formats.anatomy.weight_counts import WeightCounts
 
 MAX_THINGS = 200_000
 NO_PROBABILITIES = {
@@ -33,7 +33,7 @@ KINDS = {"f": "float", "i": "int", "u": "uint", "b": "bool", "c": "complex"}
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class StoredArray:
     """A NumPy array in the file: shape, dtype code, and the items of an object array where they are known."""
 
     shape: tuple[int, ...]
@@ -49,7 +49,7 @@ class Table:
 
 
 @dataclass(eq=False)
-class Thing:
+class StoredObject:
     """An object in the file: the dotted name of its class, and its attributes."""
 
     path: str
@@ -65,65 +65,65 @@ class Thing:
         return self.attributes.get(name)
 
 
-def summary(format: str, model: Any) -> Summary:
+def summary(format: str, model: object) -> Summary:
     """Return what a tree says: signature, estimators, numbers learned, versions."""
     things = list(walk(model))
-    tally = Tally()
+    counts = WeightCounts()
     for path, table in _tables(model):
         if table.dtype[:1] in KINDS and table.dtype[1:].isdecimal():
-            tally.add(path, f"{KINDS[table.dtype[0]]}{8 * int(table.dtype[1:])}".replace("bool8", "bool"), table.shape)
+            counts.add(path, f"{KINDS[table.dtype[0]]}{8 * int(table.dtype[1:])}".replace("bool8", "bool"), table.shape)
     version = next((t.get("_sklearn_version") for t in things if type(t.get("_sklearn_version")) is str), None)
     return Summary(
         format=format,
         signature=signature(model),
-        parameters=tally.parameters or None,
+        parameters=counts.parameters or None,
         operators=dict(Counter(t.name for t in things if _is_estimator(t)).most_common()),
-        precision=tally.precision,
+        precision=counts.precision,
         producer=f"scikit-learn {version}"[:60] if version else None,
         dependencies=_dependencies(things, version),
-        layers=tuple(tally.layers),
-        notes={"model": final(model).name if isinstance(model, Thing) else None},
+        layers=tuple(counts.layers),
+        notes={"model": final(model).name if isinstance(model, StoredObject) else None},
     )
 
 
-def signature(model: Any) -> Signature:
+def signature(model: object) -> Signature:
     """Return inputs and answers; empty for what is no fitted estimator."""
-    if not isinstance(model, Thing):
+    if not isinstance(model, StoredObject):
         return Signature()
     return Signature(_inputs(model), _outputs(final(model)))
 
 
-def final(model: Thing) -> Thing:
+def final(model: StoredObject) -> StoredObject:
     """Return the estimator that gives the answer: the last step, the best of a search."""
     for _ in range(20):
         steps = model.get("steps")
         inner = steps[-1][1] if _is_steps(steps) else model.get("best_estimator_")
-        if not isinstance(inner, Thing):
+        if not isinstance(inner, StoredObject):
             return model
         model = inner
     return model
 
 
-def walk(model: Any) -> Iterator[Thing]:
+def walk(model: object) -> Iterator[StoredObject]:
     """Yield each object of the tree once."""
     for _, item in _items(model):
-        if isinstance(item, Thing):
+        if isinstance(item, StoredObject):
             yield item
 
 
-def _tables(model: Any) -> Iterator[tuple[str, Table]]:
+def _tables(model: object) -> Iterator[tuple[str, StoredArray]]:
     for path, item in _items(model):
-        if isinstance(item, Table):
+        if isinstance(item, StoredArray):
             yield path, item
 
 
-def _items(model: Any) -> Iterator[tuple[str, Any]]:
+def _items(model: object) -> Iterator[tuple[str, object]]:
     """Walk objects, arrays, tables and lists in order, each once."""
     seen: set[int] = set()
-    pending: list[tuple[str, Any]] = [("", model)]
+    pending: list[tuple[str, object]] = [("", model)]
     while pending and len(seen) < MAX_THINGS:
         path, item = pending.pop()
-        if id(item) in seen or not isinstance(item, Thing | Table | dict | list | tuple):
+        if id(item) in seen or not isinstance(item, StoredObject | StoredArray | dict | list | tuple):
             continue
         seen.add(id(item))
         yield path, item
@@ -131,27 +131,27 @@ def _items(model: Any) -> Iterator[tuple[str, Any]]:
         pending += [(f"{path}.{key}" if path else str(key), child) for key, child in reversed(children)]
 
 
-def _children(item: Any) -> list[tuple[Any, Any]]:
-    if isinstance(item, Thing):
+def _children(item: object) -> list[tuple[object, object]]:
+    if isinstance(item, StoredObject):
         return list(item.attributes.items())
     if isinstance(item, dict):
         return list(item.items())
     return list(enumerate(item)) if isinstance(item, list | tuple) else []
 
 
-def _inputs(model: Thing) -> tuple[TensorSpec, ...]:
+def _inputs(model: StoredObject) -> tuple[TensorSpec, ...]:
     columns = model.get("feature_names_in_") or _first(model).get("feature_names_in_")
     if _first(model).name in VECTORIZERS:
         return (TensorSpec("X", "str", ("batch", 1)),)
     count = _width(model)
-    texts = _text_columns(_first(model), columns.items if isinstance(columns, Table) else None)
-    if isinstance(columns, Table) and columns.items and _first(model).get("transformers_"):
+    texts = _text_columns(_first(model), columns.items if isinstance(columns, StoredArray) else None)
+    if isinstance(columns, StoredArray) and columns.items and _first(model).get("transformers_"):
         kinds = ["str" if name in texts else "float32" for name in columns.items]
         return tuple(TensorSpec(str(n)[:200], kind, ("batch", 1)) for n, kind in zip(columns.items, kinds, strict=True))
     return (TensorSpec("X", "str" if texts else "float32", ("batch", count)),)
 
 
-def _width(model: Thing) -> int | None:
+def _width(model: StoredObject) -> int | None:
     """Return the number of columns: the model's own, its first step's, a boosted tree's, or that of the first part that knows."""
     for thing in (model, _first(model), *walk(model.get("estimators_")), *walk(model)):
         count = _number(thing.get("n_features_in_"))
@@ -162,20 +162,20 @@ def _width(model: Thing) -> int | None:
     return None
 
 
-def _first(model: Thing) -> Thing:
+def _first(model: StoredObject) -> StoredObject:
     """Return the step that sees the raw columns."""
     for _ in range(20):
         steps = model.get("steps")
         inner = steps[0][1] if _is_steps(steps) else model.get("best_estimator_")
-        if not isinstance(inner, Thing):
+        if not isinstance(inner, StoredObject):
             return model
         model = inner
     return model
 
 
-def _text_columns(first: Thing, names: Any) -> set[Any]:
+def _text_columns(first: StoredObject, names: Sequence[object] | None) -> set[object]:
     """Return the columns, by name or place, whose encoder learned texts."""
-    found: set[Any] = set()
+    found: set[object] = set()
     transformers = first.get("transformers_")
     for entry in transformers if isinstance(transformers, list) else [("", first, None)]:
         if not isinstance(entry, list | tuple) or len(entry) != 3:
@@ -188,29 +188,29 @@ def _text_columns(first: Thing, names: Any) -> set[Any]:
     return found
 
 
-def _learned_text(thing: Thing) -> bool:
+def _learned_text(thing: StoredObject) -> bool:
     learned = thing.get("categories_")
-    return isinstance(learned, list) and any(isinstance(values, Table) and values.is_text for values in learned)
+    return isinstance(learned, list) and any(isinstance(values, StoredArray) and values.is_text for values in learned)
 
 
-def _outputs(model: Thing) -> tuple[TensorSpec, ...]:
+def _outputs(model: StoredObject) -> tuple[TensorSpec, ...]:
     classes = model.get("classes_")
     if model.name in OUTLIERS:
         return TensorSpec("label", "int64", ("batch", 1)), TensorSpec("scores", "float32", ("batch", 1))
-    if isinstance(classes, Table) or model.name in ("XGBClassifier", "LGBMClassifier"):
-        known = isinstance(classes, Table)
+    if isinstance(classes, StoredArray) or model.name in ("XGBClassifier", "LGBMClassifier"):
+        known = isinstance(classes, StoredArray)
         count = classes.shape[0] if known and classes.shape else _number(model.get("n_classes_"))
         label = TensorSpec("label", "str" if known and classes.is_text else "int64", ("batch",))
         return label, TensorSpec(
             "probabilities" if _tells_probabilities(model) else "scores", "float32", ("batch", count)
         )
     centers = model.get("cluster_centers_")
-    if isinstance(centers, Table) and centers.shape:
+    if isinstance(centers, StoredArray) and centers.shape:
         return TensorSpec("label", "int64", ("batch",)), TensorSpec("scores", "float32", ("batch", centers.shape[0]))
     return (TensorSpec("variable", "float32", ("batch", None)),)
 
 
-def _tells_probabilities(model: Thing) -> bool:
+def _tells_probabilities(model: StoredObject) -> bool:
     if model.name in ("SVC", "NuSVC"):
         return bool(model.get("probability") is True)
     if model.name == "SGDClassifier":
@@ -220,7 +220,7 @@ def _tells_probabilities(model: Thing) -> bool:
     return model.name not in NO_PROBABILITIES
 
 
-def _is_estimator(thing: Thing) -> bool:
+def _is_estimator(thing: StoredObject) -> bool:
     own = thing.path.split(".")[0] in ("sklearn", "xgboost", "lightgbm")
     return (
         own
@@ -229,7 +229,7 @@ def _is_estimator(thing: Thing) -> bool:
     )
 
 
-def _is_steps(steps: Any) -> bool:
+def _is_steps(steps: object) -> bool:
     return (
         isinstance(steps, list)
         and bool(steps)
@@ -237,11 +237,11 @@ def _is_steps(steps: Any) -> bool:
     )
 
 
-def _number(value: Any) -> int | None:
+def _number(value: object) -> int | None:
     return value if type(value) is int and value >= 0 else None
 
 
-def _dependencies(things: list[Thing], version: str | None) -> tuple[str, ...]:
+def _dependencies(things: list[StoredObject], version: str | None) -> tuple[str, ...]:
     roots = {thing.path.split(".")[0] for thing in things} & PACKAGES.keys()
     named = sorted(PACKAGES[root] for root in roots - {"sklearn"})
     return (f"scikit-learn {version}"[:60] if version else "scikit-learn", *named)

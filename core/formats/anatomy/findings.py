@@ -7,6 +7,9 @@ from typing import Any
 from core.domain.errors import Refused
 from core.domain.format import Risk
 
+JsonObject = dict[str, Any]
+"""An object in the JSON of a file, in which nothing is checked yet."""
+
 
 def gathered(check: Callable[[], Iterable[Risk]]) -> tuple[Risk, ...]:
     """Run a check and return its findings; what it raises as Refused becomes a ``refuse`` finding with its next step."""

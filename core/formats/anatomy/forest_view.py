@@ -1,14 +1,12 @@
 """What a forest says of itself: columns, answers, trees and how they treat missing numbers and categories."""
 
-from typing import Any
-
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.format import Risk, Summary
 from core.formats.anatomy.findings import warning
-from core.formats.forests import Forest
+from core.formats.forests import BoostedTrees
 
 
-def summary(format: str, forest: Forest, producer: str | None, package: str, **notes: Any) -> Summary:
+def summary(format: str, forest: BoostedTrees, producer: str | None, package: str, **notes: str) -> Summary:
     """Return a forest's summary; thresholds and leaf values are its parameters."""
     splits = forest.splits
     leaves = splits + len(forest.trees)
@@ -32,7 +30,7 @@ def summary(format: str, forest: Forest, producer: str | None, package: str, **n
     )
 
 
-def signature(forest: Forest) -> Signature:
+def signature(forest: BoostedTrees) -> Signature:
     """Return one table ``X``, and label with probabilities, or variable."""
     inputs = (TensorSpec("X", forest.dtype, ("batch", forest.features)),)
     if not forest.classes:
@@ -42,7 +40,7 @@ def signature(forest: Forest) -> Signature:
     return Signature(inputs, (label, TensorSpec("probabilities", "float32", ("batch", forest.classes))))
 
 
-def risks(forest: Forest) -> tuple[Risk, ...]:
+def risks(forest: BoostedTrees) -> tuple[Risk, ...]:
     """Return what the owner should know before a conversion."""
     if forest.link == "unknown":
         return (

@@ -4,13 +4,17 @@ Left out of what HDF5 allows are soft and external links, virtual datasets, data
 object references, compound and opaque types: https://support.hdfgroup.org/documentation/hdf5/latest/_h5_d__u_g.html.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
+
+if TYPE_CHECKING:
+    import h5py
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 MAX_OBJECTS, MAX_DEPTH, MAX_ATTRIBUTES = 50_000, 64, 200
@@ -32,7 +36,7 @@ class Weight:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Any]:
+def opened(path: Path) -> "Iterator[h5py.File]":
     """Open a file for reading alone. Raises Refused when the library cannot read it."""
     import h5py
 
@@ -43,11 +47,11 @@ def opened(path: Path) -> Iterator[Any]:
         raise Refused(f"The HDF5 data is cut off or broken ({str(error)[:100]}).", BROKEN) from None
 
 
-def check(file: Any) -> tuple[Weight, ...]:
+def check(file: "h5py.File") -> tuple[Weight, ...]:
     """Walk every object and return the datasets. Raises Refused at the first that is more than numbers in groups."""
     weights: list[Weight] = []
     seen: set[int] = set()
-    waiting: list[tuple[str, Any, int]] = [("", file["/"], 0)]
+    waiting: list[tuple[str, h5py.Group | h5py.Dataset, int]] = [("", file["/"], 0)]
     while waiting:
         path, item, depth = waiting.pop()
         address = _address(item)
@@ -66,7 +70,7 @@ def check(file: Any) -> tuple[Weight, ...]:
     return tuple(weights)
 
 
-def text(item: Any, name: str) -> str | None:
+def text(item: "h5py.File", name: str) -> str | None:
     """Return a text attribute, or None when there is none. Raises Refused when it is no text."""
     if name not in item.attrs:
         return None
@@ -78,7 +82,7 @@ def text(item: Any, name: str) -> str | None:
     return value
 
 
-def _is_dataset(item: Any) -> bool:
+def _is_dataset(item: "h5py.HLObject") -> bool:
     import h5py
 
     if isinstance(item, h5py.Datatype):
@@ -86,13 +90,13 @@ def _is_dataset(item: Any) -> bool:
     return isinstance(item, h5py.Dataset)
 
 
-def _address(item: Any) -> int:
+def _address(item: "h5py.HLObject") -> int:
     import h5py
 
     return int(h5py.h5o.get_info(item.id).addr)
 
 
-def _child(path: str, group: Any, name: str) -> Any:
+def _child(path: str, group: "h5py.Group", name: str) -> "h5py.HLObject":
     import h5py
 
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
@@ -100,16 +104,16 @@ def _child(path: str, group: Any, name: str) -> Any:
     return group[name]
 
 
-def _check_attributes(path: str, item: Any) -> None:
+def _check_attributes(path: str, item: "h5py.HLObject") -> None:
     if len(item.attrs) > MAX_ATTRIBUTES:
         raise Refused(f"{path[:80]!r} has {len(item.attrs)} attributes.", AGAIN)
     for name in item.attrs:
         attribute = item.attrs.get_id(name)
-        if not _plain(attribute.get_type()) or attribute.get_type().get_size() * _product(attribute.shape) > MAX_TEXT:
+        if not _plain(attribute.get_type()) or attribute.get_type().get_size() * math.prod(attribute.shape) > MAX_TEXT:
             raise Refused(f"The attribute {name[:60]!r} of {path[:80]!r} is neither a text nor a number.", AGAIN)
 
 
-def _checked(path: str, item: Any) -> Weight:
+def _checked(path: str, item: "h5py.Dataset") -> Weight:
     """Refuse a dataset that lies elsewhere, is packed in an unknown way, or is far larger than its bytes in the file."""
     import h5py
 
@@ -122,19 +126,12 @@ def _checked(path: str, item: Any) -> Weight:
         raise Refused(f"{where} holds something else than numbers.", AGAIN)
     if item.nbytes > FREE_BYTES and item.nbytes > MAX_RATIO * item.id.get_storage_size():
         raise Refused(f"{where} would grow to {item.nbytes / 1e6:,.0f} MB from nearly nothing.", AGAIN)
-    if item.chunks and item.dtype.itemsize * _product(item.chunks) > MAX_CHUNK:
+    if item.chunks and item.dtype.itemsize * math.prod(item.chunks) > MAX_CHUNK:
         raise Refused(f"{where} is stored in pieces of more than 512 MB.", AGAIN)
     return Weight(path, str(item.dtype), tuple(int(n) for n in item.shape))
 
 
-def _plain(kind: Any) -> bool:
+def _plain(kind: "h5py.h5t.TypeID") -> bool:
     import h5py
 
     return kind.get_class() in (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM)
-
-
-def _product(numbers: tuple[int, ...]) -> int:
-    total = 1
-    for number in numbers:
-        total *= number
-    return total

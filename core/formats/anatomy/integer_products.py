@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.domain.integer_products import Product
 from core.formats.anatomy import onnx_dtypes as dtypes
 from core.formats.anatomy.onnx_audit import subgraphs
 from core.formats.anatomy.onnx_wire import Payload, Skeleton
+
+if TYPE_CHECKING:
+    import onnx
 
 KERNELS = {
     "MatMulInteger": ("MatMulInteger", 0, (1,)),
@@ -40,11 +43,11 @@ class Scope:
     """What the nodes of a graph can see: constants, with the place of their data in the file if it is left there, and who makes the rest."""
 
     path: Path
-    constants: dict[str, tuple[Any, Payload | None]] = field(default_factory=dict)
-    makers: dict[str, Any] = field(default_factory=dict)
+    constants: dict[str, tuple["onnx.TensorProto", Payload | None]] = field(default_factory=dict)
+    makers: dict[str, "onnx.NodeProto"] = field(default_factory=dict)
     inputs: dict[str, int] = field(default_factory=dict)
 
-    def inside(self, graph: Any, payloads: dict[int, Payload]) -> "Scope":
+    def inside(self, graph: "onnx.GraphProto", payloads: dict[int, Payload]) -> "Scope":
         """Return the scope of a graph within this one."""
         own = {tensor.name: (tensor, payloads.get(place)) for place, tensor in enumerate(graph.initializer)}
         for node in graph.node:
@@ -105,7 +108,7 @@ def products(skeleton: Skeleton, path: Path) -> Iterator[Product]:
     yield from _products(skeleton.model.graph, scope)
 
 
-def _products(graph: Any, scope: Scope) -> Iterator[Product]:
+def _products(graph: "onnx.GraphProto", scope: Scope) -> Iterator[Product]:
     for node in graph.node:
         for inner in subgraphs(node):
             yield from _products(inner, scope.inside(inner, {}))
@@ -115,14 +118,14 @@ def _products(graph: Any, scope: Scope) -> Iterator[Product]:
             yield from _pair(node, scope)
 
 
-def _kernel(node: Any, scope: Scope) -> Iterator[Product]:
+def _kernel(node: "onnx.NodeProto", scope: Scope) -> Iterator[Product]:
     name, place, places = KERNELS[node.op_type]
     if max(places) < len(node.input):
         activations = "uint8" if place is None else scope.kind(node.input[place])
         yield from (_product(name, node, activations, node.input[weights], scope) for weights in places)
 
 
-def _pair(node: Any, scope: Scope) -> Iterator[Product]:
+def _pair(node: "onnx.NodeProto", scope: Scope) -> Iterator[Product]:
     """Yield the product of two tensors that come from integers, which ONNX Runtime does in integers."""
     read = [_behind(scope, name) for name in node.input[:2]]
     if read[0] and read[1]:
@@ -137,7 +140,7 @@ def _behind(scope: Scope, name: str) -> str:
     return str(node.input[0]) if node is not None and node.op_type == "DequantizeLinear" else ""
 
 
-def _product(operator: str, node: Any, activations: str, weights: str, scope: Scope) -> Product:
+def _product(operator: str, node: "onnx.NodeProto", activations: str, weights: str, scope: Scope) -> Product:
     kind = scope.kind(weights)
     top = scope.top(weights) if kind == "int8" else None
     place = (node.name or node.output[0])[:60]
@@ -145,7 +148,7 @@ def _product(operator: str, node: Any, activations: str, weights: str, scope: Sc
     return Product(operator, known[0], known[1], top, place)
 
 
-def _largest(path: Path, tensor: Any, payload: Payload | None) -> int | None:
+def _largest(path: Path, tensor: "onnx.TensorProto", payload: Payload | None) -> int | None:
     """Return the largest magnitude in a tensor, rounded up; None where its numbers are elsewhere, or too many."""
     import numpy as np
     from onnx import numpy_helper

@@ -4,15 +4,20 @@ Layout: the operation sets and the IR v11 of OpenVINO's documentation. A layer o
 library beside the model, which is code.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING
 
 from core.border import archives
 from core.domain.artifact import Dim, TensorSpec
 from core.domain.errors import Refused
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 MAX_XML = 48 << 20
 MAX_LAYERS = 200_000
@@ -35,7 +40,7 @@ BOTH = "Zip the model's .xml and .bin together, and nothing else."
 
 
 @dataclass(frozen=True)
-class Layer:
+class IrLayer:
     """One operator: its set and type, its own attributes, and the name, type and shape of each output port."""
 
     id: str
@@ -50,7 +55,7 @@ class Layer:
 class Body:
     """The graph of the model or of one loop or branch: layers by id, and edges (layer, port, layer, port)."""
 
-    layers: dict[str, Layer]
+    layers: dict[str, IrLayer]
     edges: list[tuple[str, str, str, str]]
 
 
@@ -75,7 +80,7 @@ def halves(members: tuple[str, ...]) -> tuple[str, str]:
     return found["xml"], found["bin"]
 
 
-def parse(data: bytes) -> Any:
+def parse(data: bytes) -> "etree._Element":
     """Return the root of the XML. Raises Refused for what OpenVINO never writes: declarations, comments, another encoding."""
     from lxml import etree
 
@@ -94,7 +99,7 @@ def parse(data: bytes) -> Any:
     return root
 
 
-def bodies(root: Any) -> Iterator[Body]:
+def bodies(root: "etree._Element") -> Iterator[Body]:
     """Yield the graph and every loop body and branch in it, the graph first. Raises Refused beyond the bounds."""
     seen = 0
     for layers in root.iter("layers"):
@@ -152,14 +157,14 @@ def outputs(body: Body) -> tuple[TensorSpec, ...]:
     return tuple(layer.ports[port] for layer, port in sources if port in layer.ports)
 
 
-def _layer(item: Any) -> Layer:
+def _layer(item: "etree._Element") -> IrLayer:
     attributes = {key: item.get(key, "") for key in ("id", "name", "type", "version")}
     data = item.find("data")
     ports = {str(port.get("id")): _port(port, attributes["name"]) for out in item.findall("output") for port in out}
-    return Layer(**attributes, data={} if data is None else dict(data.attrib), ports=ports)
+    return IrLayer(**attributes, data={} if data is None else dict(data.attrib), ports=ports)
 
 
-def _port(port: Any, fallback: str) -> TensorSpec:
+def _port(port: "etree._Element", fallback: str) -> TensorSpec:
     precision = port.get("precision", "")
     kind = PORTS.get(precision, precision.lower())
     dims = tuple(_dim(dim.text or "", place) for place, dim in enumerate(port.findall("dim")))
@@ -167,7 +172,7 @@ def _port(port: Any, fallback: str) -> TensorSpec:
     return TensorSpec(min(names, default=fallback)[:200], NAMES.get(kind, (kind[:20], 0))[0], dims)
 
 
-def _input(layer: Layer) -> TensorSpec:
+def _input(layer: IrLayer) -> TensorSpec:
     spec = next(iter(layer.ports.values()), TensorSpec(layer.name, "unknown", None))
     dtype = NAMES.get(layer.data.get("element_type", ""), (spec.dtype, 0))[0]
     return TensorSpec(spec.name, dtype, None if "..." in layer.data.get("shape", "") else spec.shape)
@@ -177,12 +182,12 @@ def _dim(text: str, place: int) -> Dim:
     return int(text) if NUMBER.fullmatch(text) else ("batch" if place == 0 else None)
 
 
-def _edge(edge: Any) -> tuple[str, str, str, str]:
+def _edge(edge: "etree._Element") -> tuple[str, str, str, str]:
     source, port, target, to = (str(edge.get(key)) for key in ("from-layer", "from-port", "to-layer", "to-port"))
     return source, port, target, to
 
 
-def _constant(layer: Layer) -> Constant:
+def _constant(layer: IrLayer) -> Constant:
     where = f"The weight {layer.name[:80]!r}"
     kind, shape = layer.data.get("element_type", ""), layer.data.get("shape", "")
     dims = [dim.strip() for dim in shape.split(",") if dim.strip()]
@@ -190,9 +195,7 @@ def _constant(layer: Layer) -> Constant:
     if kind not in NAMES or len(dims) > MAX_RANK or not all(map(NUMBER.fullmatch, (*dims, *places))):
         raise Refused(f"{where} says in an unknown way what it is or where it lies.", AGAIN)
     found = Constant(layer.name, NAMES[kind][0], tuple(map(int, dims)), int(places[0]), int(places[1]))
-    elements = 1
-    for dim in found.shape:
-        elements *= dim
+    elements = math.prod(found.shape)
     if kind != "string" and found.size != (elements * NAMES[kind][1] + 7) // 8:
         raise Refused(f"{where} claims {elements:,} elements and holds another number of bytes.", AGAIN)
     return found
@@ -200,20 +203,12 @@ def _constant(layer: Layer) -> Constant:
 
 def _check_edges(body: Body) -> None:
     """Refuse an edge that leads nowhere, and layers that wait for one another."""
-    waits: Counter[str] = Counter()
-    followers: dict[str, list[str]] = {}
+    waits: dict[str, set[str]] = {}
     for source, port, target, _ in body.edges:
         if target not in body.layers or port not in getattr(body.layers.get(source), "ports", ()):
             raise Refused("An edge of the OpenVINO graph leads nowhere.", AGAIN)
-        waits[target] += 1
-        followers.setdefault(source, []).append(target)
-    ready = [id for id in body.layers if not waits[id]]
-    done = 0
-    while ready:
-        done += 1
-        for follower in followers.get(ready.pop(), []):
-            waits[follower] -= 1
-            if not waits[follower]:
-                ready.append(follower)
-    if done != len(body.layers):
-        raise Refused("Layers of the OpenVINO graph wait for one another in a ring.", AGAIN)
+        waits.setdefault(target, set()).add(source)
+    try:
+        TopologicalSorter(waits).prepare()
+    except CycleError:
+        raise Refused("Layers of the OpenVINO graph wait for one another in a ring.", AGAIN) from None

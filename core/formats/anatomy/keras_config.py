@@ -2,12 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused
 from core.formats.anatomy import keras_names
-from core.formats.anatomy.findings import parse_json
+from core.formats.anatomy.findings import JsonObject, parse_json
 
 MAX_CONFIG = 64 << 20
 SHOWN = 20
@@ -17,7 +16,7 @@ TRAINING = "compile_config"
 REBUILD = "Build the model from Keras' own layers and save it again, or export it as ONNX where its code is."
 
 
-def parse(data: bytes | str) -> dict[str, Any]:
+def parse(data: bytes | str) -> JsonObject:
     """Return the configuration of a model. Raises Refused when it is none."""
     raw = data.encode() if isinstance(data, str) else data
     if len(raw) > MAX_CONFIG:
@@ -28,7 +27,7 @@ def parse(data: bytes | str) -> dict[str, Any]:
     return config
 
 
-def check(config: dict[str, Any]) -> None:
+def check(config: JsonObject) -> None:
     """Raise Refused with everything in the configuration that is not on the lists, all at once."""
     found = list(dict.fromkeys(_objections(config, "")))
     if found:
@@ -36,7 +35,7 @@ def check(config: dict[str, Any]) -> None:
         raise Refused(f"The model needs what is not opened here: {', '.join(found[:SHOWN])}{more}.", REBUILD)
 
 
-def layers(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def layers(config: JsonObject) -> Iterator[JsonObject]:
     """Yield the layer entries of a model and of the models inside it, in the order of the file."""
     inner = config.get("config")
     listed = inner.get("layers", ()) if isinstance(inner, dict) else inner
@@ -47,13 +46,13 @@ def layers(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield from layers(entry)
 
 
-def operators(config: dict[str, Any]) -> dict[str, int]:
+def operators(config: JsonObject) -> dict[str, int]:
     """Count the layers by class, without the places where data goes in."""
     names = (str(entry.get("class_name", ""))[:80] for entry in layers(config))
     return dict(Counter(name for name in names if name not in {"InputLayer", *keras_names.MODELS}).most_common())
 
 
-def signature(config: dict[str, Any]) -> Signature:
+def signature(config: JsonObject) -> Signature:
     """Return inputs with their shapes; of the outputs only names are written down."""
     inner = config["config"]
     entries = {_name(entry): entry for entry in layers(config)}
@@ -67,7 +66,7 @@ def signature(config: dict[str, Any]) -> Signature:
     return Signature(tuple(spec for spec in found if spec), outputs)
 
 
-def _objections(value: Any, name: str) -> Iterator[str]:
+def _objections(value: object, name: str) -> Iterator[str]:
     """Yield each named part that is not Keras' own, with the name of the layer that it stands in."""
     if isinstance(value, list):
         for item in value:
@@ -86,7 +85,7 @@ def _objections(value: Any, name: str) -> Iterator[str]:
                     yield from _objections(item, name)
 
 
-def _judged(entry: dict[str, Any], name: str) -> Iterator[str]:
+def _judged(entry: JsonObject, name: str) -> Iterator[str]:
     kind, module = entry["class_name"], entry.get("module")
     if not isinstance(kind, str) or not isinstance(module, str | None):
         yield f"a part without a proper name in {name[:60]!r}"
@@ -109,17 +108,17 @@ def _judged(entry: dict[str, Any], name: str) -> Iterator[str]:
         yield f"{label} {name[:60]!r} ({why})"
 
 
-def _is_lambda(entry: dict[str, Any]) -> bool:
+def _is_lambda(entry: JsonObject) -> bool:
     return entry.get("class_name") in ("TFOpLambda", "SlicingOpLambda", "ClassMethod", "TensorFlowOpLayer")
 
 
-def _name(entry: dict[str, Any]) -> str:
+def _name(entry: JsonObject) -> str:
     inner = entry.get("config")
     name = entry.get("name") or (inner.get("name") if isinstance(inner, dict) else "")
     return name if isinstance(name, str) else ""
 
 
-def _ends(value: Any) -> Iterator[str]:
+def _ends(value: object) -> Iterator[str]:
     """Yield layer names from ``[["a", 0, 0], ...]``, from ``["a", 0, 0]`` and from a dict of such."""
     if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
         yield value[0]
@@ -128,7 +127,7 @@ def _ends(value: Any) -> Iterator[str]:
             yield from _ends(item)
 
 
-def _input(entry: dict[str, Any]) -> TensorSpec | None:
+def _input(entry: JsonObject) -> TensorSpec | None:
     inner = entry.get("config")
     shape = (inner.get("batch_shape") or inner.get("batch_input_shape")) if isinstance(inner, dict) else None
     if not isinstance(inner, dict) or not isinstance(shape, list):

@@ -2,35 +2,39 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.domain.format import Summary
 from core.formats.anatomy import drawing, hdf5, keras_config
 from core.formats.anatomy.drawing import Drawn
-from core.formats.anatomy.tally import MAX_MEASURED, Tally
+from core.formats.anatomy.findings import JsonObject
+from core.formats.anatomy.weight_counts import MAX_MEASURED, WeightCounts
+
+if TYPE_CHECKING:
+    import h5py
 
 MAX_DRAWN = 5_000
 OPTIMIZER = ("optimizer/", "optimizer_weights/")
 
 
-def summary(format: str, config: dict[str, Any], version: str, file: Any) -> Summary:
+def summary(format: str, config: JsonObject, version: str, file: "h5py.File") -> Summary:
     """Describe a model by its configuration and its opened weights."""
-    tally = _tally(file)
+    counts = _weight_counts(file)
     producer = f"Keras {version}".strip()
     return Summary(
         format=format,
         signature=keras_config.signature(config),
-        parameters=tally.parameters,
+        parameters=counts.parameters,
         operators=keras_config.operators(config),
-        precision=tally.precision,
-        sparsity=tally.sparsity,
+        precision=counts.precision,
+        sparsity=counts.sparsity,
         producer=producer,
         dependencies=(producer,),
-        layers=tuple(tally.layers),
+        layers=tuple(counts.layers),
     )
 
 
-def draw(config: dict[str, Any], out: Path) -> bool:
+def draw(config: JsonObject, out: Path) -> bool:
     """Write the layers and their connections, and say whether there were any."""
     sides = keras_config.signature(config)
     nodes = list(_nodes(config))[:MAX_DRAWN]
@@ -40,19 +44,19 @@ def draw(config: dict[str, Any], out: Path) -> bool:
     return True
 
 
-def _tally(file: Any) -> Tally:
-    tally = Tally()
+def _weight_counts(file: "h5py.File") -> WeightCounts:
+    counts = WeightCounts()
     for weight in hdf5.check(file):
         if weight.path.startswith(OPTIMIZER):
             continue
-        tally.add(weight.path, weight.dtype, weight.shape)
+        counts.add(weight.path, weight.dtype, weight.shape)
         data = file[weight.path]
-        if data.dtype.kind == "f" and tally.measured + data.size <= MAX_MEASURED:
-            tally.measure(data[()])
-    return tally
+        if data.dtype.kind == "f" and counts.measured + data.size <= MAX_MEASURED:
+            counts.measure(data[()])
+    return counts
 
 
-def _nodes(config: dict[str, Any]) -> Iterator[Drawn]:
+def _nodes(config: JsonObject) -> Iterator[Drawn]:
     before: tuple[str, ...] = ()
     inner = config["config"]
     entries = inner.get("layers", ()) if isinstance(inner, dict) else inner
@@ -67,7 +71,7 @@ def _nodes(config: dict[str, Any]) -> Iterator[Drawn]:
         before = (name[:200],)
 
 
-def _sources(value: Any) -> Iterator[str]:
+def _sources(value: object) -> Iterator[str]:
     """Yield the names of the layers that a layer's calls take from."""
     if isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str) and isinstance(value[1], int):
         yield value[0][:200]

@@ -63,7 +63,7 @@ class Operation:
 
 
 @dataclass
-class Model:
+class MlProgram:
     """What a Core ML model says: specification version, signature, operations in order, and weights."""
 
     version: int = 0
@@ -112,7 +112,7 @@ class _Message:
         return found
 
 
-def read(data: bytes) -> Model:
+def read(data: bytes) -> MlProgram:
     """Walk model.mlmodel. Raises Refused when it is broken, or holds another kind of model than a program."""
     try:
         top = _Message(data)
@@ -121,7 +121,7 @@ def read(data: bytes) -> Model:
             raise Refused(
                 "This Core ML model is no ML program.", "Convert the original model to an ML program (iOS 15 or later)."
             )
-        model = Model(version=top.number(1), signature=_signature(top.one(DESCRIPTION)))
+        model = MlProgram(version=top.number(1), signature=_signature(top.one(DESCRIPTION)))
         for entry in top.one(ML_PROGRAM).all(2):
             for body in entry.one(2).all(3):
                 _walk(body.one(2), model, 0)
@@ -130,7 +130,7 @@ def read(data: bytes) -> Model:
     return model
 
 
-def check(model: Model, weights: bytes) -> None:
+def check(model: MlProgram, weights: bytes) -> None:
     """Check version, operations and that every weight lies where its description says. Raises Refused with the first fault."""
     if model.version not in VERSIONS:
         raise Refused(f"The specification version is {model.version}; {VERSIONS[0]} to {VERSIONS[-1]} are read.", AGAIN)
@@ -178,7 +178,7 @@ def _dims(shape: list[int], ranges: list[tuple[int, int]]) -> tuple[Dim, ...] | 
     return tuple(low if low == high else ("batch" if place == 0 else None) for place, (low, high) in enumerate(ranges))
 
 
-def _walk(block: _Message, model: Model, depth: int) -> None:
+def _walk(block: _Message, model: MlProgram, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise Refused("The program is nested deeper than any model is.", AGAIN)
     for operation in block.all(3):

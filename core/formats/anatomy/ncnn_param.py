@@ -166,9 +166,9 @@ def parse(data: bytes) -> list[Row]:
 
 
 def check(rows: list[Row]) -> None:
-    """Check that the layers are ncnn's own and form a graph in order. Raises Refused with all strange layers at once."""
-    if strange := strangers(rows):
-        raise Refused(f"ncnn has no layer of the type {', '.join(strange)}.", AGAIN)
+    """Check that the layers are ncnn's own and form a graph in order. Raises Refused with all unknown layers at once."""
+    if unknown := unknown_layers(rows):
+        raise Refused(f"ncnn has no layer of the type {', '.join(unknown)}.", AGAIN)
     known: set[str] = set()
     for row in rows:
         if lost := set(row.takes) - known:
@@ -180,7 +180,7 @@ def check(rows: list[Row]) -> None:
         raise Refused("The model has no input, or no output.", AGAIN)
 
 
-def strangers(rows: list[Row]) -> list[str]:
+def unknown_layers(rows: list[Row]) -> list[str]:
     """Return the layer types that ncnn does not have, each once with one of its places."""
     return [f"{row.type} ({row.name})" for row in {row.type: row for row in rows if row.type not in LAYERS}.values()]
 

@@ -1,15 +1,19 @@
 """The structure of an ONNX model against fixed bounds: what crashes or hangs native readers is refused before they see it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
 from core.domain.format import Risk
 from core.formats.anatomy import onnx_dtypes as dtypes
 from core.formats.anatomy.findings import info, warning
 from core.formats.anatomy.onnx_wire import Payload, Skeleton
+
+if TYPE_CHECKING:
+    import onnx
 
 MAX_NODES = 50_000
 MAX_DEPTH = 16
@@ -66,7 +70,7 @@ class Walk:
 
     nodes: int = 0
     depth: int = 0
-    tensors: list[tuple[Any, Payload | None]] = field(default_factory=list)
+    tensors: list[tuple["onnx.TensorProto", Payload | None]] = field(default_factory=list)
     operators: Counter[str] = field(default_factory=Counter)
     called: set[Key] = field(default_factory=set)
 
@@ -100,7 +104,7 @@ def walked(skeleton: Skeleton) -> Walk:
     return walk
 
 
-def check_tensor(tensor: Any, payload: Payload | None) -> None:
+def check_tensor(tensor: "onnx.TensorProto", payload: Payload | None) -> None:
     """Refuse a tensor whose shape and bytes tell different stories; external data is the caller's affair."""
     where = f"The weight {tensor.name[:80]!r}" if tensor.name else "A constant"
     if tensor.data_type not in dtypes.NAMES:
@@ -118,7 +122,7 @@ def check_tensor(tensor: Any, payload: Payload | None) -> None:
         raise Refused(f"{where} claims {count:,} elements and holds another number of bytes.", AGAIN)
 
 
-def check_acyclic(nodes: Any, given: set[str]) -> None:
+def check_acyclic(nodes: "Sequence[onnx.NodeProto]", given: set[str]) -> None:
     """Refuse nodes that wait for one another, or two that give the same name."""
     producer: dict[str, int] = {}
     for place, node in enumerate(nodes):
@@ -126,25 +130,14 @@ def check_acyclic(nodes: Any, given: set[str]) -> None:
             if output and (output in producer or output in given):
                 raise Refused(f"Two nodes of the graph give the same name {output[:60]!r}.", AGAIN)
             producer[output] = place
-    waits = [{producer[name] for name in _reads(node) if name in producer} for node in nodes]
-    followers: list[list[int]] = [[] for _ in waits]
-    for place, sources in enumerate(waits):
-        for source in sources:
-            followers[source].append(place)
-    ready = [place for place, sources in enumerate(waits) if not sources]
-    missing = [len(sources) for sources in waits]
-    done = 0
-    while ready:
-        done += 1
-        for place in followers[ready.pop()]:
-            missing[place] -= 1
-            if not missing[place]:
-                ready.append(place)
-    if done != len(waits):
-        raise Refused("The graph runs in a circle: nodes wait for one another.", AGAIN)
+    waits = {place: {producer[name] for name in _reads(node) if name in producer} for place, node in enumerate(nodes)}
+    try:
+        TopologicalSorter(waits).prepare()
+    except CycleError:
+        raise Refused("The graph runs in a circle: nodes wait for one another.", AGAIN) from None
 
 
-def subgraphs(node: Any) -> Iterator[Any]:
+def subgraphs(node: "onnx.NodeProto") -> "Iterator[onnx.GraphProto]":
     """Yield the graphs inside a node's attributes."""
     for attribute in node.attribute:
         if attribute.HasField("g"):
@@ -152,7 +145,7 @@ def subgraphs(node: Any) -> Iterator[Any]:
         yield from attribute.graphs
 
 
-def constants(node: Any) -> Iterator[Any]:
+def constants(node: "onnx.NodeProto") -> "Iterator[onnx.TensorProto]":
     """Yield the tensors inside a node's attributes."""
     for attribute in node.attribute:
         if attribute.HasField("t"):
@@ -165,7 +158,7 @@ def constants(node: Any) -> Iterator[Any]:
             yield from _sparse_parts(sparse)
 
 
-def _graph(graph: Any, walk: Walk, depth: int, top: Any = None) -> None:
+def _graph(graph: "onnx.GraphProto", walk: Walk, depth: int, top: "onnx.GraphProto | None" = None) -> None:
     if depth > MAX_DEPTH:
         raise Refused(f"Graphs lie inside one another more than {MAX_DEPTH} deep.", AGAIN)
     walk.depth = max(walk.depth, depth)
@@ -180,7 +173,7 @@ def _graph(graph: Any, walk: Walk, depth: int, top: Any = None) -> None:
     check_acyclic(graph.node, held | {value.name for value in graph.input})
 
 
-def _nodes(nodes: Any, walk: Walk, depth: int) -> None:
+def _nodes(nodes: "Sequence[onnx.NodeProto]", walk: Walk, depth: int) -> None:
     walk.nodes += len(nodes)
     if walk.nodes > MAX_NODES:
         raise Refused(f"The model has over {MAX_NODES:,} nodes.", "Simplify it before it is exported.")
@@ -198,18 +191,18 @@ def _nodes(nodes: Any, walk: Walk, depth: int) -> None:
             _graph(inner, walk, depth + 1)
 
 
-def _check_texts(texts: Iterable[Any]) -> None:
+def _check_texts(texts: Iterable[object]) -> None:
     """Refuse names that are no text: protobuf hands broken UTF-8 over as bytes."""
     if not all(isinstance(text, str) for text in texts):
         raise Refused("A name in the model is no text.", "Download or export the file again.")
 
 
-def _check_inlined(model: Any, functions: dict[Key, Any]) -> None:
+def _check_inlined(model: "onnx.ModelProto", functions: dict[Key, "onnx.FunctionProto"]) -> None:
     """Refuse functions that call themselves, or that would grow the graph beyond bounds when they are put in place."""
     sizes: dict[Key, int] = {}
     open_calls: set[Key] = set()
 
-    def grown(nodes: Any) -> int:
+    def grown(nodes: "Sequence[onnx.NodeProto]") -> int:
         total = 0
         for node in nodes:
             total += called((node.domain, node.op_type, node.overload)) + sum(
@@ -235,7 +228,7 @@ def _check_inlined(model: Any, functions: dict[Key, Any]) -> None:
         called(function)
 
 
-def _check_called(walk: Walk, functions: dict[Key, Any]) -> None:
+def _check_called(walk: Walk, functions: dict[Key, "onnx.FunctionProto"]) -> None:
     for key in sorted(walk.called):
         domain, name = key[0][:60], key[1][:60]
         if domain not in DOMAINS and key not in functions:
@@ -245,7 +238,7 @@ def _check_called(walk: Walk, functions: dict[Key, Any]) -> None:
             )
 
 
-def _remarks(model: Any, walk: Walk) -> Iterator[Risk]:
+def _remarks(model: "onnx.ModelProto", walk: Walk) -> Iterator[Risk]:
     version = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
     if version > MAX_OPSET:
         yield warning(
@@ -263,7 +256,7 @@ def _remarks(model: Any, walk: Walk) -> Iterator[Risk]:
         yield warning("A dimension of an input or output is negative; it is read as unknown.")
 
 
-def _holds(tensor: Any, payload: Payload | None, count: int) -> bool:
+def _holds(tensor: "onnx.TensorProto", payload: Payload | None, count: int) -> bool:
     if payload is not None:
         return tensor.data_type != 8 and payload.length == dtypes.expected_bytes(tensor.data_type, count)
     if tensor.HasField("raw_data"):
@@ -273,7 +266,7 @@ def _holds(tensor: Any, payload: Payload | None, count: int) -> bool:
     return held == count or (per_entry > 1 and 0 <= held - count < per_entry)
 
 
-def _reads(node: Any) -> set[str]:
+def _reads(node: "onnx.NodeProto") -> set[str]:
     """Return the names that a node waits for, those that its subgraphs take from outside included."""
     names = {name for name in node.input if name}
     for inner in subgraphs(node):
@@ -283,7 +276,7 @@ def _reads(node: Any) -> set[str]:
     return names
 
 
-def _sparse_parts(sparse: Any) -> tuple[Any, Any]:
+def _sparse_parts(sparse: "onnx.SparseTensorProto") -> "tuple[onnx.TensorProto, ...]":
     if any(dim < 0 for dim in sparse.dims) or dtypes.elements(sparse.dims) > MAX_ELEMENTS:
         raise Refused("A sparse weight has a shape that cannot be.", AGAIN)
     return sparse.values, sparse.indices

@@ -4,12 +4,15 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.domain.format import Risk
 from core.formats.anatomy import onnx_dtypes as dtypes
 from core.formats.anatomy.findings import info
 from core.formats.anatomy.onnx_audit import subgraphs
+
+if TYPE_CHECKING:
+    import onnx
 
 ELEMENTWISE = ("Add", "Sub", "Mul", "Div", "Mod")
 SAME = ("CumSum", "ScatterElements")
@@ -53,7 +56,7 @@ class Compact:
         return math.prod(self.shape)
 
 
-def weights(model: Any) -> list[Compact]:
+def weights(model: "onnx.ModelProto") -> list[Compact]:
     """Return the packed weights of the main graph; a graph that reads otherwise has none."""
     values = {tensor.name: _constant(tensor) for tensor in model.graph.initializer}
     for value in model.graph.input:
@@ -88,7 +91,7 @@ def weights(model: Any) -> list[Compact]:
     )
 
 
-def bits(model: Any, found: list[Compact]) -> float:
+def bits(model: "onnx.ModelProto", found: list[Compact]) -> float:
     """Return how many bits a packed weight takes in the file, codebooks and all."""
     names = frozenset().union(*(one.tensors for one in found))
     held = [tensor for tensor in model.graph.initializer if tensor.name in names]
@@ -96,20 +99,20 @@ def bits(model: Any, found: list[Compact]) -> float:
     return 8 * size / max(1, sum(one.size for one in found))
 
 
-def remarks(model: Any) -> Iterator[Risk]:
+def remarks(model: "onnx.ModelProto") -> Iterator[Risk]:
     """Say that weights are packed already, which a second packing does not make smaller."""
     if found := weights(model):
         which = f"{len(found)} of its weight tensors are" if len(found) > 1 else "One of its weight tensors is"
         yield info(f"The model is compact already: {which} stored in {bits(model, found):.1f} bits a weight.")
 
 
-def _constant(tensor: Any) -> Value:
+def _constant(tensor: "onnx.TensorProto") -> Value:
     shape = tuple(tensor.dims)
     numbers = _numbers(tensor) if dtypes.elements(tensor.dims) <= SMALL else None
     return Value(tensor.data_type, shape, numbers, frozenset(), frozenset((tensor.name,)))
 
 
-def _numbers(tensor: Any) -> tuple[int, ...] | None:
+def _numbers(tensor: "onnx.TensorProto") -> tuple[int, ...] | None:
     """Return the whole numbers of a small tensor that is a shape or a bound."""
     from onnx import numpy_helper
 
@@ -118,7 +121,7 @@ def _numbers(tensor: Any) -> tuple[int, ...] | None:
     return tuple(int(one) for one in numpy_helper.to_array(tensor).reshape(-1))
 
 
-def _computed(node: Any, values: dict[str, Value]) -> Value | None:
+def _computed(node: "onnx.NodeProto", values: dict[str, Value]) -> Value | None:
     """Return what a node makes of constants alone, or None where it is no part of a packed weight."""
     given = [values.get(name) for name in node.input]
     known = [one for one in given if one is not None]
@@ -132,7 +135,7 @@ def _computed(node: Any, values: dict[str, Value]) -> Value | None:
     return Value(made.kind, made.shape, None, operators, tensors, made.entries) if len(tensors) <= MOST else None
 
 
-def _shaped(node: Any, given: list[Value]) -> Value | None:
+def _shaped(node: "onnx.NodeProto", given: list[Value]) -> Value | None:
     first, kind = given[0], node.op_type
     if kind == "Cast":
         return Value(next((int(a.i) for a in node.attribute if a.name == "to"), 0), first.shape, entries=first.entries)
@@ -171,7 +174,7 @@ def _broadcast(one: tuple[int, ...], two: tuple[int, ...]) -> tuple[int, ...] | 
     return tuple(max(a, b) for a, b in found) if all(a == b or 1 in (a, b) for a, b in found) else None
 
 
-def _reads(node: Any) -> Iterator[str]:
+def _reads(node: "onnx.NodeProto") -> Iterator[str]:
     """Yield the names that a node reads, those of the graphs inside it included."""
     yield from node.input
     for inner in subgraphs(node):

@@ -1,61 +1,39 @@
 """The element types of ONNX tensors: their names, the bits of an element, and where small tensors keep their values."""
 
-from typing import Any
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-NAMES: dict[int, str] = {
-    1: "float32",
-    2: "uint8",
-    3: "int8",
-    4: "uint16",
-    5: "int16",
-    6: "int32",
-    7: "int64",
-    8: "string",
-    9: "bool",
-    10: "float16",
-    11: "float64",
-    12: "uint32",
-    13: "uint64",
-    14: "complex64",
-    15: "complex128",
-    16: "bfloat16",
-    17: "float8e4m3fn",
-    18: "float8e4m3fnuz",
-    19: "float8e5m2",
-    20: "float8e5m2fnuz",
-    21: "uint4",
-    22: "int4",
-    23: "float4e2m1",
-    24: "float8e8m0",
-    25: "uint2",
-    26: "int2",
-}
+if TYPE_CHECKING:
+    import onnx
+
+NAMES: dict[int, str] = dict(
+    enumerate(
+        (
+            *("float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "string", "bool", "float16", "float64"),
+            *(
+                "uint32",
+                "uint64",
+                "complex64",
+                "complex128",
+                "bfloat16",
+                "float8e4m3fn",
+                "float8e4m3fnuz",
+                "float8e5m2",
+            ),
+            *("float8e5m2fnuz", "uint4", "int4", "float4e2m1", "float8e8m0", "uint2", "int2"),
+        ),
+        start=1,
+    )
+)
 BITS: dict[int, int] = {
-    1: 32,
-    2: 8,
-    3: 8,
-    4: 16,
-    5: 16,
-    6: 32,
-    7: 64,
-    9: 8,
-    10: 16,
-    11: 64,
-    12: 32,
-    13: 64,
-    14: 64,
+    **dict.fromkeys((25, 26), 2),
+    **dict.fromkeys((21, 22, 23), 4),
+    **dict.fromkeys((2, 3, 9, 17, 18, 19, 20, 24), 8),
+    **dict.fromkeys((4, 5, 10, 16), 16),
+    **dict.fromkeys((1, 6, 12), 32),
+    **dict.fromkeys((7, 11, 13, 14), 64),
     15: 128,
-    16: 16,
-    17: 8,
-    18: 8,
-    19: 8,
-    20: 8,
-    21: 4,
-    22: 4,
-    23: 4,
-    24: 8,
-    25: 2,
-    26: 2,
 }
 EXTERNAL = 1
 
@@ -65,12 +43,9 @@ def name(kind: int) -> str:
     return NAMES.get(kind, "unknown")
 
 
-def elements(dims: Any) -> int:
+def elements(dims: Iterable[int]) -> int:
     """Return the number of elements of a shape."""
-    total = 1
-    for dim in dims:
-        total *= dim
-    return total
+    return math.prod(dims)
 
 
 def expected_bytes(kind: int, count: int) -> int:
@@ -78,7 +53,7 @@ def expected_bytes(kind: int, count: int) -> int:
     return (count * BITS[kind] + 7) // 8
 
 
-def typed_elements(tensor: Any) -> int:
+def typed_elements(tensor: "onnx.TensorProto") -> int:
     """Return how many elements the typed fields of a small tensor hold; several of less than a byte share one entry."""
     kind = tensor.data_type
     if kind in (1, 14):

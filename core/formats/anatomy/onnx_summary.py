@@ -1,9 +1,9 @@
 """What an ONNX model says of itself: signature, operators, weights, origin; and its graph without weights for the viewer."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.codec import encode
@@ -14,7 +14,10 @@ from core.formats.anatomy import onnx_dtypes as dtypes
 from core.formats.anatomy.integer_products import products
 from core.formats.anatomy.onnx_audit import constants, subgraphs, walked
 from core.formats.anatomy.onnx_wire import Payload, Skeleton
-from core.formats.anatomy.tally import Tally
+from core.formats.anatomy.weight_counts import WeightCounts
+
+if TYPE_CHECKING:
+    import onnx
 
 KEPT_ELEMENTS = 64
 
@@ -23,27 +26,27 @@ def summary(format: str, path: Path, skeleton: Skeleton) -> Summary:
     """Return what a model that passed its audit says; ``path`` is the file that holds the weights in place."""
     model = skeleton.model
     walk = walked(skeleton)
-    tally = Tally()
+    counts = WeightCounts()
     packed = onnx_compact.weights(model)
     apart = _apart(model, packed)
     with path.open("rb") as file:
         for tensor, payload in walk.tensors:
             if id(tensor) not in apart:
-                _count(tally, tensor, payload, file)
+                _count(counts, tensor, payload, file)
     for weight in packed:
-        _count_packed(tally, weight)
-    _count_trees(tally, model.graph)
+        _count_packed(counts, weight)
+    _count_trees(counts, model.graph)
     return Summary(
         format=format,
         signature=signature(model.graph),
-        parameters=tally.parameters,
+        parameters=counts.parameters,
         operators=dict(walk.operators.most_common()),
-        precision=tally.precision,
-        sparsity=tally.sparsity,
+        precision=counts.precision,
+        sparsity=counts.sparsity,
         producer=" ".join(part for part in (model.producer_name, model.producer_version) if part)[:200] or None,
         opset=max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=None),
         dependencies=tuple(_domains(model)),
-        layers=tuple(tally.layers),
+        layers=tuple(counts.layers),
         notes={
             "ir_version": model.ir_version,
             "nodes": walk.nodes,
@@ -54,14 +57,14 @@ def summary(format: str, path: Path, skeleton: Skeleton) -> Summary:
     )
 
 
-def signature(graph: Any) -> Signature:
+def signature(graph: "onnx.GraphProto") -> Signature:
     """Return the inputs that are no initializers, and the outputs; a free dimension keeps its name."""
     held = {tensor.name for tensor in graph.initializer}
     inputs = tuple(spec(value) for value in graph.input if value.name not in held)
     return Signature(inputs, tuple(spec(value) for value in graph.output))
 
 
-def spec(value: Any) -> TensorSpec:
+def spec(value: "onnx.ValueInfoProto") -> TensorSpec:
     """Return one input or output; sequences and maps have a written-out type and no shape."""
     kind = value.type.WhichOneof("value")
     if kind in ("tensor_type", "sparse_tensor_type"):
@@ -71,17 +74,16 @@ def spec(value: Any) -> TensorSpec:
     return TensorSpec(value.name, _type_text(value.type), None)
 
 
-def weightless(model: Any) -> bytes:
+def weightless(model: "onnx.ModelProto") -> bytes:
     """Return the model without the data of its weights, marked as kept elsewhere, for drawing; names are kept."""
     for tensor in model.graph.initializer:
         _strip(tensor)
     for graph_nodes in (model.graph.node, *(f.node for f in model.functions)):
         _strip_nodes(graph_nodes)
-    data: bytes = model.SerializeToString()
-    return data
+    return bytes(model.SerializeToString())
 
 
-def _strip_nodes(nodes: Any) -> None:
+def _strip_nodes(nodes: "Sequence[onnx.NodeProto]") -> None:
     for node in nodes:
         node.doc_string = ""
         for tensor in constants(node):
@@ -92,46 +94,37 @@ def _strip_nodes(nodes: Any) -> None:
             _strip_nodes(inner.node)
 
 
-def _strip(tensor: Any) -> None:
+def _strip(tensor: "onnx.TensorProto") -> None:
     if dtypes.elements(tensor.dims) <= KEPT_ELEMENTS and tensor.data_location != dtypes.EXTERNAL:
         return
-    for name in (
-        "raw_data",
-        "float_data",
-        "int32_data",
-        "int64_data",
-        "double_data",
-        "uint64_data",
-        "string_data",
-        "external_data",
-    ):
-        tensor.ClearField(name)
+    for kind in ("raw", "float", "int32", "int64", "double", "uint64", "string", "external"):
+        tensor.ClearField(f"{kind}_data")
     tensor.data_location = dtypes.EXTERNAL
     entry = tensor.external_data.add()
     entry.key, entry.value = "location", "weights"
 
 
-def _count(tally: Tally, tensor: Any, payload: Payload | None, file: BinaryIO) -> None:
+def _count(counts: WeightCounts, tensor: "onnx.TensorProto", payload: Payload | None, file: BinaryIO) -> None:
     """Count a tensor, and its zeros where its data is in the file; single numbers are constants, no weights."""
     import numpy as np
 
     kind = "string" if tensor.data_type == 8 else dtypes.name(tensor.data_type)
     if not tensor.dims:
-        tally.mention(tensor.name, kind, ())
+        counts.mention(tensor.name, kind, ())
         return
-    tally.add(tensor.name, kind, tuple(tensor.dims))
+    counts.add(tensor.name, kind, tuple(tensor.dims))
     if tensor.data_location == dtypes.EXTERNAL:
         return
     if payload is not None:
         file.seek(payload.start)
-        tally.measure_stream(file, payload.length, kind)
+        counts.measure_stream(file, payload.length, kind)
     elif tensor.raw_data:
-        tally.measure_stream(io.BytesIO(tensor.raw_data), len(tensor.raw_data), kind)
+        counts.measure_stream(io.BytesIO(tensor.raw_data), len(tensor.raw_data), kind)
     elif tensor.data_type == 1 and len(tensor.float_data):
-        tally.measure(np.asarray(tensor.float_data, dtype=np.float32))
+        counts.measure(np.asarray(tensor.float_data, dtype=np.float32))
 
 
-def _apart(model: Any, packed: list[onnx_compact.Compact]) -> set[int]:
+def _apart(model: "onnx.ModelProto", packed: list[onnx_compact.Compact]) -> set[int]:
     """Return the identities of tensors that are counted otherwise: what packed weights are made of, and what trees hold."""
     names = {name for weight in packed for name in weight.tensors}
     held = [tensor for node in model.graph.node if node.domain == "ai.onnx.ml" for tensor in constants(node)]
@@ -139,38 +132,38 @@ def _apart(model: Any, packed: list[onnx_compact.Compact]) -> set[int]:
     return {id(tensor) for tensor in (*made, *held)}
 
 
-def _count_packed(tally: Tally, weight: onnx_compact.Compact) -> None:
+def _count_packed(counts: WeightCounts, weight: onnx_compact.Compact) -> None:
     """Count a packed weight as what it becomes, with its zeros where they are left out of the file."""
-    tally.add(weight.name, dtypes.name(weight.kind), weight.shape)
+    counts.add(weight.name, dtypes.name(weight.kind), weight.shape)
     if weight.zeros:
-        tally.measured += weight.size
-        tally.zeros += weight.zeros
+        counts.measured += weight.size
+        counts.zeros += weight.zeros
 
 
-def _count_trees(tally: Tally, graph: Any) -> None:
+def _count_trees(counts: WeightCounts, graph: "onnx.GraphProto") -> None:
     """Count the numbers in the attributes of classical models: coefficients, thresholds, leaves."""
     for node in graph.node:
         if node.domain == "ai.onnx.ml":
-            tally.count("float32", sum(len(attribute.floats) for attribute in node.attribute))
+            counts.count("float32", sum(len(attribute.floats) for attribute in node.attribute))
             for tensor in constants(node):
                 kind = dtypes.name(tensor.data_type)
-                tally.count(kind, dtypes.elements(tensor.dims) if kind.startswith("float") else 0)
+                counts.count(kind, dtypes.elements(tensor.dims) if kind.startswith("float") else 0)
 
 
-def _dim(dim: Any) -> Dim:
+def _dim(dim: "onnx.TensorShapeProto.Dimension") -> Dim:
     if dim.HasField("dim_value"):
         return int(dim.dim_value) if dim.dim_value >= 0 else None
     return str(dim.dim_param)[:80] or None
 
 
-def _domains(model: Any) -> Iterator[str]:
+def _domains(model: "onnx.ModelProto") -> Iterator[str]:
     defined = {f.domain for f in model.functions}
     for entry in model.opset_import:
         if entry.domain not in defined:
             yield f"{entry.domain or 'ai.onnx'} {entry.version}"[:120]
 
 
-def _type_text(kind: Any) -> str:
+def _type_text(kind: "onnx.TypeProto") -> str:
     which = kind.WhichOneof("value")
     if which == "sequence_type":
         return f"sequence({_type_text(kind.sequence_type.elem_type)})"

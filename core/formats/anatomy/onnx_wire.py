@@ -8,9 +8,12 @@ import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
+
+if TYPE_CHECKING:
+    import onnx
 
 MAX_BYTES = 2 << 30
 MAX_SKELETON = 256 << 20
@@ -48,7 +51,7 @@ class Field:
 class Skeleton:
     """A model without the data of its large initializers, and where that data lies, by the initializer's place in the graph."""
 
-    model: Any
+    model: "onnx.ModelProto"
     payloads: dict[int, Payload]
 
 
@@ -185,7 +188,7 @@ def _number(value: int) -> bytes:
     return bytes(out)
 
 
-def _parse(skeleton: bytes) -> Any:
+def _parse(skeleton: bytes) -> "onnx.ModelProto":
     from google.protobuf.message import DecodeError
     from onnx import ModelProto
 

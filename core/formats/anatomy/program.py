@@ -7,12 +7,11 @@ module, and by names that become source of the generated function; when it is ca
 import math
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from core.domain.errors import Refused
 from core.formats.anatomy.expressions import check_expression, check_guard
-from core.formats.anatomy.findings import parse_json
-from core.formats.anatomy.torch_weights import Tensor, check_view
+from core.formats.anatomy.findings import JsonObject, parse_json
+from core.formats.anatomy.torch_weights import TensorView, check_view
 
 AGAIN = "Ask the author for ONNX, or export the model again with torch.export.save."
 SCHEMA_MAJOR = 8
@@ -68,7 +67,7 @@ DTYPES: dict[int, tuple[str, int]] = {
 }
 
 
-def check(program: dict[str, Any]) -> None:
+def check(program: JsonObject) -> None:
     """Check all parts of a program. Raises Refused for anything off the lists."""
     version = program["schema_version"]["major"]
     if version != SCHEMA_MAJOR:
@@ -94,7 +93,7 @@ def check(program: dict[str, Any]) -> None:
     _check_tree(module)
 
 
-def nodes(graph: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def nodes(graph: JsonObject) -> Iterator[JsonObject]:
     """Yield the nodes of a graph and of the graphs inside its arguments."""
     for node in graph["nodes"]:
         yield node
@@ -104,7 +103,7 @@ def nodes(graph: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield from nodes(inner["graph"])
 
 
-def tensors(config: dict[str, Any], pattern: re.Pattern[str]) -> Iterator[tuple[str, str, bool, Tensor]]:
+def tensors(config: JsonObject, pattern: re.Pattern[str]) -> Iterator[tuple[str, str, bool, TensorView]]:
     """Yield name, member, whether it is a parameter, and the view, of each tensor that a payload config lists. Raises Refused."""
     for name, entry in config["config"].items():
         if not WEIGHT_NAME.fullmatch(name) or not pattern.fullmatch(str(entry["path_name"])):
@@ -121,22 +120,22 @@ def tensors(config: dict[str, Any], pattern: re.Pattern[str]) -> Iterator[tuple[
             name,
             entry["path_name"],
             bool(entry["is_param"]),
-            Tensor(kind, sizes, strides, offset, entry["path_name"], 0, width),
+            TensorView(kind, sizes, strides, offset, entry["path_name"], 0, width),
         )
 
 
-def check_stored(name: str, view: Tensor, size: int) -> None:
+def check_stored(name: str, view: TensorView, size: int) -> None:
     """Refuse a weight that is larger than its member of ``size`` bytes."""
     if math.prod(view.shape) and not size:
         raise Refused(f"The weight {name[:60]!r} is missing from the file.", "Export the model with its real weights.")
     if size % view.width:
         raise Refused(f"The weight {name[:60]!r} is cut off.", AGAIN)
-    check_view(Tensor(view.dtype, view.shape, view.strides, view.offset, view.key, size // view.width, view.width))
+    check_view(TensorView(view.dtype, view.shape, view.strides, view.offset, view.key, size // view.width, view.width))
 
 
-def _check_tree(module: dict[str, Any]) -> None:
+def _check_tree(module: JsonObject) -> None:
     """Walk the whole JSON and check what stands under the keys that torch acts on."""
-    pending: list[Any] = [module["graph"], module["signature"]]
+    pending: list[object] = [module["graph"], module["signature"]]
     count = 0
     while pending:
         item = pending.pop()
@@ -149,9 +148,9 @@ def _check_tree(module: dict[str, Any]) -> None:
             pending += _check_table(item)
 
 
-def _check_table(table: dict[str, Any]) -> list[Any]:
+def _check_table(table: JsonObject) -> list[object]:
     """Check the keys of one table and return the values that must be walked further."""
-    further: list[Any] = []
+    further: list[object] = []
     for key, value in table.items():
         if key in FORBIDDEN_KEYS or (key == "custom_obj_values" and value):
             raise Refused(f"The program needs {FORBIDDEN_KEYS.get(key, 'custom objects')}.", AGAIN)
@@ -172,7 +171,7 @@ def _check_table(table: dict[str, Any]) -> list[Any]:
     return further
 
 
-def _may_be_nameless(table: dict[str, Any]) -> bool:
+def _may_be_nameless(table: JsonObject) -> bool:
     """Say whether torch leaves this name out itself: of nodes, and of arguments by position."""
     return "target" in table or ("arg" in table and table.get("kind") == 1)
 
@@ -187,14 +186,14 @@ def _check_name(name: str, pattern: re.Pattern[str]) -> None:
         raise Refused(f"The program has the name {name[:60]!r}, which is none.", AGAIN)
 
 
-def _check_metadata(table: Any) -> None:
+def _check_metadata(table: JsonObject) -> None:
     """Refuse notes with control characters: torch writes them into the comments of the source that it generates."""
     for text in table.values():
         if not all(c in "\n\t" or c.isprintable() for c in _text(text)):
             raise Refused("The notes of the program have control characters.", AGAIN)
 
 
-def _check_call(call: dict[str, Any]) -> None:
+def _check_call(call: JsonObject) -> None:
     signature = call.get("signature")
     if not signature:
         return
@@ -209,7 +208,7 @@ def _check_call(call: dict[str, Any]) -> None:
     _check_tree({"graph": signature["inputs"], "signature": signature["outputs"]})
 
 
-def _check_structure(spec: dict[str, Any]) -> None:
+def _check_structure(spec: JsonObject) -> None:
     """Refuse a structure other than tuples, lists and dicts with plain keys: others import what they name."""
     kind = spec["type"]
     if kind not in STRUCTURES and not RETURN_TYPE.fullmatch(str(kind)):
@@ -225,14 +224,14 @@ def _check_structure(spec: dict[str, Any]) -> None:
         _check_structure(child)
 
 
-def _ints(values: Any) -> tuple[int, ...]:
-    found = tuple(value.get("as_int") for value in values)
+def _ints(values: list[JsonObject]) -> tuple[int, ...]:
+    found = tuple(value.get("as_int", -1) for value in values)
     if any(type(value) is not int or not 0 <= value < 2**60 for value in found):
         raise Refused("A weight of the program has a shape that is no number.", AGAIN)
     return found
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if type(value) is not str:
         raise Refused("The program has something else where a text must be.", AGAIN)
     return value

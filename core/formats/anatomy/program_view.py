@@ -3,49 +3,50 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.domain.artifact import Dim, Signature, TensorSpec
+from core.formats.anatomy.drawing import value_info, weight
 from core.formats.anatomy.expressions import readable
-from core.formats.anatomy.findings import parse_json
-from core.formats.anatomy.onnx_dtypes import NAMES
+from core.formats.anatomy.findings import JsonObject, parse_json
 from core.formats.anatomy.program import DTYPES, nodes
+
+if TYPE_CHECKING:
+    import onnx
 
 MAX_DRAWN = 20_000
 PACKAGES = {"torchvision": "torchvision", "quantized_decomposed": "torch.ao"}
 
 
-def signature(program: dict[str, Any]) -> Signature:
+def signature(program: JsonObject) -> Signature:
     """Return the user's inputs and outputs; a free first dimension is the batch, others keep the program's symbols."""
     module = program["graph_module"]
     graph = module["graph"]
-    given = [entry["user_input"]["arg"] for entry in module["signature"]["input_specs"] if "user_input" in entry]
-    returned = [entry["user_output"]["arg"] for entry in module["signature"]["output_specs"] if "user_output" in entry]
-    inputs = [spec for spec in (_spec(arg, graph) for arg in given) if spec]
-    outputs = [spec for spec in (_spec(arg, graph) for arg in returned) if spec]
+    inputs = [spec for spec in (_spec(arg, graph) for arg in _arguments(module, "input")) if spec]
+    outputs = [spec for spec in (_spec(arg, graph) for arg in _arguments(module, "output")) if spec]
     symbol = inputs[0].shape[0] if inputs and inputs[0].shape else None
     named = _renamed(outputs, _output_names(module))
     return Signature(tuple(_batched(inputs, symbol)), tuple(_batched(named, symbol)))
 
 
-def operators(graph: dict[str, Any]) -> dict[str, int]:
+def operators(graph: JsonObject) -> dict[str, int]:
     """Count the operators, those in inner graphs included, by namespace and name."""
     return dict(Counter(_short(node["target"]) for node in nodes(graph)).most_common())
 
 
-def packages(graph: dict[str, Any]) -> tuple[str, ...]:
+def packages(graph: JsonObject) -> tuple[str, ...]:
     """Return the packages beside torch that the operators come from."""
     spaces = {node["target"].split(".")[2] for node in nodes(graph) if node["target"].startswith("torch.ops.")}
     return tuple(sorted(PACKAGES[space] for space in spaces & PACKAGES.keys()))
 
 
-def devices(program: dict[str, Any]) -> set[str]:
+def devices(program: JsonObject) -> set[str]:
     """Return the devices on which the program's tensors lived."""
     values = program["graph_module"]["graph"]["tensor_values"].values()
     return {str(value["device"]["type"]) for value in values}
 
 
-def drawing(program: dict[str, Any]) -> bytes:
+def drawing(program: JsonObject) -> bytes:
     """Return the graph as an ONNX model without weights, whose operators are torch's: for a viewer, not for running."""
     from onnx import helper
 
@@ -56,8 +57,8 @@ def drawing(program: dict[str, Any]) -> bytes:
         helper.make_graph(
             [_node(node) for node in graph["nodes"][:MAX_DRAWN]],
             "exported program",
-            [_value(name, graph) for name in _input_names(module)],
-            [_value(entry["user_output"]["arg"]["as_tensor"]["name"], graph) for entry in _tensor_outputs(module)],
+            [value_info(_tensor(name, graph)) for name in _tensor_names(module, "input")],
+            [value_info(_tensor(name, graph)) for name in _tensor_names(module, "output")],
             list(_weights(module)),
         ),
         producer_name=f"torch {program.get('torch_version', '')}"[:60].strip(),
@@ -65,25 +66,22 @@ def drawing(program: dict[str, Any]) -> bytes:
         ir_version=10,
     )
     model.doc_string = ", ".join(f"{s.name}: {s.dtype} {list(s.shape or ())}" for s in sides.inputs)[:500]
-    data: bytes = model.SerializeToString()
-    return data
+    return bytes(model.SerializeToString())
 
 
-def _spec(arg: dict[str, Any], graph: dict[str, Any]) -> TensorSpec | None:
+def _spec(arg: JsonObject, graph: JsonObject) -> TensorSpec | None:
     if "as_tensor" in arg:
-        name = arg["as_tensor"]["name"]
-        meta = graph["tensor_values"][name]
-        return TensorSpec(name, DTYPES[meta["dtype"]][0], tuple(_dim(size) for size in meta["sizes"]))
+        return _tensor(arg["as_tensor"]["name"], graph)
     if "as_sym_int" in arg:
         return TensorSpec(str(arg["as_sym_int"].get("as_name", "number")), "int64", ())
     return None
 
 
-def _dim(size: dict[str, Any]) -> Dim:
+def _dim(size: JsonObject) -> Dim:
     return int(size["as_int"]) if "as_int" in size else readable(size["as_expr"]["expr_str"])[:80]
 
 
-def _output_names(module: dict[str, Any]) -> list[str]:
+def _output_names(module: JsonObject) -> list[str]:
     """Return the keys of a program that returns a flat dict."""
     for call in module["module_call_graph"]:
         if call["fqn"] == "" and call.get("signature"):
@@ -108,23 +106,23 @@ def _short(target: str) -> str:
     return target.removeprefix("torch.ops.").removesuffix(".default")
 
 
-def _input_names(module: dict[str, Any]) -> list[str]:
-    entries = [entry["user_input"]["arg"] for entry in module["signature"]["input_specs"] if "user_input" in entry]
-    return [entry["as_tensor"]["name"] for entry in entries if "as_tensor" in entry]
+def _arguments(module: JsonObject, side: str) -> list[JsonObject]:
+    """Return what the user gives or gets, by the side: ``input`` or ``output``."""
+    entries = module["signature"][f"{side}_specs"]
+    return [entry[f"user_{side}"]["arg"] for entry in entries if f"user_{side}" in entry]
 
 
-def _tensor_outputs(module: dict[str, Any]) -> list[dict[str, Any]]:
-    entries = [entry for entry in module["signature"]["output_specs"] if "user_output" in entry]
-    return [entry for entry in entries if "as_tensor" in entry["user_output"]["arg"]]
+def _tensor_names(module: JsonObject, side: str) -> list[str]:
+    return [arg["as_tensor"]["name"] for arg in _arguments(module, side) if "as_tensor" in arg]
 
 
-def _node(node: dict[str, Any]) -> Any:
+def _node(node: JsonObject) -> "onnx.NodeProto":
     """Draw one operator: tensors become edges, plain arguments become attributes."""
     from onnx import helper
 
     space, _, name = _short(node["target"]).partition(".")
     inputs: list[str] = []
-    attributes: dict[str, Any] = {}
+    attributes: JsonObject = {}
     for argument in node["inputs"]:
         _place(argument["name"], argument["arg"], inputs, attributes)
     outputs = [name for arg in node["outputs"] for name in _names(arg)]
@@ -133,7 +131,7 @@ def _node(node: dict[str, Any]) -> Any:
     )
 
 
-def _place(name: str, arg: dict[str, Any], inputs: list[str], attributes: dict[str, Any]) -> None:
+def _place(name: str, arg: JsonObject, inputs: list[str], attributes: JsonObject) -> None:
     edges = list(_names(arg))
     inputs += edges
     value = next(iter(arg.values()), None) if isinstance(arg, dict) else None
@@ -149,7 +147,7 @@ def _place(name: str, arg: dict[str, Any], inputs: list[str], attributes: dict[s
         attributes[name] = value
 
 
-def _names(arg: Any) -> Iterator[str]:
+def _names(arg: object) -> Iterator[str]:
     """Yield the names of the tensors in an argument."""
     if isinstance(arg, list):
         for item in arg:
@@ -168,29 +166,13 @@ def _names(arg: Any) -> Iterator[str]:
                 )
 
 
-def _value(name: str, graph: dict[str, Any]) -> Any:
-    from onnx import helper
-
+def _tensor(name: str, graph: JsonObject) -> TensorSpec:
     meta = graph["tensor_values"][name]
-    return helper.make_tensor_value_info(name, _kind(meta["dtype"]), [_dim(size) for size in meta["sizes"]])
+    return TensorSpec(name, DTYPES[meta["dtype"]][0], tuple(_dim(size) for size in meta["sizes"]))
 
 
-def _weights(module: dict[str, Any]) -> Iterator[Any]:
-    from onnx import TensorProto
-
-    values = module["graph"]["tensor_values"]
+def _weights(module: JsonObject) -> "Iterator[onnx.TensorProto]":
     for entry in module["signature"]["input_specs"]:
         kind = next((k for k in ("parameter", "buffer", "tensor_constant") if k in entry), None)
-        if kind and entry[kind]["arg"]["name"] in values:
-            name = entry[kind]["arg"]["name"]
-            dims = [int(size.get("as_int", 0)) for size in values[name]["sizes"]]
-            tensor = TensorProto(
-                name=name, data_type=_kind(values[name]["dtype"]), dims=dims, data_location=TensorProto.EXTERNAL
-            )
-            tensor.external_data.add(key="location", value="weights")
-            yield tensor
-
-
-def _kind(code: int) -> int:
-    """Return ONNX's number for torch's dtype; undefined when it has none."""
-    return next((number for number, name in NAMES.items() if name == DTYPES[code][0]), 0)
+        if kind and entry[kind]["arg"]["name"] in module["graph"]["tensor_values"]:
+            yield weight(_tensor(entry[kind]["arg"]["name"], module["graph"]))

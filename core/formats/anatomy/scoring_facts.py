@@ -1,22 +1,21 @@
 """What a generated source file tells of its inputs and answers, checked before anybody believes it."""
 
-from typing import Any
-
 from core.domain.errors import Refused
 from core.domain.format import Summary
+from core.formats.anatomy.findings import JsonObject
 from core.scoring import signature
 
 DTYPES = ("double", "float", "integer", "string")
 
 
-def checked(told: Any) -> dict[str, Any]:
+def checked(told: object) -> JsonObject:
     """Return the description of inputs and answers. Raises Refused when it is none."""
     if not isinstance(told, dict) or set(told) != {"inputs", "answers"} or not (_inputs(told) and _answers(told)):
         raise Refused("The source text does not say what its inputs and answers are.", "Convert the model again.")
     return told
 
 
-def summary(format: str, told: dict[str, Any], lines: int, language: str) -> Summary:
+def summary(format: str, told: JsonObject, lines: int, language: str) -> Summary:
     """Return what can be said of a source file."""
     return Summary(
         format=format,
@@ -27,7 +26,7 @@ def summary(format: str, told: dict[str, Any], lines: int, language: str) -> Sum
     )
 
 
-def _inputs(told: dict[str, Any]) -> bool:
+def _inputs(told: JsonObject) -> bool:
     found = told["inputs"]
     return (
         isinstance(found, list)
@@ -38,7 +37,7 @@ def _inputs(told: dict[str, Any]) -> bool:
     )
 
 
-def _answers(told: dict[str, Any]) -> bool:
+def _answers(told: JsonObject) -> bool:
     found = told["answers"]
     return isinstance(found, list) and bool(found) and all(
         isinstance(one, dict) and isinstance(one.get("name"), str)

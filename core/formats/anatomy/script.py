@@ -26,7 +26,7 @@ MAX_TEXT = 16 << 20
 
 
 @dataclass
-class Source:
+class ScriptSource:
     """What all the source of a file together does."""
 
     operators: Counter[str] = field(default_factory=Counter)
@@ -36,7 +36,7 @@ class Source:
     parameters: dict[str, set[str]] = field(default_factory=dict)
 
 
-def read(text: bytes, name: str, source: Source) -> ast.Module:
+def read(text: bytes, name: str, source: ScriptSource) -> ast.Module:
     """Add what one source file does to ``source``, and return its tree. Raises Refused for files, foreign operators, broken text."""
     if len(text) > MAX_TEXT:
         raise Refused(f"{name} in the file is over 16 MB of source.", AGAIN)
@@ -102,7 +102,7 @@ def _parameters(node: ast.ClassDef) -> Iterator[str]:
             )
 
 
-def _operator(node: ast.Attribute, source: Source) -> None:
+def _operator(node: ast.Attribute, source: ScriptSource) -> None:
     """Count ``torch.relu`` and ``ops.space.name``; refuse what reaches files or comes from elsewhere."""
     parts = tuple(_dotted(node))
     if parts[:1] == ("torch",) and len(parts) >= 2:

@@ -1,12 +1,10 @@
 """The inputs of a TorchScript file that this program wrote: TorchScript keeps no shapes, so they lie beside it as JSON."""
 
-from typing import Any
-
 from core.border.archives import Archive
 from core.domain.artifact import Signature
 from core.domain.codec import decode
 from core.domain.errors import Refused
-from core.formats.anatomy.findings import parse_json
+from core.formats.anatomy.findings import JsonObject, parse_json
 
 MEMBER = "portolan_signature.json"
 MAX_BYTES = 1 << 20
@@ -27,19 +25,19 @@ def read(archive: Archive, top: str) -> Signature | None:
         return None
 
 
-def _holds(value: Any) -> bool:
+def _holds(value: JsonObject) -> bool:
     specs = [*value["inputs"], *value["outputs"]]
     return len(specs) <= MAX_SPECS and all(_is_spec(spec) for spec in specs)
 
 
-def _is_spec(spec: Any) -> bool:
+def _is_spec(spec: JsonObject) -> bool:
     name, dtype, shape = spec["name"], spec["dtype"], spec["shape"]
     if not isinstance(name, str) or len(name) > MAX_NAME or dtype not in DTYPES:
         return False
     return shape is None or (len(shape) <= MAX_DIMS and all(_is_dim(dim) for dim in shape))
 
 
-def _is_dim(dim: Any) -> bool:
+def _is_dim(dim: object) -> bool:
     if isinstance(dim, str):
         return len(dim) <= MAX_NAME
     return dim is None or (type(dim) is int and 0 <= dim < 2**31)

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import math
 import struct
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,7 +15,8 @@ from core.border.pickles import Global
 from core.border.pickles.arrays import EDGE, Bytes
 from core.border.pickles.values import itemsize
 from core.domain.errors import Refused
-from core.formats.anatomy.estimator import Table, Thing
+from core.formats.anatomy.estimator import StoredArray, StoredObject
+from core.formats.anatomy.findings import JsonObject
 
 MAX_DEPTH = 200
 MAX_NODES = 2_000_000
@@ -40,7 +42,7 @@ LOADERS = {
 """Kinds of nodes that only hold data; methods, partials, operators and constructors are left out."""
 
 
-def check(archive: Archive, schema: Any, trusts: Callable[[Global], bool]) -> None:
+def check(archive: Archive, schema: object, trusts: Callable[[Global], bool]) -> None:
     """Check each node of the schema. Raises Refused for a name or a kind off the lists, or an array that lies about its size."""
     off: dict[str, None] = {}
     for node in _nodes(schema):
@@ -60,15 +62,15 @@ def check(archive: Archive, schema: Any, trusts: Callable[[Global], bool]) -> No
         )
 
 
-def tree(archive: Archive, schema: Any) -> Any:
+def tree(archive: Archive, schema: object) -> object:
     """Return the model that a checked schema describes."""
-    known: dict[Any, Any] = {}
+    known: dict[object, object] = {}
     return _value(archive, schema, known)
 
 
-def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
+def _nodes(schema: object) -> Iterator[JsonObject]:
     """Yield the tables that describe objects. Raises Refused beyond depth and number."""
-    pending: list[tuple[Any, int]] = [(schema, 1)]
+    pending: list[tuple[object, int]] = [(schema, 1)]
     count = 0
     while pending:
         item, depth = pending.pop()
@@ -83,7 +85,7 @@ def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
             pending += [(value, depth + 1) for value in item]
 
 
-def _check_file(archive: Archive, name: Any) -> None:
+def _check_file(archive: Archive, name: object) -> None:
     if type(name) is not str or name not in archive.members:
         raise Refused(f"The file {str(name)[:60]!r} is missing from the archive.", AGAIN)
     if name.endswith(".npy"):
@@ -108,7 +110,7 @@ def _check_npz(archive: Archive, name: str) -> None:
                     raise Refused(f"A sparse matrix in {name[:60]} has another size than it says.", AGAIN)
 
 
-def _npy(archive: Archive, name: str) -> tuple[Table, int]:
+def _npy(archive: Archive, name: str) -> tuple[StoredArray, int]:
     """Read the header of an ``.npy`` member: shape and dtype, and where the data starts. Raises Refused."""
     with archive.open(name) as stream:
         head = stream.read(12)
@@ -126,7 +128,7 @@ def _npy(archive: Archive, name: str) -> tuple[Table, int]:
         shape, descr = header["shape"], header["descr"]
         if not all(type(size) is int and size >= 0 for size in shape):
             raise ValueError("a negative size")
-        return Table(tuple(shape), _descr(descr)), (12 if wide else 10) + length
+        return StoredArray(tuple(shape), _descr(descr)), (12 if wide else 10) + length
     except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError):
         raise Refused(f"{name[:60]} has a header that cannot be read.", AGAIN) from None
 
@@ -151,14 +153,11 @@ def _field(item: Any) -> int:
     return itemsize(code) * count
 
 
-def _nbytes(table: Table) -> int:
-    total = itemsize(table.dtype)
-    for size in table.shape:
-        total *= size
-    return total
+def _nbytes(table: StoredArray) -> int:
+    return itemsize(table.dtype) * math.prod(table.shape)
 
 
-def _value(archive: Archive, node: Any, known: dict[Any, Any]) -> Any:
+def _value(archive: Archive, node: object, known: dict[object, object]) -> object:
     """Turn one node into a thing, a table, a list or a plain value."""
     if not isinstance(node, dict) or "__loader__" not in node:
         return None
@@ -170,7 +169,7 @@ def _value(archive: Archive, node: Any, known: dict[Any, Any]) -> Any:
     return value
 
 
-def _made(archive: Archive, node: dict[str, Any], known: dict[Any, Any]) -> Any:
+def _made(archive: Archive, node: JsonObject, known: dict[object, object]) -> object:
     loader, content = node["__loader__"], node.get("content")
     if loader == "JsonNode":
         return json.loads(content) if type(content) is str else None
@@ -184,18 +183,18 @@ def _made(archive: Archive, node: dict[str, Any], known: dict[Any, Any]) -> Any:
         data = archive.read(node["file"]) if "file" in node else b""
         return Bytes(len(data), data[:EDGE] + data[-EDGE:])
     attributes = _value(archive, content, known)
-    return Thing(
+    return StoredObject(
         f"{node['__module__']}.{node['__class__']}",
         attributes if isinstance(attributes, dict) else {"state": attributes},
     )
 
 
-def _array(archive: Archive, node: dict[str, Any], known: dict[Any, Any]) -> Any:
+def _array(archive: Archive, node: JsonObject, known: dict[object, object]) -> object:
     content = node.get("content")
     if node.get("type") == "numpy":
         table, _ = _npy(archive, node["file"])
         return table
     if node.get("type") == "json" and isinstance(content, list):
         items = [_value(archive, item, known) for item in content]
-        return Table((len(items),), "O8", items)
+        return StoredArray((len(items),), "O8", items)
     return _value(archive, content, known)

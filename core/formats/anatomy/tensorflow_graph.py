@@ -32,7 +32,7 @@ class Node:
 
 
 @dataclass
-class Graph:
+class TensorflowGraph:
     """What a SavedModel holds: the main graph, its functions by name, and its signatures by key."""
 
     nodes: list[Node] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Graph:
         return next((key for key in SERVING if key in public), public[0] if public else None)
 
 
-def read(data: bytes) -> Graph:
+def read(data: bytes) -> TensorflowGraph:
     """Walk the file. Raises Refused when it is broken, too large, or holds more than one graph."""
     try:
         graphs = [item for item in _fields(data, 0, len(data)) if item.number == 2 and item.wire == LENGTH]
@@ -61,7 +61,7 @@ def read(data: bytes) -> Graph:
         raise Refused(BROKEN, AGAIN) from None
 
 
-def reached(graph: Graph) -> Iterator[Node]:
+def reached(graph: TensorflowGraph) -> Iterator[Node]:
     """Yield every node that the serving signature needs, those in called functions included."""
     by_name = {node.name: node for node in graph.nodes}
     waiting = list(graph.ends.get(graph.serving or "", ()))
@@ -77,7 +77,7 @@ def reached(graph: Graph) -> Iterator[Node]:
         waiting.extend(node.inputs)
 
 
-def _inside(graph: Graph, calls: tuple[str, ...], called: set[str]) -> Iterator[Node]:
+def _inside(graph: TensorflowGraph, calls: tuple[str, ...], called: set[str]) -> Iterator[Node]:
     waiting = list(calls)
     while waiting:
         name = waiting.pop()
@@ -88,8 +88,8 @@ def _inside(graph: Graph, calls: tuple[str, ...], called: set[str]) -> Iterator[
                 waiting.extend(node.calls)
 
 
-def _graph(data: bytes, meta: Field) -> Graph:
-    found = Graph()
+def _graph(data: bytes, meta: Field) -> TensorflowGraph:
+    found = TensorflowGraph()
     for item in _messages(data, meta):
         if item.number == 1:
             parts = list(_messages(data, item))
@@ -106,7 +106,7 @@ def _graph(data: bytes, meta: Field) -> Graph:
     return found
 
 
-def _walk_graph(data: bytes, item: Field, found: Graph) -> None:
+def _walk_graph(data: bytes, item: Field, found: TensorflowGraph) -> None:
     count = 0
     for part in _messages(data, item):
         if part.number == 1:

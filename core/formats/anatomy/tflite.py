@@ -29,7 +29,7 @@ AGAIN = "Convert the model again from its source."
 
 
 @dataclass(frozen=True)
-class Tensor:
+class TfliteTensor:
     """One tensor: name, dtype, shape, the number and the bytes of its buffer, and what is special about it."""
 
     spec: TensorSpec
@@ -52,28 +52,28 @@ class Operator:
 
 
 @dataclass(frozen=True)
-class Graph:
+class TfliteGraph:
     """One subgraph: tensors, operators, and which tensors are its inputs and outputs."""
 
-    tensors: list[Tensor]
+    tensors: list[TfliteTensor]
     operators: list[Operator]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Model:
+class TfliteModel:
     """What a file holds: the graphs, the first of which runs, custom operators by name, and who wrote it."""
 
     version: int
-    graphs: list[Graph]
+    graphs: list[TfliteGraph]
     custom: tuple[str, ...]
     description: str
     metadata: tuple[str, ...]
     signatures: tuple[str, ...]
 
 
-def read(path: Path) -> Model:
+def read(path: Path) -> TfliteModel:
     """Read and check a model; its weights stay on the disk. Raises Refused for what does not fit together."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         view = memoryview(mapped)
@@ -83,7 +83,7 @@ def read(path: Path) -> Model:
             view.release()
 
 
-def _model(data: memoryview) -> Model:
+def _model(data: memoryview) -> TfliteModel:
     root = Source(data).root()
     if root.number(0, "I") != 3:
         raise Refused("This is no LiteRT model of version 3.", AGAIN)
@@ -94,7 +94,7 @@ def _model(data: memoryview) -> Model:
     graphs = [_graph(table, codes, buffers) for table in root.tables(2)]
     if not graphs or not graphs[0].operators:
         raise Refused("The LiteRT graph is empty.", AGAIN)
-    return Model(
+    return TfliteModel(
         version=3,
         graphs=graphs,
         custom=tuple(dict.fromkeys(name.removeprefix("custom ") for name in codes if name.startswith("custom "))),
@@ -104,12 +104,12 @@ def _model(data: memoryview) -> Model:
     )
 
 
-def used(model: Model) -> Counter[str]:
+def used(model: TfliteModel) -> Counter[str]:
     """Count the operators of all graphs by name."""
     return Counter(operator.type for graph in model.graphs for operator in graph.operators)
 
 
-def weights(model: Model) -> Iterator[Tensor]:
+def weights(model: TfliteModel) -> Iterator[TfliteTensor]:
     """Yield the tensors that have bytes in the file, each buffer once."""
     seen: set[int] = set()
     for graph in model.graphs:
@@ -119,12 +119,12 @@ def weights(model: Model) -> Iterator[Tensor]:
                 yield tensor
 
 
-def signature(graph: Graph) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+def signature(graph: TfliteGraph) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
     """Return inputs and outputs; a name that is missing or stands twice becomes ``input_0``, ``output_0`` and so on."""
     return _named(graph, graph.inputs, "input"), _named(graph, graph.outputs, "output")
 
 
-def _named(graph: Graph, places: tuple[int, ...], side: str) -> tuple[TensorSpec, ...]:
+def _named(graph: TfliteGraph, places: tuple[int, ...], side: str) -> tuple[TensorSpec, ...]:
     specs = [graph.tensors[place].spec for place in places]
     counts = Counter(spec.name for spec in specs)
     return tuple(
@@ -160,10 +160,10 @@ def _buffer(table: Table, size: int) -> tuple[int, int]:
     return table.span(0)
 
 
-def _graph(table: Table, codes: list[str], buffers: list[tuple[int, int]]) -> Graph:
+def _graph(table: Table, codes: list[str], buffers: list[tuple[int, int]]) -> TfliteGraph:
     tensors = [_tensor(inner, buffers) for inner in table.tables(0)]
     operators = [_operator(inner, codes) for inner in table.tables(3)]
-    graph = Graph(tensors, operators, table.numbers(1, "i"), table.numbers(2, "i"))
+    graph = TfliteGraph(tensors, operators, table.numbers(1, "i"), table.numbers(2, "i"))
     ends = (*graph.inputs, *graph.outputs, *(place for operator in operators for place in operator.gives))
     takes = (place for operator in operators for place in operator.takes if place != NO_TENSOR)
     if any(not 0 <= place < len(tensors) for place in (*ends, *takes)):
@@ -178,7 +178,7 @@ def _operator(table: Table, codes: list[str]) -> Operator:
     return Operator(codes[number], table.numbers(1, "i"), table.numbers(2, "i"))
 
 
-def _tensor(table: Table, buffers: list[tuple[int, int]]) -> Tensor:
+def _tensor(table: Table, buffers: list[tuple[int, int]]) -> TfliteTensor:
     name, kind, buffer = table.text(3)[:200], table.number(1, "b"), table.number(2, "I")
     where = f"The tensor {name[:80]!r}"
     if kind not in DTYPES or buffer >= len(buffers):
@@ -190,7 +190,7 @@ def _tensor(table: Table, buffers: list[tuple[int, int]]) -> Tensor:
     quantization = table.table(4)
     scales = quantization.count(2) if quantization else 0
     spec = TensorSpec(name, DTYPES[kind][0], _dims(shape, wanted))
-    return Tensor(spec, buffer, start, length, bool(table.number(5, "B")), sparse, bool(scales), scales)
+    return TfliteTensor(spec, buffer, start, length, bool(table.number(5, "B")), sparse, bool(scales), scales)
 
 
 def _check_size(where: str, shape: tuple[int, ...], bits: int, length: int) -> None:

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeGuard
 
 from core.border import pickles
-from core.border.pickles import Built, Global, Trace
+from core.border.pickles import Built, Global, Stored, Trace
 from core.domain.errors import Refused
 
 NEXT = "Save the state_dict of the model (torch.save(model.state_dict(), ...)), or export it as .pt2."
@@ -48,7 +48,7 @@ NUMPY_DTYPES = {
 
 
 @dataclass(frozen=True)
-class Tensor:
+class TensorView:
     """A view on a storage: dtype name, shape, strides and offset in elements, and the storage's key, elements and element size."""
 
     dtype: str
@@ -70,7 +70,7 @@ def check_names(trace: Trace, allows: Callable[[Global], bool], what: str) -> No
         raise Refused(f"{what} {trace.strange[0]}: that is a program, not plain weights.", NEXT)
 
 
-def tensors(trace: Trace) -> Iterator[Tensor]:
+def tensors(trace: Trace) -> Iterator[TensorView]:
     """Yield each tensor that the pickle rebuilds. Raises Refused for one whose shape and storage do not fit."""
     for call in trace.calls:
         view = tensor(call)
@@ -79,7 +79,7 @@ def tensors(trace: Trace) -> Iterator[Tensor]:
             yield view
 
 
-def tensor(value: Any) -> Tensor | None:
+def tensor(value: object) -> TensorView | None:
     """Return the tensor that a call rebuilds, or None for another call. Raises Refused when it cannot be read."""
     if not isinstance(value, Built):
         return None
@@ -88,13 +88,16 @@ def tensor(value: Any) -> Tensor | None:
         and len(value.args) > 2
         and isinstance(value.args[0], Global)
     ):
-        return tensor(Built(value.args[0], value.args[2]))
+        args = value.args[2]
+        return tensor(Built(value.args[0], tuple(args) if isinstance(args, tuple | list) else (args,)))
     if value.path in WRAPPERS:
         return tensor(value.args[0]) if value.args else None
     if value.path not in VIEW_CALLS:
         return None
     try:
         stored, offset, shape, strides = value.args[:4]
+        if not isinstance(stored, Stored) or not isinstance(stored.id, tuple | list):
+            raise TypeError(stored)
         _, kind, key, _, held = stored.id[:5]
         name, width = _element(kind, value)
     except (ValueError, TypeError, AttributeError, KeyError, IndexError):
@@ -102,16 +105,16 @@ def tensor(value: Any) -> Tensor | None:
     if (
         not _counts(shape)
         or not _counts(strides)
-        or not _counts((offset, held))
+        or not (_is_count(offset) and _is_count(held))
         or type(key) is not str
         or len(shape) != len(strides)
     ):
         raise Refused("A tensor in the file has a shape that cannot be.", AGAIN)
-    held = held // width if kind.name == "UntypedStorage" else held
-    return Tensor(name, tuple(shape), tuple(strides), offset, key, held, width)
+    held = held // width if isinstance(kind, Global) and kind.name == "UntypedStorage" else held
+    return TensorView(name, tuple(shape), tuple(strides), offset, key, held, width)
 
 
-def check_view(view: Tensor) -> None:
+def check_view(view: TensorView) -> None:
     """Refuse a view that reaches over its storage, or that repeats it beyond reason."""
     count = math.prod(view.shape)
     last = (
@@ -127,10 +130,10 @@ def check_view(view: Tensor) -> None:
         raise Refused(f"A tensor claims {count:,} elements and stores {view.held:,}.", AGAIN)
 
 
-def named(value: Any) -> Iterator[tuple[str, Tensor]]:
+def named(value: object) -> Iterator[tuple[str, TensorView]]:
     """Yield the tensors in a table of tables with the names on the way to them, each storage position once."""
     seen: set[int] = set()
-    pending: list[tuple[str, Any]] = [("", value)]
+    pending: list[tuple[str, object]] = [("", value)]
     while pending:
         path, item = pending.pop()
         found = tensor(item)
@@ -148,16 +151,16 @@ def numpy_name(code: str) -> str:
     return NUMPY_DTYPES.get(code, code)
 
 
-def _children(item: Any) -> Iterable[tuple[Any, Any]]:
+def _children(item: object) -> Iterable[tuple[object, object]]:
     if isinstance(item, dict):
         return item.items()
     if isinstance(item, Built):
         inner = item.state if isinstance(item.state, dict) else {}
         return [*item.items.items(), *inner.items()]
-    return enumerate(item)
+    return enumerate(item) if isinstance(item, list | tuple) else ()
 
 
-def _element(kind: Any, call: Built) -> tuple[str, int]:
+def _element(kind: object, call: Built) -> tuple[str, int]:
     """Return name and bytes of an element: the storage's, or the dtype that a call on an untyped storage gives."""
     if not isinstance(kind, Global):
         raise ValueError(kind)
@@ -168,9 +171,9 @@ def _element(kind: Any, call: Built) -> tuple[str, int]:
     return dtype, max(1, int(size[:3]) // 8) if not dtype.startswith("float8") else 1
 
 
-def _counts(values: Any) -> bool:
-    return (
-        isinstance(values, tuple | list)
-        and len(values) <= 64
-        and all(type(v) is int and 0 <= v < 2**60 for v in values)
-    )
+def _counts(values: object) -> TypeGuard[tuple[int, ...] | list[int]]:
+    return isinstance(values, tuple | list) and len(values) <= 64 and all(map(_is_count, values))
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value < 2**60

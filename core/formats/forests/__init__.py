@@ -52,7 +52,7 @@ class Tree:
 
 
 @dataclass(frozen=True)
-class Forest:
+class BoostedTrees:
     """Trees whose leaf values add up per target, then ``link`` makes the answer: identity, sigmoid, softmax, each_sigmoid, exp, log1p_exp, signed_square.
 
     ``classes`` is 0 for a number as the answer, else the number of classes. ``features`` counts the columns, ``dtype`` is the
@@ -113,10 +113,7 @@ def check_tree(tree: Tree, features: int, where: str) -> None:
         if tree.left[place] == LEAF:
             continue
         if not 0 <= tree.feature[place] < features:
-            raise Refused(
-                f"{where} splits on feature {tree.feature[place]} of {features}.",
-                "Save the model again.",
-            )
+            raise Refused(f"{where} splits on feature {tree.feature[place]} of {features}.", "Save the model again.")
         pending += [tree.right[place], tree.left[place]]
 
 

@@ -9,11 +9,11 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Refused
+from core.formats.anatomy.findings import JsonObject
 from core.formats.anatomy.flatbuffer import Source, Table
-from core.formats.forests import LEAF, Forest, Tree, check_tree, refuse_size
+from core.formats.forests import LEAF, BoostedTrees, Tree, check_tree, refuse_size
 
 MAGIC = b"CBM1"
 MAX_BYTES = 512 << 20
@@ -51,8 +51,12 @@ class Column:
     missing_above: bool
 
 
+Question = tuple[Column, float]
+"""A column and the border that its numbers are held against."""
+
+
 @dataclass(frozen=True)
-class Model:
+class CatBoostModel:
     """The parts of the file: its trees' table, its numeric columns, the places of all others, and its notes by key."""
 
     trees: Table
@@ -81,7 +85,7 @@ class Model:
         return tuple(str(name)[:200] for name in names)
 
 
-def read(path: Path) -> Model:
+def read(path: Path) -> CatBoostModel:
     """Return the file's parts. Raises Refused when it is too large, cut off, or no model."""
     size = path.stat().st_size
     if size > MAX_BYTES:
@@ -103,15 +107,15 @@ def read(path: Path) -> Model:
     others = tuple(feature.number(1, "i", -1) for field in OTHERS for feature in trees.tables(field))
     if any(not 0 <= place < MAX_FEATURES for place in (*(c.place for c in columns), *others)):
         raise Refused("A column of the model has no place in the table.", AGAIN)
-    return Model(trees, columns, others, notes)
+    return CatBoostModel(trees, columns, others, notes)
 
 
-def forest(path: Path) -> Forest:
+def forest(path: Path) -> BoostedTrees:
     """Return the trees. Raises Refused when a number is out of bounds, or a split asks for categories or text."""
     return forest_of(read(path))
 
 
-def forest_of(model: Model) -> Forest:
+def forest_of(model: CatBoostModel) -> BoostedTrees:
     """Return the trees of a model that has been read."""
     trees = model.trees
     answers = trees.number(0, "i", 1)
@@ -132,7 +136,7 @@ def forest_of(model: Model) -> Forest:
     labels, link = model.labels, LINKS.get(model.loss, "unknown")
     classes = 0 if link not in ("sigmoid", "softmax", "each_sigmoid") else max(2, answers)
     names = {column.place: column.name for column in model.columns}
-    return Forest(
+    return BoostedTrees(
         features=model.features,
         targets=answers,
         trees=found,
@@ -158,7 +162,7 @@ def _long_text(table: Table, field: int) -> str:
     return bytes(table.source.data[start : start + min(length, 1 << 20)]).decode("utf-8", "replace")
 
 
-def _json(text: str) -> dict[str, Any]:
+def _json(text: str) -> JsonObject:
     try:
         found = json.loads(text) if text else {}
     except (ValueError, RecursionError):
@@ -166,7 +170,7 @@ def _json(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _grown(trees: Table, borders: list[Any], answers: int, scale: float) -> Iterator[Tree]:
+def _grown(trees: Table, borders: list[Question], answers: int, scale: float) -> Iterator[Tree]:
     """Yield one tree per tree and answer. Raises Refused where sizes, splits and leaves do not fit."""
     splits, sizes, starts = trees.numbers(1, "i"), trees.numbers(2, "i"), trees.numbers(3, "i")
     values = [scale * value for value in trees.numbers(8, "d")]
@@ -183,7 +187,7 @@ def _grown(trees: Table, borders: list[Any], answers: int, scale: float) -> Iter
         yield from _grown_evenly(asked, values, answers)
 
 
-def _grown_evenly(asked: list[list[Any]], values: list[float], answers: int) -> Iterator[Tree]:
+def _grown_evenly(asked: list[list[Question]], values: list[float], answers: int) -> Iterator[Tree]:
     if any(len(questions) > MAX_DEPTH for questions in asked):
         raise Refused(f"A tree asks more than {MAX_DEPTH} questions.", AGAIN)
     wanted = answers * sum(1 << len(questions) for questions in asked)
@@ -199,7 +203,7 @@ def _grown_evenly(asked: list[list[Any]], values: list[float], answers: int) -> 
 
 
 def _grown_freely(
-    trees: Table, asked: list[list[Any]], starts: Sequence[int], values: list[float], answers: int
+    trees: Table, asked: list[list[Question]], starts: Sequence[int], values: list[float], answers: int
 ) -> Iterator[Tree]:
     """Yield trees whose nodes tell how far ahead their children are; 0 ends the way at the node's own leaf."""
     steps, leaves = trees.numbers(STEPS, "I"), trees.numbers(STEPS + 1, "I")
@@ -214,7 +218,9 @@ def _grown_freely(
             yield _free(questions, steps[start:stop], leaves[start:stop], values[target:], target)
 
 
-def _free(questions: list[Any], steps: Sequence[int], leaves: Sequence[int], values: list[float], target: int) -> Tree:
+def _free(
+    questions: list[Question], steps: Sequence[int], leaves: Sequence[int], values: list[float], target: int
+) -> Tree:
     """Return a tree of nodes as they stand, with a leaf behind them for each way that ends at a node which also splits."""
     count = len(questions)
     left, right = [LEAF] * count, [LEAF] * count
@@ -247,7 +253,7 @@ def _leaf(values: list[float], number: int) -> float:
     return values[number]
 
 
-def _symmetric(asked: list[Any], leaves: list[float], target: int) -> Tree:
+def _symmetric(asked: list[Question], leaves: list[float], target: int) -> Tree:
     """Return a tree whose levels ask one question each, its places in heap order."""
     inner = len(leaves) - 1
     questions = [asked[(place + 1).bit_length() - 1] for place in range(inner)]

@@ -6,12 +6,12 @@ The file's parts are those that LightGBM 4's ``GBDT::SaveModelToString`` and ``T
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from core.domain.errors import Refused
-from core.formats.forests import LEAF, Forest, Tree, check_tree, refuse_size
+from core.formats.forests import LEAF, BoostedTrees, Tree, check_tree, refuse_size
 
 MAX_BYTES = 512 << 20
 MAX_FEATURES = 10_000_000
@@ -42,9 +42,10 @@ HEAD = {
     "feature_names", "monotone_constraints", "feature_infos", "tree_sizes",
 }  # fmt: skip
 RANGE = re.compile(r"\[([^:\]]+):([^:\]]+)\]")
+N = TypeVar("N", int, float)
 
 
-def forest(path: Path) -> Forest:
+def forest(path: Path) -> BoostedTrees:
     """Return the trees. Raises Refused when the file is cut, a line is not known, or a number is out of bounds."""
     head, blocks = _parts(path)
     features = _number(head, "max_feature_idx", MAX_FEATURES) + 1
@@ -54,7 +55,7 @@ def forest(path: Path) -> Forest:
     objective, settings = _objective(head)
     names = head.get("feature_names", "").split(" ")
     average = len(trees) // targets if "average_output" in head else 1
-    return Forest(
+    return BoostedTrees(
         features=features,
         targets=targets,
         trees=trees,
@@ -262,7 +263,7 @@ def _ranges(head: dict[str, str], features: int) -> dict[int, tuple[float, float
     return found
 
 
-def _floats(texts: Any) -> Iterator[float]:
+def _floats(texts: Iterable[str]) -> Iterator[float]:
     for text in texts:
         try:
             yield float(text)
@@ -277,14 +278,14 @@ def _number(block: dict[str, str], name: str, most: int) -> int:
     return int(text)
 
 
-def _row(block: dict[str, str], name: str, kind: Any, count: int) -> list[Any]:
+def _row(block: dict[str, str], name: str, kind: Callable[[str], N], count: int) -> list[N]:
     found = _numbers(block, name, kind) if count else []
     if len(found) != count:
         raise Refused(f"{name} has {len(found)} values where {count} splits need one each.", AGAIN)
     return found
 
 
-def _numbers(block: dict[str, str], name: str, kind: Any) -> list[Any]:
+def _numbers(block: dict[str, str], name: str, kind: Callable[[str], N]) -> list[N]:
     try:
         return [kind(text) for text in block.get(name, "").split()]
     except ValueError:

@@ -6,6 +6,7 @@ from array import array
 from typing import Any
 
 from core.domain.errors import Refused
+from core.formats.anatomy.findings import JsonObject
 
 MAX_DEPTH = 64
 MAX_VALUES = 20_000_000
@@ -39,9 +40,10 @@ class _Reader:
     def marker(self) -> str:
         return self.take(1).decode("latin-1")
 
-    def number(self, marker: str) -> Any:
+    def number(self, marker: str) -> float:
         code = ">" + NUMBERS[marker]
-        return struct.unpack(code, self.take(struct.calcsize(code)))[0]
+        found: float = struct.unpack(code, self.take(struct.calcsize(code)))[0]
+        return found
 
     def length(self) -> int:
         marker = self.marker()
@@ -55,7 +57,7 @@ class _Reader:
         except UnicodeDecodeError:
             raise Refused("The file holds a text that is not UTF-8.", AGAIN) from None
 
-    def value(self, marker: str, depth: int) -> Any:
+    def value(self, marker: str, depth: int) -> object:
         self.values += 1
         if depth > MAX_DEPTH or self.values > MAX_VALUES:
             raise Refused("The file is nested deeper, or has more parts, than any model has.", AGAIN)
@@ -73,13 +75,13 @@ class _Reader:
             return self.table(depth + 1)
         raise Refused(f"The file holds a value of the unknown kind {marker!r}.", AGAIN)
 
-    def items(self, depth: int) -> Any:
+    def items(self, depth: int) -> object:
         marker = self.marker()
         if marker == "$":
             return self.typed()
         if marker == "#":
             return [self.value(self.marker(), depth) for _ in range(self.count())]
-        found = []
+        found: list[object] = []
         while marker != "]":
             found.append(self.value(marker, depth))
             marker = self.marker()
@@ -92,19 +94,19 @@ class _Reader:
             raise Refused("The file counts more values than it has bytes.", AGAIN)
         return count
 
-    def typed(self) -> "array[Any]":
+    def typed(self) -> "array[float]":
         kind = self.marker()
         if kind not in NUMBERS or self.marker() != "#":
             raise Refused(f"The file holds an array of the unknown kind {kind!r}.", AGAIN)
-        found = array(NUMBERS[kind])
+        found: array[float] = array(NUMBERS[kind])
         count = self.length()
         found.frombytes(self.take(count * found.itemsize))
         if sys.byteorder == "little":
             found.byteswap()
         return found
 
-    def table(self, depth: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def table(self, depth: int) -> JsonObject:
+        found: JsonObject = {}
         while self.data[self.place : self.place + 1] != b"}":
             key = self.text()
             if key in found:

@@ -8,10 +8,12 @@ import math
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from core.domain.errors import Refused
-from core.formats.forests import LEAF, Forest, Tree, check_tree, refuse_size, ubjson
+from core.formats.anatomy.findings import JsonObject
+from core.formats.forests import LEAF, BoostedTrees, Tree, check_tree, refuse_size, ubjson
 
 MAX_BYTES = 512 << 20
 MAX_FEATURES = 10_000_000
@@ -34,7 +36,7 @@ LINKS = {
 """What each objective makes of the sum of the leaves."""
 
 
-def document(path: Path) -> dict[str, Any]:
+def document(path: Path) -> JsonObject:
     """Return the file's document. Raises Refused when it is too large, broken, or describes no model."""
     size = path.stat().st_size
     if size > MAX_BYTES:
@@ -48,12 +50,12 @@ def document(path: Path) -> dict[str, Any]:
     return dict(document)
 
 
-def forest(path: Path) -> Forest:
+def forest(path: Path) -> BoostedTrees:
     """Return the trees. Raises Refused when a number is out of bounds, or the booster has no trees."""
     return forest_of(document(path))
 
 
-def forest_of(document: dict[str, Any]) -> Forest:
+def forest_of(document: JsonObject) -> BoostedTrees:
     """Return the trees of a document that has been read."""
     learner = document["learner"]
     settings, model = learner["learner_model_param"], _model(learner["gradient_booster"])
@@ -63,7 +65,7 @@ def forest_of(document: dict[str, Any]) -> Forest:
     trees, rounds = _trees(model, features, targets, _weights(learner)), _rounds(learner)
     objective = str(_table(learner, "objective").get("name", ""))[:60]
     names = learner.get("feature_names", [])
-    return Forest(
+    return BoostedTrees(
         features=features,
         targets=targets,
         trees=_used(trees, model, rounds),
@@ -78,19 +80,19 @@ def forest_of(document: dict[str, Any]) -> Forest:
     )
 
 
-def version(document: dict[str, Any]) -> str:
+def version(document: JsonObject) -> str:
     """Return the version of XGBoost that wrote the file, or nothing."""
     found = document.get("version")
     parts = found if isinstance(found, list | array) else []
     return ".".join(str(part) for part in parts[:3] if type(part) is int)[:40]
 
 
-def booster(document: dict[str, Any]) -> str:
+def booster(document: JsonObject) -> str:
     """Return the kind of booster: gbtree, dart or gblinear."""
     return str(_table(document["learner"], "gradient_booster").get("name"))[:20]
 
 
-def _rounds(learner: dict[str, Any]) -> int:
+def _rounds(learner: JsonObject) -> int:
     """Return how many rounds the scikit-learn wrapper uses after it stopped early; 0 means all of them."""
     attributes = learner.get("attributes")
     if not isinstance(attributes, dict) or "scikit_learn" not in attributes:
@@ -99,7 +101,7 @@ def _rounds(learner: dict[str, Any]) -> int:
     return int(best) + 1 if best.isdecimal() and len(best) < 9 else 0
 
 
-def _used(trees: tuple[Tree, ...], model: dict[str, Any], rounds: int) -> tuple[Tree, ...]:
+def _used(trees: tuple[Tree, ...], model: JsonObject, rounds: int) -> tuple[Tree, ...]:
     if not rounds or "iteration_indptr" not in model:
         return trees
     ends = _list(model, "iteration_indptr", int)
@@ -121,7 +123,7 @@ def _is_binary(data: bytes) -> bool:
     return data[:1] == b"{" and data[1:2] in (b"i", b"U", b"I", b"l", b"L")
 
 
-def _model(booster: dict[str, Any]) -> dict[str, Any]:
+def _model(booster: JsonObject) -> JsonObject:
     kind = booster.get("name")
     if kind == "gblinear":
         raise Refused(
@@ -133,7 +135,7 @@ def _model(booster: dict[str, Any]) -> dict[str, Any]:
     return _table(_table(booster, "gbtree") if kind == "dart" else booster, "model")
 
 
-def _weights(learner: dict[str, Any]) -> Sequence[float] | None:
+def _weights(learner: JsonObject) -> Sequence[float] | None:
     """Return the weight of each tree, which only a dart booster has."""
     booster = learner["gradient_booster"]
     if booster.get("name") != "dart":
@@ -142,7 +144,7 @@ def _weights(learner: dict[str, Any]) -> Sequence[float] | None:
     return found
 
 
-def _trees(model: dict[str, Any], features: int, targets: int, weights: Sequence[float] | None) -> tuple[Tree, ...]:
+def _trees(model: JsonObject, features: int, targets: int, weights: Sequence[float] | None) -> tuple[Tree, ...]:
     listed = model.get("trees")
     groups = _list(model, "tree_info", int)
     if not isinstance(listed, list) or not listed:
@@ -158,7 +160,7 @@ def _trees(model: dict[str, Any], features: int, targets: int, weights: Sequence
     )
 
 
-def _tree(entry: Any, number: int, features: int, target: int, weight: float) -> Tree:
+def _tree(entry: object, number: int, features: int, target: int, weight: float) -> Tree:
     where = f"Tree {number}"
     if not isinstance(entry, dict):
         raise Refused(f"{where} is no table.", AGAIN)
@@ -180,7 +182,7 @@ def _tree(entry: Any, number: int, features: int, target: int, weight: float) ->
     return found
 
 
-def _sets(entry: dict[str, Any], count: int) -> dict[int, tuple[int, ...]]:
+def _sets(entry: JsonObject, count: int) -> dict[int, tuple[int, ...]]:
     """Return the categories that go right, by the place of their split."""
     if not entry.get("categories_nodes"):
         return {}
@@ -196,7 +198,7 @@ def _sets(entry: dict[str, Any], count: int) -> dict[int, tuple[int, ...]]:
     return {node: tuple(values[s:e]) for node, s, e in zip(nodes, starts, ends, strict=True)}
 
 
-def _base(settings: dict[str, Any], objective: str, targets: int) -> tuple[float, ...]:
+def _base(settings: JsonObject, objective: str, targets: int) -> tuple[float, ...]:
     """Return what the sum starts from, per target, before the link."""
     text = str(settings.get("base_score", "0.5")).strip("[] ")
     try:
@@ -216,21 +218,21 @@ def _margin(score: float, objective: str) -> float:
     return math.log(score) if link == "exp" else score
 
 
-def _table(value: Any, name: str) -> dict[str, Any]:
+def _table(value: object, name: str) -> JsonObject:
     found = value.get(name) if isinstance(value, dict) else None
     if not isinstance(found, dict):
         raise Refused(f"The file has no {name!r}, so it is no XGBoost model.", AGAIN)
     return found
 
 
-def _number(settings: dict[str, Any], name: str, most: int) -> int:
+def _number(settings: JsonObject, name: str, most: int) -> int:
     text = str(settings.get(name, "0"))
     if not text.isdecimal() or len(text) > 12 or int(text) > most:
         raise Refused(f"The file says {text[:20]!r} for {name}, which cannot be.", AGAIN)
     return int(text)
 
 
-def _list(entry: dict[str, Any], name: str, kind: Any) -> Any:
+def _list(entry: JsonObject, name: str, kind: type | UnionType) -> list[Any]:
     """Return a list of numbers, from JSON or from UBJSON."""
     found = entry.get(name)
     if isinstance(found, array) and (kind is not int or found.typecode not in "fd"):

@@ -6,12 +6,13 @@ The Python file runs only in the jailed child. It lies beside the weights under 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.transform import CODE
+from core.formats.anatomy.findings import JsonObject
 from core.libraries.architectures import named, weights, written
+from core.libraries.torch import Module
 from core.libraries.torch.torchscripts import parse_shapes
 
 WHICH = (
@@ -42,7 +43,7 @@ class ArchitectureOptions:
 class Built:
     """A network with its weights, ready to answer, and what it takes; a shape is None where nobody said it."""
 
-    module: Any
+    module: Module
     inputs: tuple[TensorSpec, ...]
 
 
@@ -68,7 +69,7 @@ def build(path: Path, format: str, options: ArchitectureOptions) -> Built:
     return Built(module.eval(), parse_shapes(asked, names) if asked else unknown)
 
 
-def _arguments(text: str) -> dict[str, Any]:
+def _arguments(text: str) -> JsonObject:
     try:
         value = json.loads(text or "{}")
     except ValueError:

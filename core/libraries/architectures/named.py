@@ -1,16 +1,17 @@
 """Networks from timm's list, by name; classes and channels are read off the weights."""
 
-from typing import Any
-
 from core.domain.errors import Refused, Unavailable
 from core.domain.groups import GROUPS
+from core.formats.anatomy.findings import JsonObject
+from core.libraries.architectures.weights import State
+from core.libraries.torch import Module
 
 ALLOWED = frozenset({"num_classes", "in_chans", "img_size", "patch_size", "window_size", "global_pool", "class_token"})
 """Arguments that change the network and fetch nothing."""
 CLOSE = 5
 
 
-def make(name: str, arguments: dict[str, Any], state: dict[str, Any]) -> tuple[Any, str]:
+def make(name: str, arguments: JsonObject, state: State) -> tuple[Module, str]:
     """Return the network and its usual input shape. Raises Refused for a name off the list, Unavailable without timm."""
     if reason := GROUPS["timm"].unavailable():
         raise Unavailable(reason, "Install it and try again, or give the Python file that defines the network.")
@@ -44,11 +45,11 @@ def define_vision_operators() -> None:
             _KEPT.append(library)
 
 
-_KEPT: list[Any] = []
+_KEPT: list[object] = []
 """A library of operators lasts as long as its object."""
 
 
-def _read_off(settings: Any, state: dict[str, Any]) -> dict[str, int]:
+def _read_off(settings: JsonObject, state: State) -> dict[str, int]:
     """Return the number of classes by the last layer's weight and of channels by the first one's, where the file has them."""
     found: dict[str, int] = {}
     for key, argument, axis in (("classifier", "num_classes", 0), ("first_conv", "in_chans", 1)):
@@ -64,7 +65,7 @@ def _ends(held: str, name: str) -> bool:
     return held == name or held.endswith(f".{name}")
 
 
-def _usual_shape(module: Any, chosen: dict[str, Any]) -> str:
+def _usual_shape(module: Module, chosen: JsonObject) -> str:
     settings = getattr(module, "default_cfg", None) or {}
     channels, *sides = settings.get("input_size") or (3, 224, 224)
     asked = chosen.get("img_size")

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Refused
+from core.libraries.torch import Module, Tensor
 
+State = dict[str, Tensor]
 TABLES = ("state_dict", "model_state_dict", "model", "net", "weights", "params")
 """Names under which training programs keep the weights, in the order in which they are preferred."""
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
@@ -30,13 +31,13 @@ class Misfit:
         return len(self.missing) + len(self.unexpected) + len(self.reshaped)
 
 
-def read(path: Path, format: str) -> dict[str, Any]:
+def read(path: Path, format: str) -> State:
     """Return the tensors by name, from the largest table of them in the file. Raises Refused where there is none."""
     try:
         if format == "safetensors":
             from safetensors.torch import load_file
 
-            value: Any = load_file(path)
+            value: object = load_file(path)
         else:
             import torch
 
@@ -50,7 +51,7 @@ def read(path: Path, format: str) -> dict[str, Any]:
     return max(tables, key=lambda table: (len(table[1]), -_rank(table[0])))[1]
 
 
-def fill(module: Any, state: dict[str, Any], architecture: str) -> None:
+def fill(module: Module, state: State, architecture: str) -> None:
     """Put the weights into a network. Raises Refused with the first names of each kind that does not fit."""
     import torch
 
@@ -65,7 +66,7 @@ def fill(module: Any, state: dict[str, Any], architecture: str) -> None:
         module.load_state_dict(table, strict=False)
 
 
-def _tables(name: str, value: Any, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def _tables(name: str, value: object, depth: int) -> Iterator[tuple[str, State]]:
     import torch
 
     if not isinstance(value, dict) or depth > DEEPEST:
@@ -81,7 +82,7 @@ def _rank(name: str) -> int:
     return TABLES.index(name) if name in TABLES else len(TABLES)
 
 
-def _readings(state: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _readings(state: State) -> Iterator[State]:
     """Yield the table as it is, and without what wrappers put before its names."""
     yield state
     for _ in range(DEEPEST):
@@ -92,7 +93,7 @@ def _readings(state: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield state
 
 
-def _misfit(module: Any, state: dict[str, Any]) -> Misfit:
+def _misfit(module: Module, state: State) -> Misfit:
     own = module.state_dict()
     shapes = [(n, tuple(state[n].shape), tuple(own[n].shape)) for n in own if n in state]
     return Misfit(
@@ -107,13 +108,9 @@ def _dims(shape: tuple[int, ...]) -> str:
 
 
 def _told(misfit: Misfit) -> str:
-    kinds = (
-        ("missing in the file", misfit.missing),
-        ("unknown to the network", misfit.unexpected),
-        ("of another shape", misfit.reshaped),
-    )
+    kinds = {"missing in the file": misfit.missing, "unknown to the network": misfit.unexpected}
     return "; ".join(
         f"{len(names)} {what}: {', '.join(names[:SHOWN])}{' ...' if len(names) > SHOWN else ''}"
-        for what, names in kinds
+        for what, names in {**kinds, "of another shape": misfit.reshaped}.items()
         if names
     )

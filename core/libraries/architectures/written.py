@@ -4,9 +4,10 @@ import inspect
 import sys
 import types
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Refused
+from core.formats.anatomy.findings import JsonObject
+from core.libraries.torch import Module
 
 MODULE = "architecture"
 MAX_BYTES = 1 << 20
@@ -15,7 +16,7 @@ MAKER = "build"
 FORM = f"Give a file that defines one torch.nn.Module, or a function {MAKER}() that returns it, or name the class."
 
 
-def make(code: Path, name: str, arguments: dict[str, Any]) -> Any:
+def make(code: Path, name: str, arguments: JsonObject) -> Module:
     """Run the file and make the network. Raises Refused with the line at which the file fails, or what it lacks."""
     import torch
 
@@ -30,7 +31,7 @@ def make(code: Path, name: str, arguments: dict[str, Any]) -> Any:
     return made
 
 
-def inputs(module: Any) -> tuple[str, ...]:
+def inputs(module: Module) -> tuple[str, ...]:
     """Return the names of the arguments without which a network does not run. Raises Refused when there are none."""
     empty = inspect.Parameter.empty
     places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -43,7 +44,7 @@ def inputs(module: Any) -> tuple[str, ...]:
     return names
 
 
-def _run(code: Path) -> dict[str, Any]:
+def _run(code: Path) -> dict[str, object]:
     if code.stat().st_size > MAX_BYTES:
         raise Refused("The Python file is over 1 MB.", "Give the file that defines the network alone.")
     module = types.ModuleType(MODULE)
@@ -55,7 +56,7 @@ def _run(code: Path) -> dict[str, Any]:
     return module.__dict__
 
 
-def _maker(defined: dict[str, Any], name: str) -> Any:
+def _maker(defined: dict[str, object], name: str) -> object:
     import torch
 
     classes = [

@@ -9,14 +9,23 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from core.border import archives
 from core.domain.errors import Refused, Unavailable
 from core.formats import keras as keras_zip
 from core.formats import keras_h5
 from core.formats.anatomy import hdf5, keras_config
+from core.formats.anatomy.findings import JsonObject
 from core.libraries.keras_files import legacy
+
+if TYPE_CHECKING:
+    import keras
+
+KerasModel: TypeAlias = "keras.Model"
+KerasLayer: TypeAlias = "keras.Layer"
+KerasVariable: TypeAlias = "keras.Variable"
+KerasTensor: TypeAlias = "keras.KerasTensor"
 
 REBUILD = "Save the model again with Keras 3, or export it as ONNX where its code is."
 
@@ -38,7 +47,7 @@ def library(backend: str = "torch") -> Any:
     return keras
 
 
-def load(path: Path, format: str, backend: str = "torch") -> Any:
+def load(path: Path, format: str, backend: str = "torch") -> KerasModel:
     """Rebuild a model and fill in its weights, without what it was trained with. Raises Refused with the cause.
 
     The configuration passes the audit's lists once more, so that nothing is built that is not on them.
@@ -71,7 +80,7 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _configured(path: Path, format: str) -> Iterator[tuple[dict[str, Any], str, Path]]:
+def _configured(path: Path, format: str) -> Iterator[tuple[JsonObject, str, Path]]:
     """Yield the configuration, the version of Keras that wrote it, and a file with the weights under a name that Keras takes."""
     if format == "keras":
         with archives.walk(path) as archive:
@@ -87,7 +96,7 @@ def _configured(path: Path, format: str) -> Iterator[tuple[dict[str, Any], str, 
         yield config, version, copy
 
 
-def _built(keras: Any, config: dict[str, Any], weights: Path) -> Any:
+def _built(keras: Any, config: JsonObject, weights: Path) -> KerasModel:
     from keras.src.saving.serialization_lib import ObjectSharingScope
 
     with ObjectSharingScope():

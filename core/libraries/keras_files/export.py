@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass, field
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Refused
+from core.libraries.keras_files import KerasLayer, KerasModel, KerasTensor, KerasVariable
 from core.libraries.keras_files.session import output_names, stateless_call
-from core.libraries.torch import exported_programs
+from core.libraries.torch import ExportedProgram, Module, Tensor, exported_programs
 from core.onnx import files
 
 BATCH, LENGTH = 2, 8
@@ -29,7 +29,7 @@ class KerasOnnxOptions:
     )
 
 
-def program(model: Any) -> Any:
+def program(model: KerasModel) -> ExportedProgram:
     """Export a model as a torch program whose inputs keep their names. Raises Refused with the cause."""
     import torch
 
@@ -42,7 +42,7 @@ def program(model: Any) -> Any:
         raise _refusal(model, error) from None
 
 
-def to_onnx(model: Any, out: Path, opset: int) -> None:
+def to_onnx(model: KerasModel, out: Path, opset: int) -> None:
     """Write a model as one ONNX file that is checked and loads. Raises Refused with the cause."""
     import torch
 
@@ -68,12 +68,12 @@ def to_onnx(model: Any, out: Path, opset: int) -> None:
     files.loads(out)
 
 
-def to_program(model: Any, out: Path) -> None:
+def to_program(model: KerasModel, out: Path) -> None:
     """Save a model as an exported program (.pt2) without a trace of this machine."""
     exported_programs.write(program(model), out)
 
 
-def _refusal(model: Any, error: Exception) -> Refused:
+def _refusal(model: KerasModel, error: Exception) -> Refused:
     """Say what the exporter cannot keep free, or else its own first line."""
     cause, opened = files.first_line(error), [t.name for t in model.inputs if None in t.shape[1:]]
     step = OPEN if opened else "Export the model as ONNX in Keras with TensorFlow behind it."
@@ -85,7 +85,7 @@ def _refusal(model: Any, error: Exception) -> Refused:
     return Refused(f"A layer takes a size for a constant that the model leaves free ({fixed[1][:120]}).{guess}", step)
 
 
-def _looks_at_sizes(layer: Any) -> bool:
+def _looks_at_sizes(layer: KerasLayer) -> bool:
     """Say whether a layer steps through time, or hides steps by a mask."""
     return (
         hasattr(layer, "return_sequences")
@@ -94,7 +94,7 @@ def _looks_at_sizes(layer: Any) -> bool:
     )
 
 
-def _module(model: Any) -> Any:
+def _module(model: KerasModel) -> Module:
     """Wrap a model in a torch module that holds its weights and whose arguments are called like the model's inputs."""
     import torch
 
@@ -103,7 +103,7 @@ def _module(model: Any) -> Any:
     fixed = [places[id(variable)] for variable in model.non_trainable_variables]
 
     class Wrapped(torch.nn.Module):
-        def forward(self, *tensors: Any) -> tuple[Any, ...]:
+        def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
             first, second = ([functools.reduce(getattr, place, self) for place in group] for group in (trained, fixed))
             return stateless_call(model, first, second, list(tensors))
 
@@ -115,7 +115,7 @@ def _module(model: Any) -> Any:
     return module.eval()
 
 
-def _places(variables: list[Any]) -> dict[int, tuple[str, ...]]:
+def _places(variables: list[KerasVariable]) -> dict[int, tuple[str, ...]]:
     """Return where each weight hangs: ``dense/kernel`` at ``dense.kernel``, with a number where two would hang at one place."""
     import torch
 
@@ -129,7 +129,7 @@ def _places(variables: list[Any]) -> dict[int, tuple[str, ...]]:
     return found
 
 
-def _hang(module: Any, place: tuple[str, ...], tensor: Any, learns: Any) -> None:
+def _hang(module: Module, place: tuple[str, ...], tensor: Tensor, learns: bool) -> None:
     """Put a weight at its place, as a parameter where it learns."""
     import torch
 
@@ -137,28 +137,28 @@ def _hang(module: Any, place: tuple[str, ...], tensor: Any, learns: Any) -> None
     for folder in folders:
         if folder not in module._modules:
             module.add_module(folder, torch.nn.Module())
-        module = module._modules[folder]
+        module = module.get_submodule(folder)
     if learns and tensor.is_floating_point():
         module.register_parameter(name, torch.nn.Parameter(tensor))
     else:
         module.register_buffer(name, tensor)
 
 
-def _arguments(model: Any) -> list[str]:
+def _arguments(model: KerasModel) -> list[str]:
     """Return the inputs' names where Python takes them as arguments, else names by place."""
     names = [tensor.name for tensor in model.inputs]
     plain = all(name.isidentifier() and not keyword.iskeyword(name) and name != "self" for name in names)
     return names if plain and len(set(names)) == len(names) else [f"input_{place}" for place in range(len(names))]
 
 
-def _example(tensor: Any) -> Any:
+def _example(tensor: KerasTensor) -> Tensor:
     import torch
 
     sizes = [dim if isinstance(dim, int) else (LENGTH if place else BATCH) for place, dim in enumerate(tensor.shape)]
     return torch.zeros(sizes, dtype=getattr(torch, str(tensor.dtype)))
 
 
-def _free(tensor: Any) -> dict[int, Any]:
+def _free(tensor: KerasTensor) -> dict[int, object]:
     import torch
 
     dims = {place: torch.export.Dim.DYNAMIC for place, dim in enumerate(tensor.shape) if dim is None and place}

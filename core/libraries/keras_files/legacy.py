@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from core.domain.errors import Refused
+from core.formats.anatomy.findings import JsonObject
 from core.formats.anatomy.keras_config import TRAINING
 from core.formats.anatomy.keras_names import LAYERS, MODELS, OPERATORS, TENSORFLOW
 
@@ -22,7 +23,7 @@ NEUTRAL = {"null", "false", "1"}
 HINTS = {"batch_input_shape", "implementation", "input_length", "query_shape", "key_shape", "value_shape"}
 """Settings that change no answer, whatever their value."""
 FUNCTIONAL = {"module": "keras.src.models.functional", "class_name": "Functional", "registered_name": "Functional"}
-MODULES: dict[str, dict[str, Any]] = {
+MODULES: dict[str, JsonObject] = {
     "Sequential": {"module": "keras", "registered_name": None},
     "Functional": FUNCTIONAL,
     "Model": FUNCTIONAL,
@@ -30,14 +31,14 @@ MODULES: dict[str, dict[str, Any]] = {
 SPEED = "Build the model again in Keras 3 without this setting."
 
 
-def modern(config: dict[str, Any], version: str) -> dict[str, Any]:
+def modern(config: JsonObject, version: str) -> JsonObject:
     """Return the configuration as Keras 3 writes it in a ``.keras`` file; what was so already stays as it is."""
     old = version.partition(".")[0] not in ("", "3")
-    entry: dict[str, Any] = _entry(config, old)
+    entry: JsonObject = _entry(config, old)
     return entry
 
 
-def _entry(value: Any, old: bool) -> Any:
+def _entry(value: object, old: bool) -> Any:
     if isinstance(value, list):
         return [_entry(item, old) for item in value]
     if not isinstance(value, dict):
@@ -59,7 +60,7 @@ def _entry(value: Any, old: bool) -> Any:
     return entry
 
 
-def _module(entry: dict[str, Any]) -> dict[str, Any]:
+def _module(entry: JsonObject) -> JsonObject:
     """Return the module of a class where the file leaves it out, or gives one of Keras 2."""
     kind, module, inner = entry["class_name"], entry.get("module"), entry["config"]
     if kind == "Policy":
@@ -76,7 +77,7 @@ def _module(entry: dict[str, Any]) -> dict[str, Any]:
     return {"module": "keras.layers", "registered_name": None} if kind in LAYERS else {}
 
 
-def _sequence(config: Any) -> dict[str, Any]:
+def _sequence(config: JsonObject | list[JsonObject]) -> JsonObject:
     """Put the input that an old model writes down on its first layer in front of it."""
     config = {"layers": config} if isinstance(config, list) else dict(config)
     layers = list(config.get("layers", ()))
@@ -87,13 +88,12 @@ def _sequence(config: Any) -> dict[str, Any]:
             name = f"{inner.get('name', 'first')}_input"
             dtype = "int32" if layers[0]["class_name"] == "Embedding" else "float32"
             first = {"batch_shape": shape, "dtype": dtype, "name": name}
-            layers.insert(
-                0, {"class_name": "InputLayer", "module": "keras.layers", "config": first, "registered_name": None}
-            )
+            place = {"class_name": "InputLayer", "module": "keras.layers", "registered_name": None}
+            layers.insert(0, {**place, "config": first})
     return {**config, "layers": layers}
 
 
-def _settings(kind: str, config: dict[str, Any]) -> dict[str, Any]:
+def _settings(kind: str, config: JsonObject) -> JsonObject:
     """Leave out what the layer no longer takes. Raises Refused when it changed the answer."""
     if kind == "InputLayer":
         named = {name: value for name, value in config.items() if name in ("name", "dtype")}
@@ -119,7 +119,7 @@ def _accepted(kind: str) -> set[str]:
     return {name for one in classes if "__init__" in vars(one) for name in inspect.signature(one.__init__).parameters}
 
 
-def _operator(entry: dict[str, Any]) -> dict[str, Any]:
+def _operator(entry: JsonObject) -> JsonObject:
     """Return a function of TensorFlow as the operator of Keras that does the same."""
     section, kind = TENSORFLOW[entry["config"]["function"]]
     name = entry.get("name") or entry["config"]["name"]
@@ -134,7 +134,7 @@ def _operator(entry: dict[str, Any]) -> dict[str, Any]:
     return {**place, "config": {"name": name}, "name": name, "inbound_nodes": calls}
 
 
-def _call(node: Any) -> Any:
+def _call(node: object) -> Any:
     """Return one call of a layer with its tensors by place and by keyword; a call of Keras 3 stays as it is."""
     if not isinstance(node, list) or not node:
         return node
@@ -145,14 +145,14 @@ def _call(node: Any) -> Any:
     return {"args": [first[0] if len(first) == 1 else first], "kwargs": kept}
 
 
-def _value(value: Any) -> Any:
+def _value(value: object) -> object:
     """Return a keyword's value, with a tensor wherever a place in the graph stands."""
     if isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str) and isinstance(value[1], int):
         return _tensor(value)
     return [_value(item) for item in value] if isinstance(value, list) else value
 
 
-def _tensor(place: list[Any]) -> Any:
+def _tensor(place: list[Any]) -> object:
     """Return what Keras 3 looks a layer's output up by; a constant stands for itself."""
     if place[0] == "_CONSTANT_VALUE":
         return place[2]

@@ -1,10 +1,13 @@
 """A Keras model as a runtime needs it: flat tensors in and out by name, free dimensions named, ids below their tables."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.runtime import Domain, Session
-from core.libraries.keras_files import library, quiet
+from core.libraries.keras_files import KerasLayer, KerasModel, KerasTensor, library, quiet
+from core.libraries.torch import Tensor
+from core.libraries.torch.torch_answers import array
 
 UNKNOWN_INTEGER = Domain("ids", bound=2)
 
@@ -12,7 +15,7 @@ UNKNOWN_INTEGER = Domain("ids", bound=2)
 class KerasSession(Session):
     """A rebuilt model on one thread without gradients."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: KerasModel) -> None:
         self._model = model
         self.signature = Signature(tuple(map(_spec, model.inputs)), ())
         self.names = output_names(model)
@@ -27,32 +30,34 @@ class KerasSession(Session):
         flat = [torch.from_numpy(inputs[spec.name]) for spec in self.signature.inputs]
         with torch.no_grad(), quiet(), keras.device("cpu"):
             answers = flat_call(self._model, flat)
-        return {name: _array(answer) for name, answer in zip(self.names, answers, strict=True)}
+        return {name: array(answer) for name, answer in zip(self.names, answers, strict=True)}
 
 
-def flat_call(model: Any, flat: list[Any]) -> tuple[Any, ...]:
+def flat_call(model: KerasModel, flat: list[Tensor]) -> tuple[Tensor, ...]:
     """Call a model with its tensors in the order of ``model.inputs``, and return its outputs in order."""
     return tuple(library().tree.flatten(model(_packed(model, flat), training=False)))
 
 
-def stateless_call(model: Any, trained: list[Any], fixed: list[Any], flat: list[Any]) -> tuple[Any, ...]:
+def stateless_call(
+    model: KerasModel, trained: Sequence[object], fixed: Sequence[object], flat: list[Tensor]
+) -> tuple[Tensor, ...]:
     """Call a model with weights and tensors of the caller, and return its outputs in order."""
     answer, _ = model.stateless_call(trained, fixed, _packed(model, flat), training=False)
     return tuple(library().tree.flatten(answer))
 
 
-def _packed(model: Any, flat: list[Any]) -> Any:
+def _packed(model: KerasModel, flat: list[Tensor]) -> object:
     structure = getattr(model, "_inputs_struct", None)
     return flat[0] if structure is None else library().tree.pack_sequence_as(structure, flat)
 
 
-def output_names(model: Any) -> list[str]:
+def output_names(model: KerasModel) -> list[str]:
     """Return one name per output: that of its layer where no two come from one."""
     names = [tensor._keras_history.operation.name for tensor in model.outputs]
     return names if len(set(names)) == len(names) else [f"output_{place}" for place in range(len(names))]
 
 
-def _spec(tensor: Any) -> TensorSpec:
+def _spec(tensor: KerasTensor) -> TensorSpec:
     shape: list[Dim] = [
         dim if isinstance(dim, int) else ("batch" if place == 0 else None) for place, dim in enumerate(tensor.shape)
     ]
@@ -65,7 +70,7 @@ def _domain(spec: TensorSpec, bound: int | None) -> Domain:
     return Domain() if spec.dtype.startswith(("float", "bfloat")) else UNKNOWN_INTEGER
 
 
-def _bounds(model: Any) -> dict[str, int]:
+def _bounds(model: KerasModel) -> dict[str, int]:
     """Return, for each input that is looked up in a table, the rows of its smallest table; also where it is declared as numbers."""
     bounds: dict[str, int] = {}
     for layer in model.operations if hasattr(model, "operations") else model.layers:
@@ -77,14 +82,14 @@ def _bounds(model: Any) -> dict[str, int]:
     return bounds
 
 
-def _rows(layer: Any) -> int:
+def _rows(layer: KerasLayer) -> int:
     """Return the rows of a layer's table, or of the tables in a model inside; 0 without one."""
     if getattr(layer, "layers", None):
         return min((rows for rows in map(_rows, layer.layers) if rows), default=0)
     return int(getattr(layer, "input_dim", None) or getattr(layer, "num_tokens", None) or 0)
 
 
-def _origins(tensor: Any, inputs: set[str]) -> set[str]:
+def _origins(tensor: KerasTensor, inputs: set[str]) -> set[str]:
     """Follow a tensor back through layers without weights to the inputs of the model."""
     layer, place, _ = tensor._keras_history
     found = {tensor.name} & inputs
@@ -92,9 +97,3 @@ def _origins(tensor: Any, inputs: set[str]) -> set[str]:
         return found
     node = layer._inbound_nodes[place]
     return found.union(*(_origins(one, inputs) for one in node.input_tensors if one is not tensor))
-
-
-def _array(tensor: Any) -> Any:
-    import torch
-
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().cpu().numpy()

@@ -1,16 +1,17 @@
 """What the steps of a fitted scikit-learn estimator learned of each raw column: categories, means and spreads, thresholds."""
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+
+from core.libraries.sklearn import Estimator
 
 MAX_CATEGORIES = 200
 MAX_THRESHOLDS = 64
 
 
-def width(model: Any) -> int | None:
+def width(model: Estimator) -> int | None:
     """Return the number of input columns, or None when the estimator does not know; sentences are one column."""
     if sentences(model):
         return 1
@@ -21,7 +22,7 @@ def width(model: Any) -> int | None:
     return None if found is None else int(found)
 
 
-def text_columns(model: Any) -> dict[int, tuple[str, ...]]:
+def text_columns(model: Estimator) -> dict[int, tuple[str, ...]]:
     """Return the positions of the text columns with the categories that the encoders learned."""
     if told := sentences(model):
         return {0: told}
@@ -32,7 +33,7 @@ def text_columns(model: Any) -> dict[int, tuple[str, ...]]:
     return found
 
 
-def sentences(model: Any) -> tuple[str, ...]:
+def sentences(model: Estimator) -> tuple[str, ...]:
     """Return sentences of the words that a text vectorizer at the front learned; nothing for other models."""
     first = model
     while hasattr(first, "steps"):
@@ -44,20 +45,20 @@ def sentences(model: Any) -> tuple[str, ...]:
     )
 
 
-def statistics(model: Any, count: int) -> tuple[list[float], list[float]]:
+def statistics(model: Estimator, count: int) -> tuple[list[float], list[float]]:
     """Return a mean and a spread per input column: a scaler's, else that of the thresholds, else 0 and 1."""
     means, spreads = [0.0] * count, [1.0] * count
     for place, values in thresholds(model).items():
         means[place], spreads[place] = float(np.mean(values)), float(np.std(values)) or 1.0
     for column, step in _columns(model):
-        centre, scale = _scaler(step)
-        if centre is not None and len(centre) == len(column):
-            for place, m, s in zip(column, centre, scale, strict=True):
+        learned = _scaler(step)
+        if learned and len(learned[0]) == len(column):
+            for place, m, s in zip(column, *learned, strict=True):
                 means[place], spreads[place] = float(m), float(s) or 1.0
     return means, spreads
 
 
-def thresholds(model: Any) -> dict[int, tuple[float, ...]]:
+def thresholds(model: Estimator) -> dict[int, tuple[float, ...]]:
     """Return thresholds of trees per input column where the trees see the raw columns; at most 64 a column."""
     found: dict[int, set[float]] = {}
     for feature, value in _splits(model):
@@ -66,26 +67,24 @@ def thresholds(model: Any) -> dict[int, tuple[float, ...]]:
     return {place: tuple(sorted(values)) for place, values in found.items() if values}
 
 
-def expects_missing(model: Any) -> bool:
+def expects_missing(model: Estimator) -> bool:
     """Say whether the model was made for missing numbers: it fills them in, or its trees learned where to send them."""
     parts = [step for _, step in _columns(model)] + [getattr(model, "_final_estimator", model)]
-    return any(
-        hasattr(part, "statistics_") or hasattr(part, "get_booster") or hasattr(part, "_bin_mapper") for part in parts
-    )
+    return any(hasattr(part, name) for part in parts for name in ("statistics_", "get_booster", "_bin_mapper"))
 
 
-def text_imputers(model: Any) -> list[Any]:
+def text_imputers(model: Estimator) -> list[Estimator]:
     """Return the imputers that fill missing text."""
     return [step for column, step in _columns(model) if hasattr(step, "statistics_") and _categories(step, len(column))]
 
 
-def rounded_down(values: Any) -> Any:
+def rounded_down(values: np.ndarray) -> np.ndarray:
     """Return the largest float32 number at or below each value: ``x <= value`` is the same for every float32 x."""
     near = values.astype(np.float32)
     return np.where(near.astype(np.float64) > values, np.nextafter(near, np.float32(-np.inf)), near)
 
 
-def tables(model: Any) -> Iterator[Any]:
+def tables(model: Estimator) -> Iterator[Estimator]:
     """Yield the column transformers that see the raw columns."""
     first = model.steps[0][1] if hasattr(model, "steps") else model
     if hasattr(first, "transformers_"):
@@ -94,7 +93,7 @@ def tables(model: Any) -> Iterator[Any]:
         yield from tables(first)
 
 
-def _columns(model: Any) -> Iterator[tuple[list[int], Any]]:
+def _columns(model: Estimator) -> Iterator[tuple[list[int], Estimator]]:
     """Yield each first step with the positions of the raw columns that it sees."""
     count, found = width(model) or 0, list(tables(model))
     if not found:
@@ -106,7 +105,7 @@ def _columns(model: Any) -> Iterator[tuple[list[int], Any]]:
             yield from ((places, inner) for inner in _chain(step))
 
 
-def _places(chosen: Any, names: list[Any], count: int) -> list[int]:
+def _places(chosen: slice | str | int | Sequence[str | int | bool], names: list[str], count: int) -> list[int]:
     if isinstance(chosen, slice):
         if isinstance(chosen.start, str) or isinstance(chosen.stop, str):
             return list(range(names.index(chosen.start), names.index(chosen.stop) + 1))
@@ -117,7 +116,7 @@ def _places(chosen: Any, names: list[Any], count: int) -> list[int]:
     return [names.index(value) if isinstance(value, str) else int(value) % count for value in values]
 
 
-def _chain(step: Any) -> Iterator[Any]:
+def _chain(step: Estimator) -> Iterator[Estimator]:
     """Yield a step and, in a pipeline, the steps that follow while each sees the columns one to one."""
     inner = [part for _, part in step.steps] if hasattr(step, "steps") else [step]
     for part in inner:
@@ -126,7 +125,7 @@ def _chain(step: Any) -> Iterator[Any]:
             return
 
 
-def _categories(step: Any, count: int) -> dict[int, tuple[str, ...]]:
+def _categories(step: Estimator, count: int) -> dict[int, tuple[str, ...]]:
     """Return categories by column for an encoder that learned text, or an imputer that fills with text."""
     learned = getattr(step, "categories_", None)
     if learned is not None:
@@ -138,17 +137,17 @@ def _categories(step: Any, count: int) -> dict[int, tuple[str, ...]]:
     return {i: (value,) for i, value in enumerate(filled) if isinstance(value, str)}
 
 
-def _scaler(step: Any) -> tuple[Any, Any]:
+def _scaler(step: Estimator) -> tuple[np.ndarray, np.ndarray] | None:
     if hasattr(step, "mean_") and hasattr(step, "scale_") and step.mean_ is not None:
         return step.mean_, step.scale_ if step.scale_ is not None else np.ones_like(step.mean_)
     if hasattr(step, "data_min_"):
         return (step.data_min_ + step.data_max_) / 2, (step.data_max_ - step.data_min_) / 3
     if hasattr(step, "center_") and step.center_ is not None and step.scale_ is not None:
         return step.center_, step.scale_
-    return None, None
+    return None
 
 
-def _splits(model: Any) -> Iterator[tuple[int, float]]:
+def _splits(model: Estimator) -> Iterator[tuple[int, float]]:
     """Yield (column, threshold) of a model that is made of trees itself."""
     if hasattr(model, "get_booster"):
         names = model.get_booster().feature_names
@@ -164,7 +163,7 @@ def _splits(model: Any) -> Iterator[tuple[int, float]]:
             yield from zip(inner.feature[split].tolist(), inner.threshold[split].tolist(), strict=True)
 
 
-def _members(estimators: Any) -> list[Any]:
+def _members(estimators: np.ndarray | list[Estimator]) -> list[Estimator]:
     """Return the estimators of an ensemble in one row, whatever they iterate over themselves."""
     rows = estimators.ravel().tolist() if isinstance(estimators, np.ndarray) else estimators
     return [member for row in rows for member in (row if isinstance(row, list | np.ndarray) else [row])]

@@ -2,20 +2,20 @@
 
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from core.border.pickles import Global
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.runtime import Domain
 from core.formats.skops import trusts
-from core.libraries.sklearn import columns
+from core.libraries.sklearn import Estimator, Table, columns
 from core.onnx.files import first_line
 
 
-def load_skops(path: Path, trusted: tuple[str, ...]) -> Any:
+def load_skops(path: Path, trusted: tuple[str, ...]) -> Estimator:
     """Load a skops file that holds nothing but types of skops' own list, of ``trusted``, and of the audit's rules. Raises Refused."""
     import skops.io
 
@@ -33,7 +33,7 @@ def _parted(name: str) -> tuple[str, str]:
     return module, last
 
 
-def load_pickle(path: Path) -> Any:
+def load_pickle(path: Path) -> Estimator:
     """Load a pickle or joblib file, which runs its code: the owner has consented and the process is jailed."""
     import joblib
     from sklearn.exceptions import InconsistentVersionWarning
@@ -49,7 +49,7 @@ def load_pickle(path: Path) -> Any:
         ) from None
 
 
-def check_fitted(model: Any) -> None:
+def check_fitted(model: Estimator) -> None:
     """Refuse what is no fitted estimator of scikit-learn's kind."""
     if not (hasattr(model, "predict") or hasattr(model, "transform")) or not hasattr(model, "get_params"):
         raise Refused(
@@ -59,7 +59,7 @@ def check_fitted(model: Any) -> None:
         raise Refused("The estimator does not say how many columns it takes.", "Fit it, and save it again.")
 
 
-def inputs(model: Any) -> tuple[TensorSpec, ...]:
+def inputs(model: Estimator) -> tuple[TensorSpec, ...]:
     """Return one column per input when the estimator chooses columns by name, else one table ``X``.
 
     Raises Refused for text and numbers mixed in columns without names.
@@ -76,7 +76,7 @@ def inputs(model: Any) -> tuple[TensorSpec, ...]:
     return (TensorSpec("X", "str" if texts else "float32", ("batch", count)),)
 
 
-def domains(model: Any) -> dict[str, Domain]:
+def domains(model: Estimator) -> dict[str, Domain]:
     """Return the values that each input takes: categories of the encoders, else means and spreads that scalers or trees learned."""
     texts, count = columns.text_columns(model), columns.width(model) or 0
     means, spreads = columns.statistics(model, count)
@@ -93,7 +93,7 @@ def domains(model: Any) -> dict[str, Domain]:
     }
 
 
-def frame(model: Any, arrays: dict[str, Any]) -> Any:
+def frame(model: Estimator, arrays: dict[str, np.ndarray]) -> Table:
     """Build what ``predict`` is called with: numbers in float64 as a DataFrame or a table holds them."""
     if columns.sentences(model):
         return arrays["X"].reshape(-1).astype(object)
@@ -105,7 +105,7 @@ def frame(model: Any, arrays: dict[str, Any]) -> Any:
     return _data_frame({s.name: _cells(arrays[s.name].reshape(-1), filled) for s in specs})
 
 
-def answers(model: Any, table: Any) -> dict[str, Any]:
+def answers(model: Estimator, table: Table) -> dict[str, np.ndarray]:
     """Return the answers in the order of the ONNX file: label and probabilities, label and scores, or variable."""
     from sklearn.base import is_classifier, is_outlier_detector
 
@@ -117,19 +117,15 @@ def answers(model: Any, table: Any) -> dict[str, Any]:
             "scores": _column(model.decision_function(table)),
         }
     if hasattr(model, "predict") and hasattr(_last(model), "cluster_centers_"):
-        label = {"label": model.predict(table).astype(np.int64)}
-        return (
-            {**label, "scores": np.asarray(model.transform(table), np.float32)}
-            if hasattr(model, "transform")
-            else label
-        )
+        scores = {"scores": np.asarray(model.transform(table), np.float32)} if hasattr(model, "transform") else {}
+        return {"label": model.predict(table).astype(np.int64), **scores}
     call = model.predict if hasattr(model, "predict") else model.transform
     value = call(table)
     value = value.toarray() if hasattr(value, "toarray") else np.asarray(value)
     return {"variable": value.reshape(len(table), -1).astype(np.float32)}
 
 
-def outputs(model: Any) -> tuple[TensorSpec, ...]:
+def outputs(model: Estimator) -> tuple[TensorSpec, ...]:
     """Return the specs of ``answers``."""
     from sklearn.base import is_classifier, is_outlier_detector
 
@@ -149,12 +145,12 @@ def outputs(model: Any) -> tuple[TensorSpec, ...]:
     return (TensorSpec("variable", "float32", ("batch", None)),)
 
 
-def _last(model: Any) -> Any:
+def _last(model: Estimator) -> Estimator:
     """Return the step that answers."""
     return getattr(model, "_final_estimator", model)
 
 
-def _cells(array: Any, filled: bool) -> Any:
+def _cells(array: np.ndarray, filled: bool) -> np.ndarray:
     """Return text as objects, where an empty one is missing if the model fills missing text, and numbers in float64."""
     if array.dtype.kind not in "UO":
         return array.astype(np.float64)
@@ -162,20 +158,20 @@ def _cells(array: Any, filled: bool) -> Any:
     return np.where(cells == "", np.nan, cells) if filled else cells
 
 
-def _data_frame(cells: dict[str, Any]) -> Any:
+def _data_frame(cells: dict[str, np.ndarray]) -> Table:
     import pandas as pd
 
     return pd.DataFrame(cells)
 
 
-def _labels(values: Any) -> Any:
+def _labels(values: npt.ArrayLike) -> np.ndarray:
     values = np.asarray(values)
     if values.dtype.kind in "OU":
         return values.astype(np.str_)
     return values.astype(np.int64)
 
 
-def _scores(model: Any, table: Any) -> dict[str, Any]:
+def _scores(model: Estimator, table: Table) -> dict[str, np.ndarray]:
     if hasattr(model, "predict_proba"):
         return {"probabilities": np.asarray(model.predict_proba(table), np.float32)}
     if not hasattr(model, "decision_function"):
@@ -184,5 +180,5 @@ def _scores(model: Any, table: Any) -> dict[str, Any]:
     return {"scores": np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores}
 
 
-def _column(values: Any) -> Any:
+def _column(values: npt.ArrayLike) -> np.ndarray:
     return np.asarray(values, np.float32).reshape(-1, 1)

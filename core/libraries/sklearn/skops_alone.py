@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
-from typing import Any
 
 UNASKED = frozenset(("torch", "dask", "pytest"))
 
@@ -16,7 +15,7 @@ UNASKED = frozenset(("torch", "dask", "pytest"))
 class Absent(MetaPathFinder):
     """Finds none of the libraries that are not asked for."""
 
-    def find_spec(self, name: str, path: Any, target: Any = None) -> None:
+    def find_spec(self, name: str, path: object, target: object = None) -> None:
         """Leave a name to others. Raises ModuleNotFoundError for that of such a library."""
         if name.partition(".")[0] in UNASKED:
             raise ModuleNotFoundError(f"{name} is not asked for.", name=name)

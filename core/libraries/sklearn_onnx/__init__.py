@@ -12,8 +12,8 @@ from core.libraries.sklearn_onnx import (
     kernels,
     linear,
     quantiles,
+    tfidf,
     votes,
-    words,
 )
 from core.libraries.sklearn_onnx.known import takes, unknown
 from core.libraries.sklearn_onnx.rewriting import simplified
@@ -21,7 +21,7 @@ from core.libraries.sklearn_onnx.rewriting import simplified
 
 def register() -> None:
     """Teach skl2onnx every family."""
-    for family in (linear, kernels, clusters, quantiles, encoders, functions, votes, discriminants, words):
+    for family in (linear, kernels, clusters, quantiles, encoders, functions, votes, discriminants, tfidf):
         family.register()
 
 

@@ -1,8 +1,7 @@
 """Clusters by their nearest centre, with distances as they are."""
 
-from typing import Any
-
-from core.libraries.sklearn_onnx.graph import INT64, Graph
+from core.libraries.sklearn import Estimator
+from core.libraries.sklearn_onnx.graph import INT64, EstimatorGraph, Operator, Scope, converter
 
 
 def register() -> None:
@@ -10,21 +9,21 @@ def register() -> None:
     from skl2onnx import update_registered_converter
     from sklearn.cluster import AffinityPropagation, KMeans, MeanShift, MiniBatchKMeans
 
+    convert = converter(_write)
     for kind in (KMeans, MiniBatchKMeans):
-        update_registered_converter(kind, f"Portolan{kind.__name__}", _shapes, _convert)
+        update_registered_converter(kind, f"Portolan{kind.__name__}", _shapes, convert)
     for single in (AffinityPropagation, MeanShift):
-        update_registered_converter(single, f"Portolan{single.__name__}", _label_shape, _convert, parser=_label_parser)
+        update_registered_converter(single, f"Portolan{single.__name__}", _label_shape, convert, parser=_label_parser)
 
 
-def _convert(scope: Any, operator: Any, container: Any) -> None:
-    graph = Graph(scope, operator, container)
+def _write(graph: EstimatorGraph) -> None:
     squares = graph.squared_distances(graph.table(), graph.model.cluster_centers_)
     graph.give(graph.node("ArgMin", squares, axis=1, keepdims=0), 0, INT64)
     if hasattr(graph.model, "transform"):
         graph.give(graph.node("Sqrt", squares), 1)
 
 
-def _shapes(operator: Any) -> None:
+def _shapes(operator: Operator) -> None:
     from skl2onnx.common.data_types import FloatTensorType
 
     _label_shape(operator)
@@ -33,13 +32,13 @@ def _shapes(operator: Any) -> None:
     operator.outputs[1].type = FloatTensorType([rows, count])
 
 
-def _label_shape(operator: Any) -> None:
+def _label_shape(operator: Operator) -> None:
     from skl2onnx.common.data_types import Int64TensorType
 
     operator.outputs[0].type = Int64TensorType([operator.inputs[0].get_first_dimension()])
 
 
-def _label_parser(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+def _label_parser(scope: Scope, model: Estimator, inputs: list[object], custom_parsers: object = None) -> object:
     from skl2onnx._supported_operators import _get_sklearn_operator_name
     from skl2onnx.common.data_types import Int64TensorType
 

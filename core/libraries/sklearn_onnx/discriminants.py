@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.libraries.sklearn_onnx.graph import INT64, Graph, teach
+from core.libraries.sklearn_onnx.graph import INT64, EstimatorGraph, teach
 
 
 def register() -> None:
@@ -17,7 +17,7 @@ def register() -> None:
     teach(DummyRegressor, _same_number, lambda model: int(np.size(model.constant_)))
 
 
-def _quadratic(graph: Graph) -> None:
+def _quadratic(graph: EstimatorGraph) -> None:
     """Gaussian classes (Hastie et al., The Elements of Statistical Learning, 4.3)."""
     model, table = graph.model, graph.table()
     parts = zip(model.means_, model.rotations_, model.scalings_, model.priors_, strict=True)
@@ -32,12 +32,12 @@ def _quadratic(graph: Graph) -> None:
     graph.classes(graph.node("Softmax", graph.node("Concat", *scores, axis=1), axis=1))
 
 
-def _norm(graph: Graph, table: str, mean: np.ndarray, matrix: np.ndarray) -> str:
+def _norm(graph: EstimatorGraph, table: str, mean: np.ndarray, matrix: np.ndarray) -> str:
     turned = graph.op("MatMul", graph.op("Sub", table, mean), matrix)
     return graph.sum(graph.node("Mul", turned, turned))
 
 
-def _centroids(graph: Graph) -> None:
+def _centroids(graph: EstimatorGraph) -> None:
     """Nearest centroid by the spread within classes; with equal priors, scikit-learn 1.9 chooses the class without the spread. Raises NotImplementedError for another distance."""
     model = graph.model
     if model.metric != "euclidean":
@@ -54,7 +54,7 @@ def _centroids(graph: Graph) -> None:
     graph.give(graph.node("Softmax", scores, axis=1), 1)
 
 
-def _same_class(graph: Graph) -> None:
+def _same_class(graph: EstimatorGraph) -> None:
     """Answer the prior or one class. Raises NotImplementedError where the answer is drawn at random."""
     model = graph.model
     if model.strategy in ("stratified", "uniform"):
@@ -72,11 +72,11 @@ def _same_class(graph: Graph) -> None:
     graph.give(graph.op("Add", nothing, probabilities), 1)
 
 
-def _same_number(graph: Graph) -> None:
+def _same_number(graph: EstimatorGraph) -> None:
     graph.give(graph.op("Add", _zeros(graph), graph.model.constant_.reshape(1, -1)))
 
 
-def _zeros(graph: Graph) -> str:
+def _zeros(graph: EstimatorGraph) -> str:
     """Return one zero per sample [batch, 1], whatever the sample holds."""
     ones = graph.cast(graph.node("IsNaN", graph.gather(graph.table(), [0])), 11)
     return graph.op("Mul", ones, 0.0)

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from core.libraries.sklearn_onnx.graph import DOUBLE, INT64, Graph, teach
+from core.libraries.sklearn import Estimator, Table
+from core.libraries.sklearn_onnx.graph import DOUBLE, INT64, EstimatorGraph, teach
 
 UNKNOWN = "\uffff no such category"
 
@@ -17,7 +18,7 @@ def register() -> None:
         teach(kind, _encoded, lambda model: sum(_widths(model)))
 
 
-def _widths(model: Any) -> list[int]:
+def _widths(model: Estimator) -> list[int]:
     """Return the number of answers per column."""
     if hasattr(model, "drop_idx_"):
         return [int(count) for count in model._n_features_outs]
@@ -25,7 +26,7 @@ def _widths(model: Any) -> list[int]:
     return [several] * len(model.categories_)
 
 
-def _encoded(graph: Graph) -> None:
+def _encoded(graph: EstimatorGraph) -> None:
     answers = _answers(graph.model)
     found = [
         graph.node("Gather", graph.constant(table), _place(graph, name, values), axis=0)
@@ -34,13 +35,13 @@ def _encoded(graph: Graph) -> None:
     graph.give(found[0] if len(found) == 1 else graph.node("Concat", *found, axis=1))
 
 
-def _answers(model: Any) -> list[Any]:
+def _answers(model: Estimator) -> list[np.ndarray]:
     """Ask the encoder itself for each category and for an unknown one, column by column: [categories + 1, answers]."""
     edges = np.cumsum([0, *_widths(model)])
     return [_answer(model, place)[:, edges[place] : edges[place + 1]] for place in range(len(model.categories_))]
 
 
-def _answer(model: Any, place: int) -> Any:
+def _answer(model: Estimator, place: int) -> np.ndarray:
     values = model.categories_[place]
     rows = np.array([[column[0] for column in model.categories_]] * (len(values) + 1), dtype=object)
     rows[: len(values), place] = values
@@ -56,17 +57,17 @@ def _answer(model: Any, place: int) -> Any:
     return table
 
 
-def _unknown(values: Any) -> Any:
+def _unknown(values: np.ndarray) -> str | float:
     return UNKNOWN if isinstance(values[0], str) else float(np.nanmax(values.astype(np.float64))) + 1.0
 
 
-def _frame(rows: Any, names: Any) -> Any:
+def _frame(rows: np.ndarray, names: np.ndarray) -> Table:
     import pandas as pd
 
     return pd.DataFrame(rows, columns=names)
 
 
-def _columns(graph: Graph) -> list[str]:
+def _columns(graph: EstimatorGraph) -> list[str]:
     """Return each column [batch, 1] by name; columns of other types come as inputs of their own."""
     found = []
     for value in graph.inputs:
@@ -75,7 +76,7 @@ def _columns(graph: Graph) -> list[str]:
     return found
 
 
-def _place(graph: Graph, name: str, values: Any) -> str:
+def _place(graph: EstimatorGraph, name: str, values: np.ndarray) -> str:
     """Return the category's number [batch], one behind the last for an unknown one.
 
     Raises NotImplementedError where a missing text is a category: ONNX has no missing texts.
@@ -84,11 +85,8 @@ def _place(graph: Graph, name: str, values: Any) -> str:
     if isinstance(values[0], str):
         if not all(isinstance(value, str) for value in values):
             raise NotImplementedError("a missing text is a category of its own: fill it in before the encoder")
-        keys: dict[str, Any] = {
-            "keys_strings": [str(value) for value in values],
-            "values_int64s": list(range(len(values))),
-        }
-        return graph.node("LabelEncoder", flat, version=2, op_domain="ai.onnx.ml", default_int64=len(values), **keys)
+        pairs: dict[str, Any] = {"keys_strings": list(map(str, values)), "values_int64s": list(range(len(values)))}
+        return graph.node("LabelEncoder", flat, version=2, op_domain="ai.onnx.ml", default_int64=len(values), **pairs)
     wide = graph.node("Unsqueeze", graph.cast(flat, DOUBLE), graph.constant([1], INT64))
     numbers = values.astype(np.float64)
     same = graph.node("Equal", wide, graph.constant([numbers]))

@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
 
-from core.libraries.sklearn_onnx.graph import Graph
+from core.libraries.sklearn_onnx.graph import EstimatorGraph, Operator, converter
 
-FUNCTIONS: dict[str, Callable[[Graph, str], str]] = {
+FUNCTIONS: dict[str, Callable[[EstimatorGraph, str], str]] = {
     "absolute": lambda graph, x: graph.node("Abs", x),
     "cbrt": lambda graph, x: graph.node("Mul", graph.node("Sign", x), graph.op("Pow", graph.node("Abs", x), 1 / 3)),
     "ceil": lambda graph, x: graph.node("Ceil", x),
@@ -33,12 +32,11 @@ def register() -> None:
     from skl2onnx import update_registered_converter
     from sklearn.preprocessing import FunctionTransformer
 
-    update_registered_converter(FunctionTransformer, "PortolanFunction", _shape, _convert)
+    update_registered_converter(FunctionTransformer, "PortolanFunction", _shape, converter(_convert))
 
 
-def _convert(scope: Any, operator: Any, container: Any) -> None:
+def _convert(graph: EstimatorGraph) -> None:
     """Write the function. Raises NotImplementedError for one that has no form here."""
-    graph = Graph(scope, operator, container)
     function = graph.model.func
     name = getattr(function, "__name__", "a function")
     if function is not None and (graph.model.kw_args or not _is_numpy(function) or name not in FUNCTIONS):
@@ -49,13 +47,13 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     graph.give(table if function is None else FUNCTIONS[name](graph, table))
 
 
-def _is_numpy(function: Any) -> bool:
+def _is_numpy(function: object) -> bool:
     import numpy
 
     return function is getattr(numpy, getattr(function, "__name__", ""), None)
 
 
-def _shape(operator: Any) -> None:
+def _shape(operator: Operator) -> None:
     from skl2onnx.common.data_types import FloatTensorType
 
     widths = [value.type.shape[1] for value in operator.inputs]

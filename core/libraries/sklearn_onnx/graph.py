@@ -1,37 +1,47 @@
 """A small writer of ONNX operators in float64 for the converters of this package."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
+from core.libraries.sklearn import Estimator
+
+if TYPE_CHECKING:
+    from skl2onnx.common import _container, _topology
+
+Scope: TypeAlias = "_topology.Scope"
+Operator: TypeAlias = "_topology.Operator"
 OPSET = 13
 FLOAT, INT64, BOOL, DOUBLE = 1, 7, 9, 11
 """ONNX's numbers of element types."""
 
 
-class Graph:
+class EstimatorGraph:
     """The operators of one estimator; names of values go in and come out."""
 
-    def __init__(self, scope: Any, operator: Any, container: Any) -> None:
+    def __init__(self, scope: Scope, operator: Operator, container: "_container.ModelComponentContainer") -> None:
         self._scope, self._operator, self._container = scope, operator, container
         self.model = operator.raw_operator
 
     @property
-    def inputs(self) -> list[Any]:
+    def inputs(self) -> list["_topology.Variable"]:
         """The values that come in, each with its type."""
         return list(self._operator.inputs)
 
-    def node(self, kind: str, *names: str, out: str = "", version: int = OPSET, **attributes: Any) -> str:
+    def node(self, kind: str, *names: str, out: str = "", version: int = OPSET, **attributes: object) -> str:
         """Add an operator and return its answer's name."""
         made = out or str(self._scope.get_unique_variable_name(kind.lower()))
         name = self._scope.get_unique_operator_name(kind)
         self._container.add_node(kind, list(names), made, op_version=version, name=name, **attributes)
         return made
 
-    def constant(self, values: Any, kind: int = DOUBLE) -> str:
+    def constant(self, values: npt.ArrayLike, kind: int = DOUBLE) -> str:
         """Add a constant: float64 unless told otherwise."""
-        array: Any = np.asarray(values, {DOUBLE: np.float64, FLOAT: np.float32, INT64: np.int64, BOOL: np.bool_}[kind])
+        array: np.ndarray = np.asarray(
+            values, {DOUBLE: np.float64, FLOAT: np.float32, INT64: np.int64, BOOL: np.bool_}[kind]
+        )
         name = str(self._scope.get_unique_variable_name("learned"))
         self._container.add_initializer(name, kind, list(array.shape), array.ravel().tolist())
         return name
@@ -49,7 +59,7 @@ class Graph:
         """Change the element type."""
         return self.node("Cast", name, to=kind)
 
-    def op(self, kind: str, name: str, *operands: Any) -> str:
+    def op(self, kind: str, name: str, *operands: npt.ArrayLike) -> str:
         """Apply an operator to a value and constants."""
         return self.node(
             kind, name, *(operand if isinstance(operand, str) else self.constant(operand) for operand in operands)
@@ -59,11 +69,11 @@ class Graph:
         """Add up along an axis."""
         return self.node("ReduceSum", name, self.constant([axis], INT64), keepdims=keepdims)
 
-    def gather(self, name: str, places: Any, axis: int = 1) -> str:
+    def gather(self, name: str, places: npt.ArrayLike, axis: int = 1) -> str:
         """Choose columns by place."""
         return self.node("Gather", name, self.constant(places, INT64), axis=axis)
 
-    def squared_distances(self, name: str, centres: Any) -> str:
+    def squared_distances(self, name: str, centres: npt.ArrayLike) -> str:
         """Return squared Euclidean distances [batch, centres] from the differences themselves."""
         apart = self.op("Sub", self.node("Unsqueeze", name, self.constant([1], INT64)), np.asarray(centres)[None])
         return self.sum(self.node("Mul", apart, apart), axis=2, keepdims=0)
@@ -88,7 +98,7 @@ class Graph:
         self.label(self.node("ArgMax", scores, axis=1, keepdims=0))
         self.give(scores, 1)
 
-    def inner(self, model: Any, outputs: int) -> list[str]:
+    def inner(self, model: Estimator, outputs: int) -> list[str]:
         """Convert an estimator within this one, on the same inputs, and return its outputs' names."""
         from skl2onnx._supported_operators import _get_sklearn_operator_name  # the converters of ensembles use it too
         from skl2onnx.common.data_types import FloatTensorType, Int64TensorType
@@ -101,10 +111,10 @@ class Graph:
         return [value.full_name for value in part.outputs]
 
 
-Writer = Callable[[Graph], None]
+Writer = Callable[[EstimatorGraph], None]
 
 
-def teach(kind: type, write: Writer, width: Callable[[Any], int] | None = None) -> None:
+def teach(kind: type, write: Writer, width: Callable[[Estimator], int] | None = None) -> None:
     """Register a converter: of a classifier, of a regressor, or of a transformer with its number of columns."""
     from skl2onnx import update_registered_converter
     from skl2onnx.common.shape_calculator import (
@@ -114,21 +124,27 @@ def teach(kind: type, write: Writer, width: Callable[[Any], int] | None = None) 
     from sklearn.base import ClassifierMixin, RegressorMixin
 
     options = None
-    shapes: Any = _columns(width)
+    shapes = _columns(width)
     if width is None and issubclass(kind, ClassifierMixin):
         shapes = calculate_linear_classifier_output_shapes
         options = {"zipmap": [True, False, "columns"], "nocl": [True, False], "raw_scores": [True, False]}
     elif width is None and issubclass(kind, RegressorMixin):
         shapes = calculate_linear_regressor_output_shapes
 
-    def convert(scope: Any, operator: Any, container: Any) -> None:
-        write(Graph(scope, operator, container))
-
-    update_registered_converter(kind, f"Portolan{kind.__name__}", shapes, convert, options=options)
+    update_registered_converter(kind, f"Portolan{kind.__name__}", shapes, converter(write), options=options)
 
 
-def _columns(width: Callable[[Any], int] | None) -> Any:
-    def shapes(operator: Any) -> None:
+def converter(write: Writer) -> Callable[[Scope, Operator, "_container.ModelComponentContainer"], None]:
+    """Return what skl2onnx calls to have an estimator written."""
+
+    def convert(scope: Scope, operator: Operator, container: "_container.ModelComponentContainer") -> None:
+        write(EstimatorGraph(scope, operator, container))
+
+    return convert
+
+
+def _columns(width: Callable[[Estimator], int] | None) -> Callable[[Operator], None]:
+    def shapes(operator: Operator) -> None:
         from skl2onnx.common.data_types import FloatTensorType
 
         rows = operator.inputs[0].get_first_dimension()

@@ -1,11 +1,11 @@
 """Kernels between samples and kept points, and the features that stand in for them."""
 
 import math
-from typing import Any
 
 import numpy as np
 
-from core.libraries.sklearn_onnx.graph import FLOAT, Graph, teach
+from core.libraries.sklearn import Estimator
+from core.libraries.sklearn_onnx.graph import FLOAT, EstimatorGraph, teach
 
 
 def register() -> None:
@@ -21,7 +21,9 @@ def register() -> None:
         teach(kind, _propagated)
 
 
-def kernel(graph: Graph, points: Any, name: str, gamma: float | None, degree: float, coef0: float) -> str:
+def kernel(
+    graph: EstimatorGraph, points: np.ndarray, name: str, gamma: float | None, degree: float, coef0: float
+) -> str:
     """Return a kernel [batch, points]. Raises NotImplementedError for one that has no form here."""
     table = graph.table()
     scale = 1.0 / np.shape(points)[1] if gamma is None else float(gamma)
@@ -37,32 +39,32 @@ def kernel(graph: Graph, points: Any, name: str, gamma: float | None, degree: fl
     raise NotImplementedError(f"the kernel {name!r} has no ONNX form here; rbf, linear, poly and sigmoid have")
 
 
-def cosine(graph: Graph, angle: str) -> str:
+def cosine(graph: EstimatorGraph, angle: str) -> str:
     """Return the cosine in float64, of an angle brought near 0 first: the operator itself computes in float32."""
     turns = graph.node("Floor", graph.op("Div", angle, 2 * math.pi))
     near = graph.node("Sub", angle, graph.op("Mul", turns, 2 * math.pi))
     return graph.cast(graph.node("Cos", graph.cast(near, FLOAT)), 11)
 
 
-def _fourier(graph: Graph) -> None:
+def _fourier(graph: EstimatorGraph) -> None:
     _waves(graph, graph.table())
 
 
-def _skewed(graph: Graph) -> None:
+def _skewed(graph: EstimatorGraph) -> None:
     _waves(graph, graph.node("Log", graph.op("Add", graph.table(), graph.model.skewedness)))
 
 
-def _waves(graph: Graph, table: str) -> None:
+def _waves(graph: EstimatorGraph, table: str) -> None:
     model = graph.model
     angle = graph.op("Add", graph.op("MatMul", table, model.random_weights_), model.random_offset_)
     graph.give(graph.op("Mul", cosine(graph, angle), math.sqrt(2.0 / model.random_weights_.shape[1])))
 
 
-def _additive_width(model: Any) -> int:
+def _additive_width(model: Estimator) -> int:
     return int(model.n_features_in_) * (2 * int(model.sample_steps) - 1)
 
 
-def _additive(graph: Graph) -> None:
+def _additive(graph: EstimatorGraph) -> None:
     """Sampled features of the additive chi-squared kernel (Vedaldi and Zisserman, 2011); a zero stays zero."""
     model, table = graph.model, graph.table()
     step = model.sample_interval or {1: 0.8, 2: 0.5, 3: 0.4}[model.sample_steps]
@@ -79,24 +81,24 @@ def _additive(graph: Graph) -> None:
     graph.give(graph.node("Concat", *parts, axis=1))
 
 
-def _settings(model: Any, name: str) -> tuple[str, Any, float, float]:
+def _settings(model: Estimator, name: str) -> tuple[str, float | None, float, float]:
     degree, coef0 = getattr(model, "degree", None), getattr(model, "coef0", None)
     return name, model.gamma, 3.0 if degree is None else degree, 1.0 if coef0 is None else coef0
 
 
-def _nystroem(graph: Graph) -> None:
+def _nystroem(graph: EstimatorGraph) -> None:
     model = graph.model
     found = kernel(graph, model.components_, *_settings(model, model.kernel))
     graph.give(graph.op("MatMul", found, model.normalization_.T))
 
 
-def _ridge(graph: Graph) -> None:
+def _ridge(graph: EstimatorGraph) -> None:
     model = graph.model
     found = kernel(graph, model.X_fit_, *_settings(model, model.kernel))
     graph.give(graph.op("MatMul", found, np.reshape(model.dual_coef_, (len(model.X_fit_), -1))))
 
 
-def _propagated(graph: Graph) -> None:
+def _propagated(graph: EstimatorGraph) -> None:
     """Labels spread by the kernel's weights. Raises NotImplementedError for neighbours as the kernel."""
     model = graph.model
     if model.kernel != "rbf":

@@ -1,10 +1,9 @@
 """Transforms by steps and by interpolation between learned quantiles: compared in float64 with the numbers that were learned."""
 
-from typing import Any
-
 import numpy as np
 
-from core.libraries.sklearn_onnx.graph import DOUBLE, INT64, Graph, teach
+from core.libraries.sklearn import Estimator
+from core.libraries.sklearn_onnx.graph import DOUBLE, INT64, EstimatorGraph, teach
 
 
 def register() -> None:
@@ -15,11 +14,11 @@ def register() -> None:
     teach(KBinsDiscretizer, _bins, _bins_width)
 
 
-def _bins_width(model: Any) -> int:
+def _bins_width(model: Estimator) -> int:
     return int(model.n_features_in_) if model.encode == "ordinal" else int(sum(model.n_bins_))
 
 
-def _bins(graph: Graph) -> None:
+def _bins(graph: EstimatorGraph) -> None:
     """Count the inner edges at or below each number, as ``searchsorted`` does from the right."""
     model, table = graph.model, graph.table()
     places = [_bin(graph, table, column, edges[1:-1]) for column, edges in enumerate(model.bin_edges_)]
@@ -32,14 +31,14 @@ def _bins(graph: Graph) -> None:
     return graph.give(graph.node("Concat", *(graph.cast(flag, DOUBLE) for flag in flags), axis=1))
 
 
-def _bin(graph: Graph, table: str, column: int, edges: Any) -> str:
+def _bin(graph: EstimatorGraph, table: str, column: int, edges: np.ndarray) -> str:
     values = graph.gather(table, [column])
     if not len(edges):
         return graph.op("Mul", values, 0.0)
     return graph.sum(graph.cast(graph.node("GreaterOrEqual", values, graph.constant([edges])), DOUBLE))
 
 
-def _quantiles(graph: Graph) -> None:
+def _quantiles(graph: EstimatorGraph) -> None:
     """Interpolate upwards and downwards and take the mean, so that equal quantiles give the middle of their step.
 
     Raises NotImplementedError for normal output: ONNX has no inverse of the normal distribution.
@@ -51,7 +50,7 @@ def _quantiles(graph: Graph) -> None:
     graph.give(graph.node("Concat", *columns, axis=1))
 
 
-def _column(graph: Graph, table: str, place: int) -> str:
+def _column(graph: EstimatorGraph, table: str, place: int) -> str:
     model = graph.model
     values = graph.gather(table, [place])
     learned = model.quantiles_[:, place]
@@ -65,7 +64,7 @@ def _column(graph: Graph, table: str, place: int) -> str:
     return graph.node("Where", graph.node("IsNaN", values), values, low)
 
 
-def _interpolated(graph: Graph, values: str, xs: Any, ys: Any) -> str:
+def _interpolated(graph: EstimatorGraph, values: str, xs: np.ndarray, ys: np.ndarray) -> str:
     """Return ``numpy.interp`` of a column [batch, 1]."""
     above = graph.cast(graph.node("GreaterOrEqual", values, graph.constant([xs])), INT64)
     count = graph.sum(above)

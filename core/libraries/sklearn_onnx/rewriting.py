@@ -1,9 +1,9 @@
 """Estimators around another that answer as a plainer model does: the plainer model is converted, and compared with the original."""
 
-from typing import Any
+from core.libraries.sklearn import Estimator
 
 
-def simplified(model: Any) -> Any:
+def simplified(model: Estimator) -> Estimator:
     """Return the model with each wrapper, at any depth of pipelines and ensembles, replaced by what it does."""
     from sklearn.ensemble import VotingClassifier, VotingRegressor
     from sklearn.feature_selection import RFE, SelectorMixin
@@ -25,7 +25,7 @@ def simplified(model: Any) -> Any:
     return _inside_target(model)
 
 
-def _chosen(selector: Any) -> Any:
+def _chosen(selector: Estimator) -> Estimator:
     """Return a selector that keeps the same columns and needs no score."""
     from sklearn.feature_selection import VarianceThreshold
 
@@ -35,7 +35,7 @@ def _chosen(selector: Any) -> Any:
     return found
 
 
-def _inside_target(model: Any) -> Any:
+def _inside_target(model: Estimator) -> Estimator:
     """Return the regressor of a transformed target that is not transformed."""
     from sklearn.compose import TransformedTargetRegressor
 

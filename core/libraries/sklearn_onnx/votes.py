@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.libraries.sklearn_onnx.graph import DOUBLE, FLOAT, INT64, Graph, teach
+from core.libraries.sklearn_onnx.graph import DOUBLE, FLOAT, INT64, EstimatorGraph, teach
 
 
 def register() -> None:
@@ -15,7 +15,7 @@ def register() -> None:
         teach(kind, _moved)
 
 
-def _voted(graph: Graph) -> None:
+def _voted(graph: EstimatorGraph) -> None:
     """Add up probabilities, or the votes for each class; the voters know classes by their number."""
     model = graph.model
     weights = np.ones(len(model.estimators_)) if model.weights is None else _weights(model)
@@ -32,14 +32,14 @@ def _weights(model: object) -> np.ndarray:
     return np.array([weight for weight, (_, voter) in pairs if voter != "drop"], np.float64)
 
 
-def _scores(graph: Graph, label: str, scores: str) -> str:
+def _scores(graph: EstimatorGraph, label: str, scores: str) -> str:
     if graph.model.voting == "soft":
         return graph.cast(scores, DOUBLE)
     places = graph.node("Reshape", label, graph.constant([-1, 1], INT64))
     return graph.cast(graph.node("Equal", places, graph.constant([range(len(graph.model.classes_))], INT64)), DOUBLE)
 
 
-def _moved(graph: Graph) -> None:
+def _moved(graph: EstimatorGraph) -> None:
     """Choose the positive class from the threshold on. Raises NotImplementedError where the model scores otherwise."""
     model = graph.model
     inside = model.estimator_

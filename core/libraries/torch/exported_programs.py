@@ -5,10 +5,10 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from core.domain.artifact import Dim, TensorSpec
 from core.domain.errors import Refused
+from core.libraries.torch import ExportedProgram, Tensor
 from core.onnx.files import first_line
 
 NOTES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn")
@@ -16,7 +16,7 @@ NOTES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn")
 LOGGERS = ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")
 
 
-def load(path: Path) -> Any:
+def load(path: Path) -> ExportedProgram:
     """Load an exported program. Raises Refused with the cause."""
     import torch
 
@@ -31,7 +31,7 @@ def load(path: Path) -> Any:
     return program
 
 
-def _loosen(program: Any) -> None:
+def _loosen(program: ExportedProgram) -> None:
     """Copy what is transposed before it is viewed: attention taken apart answers in other strides than the ones traced."""
     import torch
 
@@ -48,7 +48,7 @@ def _loosen(program: Any) -> None:
     program.graph_module.recompile()
 
 
-def inputs(program: Any) -> list[TensorSpec]:
+def inputs(program: ExportedProgram) -> list[TensorSpec]:
     """Return the tensor inputs in order; free dimensions carry their symbols. Raises Refused for an input that is no tensor."""
     import torch
 
@@ -83,7 +83,7 @@ def sized(specs: Sequence[TensorSpec], batch: int) -> list[tuple[int, ...]]:
     return [tuple(dim if isinstance(dim, int) else batch for dim in spec.shape or ()) for spec in specs]
 
 
-def examples(specs: Sequence[TensorSpec], shapes: Sequence[tuple[int, ...]]) -> tuple[Any, ...]:
+def examples(specs: Sequence[TensorSpec], shapes: Sequence[tuple[int, ...]]) -> tuple[Tensor, ...]:
     """Return one seeded tensor per input: ordinary numbers, and zeros for whole numbers and truth."""
     import torch
 
@@ -95,7 +95,7 @@ def examples(specs: Sequence[TensorSpec], shapes: Sequence[tuple[int, ...]]) -> 
     )
 
 
-def write(program: Any, out: Path) -> None:
+def write(program: ExportedProgram, out: Path) -> None:
     """Save a program without the notes that name files of this machine."""
     import torch
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.domain.unsupported import Unsupported
-from core.libraries.torch import exported_programs
+from core.libraries.torch import ExportedProgram, FxNode, ScriptNode, exported_programs
 
 
 def registry(opset: int = 20) -> Any:
@@ -15,7 +15,7 @@ def registry(opset: int = 20) -> Any:
         return _registration.ONNXRegistry.from_torchlib(opset_version=opset)
 
 
-def taken_apart(program: Any, table: Any) -> Any:
+def taken_apart(program: ExportedProgram, table: Any) -> ExportedProgram:
     """Return the program decomposed as the exporter decomposes it before it translates node by node."""
     from torch.onnx._internal.exporter import _fx_passes
 
@@ -23,7 +23,7 @@ def taken_apart(program: Any, table: Any) -> Any:
         return _fx_passes.decompose_with_registry(program, table)
 
 
-def unsupported(program: Any, opset: int) -> list[Unsupported]:
+def unsupported(program: ExportedProgram, opset: int) -> list[Unsupported]:
     """Return every node for which the exporter has no ONNX function, in the order of the graph."""
     from torch.onnx._internal.exporter import _dispatching
 
@@ -53,12 +53,12 @@ def unsupported_script(module: Any, opset: int) -> list[Unsupported]:
     ]
 
 
-def _gives_tensors(node: Any) -> bool:
+def _gives_tensors(node: ScriptNode) -> bool:
     """Say whether an operator of a script answers with a tensor; what counts and compares is worked out by the exporter."""
     return any(str(output.type()) == "Tensor" or "Float(" in str(output.type()) for output in node.outputs())
 
 
-def _nodes(block: Any) -> Iterator[Any]:
+def _nodes(block: Any) -> Iterator[ScriptNode]:
     """Yield the nodes of a TorchScript graph in order, those of its blocks behind the node that holds them."""
     for node in block.nodes():
         yield node
@@ -66,12 +66,12 @@ def _nodes(block: Any) -> Iterator[Any]:
             yield from _nodes(inner)
 
 
-def _asserts(node: Any) -> bool:
+def _asserts(node: FxNode) -> bool:
     """Say whether a node only checks something, which the exporter drops."""
     return "assert" in str(node.target) or "sym_constrain" in str(node.target)
 
 
-def _module(node: Any) -> str:
+def _module(node: FxNode) -> str:
     """Return the path of the layer that a node belongs to, as its author named it; empty where the program lost it."""
     stack = node.meta.get("nn_module_stack") or {}
     return str(list(stack.values())[-1][0]).replace("L['self'].", "") if stack else ""

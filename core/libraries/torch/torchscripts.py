@@ -1,5 +1,6 @@
 """What a TorchScript file can and cannot say about its inputs: it names them, and it keeps neither their shape nor their type."""
 
+import math
 import re
 import warnings
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from core.border import archives
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.formats.anatomy import script_signature, torch_files
+from core.libraries.torch import ScriptModule, ScriptNode, Tensor
 
 EXAMPLE = "Give shapes without the batch, such as 1x28x28 or int64:48, one per input with ';' between them; or add a data set."
 ITEM = re.compile(r"(?:(float32|float64|float16|int64|int32|bool):)?((?:\d{1,6}(?:x\d{1,6}){0,7})?)")
@@ -66,7 +68,7 @@ def input_names(module: Any) -> tuple[str, ...]:
     return tuple(argument.name for argument in arguments)
 
 
-def specs(module: Any, text: str) -> tuple[TensorSpec, ...]:
+def specs(module: ScriptModule, text: str) -> tuple[TensorSpec, ...]:
     """Return the inputs with the shapes that the owner gives, else those that the script betrays. Raises Refused where neither says them."""
     names = input_names(module)
     found = parse_shapes(text, names) if text else guess(module, names)
@@ -75,7 +77,7 @@ def specs(module: Any, text: str) -> tuple[TensorSpec, ...]:
     return found
 
 
-def called(module: Any, examples: tuple[Any, ...]) -> Any:
+def called(module: ScriptModule, examples: tuple[Tensor, ...]) -> object:
     """Run the script once and return its answer. Raises Refused when it does not take inputs of these shapes."""
     import torch
 
@@ -107,7 +109,7 @@ def shapes_text(specs: tuple[TensorSpec, ...]) -> str:
     return ";".join(f"{spec.dtype}:" + "x".join(str(dim) for dim in (spec.shape or ())[1:]) for spec in specs)
 
 
-def guess(module: Any, names: tuple[str, ...]) -> tuple[TensorSpec, ...] | None:
+def guess(module: ScriptModule, names: tuple[str, ...]) -> tuple[TensorSpec, ...] | None:
     """Return the one input shape that the network takes, or None when none or several would do.
 
     A convolution tells channels, a linear layer tells features; a picture's size is found by trying. Networks that
@@ -128,37 +130,33 @@ def id_bound(module: Any) -> int | None:
 
 def _spec(name: str, match: re.Match[str]) -> TensorSpec:
     dims = tuple(int(dim) for dim in match[2].split("x") if dim)
-    size = 1
-    for dim in dims:
-        size *= dim
-    if not 0 < size <= MAX_ELEMENTS:
+    if not 0 < math.prod(dims) <= MAX_ELEMENTS:
         raise Refused(f"The shape {match[2]} of {name!r} is not between 1 and {MAX_ELEMENTS} elements.", EXAMPLE)
     return TensorSpec(name, match[1] or "float32", ("batch", *dims))
 
 
-def _attribute(module: Any, node: Any) -> Any:
+def _attribute(module: ScriptModule, node: ScriptNode) -> "Tensor | None":
     """Follow a chain of GetAttr nodes to the weight that it names."""
     path: list[str] = []
     while node.kind() == "prim::GetAttr":
         path.append(node.s("name"))
         node = node.inputsAt(0).node()
-    value = module
+    value: Any = module
     for name in reversed(path):
         value = getattr(value, name, None)
     return value if path else None
 
 
-def _candidates(module: Any) -> list[tuple[int, ...]]:
+def _candidates(module: ScriptModule) -> list[tuple[int, ...]]:
     weight = next((p for p in module.parameters() if p.dim() > 1), None)
     if weight is None:
         return []
     channels = weight.shape[1]
-    return (
-        [(channels,)] if weight.dim() == 2 else [(channels, side, side) for side in SIDES] if weight.dim() == 4 else []
-    )
+    pictures: list[tuple[int, ...]] = [(channels, side, side) for side in SIDES]
+    return [(channels,)] if weight.dim() == 2 else pictures if weight.dim() == 4 else []
 
 
-def _takes(module: Any, dims: tuple[int, ...]) -> bool:
+def _takes(module: ScriptModule, dims: tuple[int, ...]) -> bool:
     import torch
     from torch.utils import _pytree
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from core import web
 from core.domain.artifact import Signature
@@ -46,7 +46,7 @@ class Spec:
     relative: float
     runtime: str = f"onnxruntime-web {web.VERSION}"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> recorded.JsonObject:
         """Return the manifest's JSON value."""
         return {
             "portolan_web": 1,
@@ -58,7 +58,7 @@ class Spec:
         }
 
     @classmethod
-    def from_json(cls, value: Any) -> Self:
+    def from_json(cls, value: recorded.JsonObject) -> Self:
         """Rebuild a spec from ``to_json``. Raises Refused for a value that this Portolan does not write."""
         try:
             spec = cls(
@@ -103,11 +103,7 @@ def fixed() -> dict[str, bytes]:
 
 def runtime_script() -> bytes:
     """Return the script that holds the runtime, packed, and the module that replays answers on it."""
-    parts = {
-        "ort": web.packed(web.MODULE),
-        "wasm": web.packed(web.WASM),
-        "replay": replay_module(),
-    }
+    parts = {"ort": web.packed(web.MODULE), "wasm": web.packed(web.WASM), "replay": replay_module()}
     value = {name: base64.b64encode(part).decode() for name, part in parts.items()}
     return f"self.PORTOLAN_RUNTIME = {json.dumps(value)};\n".encode()
 

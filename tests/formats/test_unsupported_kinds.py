@@ -12,7 +12,7 @@ import pytest
 
 from core.domain.errors import Refused
 from core.formats import recognise
-from core.formats.strangers import STRANGERS
+from core.formats.unsupported_kinds import UNSUPPORTED_KINDS
 
 
 def zipped(*names: str) -> bytes:
@@ -90,7 +90,7 @@ FILES: dict[str, tuple[str, bytes | Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_a_stranger_is_named_and_told_what_to_do(kind: str, tmp_path: Path) -> None:
+def test_an_unsupported_kind_is_named_and_told_what_to_do(kind: str, tmp_path: Path) -> None:
     name, data, word = FILES[kind]
     path = tmp_path / "upload"
     path.write_bytes(data if isinstance(data, bytes) else data())
@@ -100,6 +100,6 @@ def test_a_stranger_is_named_and_told_what_to_do(kind: str, tmp_path: Path) -> N
     assert caught.value.next_step.endswith(".")
 
 
-def test_every_stranger_speaks_in_sentences() -> None:
-    assert all(s.next_step.endswith(".") and not s.what.endswith(".") for s in STRANGERS)
-    assert len({s.what for s in STRANGERS}) == len(STRANGERS)
+def test_every_unsupported_kind_speaks_in_sentences() -> None:
+    assert all(s.next_step.endswith(".") and not s.what.endswith(".") for s in UNSUPPORTED_KINDS)
+    assert len({s.what for s in UNSUPPORTED_KINDS}) == len(UNSUPPORTED_KINDS)

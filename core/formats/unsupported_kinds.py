@@ -13,7 +13,7 @@ ONNX_NEXT = "Export the model as ONNX (.onnx) where it was made, and open that."
 
 
 @dataclass(frozen=True)
-class Stranger:
+class UnsupportedKind:
     """A kind of file that is not on the shelf: what it is called, what to do, and how it is told by head, zip names and name."""
 
     what: str
@@ -86,50 +86,50 @@ def _is_zeros(head: bytes, names: tuple[str, ...], name: str) -> bool:
     return not head.strip(b"\0")
 
 
-STRANGERS: tuple[Stranger, ...] = (
-    Stranger(
+UNSUPPORTED_KINDS: tuple[UnsupportedKind, ...] = (
+    UnsupportedKind(
         "a Git LFS pointer, not the model itself",
         "Run `git lfs pull` in the repository and open the real file.",
         starts(b"version https://git-lfs"),
     ),
-    Stranger(
+    UnsupportedKind(
         "a web page, perhaps an error or a login saved in place of a download",
         "Download the file again in your browser, and check its size.",
         holds(rb"^\s*(<!doctype html|<html|<HTML|<!DOCTYPE (html|HTML))"),
     ),
-    Stranger(
+    UnsupportedKind(
         "a GGUF language model (llama.cpp)",
         LATER + "Run it with llama.cpp, or look for an ONNX version of the model.",
         starts(b"GGUF", b"lmgg", b"tjgg"),
     ),
-    Stranger(
+    UnsupportedKind(
         "a Keras model inside a folder, or without its configuration",
         "Save it with model.save('model.keras'), and open that file as it is.",
         packs(r"(.*/)?model\.weights\.h5"),
     ),
-    Stranger(
+    UnsupportedKind(
         "a part of a TensorFlow SavedModel, or one in a deeper folder",
         "Zip the folder that holds saved_model.pb and variables, and open the zip.",
         lambda h, n, f: _is_saved_model(h, n, f) or packs(r"(.*/)?saved_model\.pb(txt)?")(h, n, f),
     ),
-    Stranger(
+    UnsupportedKind(
         "a TensorFlow.js model",
         LATER + "Convert the original Keras or TensorFlow model to ONNX.",
         lambda h, n, f: (
             packs(r"(.*/)?group1-shard\d+of\d+.*")(h, n, f) or holds(rb'"(modelTopology|weightsManifest)"')(h, n, f)
         ),
     ),
-    Stranger(
+    UnsupportedKind(
         "a Core ML model of the old kind, or half of a package",
         "Zip the whole .mlpackage; an .mlmodel has no way back: convert the original model.",
         lambda h, n, f: _is_coreml(h, n, f) or packs(r".*\.mlpackage/.*|(.*/)?com\.apple\.CoreML/.*")(h, n, f),
     ),
-    Stranger(
+    UnsupportedKind(
         "the graph of an OpenVINO model (.xml) without its weights (.bin)",
         "Zip the .xml and the .bin together, and open the zip.",
         holds(rb"<net\s[^>]*(version|name)="),
     ),
-    Stranger(
+    UnsupportedKind(
         "a PaddlePaddle model",
         LATER + "Convert it with paddle2onnx and open the ONNX file.",
         lambda h, n, f: (
@@ -137,110 +137,114 @@ STRANGERS: tuple[Stranger, ...] = (
             or packs(r"(.*/)?(__model__|.*\.pdmodel|.*\.pdiparams)")(h, n, f)
         ),
     ),
-    Stranger(
+    UnsupportedKind(
         "an XGBoost model in the old binary form",
         "Load it in the XGBoost that wrote it, and save it as .json or .ubj.",
         lambda h, n, f: h[:4] in (b"binf", b"bs64"),
     ),
-    Stranger(
+    UnsupportedKind(
         "a TensorFlow checkpoint or frozen graph",
         "Save the whole model with tf.saved_model.save, zip its folder, and open the zip.",
         lambda h, n, f: f.lower().endswith((".pb", ".index", ".data-00000-of-00001", ".meta")),
     ),
-    Stranger(
+    UnsupportedKind(
         "half of an ncnn model (.param) without its weights (.bin)",
         "Zip the .param and the .bin together, and open the zip.",
         starts(b"7767517\n"),
     ),
-    Stranger(
+    UnsupportedKind(
         "an MNN or TensorRT file, which is bound to one engine",
         ONNX_NEXT,
         lambda h, n, f: f.lower().endswith((".mnn", ".engine", ".plan", ".trt")),
     ),
-    Stranger(
+    UnsupportedKind(
         "NumPy arrays (.npz): data, not a model",
         "Choose a model first, and add these arrays as its data set.",
         all_pack(r"[^/]+\.npy"),
     ),
-    Stranger(
+    UnsupportedKind(
         "a NumPy array (.npy): data, not a model",
         "Save the arrays as .npz and add them as a data set.",
         starts(b"\x93NUMPY"),
     ),
-    Stranger(
+    UnsupportedKind(
         "a Parquet table: data, not a model",
         "Choose a model first, and add this table as its data set.",
         starts(b"PAR1"),
     ),
-    Stranger(
+    UnsupportedKind(
         "a picture: data, not a model",
         "Bring the model file; test pictures go in beside it as arrays in an .npz.",
         lambda h, n, f: (h.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")) and not n) or h[8:12] == b"WEBP",
     ),
-    Stranger(
+    UnsupportedKind(
         "pictures in a zip: data, not a model",
         "Choose a model first, and add this zip as its data set.",
         all_pack(r".*\.(png|jpe?g|gif|bmp|webp)"),
     ),
-    Stranger("a PDF document", "Open the model file that the document describes.", starts(b"%PDF")),
-    Stranger(
+    UnsupportedKind("a PDF document", "Open the model file that the document describes.", starts(b"%PDF")),
+    UnsupportedKind(
         "a program for Linux (ELF)",
         "Open the model file itself, not the program or library that runs it.",
         starts(b"\x7fELF"),
     ),
-    Stranger("a program for Windows", "Open the model file itself, not the program that runs it.", _is_windows),
-    Stranger(
+    UnsupportedKind("a program for Windows", "Open the model file itself, not the program that runs it.", _is_windows),
+    UnsupportedKind(
         "a program for macOS",
         "Open the model file itself, not the program that runs it.",
         starts(b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"),
     ),
-    Stranger(
+    UnsupportedKind(
         "a tar archive",
         "Unpack it and open the model file; several files go into one zip.",
         lambda h, n, f: h[257:262] == b"ustar",
     ),
-    Stranger("a gzip file", "Unpack it (gunzip, or tar -xzf) and open the model file inside.", starts(b"\x1f\x8b")),
-    Stranger("a 7z archive", "Unpack it and open the model file inside.", starts(b"7z\xbc\xaf\x27\x1c")),
-    Stranger("a RAR archive", "Unpack it and open the model file inside.", starts(b"Rar!\x1a\x07")),
-    Stranger("an xz file", "Unpack it and open the model file inside.", starts(b"\xfd7zXZ\x00")),
-    Stranger("a bzip2 file", "Unpack it and open the model file inside.", starts(b"BZh")),
-    Stranger(
+    UnsupportedKind(
+        "a gzip file", "Unpack it (gunzip, or tar -xzf) and open the model file inside.", starts(b"\x1f\x8b")
+    ),
+    UnsupportedKind("a 7z archive", "Unpack it and open the model file inside.", starts(b"7z\xbc\xaf\x27\x1c")),
+    UnsupportedKind("a RAR archive", "Unpack it and open the model file inside.", starts(b"Rar!\x1a\x07")),
+    UnsupportedKind("an xz file", "Unpack it and open the model file inside.", starts(b"\xfd7zXZ\x00")),
+    UnsupportedKind("a bzip2 file", "Unpack it and open the model file inside.", starts(b"BZh")),
+    UnsupportedKind(
         "an LZ4 file, perhaps a compressed joblib model",
         "Save the model again with skops.io.dump, or with joblib and compress=3.",
         starts(b"\x04\x22\x4d\x18"),
     ),
-    Stranger("a Zstandard file", "Unpack it and open the model file inside.", starts(b"\x28\xb5\x2f\xfd")),
-    Stranger("a Python package (wheel)", "Open the model file that lies inside it.", packs(r"[^/]+\.dist-info/.*")),
-    Stranger(
+    UnsupportedKind("a Zstandard file", "Unpack it and open the model file inside.", starts(b"\x28\xb5\x2f\xfd")),
+    UnsupportedKind(
+        "a Python package (wheel)", "Open the model file that lies inside it.", packs(r"[^/]+\.dist-info/.*")
+    ),
+    UnsupportedKind(
         "a JAR or Android package",
         "Open the model file that lies inside it.",
         packs(r"META-INF/MANIFEST\.MF|AndroidManifest\.xml|classes\.dex"),
     ),
-    Stranger("an office document", "Open a model file.", packs(r"\[Content_Types\]\.xml|mimetype")),
-    Stranger(
+    UnsupportedKind("an office document", "Open a model file.", packs(r"\[Content_Types\]\.xml|mimetype")),
+    UnsupportedKind(
         "a MLflow or transformers folder in a zip",
         "Take the model file out of it (.onnx, .safetensors, .skops), and open that.",
         packs(r"(.*/)?(MLmodel|config\.json)"),
     ),
-    Stranger("an R object", "In R, write the model as PMML or ONNX.", starts(b"RDX3", b"RDX2", b"X\n\x00\x00")),
-    Stranger("a notebook", "Run it, and open the model file that it saves.", holds(rb'"cells"\s*:', ".ipynb")),
-    Stranger("Python source", "Open the model file that it saves.", holds(rb"^|import ", ".py")),
-    Stranger(
+    UnsupportedKind("an R object", "In R, write the model as PMML or ONNX.", starts(b"RDX3", b"RDX2", b"X\n\x00\x00")),
+    UnsupportedKind("a notebook", "Run it, and open the model file that it saves.", holds(rb'"cells"\s*:', ".ipynb")),
+    UnsupportedKind("Python source", "Open the model file that it saves.", holds(rb"^|import ", ".py")),
+    UnsupportedKind(
         "a JSON file",
         "Open the model file itself; settings alone do not make a model.",
         lambda h, n, f: bool(re.match(rb'\s*(\{\s*["}]|\[\s*[\[{"\d\]])', h)) and _is_text(h, n, f),
     ),
-    Stranger("an XML file of an unknown kind", ONNX_NEXT, holds(rb"^\s*(\xef\xbb\xbf)?<\?xml")),
-    Stranger(
+    UnsupportedKind("an XML file of an unknown kind", ONNX_NEXT, holds(rb"^\s*(\xef\xbb\xbf)?<\?xml")),
+    UnsupportedKind(
         "a table in text (CSV): data, not a model", "Choose a model first, and add this table as its data set.", _is_csv
     ),
-    Stranger(
+    UnsupportedKind(
         "weights alone (.bin), without the graph that they belong to",
         "For OpenVINO, zip the .xml and the .bin together, and open the zip; for another format, bring its main file.",
         lambda h, n, f: f.lower().endswith(".bin") and not n,
     ),
-    Stranger("a plain text file", "Open the model file itself.", _is_text),
-    Stranger("nothing but zero bytes, as a broken download leaves them", "Download the file again.", _is_zeros),
+    UnsupportedKind("a plain text file", "Open the model file itself.", _is_text),
+    UnsupportedKind("nothing but zero bytes, as a broken download leaves them", "Download the file again.", _is_zeros),
 )
 
 MODELS = re.compile(
@@ -256,9 +260,9 @@ def refusal(head: bytes, names: tuple[str, ...], name: str, size: int) -> Refuse
     """Return the refusal that names what a file seems to be, and what to do with it."""
     if not size:
         return Refused("The file is empty.", "Download or export it again; the upload had 0 bytes.")
-    for stranger in STRANGERS:
-        if stranger.tells(head, names, name):
-            return Refused(f"This seems to be {stranger.what}.", stranger.next_step)
+    for kind in UNSUPPORTED_KINDS:
+        if kind.tells(head, names, name):
+            return Refused(f"This seems to be {kind.what}.", kind.next_step)
     if names:
         return _zip(names)
     claimed = next((what for suffix, what in SUFFIXES.items() if name.lower().endswith(suffix)), None)

@@ -3,9 +3,12 @@
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from core.domain.format import Layer
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_LAYERS = 2_000
 MAX_MEASURED = 1 << 28
@@ -17,10 +20,10 @@ NOT_WEIGHTS = {"int64", "int32", "uint64", "uint32", "int16", "uint16", "bool", 
 
 
 @dataclass
-class Tally:
+class WeightCounts:
     """Counts that grow tensor by tensor."""
 
-    counts: Counter[str] = field(default_factory=Counter)
+    by_dtype: Counter[str] = field(default_factory=Counter)
     measured: int = 0
     zeros: int = 0
     layers: list[Layer] = field(default_factory=list)
@@ -38,9 +41,9 @@ class Tally:
     def count(self, dtype: str, elements: int) -> None:
         """Count elements that have no name of their own."""
         if dtype not in NOT_WEIGHTS:
-            self.counts[dtype] += elements
+            self.by_dtype[dtype] += elements
 
-    def measure(self, array: Any) -> None:
+    def measure(self, array: "np.ndarray") -> None:
         """Count the zeros of a NumPy array of weights."""
         import numpy as np
 
@@ -63,7 +66,7 @@ class Tally:
     @property
     def parameters(self) -> int:
         """The number of weights."""
-        return sum(self.counts.values())
+        return sum(self.by_dtype.values())
 
     @property
     def sparsity(self) -> float | None:
@@ -76,7 +79,7 @@ class Tally:
         total = self.parameters
         if not total:
             return None
-        shares = [(kind, count / total) for kind, count in self.counts.most_common() if count]
+        shares = [(kind, count / total) for kind, count in self.by_dtype.most_common() if count]
         if shares[0][1] >= 0.995:
             return shares[0][0]
         return ", ".join(f"{kind} {100 * share:.3g} %" for kind, share in shares[:4])

@@ -1,6 +1,6 @@
-"""Weights of words from counts, in float64."""
+"""TF-IDF weights of words from counts, in float64."""
 
-from core.libraries.sklearn_onnx.graph import Graph, teach
+from core.libraries.sklearn_onnx.graph import EstimatorGraph, teach
 
 
 def register() -> None:
@@ -10,7 +10,7 @@ def register() -> None:
     teach(TfidfTransformer, _weighted, lambda model: len(model.idf_) if model.use_idf else int(model.n_features_in_))
 
 
-def _weighted(graph: Graph) -> None:
+def _weighted(graph: EstimatorGraph) -> None:
     model, counts = graph.model, graph.table()
     empty = graph.node("Equal", counts, graph.constant(0.0))
     if model.sublinear_tf:
@@ -20,7 +20,7 @@ def _weighted(graph: Graph) -> None:
     graph.give(_scaled(graph, weighted))
 
 
-def _scaled(graph: Graph, values: str) -> str:
+def _scaled(graph: EstimatorGraph, values: str) -> str:
     """Divide by the length of each row, and leave a row of zeros."""
     norm = graph.model.norm
     if norm is None:
