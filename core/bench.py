@@ -150,7 +150,9 @@ class Bench:
         if found["trouble"]:
             raise from_json(found["trouble"])
         if found["format"] != model.format:
-            raise Refused(f"The converter wrote a file that reads as {found['title']}.", "Report this file to us.")
+            raise Refused(
+                f"The converter wrote a file that is recognised as {found['title']}.", "Please report this file."
+            )
         return found["summary"], self.tools.blobs.put(graph).sha256 if found["graph"] else None
 
     def probe(self, source: Model, data: Data | None, shapes: str = "") -> Golden:
@@ -180,7 +182,7 @@ class Bench:
 
     def _compare(self, target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
         if reason := cannot_run(target.format):
-            return unproven(f"Written here, cannot run on this machine: {reason}", tolerance)
+            return unproven(f"Written, but it cannot run on this machine: {reason}", tolerance)
         key, runtime = file_key(target.format), runtime_for(target.format)
         request = {
             "file": key,
@@ -272,13 +274,13 @@ class Bench:
     def _pack(self, model: Model) -> Blob:
         if model.size > pack.LARGEST:
             raise Refused(
-                f"Files of over {pack.LARGEST // 10**6} MB are not packed: it takes too long.", "Zip the file."
+                f"Files over {pack.LARGEST // 10**6} MB are not packed, because it takes too long.", "Zip the file."
             )
         with self._run("pack", {"file": "model.onnx"}, {"model.onnx": model.sha256}, "light", limits=PACKING) as done:
             blob = self.tools.blobs.put(done.folder / "packed")
         with self.tools.blobs.path(blob.sha256).open("rb") as file:
             if not pack.is_of(file.read(pack.HEAD), model.sha256):
-                raise Refused("The packed file is of another model.", "Zip the file.")
+                raise Refused("The packed file belongs to another model.", "Zip the file.")
         return blob
 
     def kernels(self, model: Model) -> Kernels:
@@ -312,7 +314,7 @@ class Bench:
         return {"file": name + file_key(model.format), "format": model.format, "runtime": runtime.id, "given": given}
 
     def _alone(self) -> AbstractContextManager[None]:
-        words = "Waiting until another measurement on this machine has ended"
+        words = "Waiting for another measurement on this machine to end"
         return measuring(self.tools.cancel, lambda: self.tools.progress(None, words))
 
     def _along(self, model: Model) -> Along:

@@ -67,7 +67,7 @@ def answers(opened: Any, samples: dict[str, Any]) -> Iterator[list[Any]]:
     whole = count - count % size if size else count
     if not whole:
         raise Refused(
-            f"The model wants {size or 'some'} samples at a time, and there are {count} to learn from.",
+            f"The model wants {size or 'some'} samples at a time, but there are only {count} to learn from.",
             "Add more samples.",
         )
     for start in range(0, whole, size or CHUNK):
@@ -75,7 +75,7 @@ def answers(opened: Any, samples: dict[str, Any]) -> Iterator[list[Any]]:
             piece = opened.run(None, laid_out(opened, cut(samples, start, min(start + (size or CHUNK), whole))))
         except Exception as error:
             cause = onnx_files.first_line(error)
-            raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
+            raise Refused(f"The model cannot run the samples: {cause}", "Add samples that fit its inputs.") from None
         yield piece
 
 
@@ -148,8 +148,8 @@ def _ends(opened: Any, names: list[str], samples: dict[str, Any]) -> dict[str, l
             spans[name] = [float(end) for end in ends]
     if odd := [name for name, span in spans.items() if not np.isfinite(span).all()]:
         raise Refused(
-            f"On the samples these values are infinite or no numbers: {', '.join(odd[:4])}.",
-            "Look for broken weights before them, or bring other samples.",
+            f"On the samples, these values are infinite or not numbers: {', '.join(odd[:4])}.",
+            "Look for broken weights before them, or add other samples.",
         )
     return spans
 

@@ -25,7 +25,7 @@ def run(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
     """Convert the blob ``args["sha256"]`` of ``args["format"]`` to ``args["target"]``.
 
     ``args["options"]`` go to the step that declares them; ``args["data"]`` is ``{sha256, name, label}`` or None;
-    ``args["code"]`` is ``{sha256, name}`` of a Python file that defines the network of a file of weights, or None.
+    ``args["code"]`` is ``{sha256, name}`` of a Python file that defines the network to which a file of weights belongs, or None.
     Returns the shape of DESIGN section 6 with the blobs' hashes. Raises Refused when there is no route, or the
     file needs the owner's consent.
     """
@@ -41,10 +41,10 @@ def on(bench: Bench, args: dict[str, Any]) -> dict[str, Any]:
     check_consent(source, bool(args.get("consent")))
     check_code(args.get("code"), bool(args.get("consent")))
     bench.along[source.sha256] = along(steps[0][1].options, args.get("code"))
-    tools.progress(0.05, "Recording the answers of the source")
+    tools.progress(0.05, "Recording the answers of the source model")
     golden = bench.probe(source, data, str(steps[0][1].options.get("shapes", "")))
     applied = apply(bench, source, with_data_shapes(steps, golden), golden)
-    tools.progress(0.85, "Measuring sizes and quality, packing the artifact with its evidence")
+    tools.progress(0.85, "Measuring sizes and quality, and packing the result with its evidence")
     return finish(bench, args, source, data, golden, applied)
 
 

@@ -27,7 +27,7 @@ def run(tools: Tools, args: dict[str, Any]) -> dict[str, Any]:
     data = Data(**args["data"]) if args.get("data") else None
     if data is None and not args.get("against"):
         raise Refused(
-            "There is nothing to measure this model on.", "Add a labelled data set, or a model to compare with."
+            "There is nothing to measure this model with.", "Add a labelled data set, or a model to compare with."
         )
     check_consent(model, bool(args.get("consent")))
     bench = Bench(tools)

@@ -19,7 +19,7 @@ from core.tools import Memory, Tools
 
 log = logging.getLogger(__name__)
 
-CANCELLED = Trouble(Cancelled.kind, "This was cancelled.", "Run it again when you want it.")
+CANCELLED = Trouble(Cancelled.kind, "This job was cancelled.", "Run it again when you need it.")
 REPORT = "Run it again; if it ends the same way, report it with this job's log."
 
 Recorder = Callable[[Store, str, dict[str, Any], dict[str, Any], str], dict[str, Any]]

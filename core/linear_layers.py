@@ -120,8 +120,8 @@ def moments(original: Any, model: Any, layer: Layer, samples: dict[str, Any]) ->
         after, before, n = after + rows.T @ rows, before + known.T @ rows, n + len(rows)
     if not (np.isfinite(after).all() and np.isfinite(before).all()):
         raise Refused(
-            f"On the samples, what {layer.weight.name!r} is multiplied by is infinite or no number.",
-            "Look for broken weights before it, or bring other samples.",
+            f"On the samples, what {layer.weight.name!r} is multiplied by is infinite or not a number.",
+            "Look for broken weights before it, or add other samples.",
         )
     return Moments(after / n, before / n)
 
@@ -170,7 +170,7 @@ def recorded(model: Any, names: list[str], samples: dict[str, Any]) -> Iterator[
             seen = dict(zip(asked, session.run(asked, given), strict=True)) if asked else {}
         except Exception as error:
             cause = str(error).splitlines()[0][:200]
-            raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
+            raise Refused(f"The model cannot run the samples: {cause}", "Add samples that fit its inputs.") from None
         yield [{**given, **seen}[name] for name in names]
 
 

@@ -125,7 +125,7 @@ class Search:
     def recorded(self, place: int) -> Golden:
         """Return the answers of the source, asked for once. Raises what the recording raises, which ends the walk."""
         if self.golden is None:
-            self.tell(place, 0.0, "Recording the answers of the source")
+            self.tell(place, 0.0, "Recording the answers of the source model")
             shapes = str(self.args.get("options", {}).get("shapes", ""))
             self.golden = self.bench.probe(self.source, self.data, shapes)
         return self.golden

@@ -45,7 +45,7 @@ def inspect(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     }
     if trouble:
         return {**answer, "summary": None, "graph": False}
-    progress(0.5, "Reading what the file says")
+    progress(0.5, "Reading the file")
     read = format.inspect(path).to_json()
     answer["risks"] = [*(risk.to_json() for risk in risks), *integer_risks(read["notes"])]
     summary = {**read, "risks": answer["risks"]}
@@ -82,7 +82,7 @@ def unsafe_here(format: Format, args: dict[str, Any]) -> Trouble | None:
     """Return why a format whose loader can run code is not opened on a machine where the jail is not full."""
     if not format.code_bearing or args["isolation_full"]:
         return None
-    message = f"A file of the format {format.title} can carry code, and this machine cannot lock it in."
+    message = f"A file of the format {format.title} can carry code, and this machine cannot isolate it fully."
     return Trouble(Refused.kind, message, "Use ONNX, safetensors or skops, or run Portolan on Linux 6.12 or newer.")
 
 
@@ -94,7 +94,8 @@ def must_be_safe(format: str, args: dict[str, Any]) -> None:
         raise Refused(trouble.message, trouble.next_step)
     if (IN / CODE).exists() and not args["isolation_full"]:
         raise Refused(
-            "A Python file is a program, and this machine cannot lock it in.", "Run Portolan on Linux 6.12 or newer."
+            "A Python file is a program, and this machine cannot isolate it fully.",
+            "Run Portolan on Linux 6.12 or newer.",
         )
 
 
@@ -179,7 +180,7 @@ def evaluate(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     session = open_session(args)
     dataset = open_dataset(args, session)
     if dataset is None:
-        raise Refused("There is no data set to measure on.", "Add one with labels.")
+        raise Refused("There is no data set to measure with.", "Add one with labels.")
     return quality.evaluate(session, dataset).to_json()
 
 

@@ -45,13 +45,20 @@ def on(bench: Bench, args: dict[str, Any]) -> dict[str, Any]:
 def checked(args: dict[str, Any]) -> tuple[Model, Data, Goal]:
     """Return what is searched, by what and for what. Raises Refused in the user's words."""
     if args["format"] != compress.FORMAT:
-        raise Refused(f"{FORMATS[args['format']].title} files are not tuned here.", "Convert the model to ONNX first.")
+        raise Refused(
+            f"{FORMATS[args['format']].title} files cannot be tuned directly.", "Convert the model to ONNX first."
+        )
     if not args.get("data"):
-        raise Refused("The search chooses by samples, and there are none.", "Add a data set, best with labels.")
+        raise Refused(
+            "The search compares candidates on samples, and there are none.", "Add a data set, preferably with labels."
+        )
     if args.get("minimise", Goal.SIZE) not in set(Goal):
-        raise Refused(f"{args['minimise']!r} is nothing to minimise.", f"Choose one of {', '.join(Goal)}.")
+        raise Refused(f"{args['minimise']!r} cannot be minimised.", f"Choose one of {', '.join(Goal)}.")
     if not 0 <= float(args["max_drop"]) < 1:
-        raise Refused("The largest drop is a share from 0 up to 1.", "Write 0.01 for one point of accuracy.")
+        raise Refused(
+            "The allowed drop must be a share of at least 0 and below 1.",
+            "Write 0.01 for one percentage point of accuracy.",
+        )
     source = Model(args["sha256"], args["size"], args["format"])
     return source, Data(**args["data"]), Goal(args.get("minimise", Goal.SIZE))
 

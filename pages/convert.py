@@ -137,7 +137,7 @@ def consent(artifact: Artifact) -> None:
     if artifact.consented:
         st.caption(":material/gavel: You agreed to load this pickle in the sandbox.")
     else:
-        st.caption(":material/gavel: A pickle is a program: loading it runs what its author wrote.")
+        st.caption(":material/gavel: A pickle is a program: loading it can run code that its author chose.")
         st.checkbox(
             "I trust it; load it in the sandbox.",
             key=f"consent-{artifact.id}",

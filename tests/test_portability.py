@@ -188,7 +188,7 @@ def test_what_cannot_run_here_is_written_and_packed_with_checksums(
     result = portability.run(replace(tools, memory=notes), bring(tools, FASHION, data))
     one = attempt(result, "ort")
     assert one.standing is Standing.WRITTEN
-    assert one.reason.startswith("Written here, cannot run on this machine")
+    assert one.reason.startswith("Written, but it cannot run on this machine")
     conversion = notes.answers["ort"]
     assert conversion["parity"]["verdict"] == "NOT PROVEN"
     assert conversion["quality"] is None

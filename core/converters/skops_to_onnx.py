@@ -64,7 +64,7 @@ class SkopsToOnnx(Converter):
         _tell_width(converted, answers)
         onnx_files.name_batch(converted)
         if not onnx_files.free_batch(converted):
-            raise Refused("The converter fixed the number of rows.", "Report this pipeline to us.")
+            raise Refused("The converter fixed the number of rows.", "Please report this pipeline.")
         onnx_files.write(converted, out)
         onnx_files.loads(out)
 

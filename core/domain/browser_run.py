@@ -69,7 +69,7 @@ class BrowserRun:
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             raise Refused(
-                "The browser sent something that is no result.", "Reload the page and run it again."
+                "The browser sent something that is not a result.", "Reload the page and run it again."
             ) from None
 
 

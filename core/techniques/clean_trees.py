@@ -54,7 +54,7 @@ class CleanTrees(Technique):
         ensemble = reading.read(node)
         found = replace(ensemble, forest=reachable(ensemble.forest, ensemble.dtype))
         if not replacing.alike(model, [node], [writing.instead(node, found)], [], ensemble):
-            raise Refused("The trees answer otherwise when they are written anew.", "Report this file to us.")
+            raise Refused("The trees answer otherwise when they are written anew.", "Please report this file.")
         return found
 
 

@@ -92,7 +92,7 @@ class Student:
             expected = opened.run(None, few)
         except Exception as error:
             cause = onnx_files.first_line(error)
-            raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
+            raise Refused(f"The model cannot run the samples: {cause}", "Add samples that fit its inputs.") from None
         for said, wanted in zip(self.run(self.tensors(few)), expected, strict=True):
             if wanted.dtype.kind != "f" or not wanted.size:
                 continue

@@ -58,7 +58,7 @@ class Teacher:
             return list(self._session.run(None, self.laid_out({name: feed[name] for name in self.inputs})))
         except Exception as error:
             cause = onnx_files.first_line(error)
-            raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
+            raise Refused(f"The model cannot run the samples: {cause}", "Add samples that fit its inputs.") from None
 
     def answers(self, samples: dict[str, Any], enough: Callable[[int], bool]) -> list[Any]:
         """Return each output for the first samples, until so many are ``enough``: whole batches, and no more than a gigabyte.

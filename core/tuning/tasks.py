@@ -63,5 +63,7 @@ def packed_size(path: Path) -> int | None:
 def required(dataset: "Dataset | None") -> "Dataset":
     """Return the data set. Raises Refused where there is none."""
     if dataset is None:
-        raise Refused("A search chooses by samples, and there are none.", "Add a data set, best with labels.")
+        raise Refused(
+            "A search compares candidates on samples, and there are none.", "Add a data set, preferably with labels."
+        )
     return dataset

@@ -102,8 +102,8 @@ def sent(result: dict[str, Any]) -> str:
 
 
 FIGURES = {
-    "size as it runs": lambda one: f"{megabytes(one['size']['after'])} ({one['size']['ratio']:.2f}x smaller)",
-    "size as it travels": sent,
+    "as-deployed size": lambda one: f"{megabytes(one['size']['after'])} ({one['size']['ratio']:.2f}x smaller)",
+    "download size": sent,
     "quality, held out": lambda one: shown(one["quality"]["after"]) if one["quality"] else "not measured",
     "flips": flips,
     "speed": speed,

@@ -62,7 +62,7 @@ def test_a_technique_its_figures_and_a_page_to_show(
     page.get_by_role("button", name="Take it back").click()
     expect(page.locator("code", has_text="/show/")).to_have_count(0)
     other.reload()
-    expect(other.get_by_text("nothing to see")).to_be_visible()
+    expect(other.get_by_text("no longer available")).to_be_visible()
 
 
 def test_a_search_is_paused_and_its_best_is_taken_away(

@@ -109,7 +109,7 @@ def test_cancel_stops_the_job_and_it_can_be_run_again(server: Server, visit: Cal
     open_sample(page, "fashion_cnn")
     convert(page, "ONNX")
     page.get_by_role("button", name="Cancel").click(timeout=LONG)
-    expect(page.get_by_text("This was cancelled.")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("This job was cancelled.")).to_be_visible(timeout=LONG)
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
 

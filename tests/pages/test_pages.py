@@ -91,7 +91,7 @@ def test_tiles_of_a_walk_lead_to_its_conversions(home: Workspace) -> None:
     artifact = home.store.artifact(VISITOR, bring(home, "penguins"))
     rows = [
         Attempt("onnx", "ONNX", Standing.PROVEN, samples=40, max_abs=1e-6, size=900),
-        Attempt("ort", "ORT format", Standing.DIFFERS, reason="Step 2, ONNX to ORT, is the first that fails."),
+        Attempt("ort", "ORT format", Standing.DIFFERS, reason="Step 2, ONNX to ORT, is the first to fail."),
         Attempt("litert", "LiteRT", Standing.MISSING, reason="Install it: pip install -r requirements-x.txt"),
         Attempt("pickle", "Pickle", Standing.NO_ROUTE, reason="No converter leads there."),
     ]
@@ -107,7 +107,7 @@ def test_tiles_of_a_walk_lead_to_its_conversions(home: Workspace) -> None:
     assert "matrix-pickle" not in tiles
     text = words(app)
     assert "1 of 3 targets proven" in text
-    assert "is the first that fails" in text
+    assert "is the first to fail" in text
     assert "requirements" in text
     assert "No converter leads there: Pickle." in text
 

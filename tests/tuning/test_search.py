@@ -183,9 +183,9 @@ def test_quarters_cut_the_calibration_half_alone() -> None:
     ("change", "words"),
     [
         ({"data": None}, "there are none"),
-        ({"format": "torch_export"}, "are not tuned here"),
-        ({"minimise": "beauty"}, "nothing to minimise"),
-        ({"max_drop": 1.5}, "share from 0"),
+        ({"format": "torch_export"}, "cannot be tuned directly"),
+        ({"minimise": "beauty"}, "cannot be minimised"),
+        ({"max_drop": 1.5}, "share of at least 0"),
         ({"keep": ["nothing"]}, "called nothing"),
     ],
 )
