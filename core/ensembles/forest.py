@@ -67,7 +67,7 @@ class Forest:
                 part = here if isinstance(here, Leaf) else Split(*here[:4], done[here[4]], done[here[5]])
                 done[waiting.pop()] = self.add(part)
             if len(waiting) > DEEPEST:
-                raise Refused(f"A tree is deeper than {DEEPEST} splits, or runs in a circle.", "Train flatter trees.")
+                raise Refused(f"A tree is deeper than {DEEPEST} splits, or contains a cycle.", "Train shallower trees.")
         return done[root]
 
     def used(self) -> set[int]:
@@ -101,7 +101,7 @@ def reachable(forest: Forest, dtype: Any) -> Forest:
         nonlocal steps
         steps += 1
         if steps > MOST:
-            raise Refused(f"The trees have over {MOST:,} splits.", "Train fewer trees.")
+            raise Refused(f"The trees have more than {MOST:,} splits.", "Train fewer trees.")
         part = forest.parts[place]
         if isinstance(part, Leaf):
             return out.add(part)

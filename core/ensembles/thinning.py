@@ -97,7 +97,7 @@ def thinned(model: Any, found: Found, samples: dict[str, Any], allowed: Allowed,
             best = min(best or (size, trees), (size, trees), key=lambda one: one[0])
     if best is None:
         raise Refused(
-            "No smaller trees answer the samples as these do.",
+            "No smaller trees give the same answers to the samples.",
             "Allow some predictions to change, or clean up the trees.",
         )
     return best[1]
@@ -130,7 +130,7 @@ def plan(ensemble: Ensemble, rows: Any) -> Plan:
     """Ask the trees about rows [n, features], and find the order in which their splits close."""
     grove = apart(ensemble.forest, ensemble.targets, ensemble.dtype)
     if len(grove.yes) > MOST:
-        raise Refused(f"The trees have over {MOST:,} nodes.", "Clean up the trees, or train fewer.")
+        raise Refused(f"The trees have more than {MOST:,} nodes.", "Clean up the trees, or train fewer.")
     shown = fitting.show(grove, rows.astype(ensemble.dtype))
     return Plan(ensemble, grove, shown, fitting.collapse(grove, shown, 0))
 
@@ -178,10 +178,12 @@ def answers(data: bytes, inputs: dict[str, Any]) -> list[Any]:
 
 def _check(found: Found, samples: dict[str, Any]) -> None:
     if not samples:
-        raise Refused("Trees are pruned by samples, and there are none.", "Add a data set, or clean up the trees.")
+        raise Refused(
+            "Samples are needed to prune trees, and there are none.", "Add a data set, or clean up the trees."
+        )
     for _, one in found:
         if one.aggregate not in ("SUM", "AVERAGE"):
-            raise Refused(f"Trees whose {one.aggregate} is the answer are not pruned.", "Clean up the trees instead.")
+            raise Refused(f"Trees whose {one.aggregate} is the answer cannot be pruned.", "Clean up the trees instead.")
 
 
 def _error(one: Any, two: Any) -> float:

@@ -68,7 +68,7 @@ def packed(model: bytes) -> bytes:
     streams = [(0, smallest(rest, None, coders)), *((start, smallest(a.tobytes(), a, coders)) for start, a in parts)]
     result = written(model, streams)
     if unpack.unpacked(result) != model:
-        raise Refused("The packed file does not come back as it was.", "Download the model as it runs.")
+        raise Refused("The packed file did not unpack to the original bytes.", "Download the model unpacked.")
     return result
 
 

@@ -48,7 +48,7 @@ class Dataset:
         """
         kept = np.array([which in _parts(self.samples(row, row + 1)) for row in range(self.n)])
         if not kept.any():
-            raise Refused(f"The {which} part of the data has no sample.", "Bring more samples.")
+            raise Refused(f"The {which} part of the data has no sample.", "Add more samples.")
         labels = None if self.labels is None else self.labels[kept]
         inputs = {name: array[kept] for name, array in self.inputs.items()}
         return Dataset(inputs, labels, int(kept.sum()), self.shapes)

@@ -31,8 +31,8 @@ class Thinning:
         tables = {name: rule for name, rule in student.rules.items() if isinstance(rule, Loose) and _is_table(rule)}
         if not tables:
             raise Refused(
-                f"No tensor has two dimensions and {TABLE} free weights, so there is nothing to prune.",
-                "Prune before values are shared.",
+                f"No tensor has two dimensions and {TABLE} weights that may be pruned, so there is nothing to prune.",
+                "Prune before the step that shares values.",
             )
         self._tables, self._share = tables, share
         self._sizes = _input_sizes(student, samples, list(tables))

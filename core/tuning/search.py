@@ -80,7 +80,7 @@ class Search:
         before = self.bench.tools.memory.known("tune", self.args) or {}
         self.spent = float(before.get("seconds", 0.0))
         self.earlier = {(p.ladder, p.rung): p for p in map(Point.from_json, before.get("points", []))}
-        self.tell("Recording the answers of the source on the selection samples")
+        self.tell("Recording the answers of the source model on the selection samples")
         self.trials = self.opened()
         self.standard = {
             "measure": self.trials.measure(self.source),
@@ -104,7 +104,7 @@ class Search:
     def measured(self, before: dict[str, Any] | None) -> HeatMap | None:
         """Return the heat map, measured once; None where there is none, which the search can do without."""
         keep, learning = {name for name in self.args.get("keep", []) if name}, replace(self.data, half=LEARNING)
-        self.tell("Measuring what each layer bears")
+        self.tell("Measuring the sensitivity of each layer")
         try:
             heat = HeatMap.from_json(before) if before else self.bench.sensitivity(self.source, learning)
         except Cancelled:
@@ -114,7 +114,10 @@ class Search:
             return None
         if unknown := keep - {row.name for row in heat.rows}:
             known = ", ".join(row.name for row in heat.rows[:20])
-            raise Refused(f"No weight that is tuned is called {', '.join(sorted(unknown))}.", f"There are: {known}.")
+            raise Refused(
+                f"No weight that can be tuned is called {', '.join(sorted(unknown))}.",
+                f"Weights that there are: {known}.",
+            )
         return heat.keeping(keep)
 
     def usable(self, summary: dict[str, Any]) -> list[Ladder]:
@@ -123,7 +126,7 @@ class Search:
         means = Means(self.trials.samples, self.budget / 60)
         found = ladders.ladders(summary, self.goal, self.heat, keep, means)
         if not found:
-            raise Refused(f"No technique here makes the {self.goal} of this model less.", "Choose another goal.")
+            raise Refused(f"No technique here makes the {self.goal} of this model smaller.", "Choose another goal.")
         return found
 
     def walk(self) -> None:

@@ -64,7 +64,7 @@ class Trials:
 
     def _applied(self, point: Point, key: tuple[str, int]) -> list[Reduced]:
         if key not in self.made and not self.attempted(point, WORKING.wall_seconds).models:
-            raise Refused("The recipe no longer comes to what it was.", "Start the search again.")
+            raise Refused("The recipe no longer gives the same file.", "Start the search again.")
         models = self.made[key]
         steps, found = (
             compress.plan(self.source.format, list(point.recipe)),

@@ -90,7 +90,7 @@ def test_what_is_no_smaller_and_no_faster_is_said_with_its_cause() -> None:
     told = list(causes(size, dense, race(0.7, 0.8), (floats, floats), Claim.SIZE))
     assert [one.worse for one in told] == [True, True]
     assert "50% of the weights are zero, yet each weight still takes 4.0 bytes" in told[0].text
-    assert "all else 1,500 instead of 1,000" in told[0].text
+    assert "everything else 1,500 instead of 1,000" in told[0].text
     assert "slower" in told[1].text
     assert "the same 5 products" in told[1].text
     small = {"before": 5000, "after": 500}

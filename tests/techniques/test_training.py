@@ -81,8 +81,8 @@ def test_integers_trees_and_lack_of_samples_are_refused(technique: str, tmp_path
     integers = apply("static_int8", model.source, tmp_path / "int8.onnx", model.calibration)
     trouble = entry.applies(FORMAT.inspect(integers).to_json())
     assert trouble is not None
-    assert "before the step that makes integers" in trouble.next_step
-    with pytest.raises(Refused, match="quantized already"):
+    assert "before the step that quantizes" in trouble.next_step
+    with pytest.raises(Refused, match="already quantized"):
         apply(technique, integers, tmp_path / "out.onnx", model.calibration)
     with pytest.raises(Refused, match="there are none"):
         apply(technique, model.source, tmp_path / "out.onnx")
@@ -142,7 +142,7 @@ def test_too_few_samples_are_told_before_anything_is_cut(tmp_path: Path) -> None
     (tmp_path / "no.onnx").write_bytes(b"a file that nobody may open before the samples are counted")
     few = {"x": np.zeros((31, 1, 28, 28), np.float32)}
     entry = TECHNIQUES["distill"]
-    with pytest.raises(Refused, match="Training needs 32 samples, and there are 31"):
+    with pytest.raises(Refused, match="Training needs 32 samples, but there are only 31"):
         entry.apply(
             tmp_path / "no.onnx",
             tmp_path / "out.onnx",

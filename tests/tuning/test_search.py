@@ -127,7 +127,7 @@ def test_cancel_leaves_the_best_so_far_and_going_on_repeats_nothing(
     assert tried(done.result)[:before] == tried(stopped.result)
     assert done.result["seconds"] > stopped.result["seconds"]
     lines = [event.text for event in queue.events(VISITOR, hunt.id)]
-    assert sum(line.startswith("Measuring what each layer bears") for line in lines) <= 2
+    assert sum(line.startswith("Measuring the sensitivity of each layer") for line in lines) <= 2
     for point in stopped.result["points"]:
         words = f"{point['title']}, rung {point['rung'] + 1} of"
         assert sum(line.startswith(words) for line in lines) == 1

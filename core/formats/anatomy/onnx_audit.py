@@ -254,7 +254,7 @@ def _remarks(model: Any, walk: Walk) -> Iterator[Risk]:
     if any(domain.startswith("com.microsoft") for domain, _, _ in walk.called):
         yield info("Some operators are ONNX Runtime's own (com.microsoft): other engines may not run them.")
     if quantized := sorted(name for name in walk.operators if name.rpartition(".")[2].startswith(INTEGERS)):
-        yield info(f"The model is quantized already: it holds {', '.join(quantized[:4])}.")
+        yield info(f"The model is already quantized: it holds {', '.join(quantized[:4])}.")
     if walk.operators["Loop"] or walk.operators["Scan"]:
         yield info("The graph has loops, so that its running time can depend on its inputs.")
     if any(
