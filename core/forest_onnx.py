@@ -17,7 +17,7 @@ from core.onnx_files import lowest_ir
 
 ZERO = 1e-35
 """LightGBM's ``kZeroThreshold``: what is closer to zero is zero."""
-NO_LINK = "Train with one of the library's own objectives, or convert the scores yourself."
+NO_LINK = "Train with one of the library's own objectives, or convert the raw scores yourself."
 
 
 @dataclass
@@ -55,7 +55,7 @@ def model(forest: Forest, opset: int, precision: str) -> Any:
     from onnx import TensorProto, helper
 
     if forest.link == "unknown":
-        raise Refused(f"The objective {forest.objective!r} has no known ONNX form.", NO_LINK)
+        raise Refused(f"The objective {forest.objective!r} has no supported ONNX form.", NO_LINK)
     kind = TensorProto.DOUBLE if precision == "float64" else TensorProto.FLOAT
     graph = Graph(np.dtype(precision))
     columns, places = _prepared(graph, forest)

@@ -40,7 +40,7 @@ def convert(model: Path, specs: Sequence[TensorSpec]) -> list[Row] | Refused:
     if strange := ncnn_param.strangers(rows):
         return Refused(
             f"ncnn has no layer for {', '.join(strange)}.",
-            "Write these parts of the model with other operators, or choose another target.",
+            "Replace these parts of the model with other operators, or choose another target.",
         )
     ncnn_param.check(rows)
     return rows
@@ -51,7 +51,7 @@ def pack(model: Path, rows: list[Row], specs: Sequence[TensorSpec], out: Path) -
     names = [row.gives[0] for row in ncnn_param.inputs(rows)]
     if len(names) != len(specs):
         raise Refused(
-            f"pnnx keeps {len(names)} of {len(specs)} inputs.",
+            f"pnnx keeps only {len(names)} of {len(specs)} inputs.",
             "Remove the unused inputs from the model and export it again.",
         )
     sizes = dict(zip(names, (shape[1:] for shape in one_sample(specs)), strict=True))
@@ -74,7 +74,7 @@ def _shape(spec: TensorSpec) -> tuple[int, ...]:
     if spec.dtype not in KINDS or any(not isinstance(dim, int) for dim in dims) or not 1 <= len(dims) <= 4:
         raise Refused(
             f"ncnn takes samples of one to four fixed sizes; the input {spec.name!r} is {spec.dtype} of {list(spec.shape or ())}.",
-            "Export the model with fixed sizes behind a free batch.",
+            "Export the model with fixed sizes after a dynamic batch dimension.",
         )
     return (1, *(int(dim) for dim in dims if isinstance(dim, int)))
 

@@ -9,7 +9,7 @@ from core.domain.errors import Refused
 from core.domain.transform import Converter, NoOptions, Tolerance
 from core.domain.unsupported import Unsupported, told
 
-INSTEAD = "Replace them by other operators of ONNX, try another opset, or choose another target."
+INSTEAD = "Replace them with other ONNX operators, try another opset, or choose another target."
 
 
 class OnnxToOpenVino(Converter):

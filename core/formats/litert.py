@@ -90,7 +90,7 @@ def _refuse_custom(names: tuple[str, ...]) -> None:
         )
     raise Refused(
         f"The model needs custom operators, whose code is not part of it: {', '.join(others[:20])}.",
-        "Convert it again from its source with built-in operators alone.",
+        "Convert it again from its source with built-in operators only.",
     )
 
 

@@ -94,7 +94,7 @@ def _model(path: Path) -> Iterator[Path]:
         graphs = [member for member, name in archives.flat(archive.names).items() if name.lower().endswith(".onnx")]
         if len(graphs) != 1:
             raise Refused(
-                f"The zip holds {len(graphs)} .onnx files where one is needed.", "Zip one model with its data files."
+                f"The zip contains {len(graphs)} .onnx files; one is needed.", "Zip one model with its data files."
             )
         copy = Path(folder) / "model"
         archive.copy(graphs[0], copy)

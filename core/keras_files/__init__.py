@@ -94,7 +94,7 @@ def _built(keras: Any, config: dict[str, Any], weights: Path) -> Any:
         model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     if not getattr(model, "inputs", None):
         raise Refused(
-            "The model does not say what goes in: it was saved before it was built.",
+            "The model does not record its inputs: it was saved before it was built.",
             "Give its first layer an Input, and save it again.",
         )
     model.load_weights(weights)

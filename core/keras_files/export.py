@@ -16,7 +16,7 @@ BATCH, LENGTH = 2, 8
 """Sizes of the example that the exporter runs; it could take a one for a constant."""
 COMMON_IR = 10
 NEWEST = 22
-OPEN = "Give the model a fixed length (keras.Input with a number in place of None), and save it again."
+OPEN = "Give the model a fixed length (keras.Input with a number instead of None), and save it again."
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ def to_onnx(model: Any, out: Path, opset: int) -> None:
             )
     except Exception as error:
         raise Refused(
-            f"The exporter refuses this model: {onnx_files.first_line(error)}", "Try another opset."
+            f"The exporter cannot convert this model: {onnx_files.first_line(error)}", "Try another opset."
         ) from None
     if written is None:
-        raise Refused("The exporter wrote nothing.", "Try another opset.")
+        raise Refused("The exporter wrote no file.", "Try another opset.")
     found = written.model_proto
     found.ir_version = max(COMMON_IR, onnx_files.lowest_ir(found))
     onnx_files.name_batch(found)
@@ -80,10 +80,10 @@ def _refusal(model: Any, error: Exception) -> Refused:
     step = OPEN if opened else "Export the model as ONNX in Keras with TensorFlow behind it."
     fixed = re.match(r"Constraints violated \((.*?)\)!", cause)
     if not fixed:
-        return Refused(f"The exporter refuses this model: {cause}", step)
+        return Refused(f"The exporter cannot convert this model: {cause}", step)
     kinds = sorted({type(layer).__name__ for layer in model._flatten_layers() if _looks_at_sizes(layer)})
-    guess = f" The layers that may do so here: {', '.join(kinds)}." if kinds else ""
-    return Refused(f"A layer takes a size for a constant that the model leaves free ({fixed[1][:120]}).{guess}", step)
+    guess = f" Layers that may be the cause: {', '.join(kinds)}." if kinds else ""
+    return Refused(f"A layer treats a dynamic size of the model as a constant ({fixed[1][:120]}).{guess}", step)
 
 
 def _looks_at_sizes(layer: Any) -> bool:

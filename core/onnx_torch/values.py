@@ -110,7 +110,7 @@ def as_numbers(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         if is_traced():
             raise Refused(
-                "a size or a place is computed from the data",
+                "a size or an index is computed from the data",
                 "Simplify the model, or export it again with that number fixed.",
             )
         return value.tolist()

@@ -95,7 +95,7 @@ class Scope:
 
 
 def understand(element: Any, scope: Scope) -> Expression:
-    """Read an expression. Raises Refused for what has no form here."""
+    """Read an expression. Raises Refused for what is not supported here."""
     tag = local(element)
     if tag not in READERS:
         raise Refused(f"The PMML element {tag} has no reading here.", "Write the transformation with Apply.")

@@ -37,7 +37,7 @@ def register() -> None:
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
-    """Write the function. Raises NotImplementedError for one that has no form here."""
+    """Write the function. Raises NotImplementedError for one that is not supported here."""
     graph = Graph(scope, operator, container)
     function = graph.model.func
     name = getattr(function, "__name__", "a function")

@@ -80,7 +80,7 @@ def kept(artifact: Artifact, job: Job | None) -> list[str]:
             "Layers that stay as they are",
             names,
             key=keeping(artifact),
-            help="Click a layer in the heat map, or choose it here; the next search leaves it alone.",
+            help="Click a layer in the heat map, or choose it here; the next search leaves it unchanged.",
         )
     )
 

@@ -84,7 +84,7 @@ def _ports(values: list[Table], places: tuple[int, ...], side: str) -> tuple[tup
             raise Refused(f"The program names an {side} that it does not have.", AGAIN)
         value = values[place].table(1)
         if values[place].number(0, "B") != TENSOR or value is None:
-            raise Refused(f"An {side} of the program is no tensor.", "Export the model with plain tensors.")
+            raise Refused(f"An {side} of the program is not a tensor.", "Export the model with plain tensors.")
         sizes = value.numbers(2, "i")
         free = value.number(8, "b") != STATIC and bool(sizes)
         dims: tuple[Dim, ...] = ("batch", *sizes[1:]) if free else sizes

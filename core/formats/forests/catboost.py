@@ -119,7 +119,7 @@ def forest_of(model: Model) -> Forest:
         raise Refused(f"The file says {answers} answers, which cannot be.", AGAIN)
     if model.others:
         raise Refused(
-            f"The model has {len(model.others)} columns of categories, text or embeddings; their statistics work in CatBoost alone.",
+            f"The model has {len(model.others)} columns of categories, text or embeddings; their statistics work in CatBoost only.",
             "Encode these columns as numbers before training, and save the model again.",
         )
     borders = [(column, border) for column in model.columns for border in column.borders]
