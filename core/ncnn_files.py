@@ -97,4 +97,4 @@ def _sized(line: str, sizes: dict[str, tuple[int, ...]]) -> str:
 def _last(said: str) -> str:
     """Return the last line that sounds like a reason."""
     lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith(("#", "-", "pass"))]
-    return lines[-1][:250] if lines else "it said nothing"
+    return lines[-1][:250] if lines else "no message was given"

@@ -63,7 +63,7 @@ def input_names(module: Any) -> tuple[str, ...]:
     for argument in arguments:
         if str(argument.type) != "Tensor":
             raise Refused(
-                f"The input {argument.name!r} is {argument.type}, no tensor.", "Trace the model with plain tensors."
+                f"The input {argument.name!r} is {argument.type}, not a tensor.", "Trace the model with plain tensors."
             )
     return tuple(argument.name for argument in arguments)
 

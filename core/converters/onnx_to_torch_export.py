@@ -14,7 +14,7 @@ class TorchOptions:
     shapes: str = field(
         default="",
         metadata={
-            "help": "Sizes of an example without the batch, such as 3x224x224, one per input with ';' between them; "
+            "help": "Shape of an example without the batch, such as 3x224x224, one per input separated by ';'; "
             "dynamic dimensions of the file stay dynamic."
         },
     )

@@ -99,7 +99,7 @@ class Machine:
             for opcode, arg, _ in pickletools.genops(self.stream):  # type: ignore[arg-type]
                 self.found.opcodes += 1
                 if self.found.opcodes > MAX_OPCODES:
-                    raise Refused(f"The pickle has over {MAX_OPCODES:,} steps.", SAVE_OTHERWISE)
+                    raise Refused(f"The pickle has more than {MAX_OPCODES:,} steps.", SAVE_OTHERWISE)
                 self.step(opcode.name, arg)
         except BREAKS as error:
             raise Refused(
@@ -125,15 +125,15 @@ class Machine:
             self.found.protocol = max(self.found.protocol, self.protocol)
         elif name == "FRAME":
             if self.stream.position < self.frame_end:
-                raise ValueError("a frame inside a frame")
+                raise ValueError("contains a frame inside a frame")
             self.frame_end = self.stream.position + int(arg)
         else:
             self.found.result = self.stack[-1]
 
     def unknown(self, arg: Any, name: str) -> None:
         """Note an opcode that no honest file of a model uses."""
-        self.found.note(f"uses the opcode {name}, whose effect cannot be followed")
-        raise Refused(f"The pickle uses the opcode {name}, whose effect cannot be followed.", SAVE_OTHERWISE)
+        self.found.note(f"uses the opcode {name}, which the audit cannot follow")
+        raise Refused(f"The pickle uses the opcode {name}, which the audit cannot follow.", SAVE_OTHERWISE)
 
     def import_name(self, module: Any, name: Any) -> None:
         """Record a name that would be imported."""
@@ -147,7 +147,7 @@ class Machine:
     def call(self, callee: Any, args: Any) -> None:
         """Put the stand-in for a call's result on the stack."""
         if not isinstance(callee, Global):
-            self.found.note("calls something that it computed")
+            self.found.note("calls a function that it computed")
         built = reconstructed(callee, args) or Built(callee, args if isinstance(args, tuple) else (args,))
         if isinstance(callee, Global) and callee.module.startswith("torch"):
             self.found.calls.append(built)
@@ -163,7 +163,7 @@ class Machine:
 def _read_joblib(m: Machine, wrapper: Built) -> Array:
     """Pass over the array that joblib wrote behind this opcode."""
     if m.stream.position < m.frame_end:
-        raise Refused("An array lies inside a frame of the pickle, where joblib would not look for it.", SAVE_OTHERWISE)
+        raise Refused("An array lies inside a frame of the pickle, where joblib would not read it.", SAVE_OTHERWISE)
     array, padded = wrapped_bytes(wrapper)
     if array.kind == "O":
         inner = Machine(m.stream, m.found, joblib=None)

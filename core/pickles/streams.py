@@ -45,7 +45,9 @@ class Stream:
     def read(self, count: int) -> bytes:
         """Return up to ``count`` bytes. Raises Refused for a single read over 1 GB."""
         if count > MAX_READ or count < 0:
-            raise Refused("The pickle asks for a piece of over 1 GB.", "Save the model with safetensors or as .pt2.")
+            raise Refused(
+                "The pickle contains a piece larger than 1 GB.", "Save the model with safetensors or as .pt2."
+            )
         end = self._at + count
         if end <= len(self._block):
             piece = self._block[self._at : end]
@@ -133,7 +135,10 @@ def _unpacked(file: BinaryIO, unpacker: Any) -> Iterator[bytes]:
         pending = getattr(unpacker, "unconsumed_tail", b"")
         given += len(block)
         if given > MAX_BYTES or (given > FREE_BYTES and given > MAX_RATIO * taken):
-            raise Refused("The file would grow over 200 times when unpacked.", "Save it again without compression.")
+            raise Refused(
+                "The file would grow to more than 200 times its size when unpacked.",
+                "Save it again without compression.",
+            )
         if block:
             yield block
         elif ended and not unpacker.eof:

@@ -12,7 +12,7 @@ class PmmlRuntime(Runtime):
 
     title = "Portolan's PMML scorer"
     sentence = (
-        "Runs PMML 4.x without Java: regression, trees, clusters, naive Bayes, networks and their transformations."
+        "Runs PMML 4.x without Java: regression, trees, clustering, naive Bayes, neural networks and transformations."
     )
     formats = ("pmml",)
     packages = ("numpy", "lxml")

@@ -149,7 +149,7 @@ async function compared(ort, session, recorded, one, tally, tolerance) {
     return;
   }
   if (got.length !== one.outputs.length)
-    tally.faults.add(`${got.length} outputs where the source has ${one.outputs.length}`);
+    tally.faults.add(`${got.length} outputs; the source has ${one.outputs.length}`);
   const faults = one.outputs
     .map((wanted, place) => mismatch(recorded.outputs[place], wanted, got[place]))
     .filter(Boolean);

@@ -138,7 +138,7 @@ def test_a_tie_within_the_tolerance_is_shown_and_does_not_fail(tmp_path: Path) -
 def test_a_fixed_batch_is_proven_with_that_and_says_so(tmp_path: Path) -> None:
     found = judged(tmp_path, np.cos, np.cos, batch=2)
     assert found.verdict is Verdict.PASS
-    assert "batches of 2 alone" in found.reason
+    assert "only batches of 2" in found.reason
 
 
 def test_too_few_samples_prove_nothing(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def check_tensor(tensor: Any, payload: Payload | None) -> None:
         raise Refused(f"{where} has a negative dimension, or more than 64 of them.", AGAIN)
     count = dtypes.elements(tensor.dims)
     if count > MAX_ELEMENTS:
-        raise Refused(f"{where} claims {count:,} elements; {MAX_ELEMENTS:,} are the most.", AGAIN)
+        raise Refused(f"{where} claims {count:,} elements; the limit is {MAX_ELEMENTS:,}.", AGAIN)
     if tensor.data_location == dtypes.EXTERNAL:
         return
     if tensor.HasField("segment"):

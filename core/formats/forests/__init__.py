@@ -123,4 +123,4 @@ def check_tree(tree: Tree, features: int, where: str) -> None:
 def refuse_size(count: int) -> None:
     """Refuse more nodes than any model has."""
     if count > MAX_NODES:
-        raise Refused(f"The trees have {count:,} nodes; {MAX_NODES:,} are the most.", "Train fewer or smaller trees.")
+        raise Refused(f"The trees have {count:,} nodes; the limit is {MAX_NODES:,}.", "Train fewer or smaller trees.")

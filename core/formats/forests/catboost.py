@@ -86,7 +86,7 @@ def read(path: Path) -> Model:
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise Refused(
-            f"The file has {size / 1e6:,.0f} MB; {MAX_BYTES / 1e6:,.0f} MB are the most.", "Train fewer trees."
+            f"The file has {size / 1e6:,.0f} MB; the limit is {MAX_BYTES / 1e6:,.0f} MB.", "Train fewer trees."
         )
     data = path.read_bytes()
     length = struct.unpack("<I", data[4:8].ljust(4, b"\xff"))[0]

@@ -79,7 +79,7 @@ def _parts(path: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise Refused(
-            f"The file has {size / 1e6:,.0f} MB; {MAX_BYTES / 1e6:,.0f} MB are the most.", "Train fewer trees."
+            f"The file has {size / 1e6:,.0f} MB; the limit is {MAX_BYTES / 1e6:,.0f} MB.", "Train fewer trees."
         )
     try:
         text = path.read_bytes().decode("utf-8").replace("\r\n", "\n")
