@@ -209,7 +209,8 @@ def _member(file: BinaryIO, entry: zipfile.ZipInfo) -> Member:
         raise Refused(f"{name} in the archive is encrypted.", "Zip it again without a password.")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise Refused(
-            f"{name} uses compression method {entry.compress_type}; only stored and deflated members are read.", AGAIN
+            f"{name} uses compression method {entry.compress_type}; only stored and deflated members are supported.",
+            AGAIN,
         )
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if entry.create_system == 3 and kind not in (0, stat.S_IFREG, stat.S_IFDIR):

@@ -12,7 +12,7 @@ from core.domain.errors import Refused
 from core.formats import saved_model
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
-CHANGE = "Take these operators out of the model, or export it as ONNX where TensorFlow is."
+CHANGE = "Remove these operators from the model, or export it as ONNX where TensorFlow is installed."
 
 
 def library() -> Any:

@@ -74,7 +74,9 @@ def halves(archive: Archive) -> tuple[str, str]:
     plain = archives.flat(archive.names)
     found = [[m for m, name in plain.items() if name.lower().endswith(suffix)] for suffix in (".param", ".bin")]
     if [len(one) for one in found] != [1, 1]:
-        raise Refused("The zip does not hold one .param and one .bin file.", "Zip the two files of one model.")
+        raise Refused(
+            "The zip does not contain exactly one .param and one .bin file.", "Zip the two files of one model."
+        )
     return found[0][0], found[1][0]
 
 

@@ -18,7 +18,7 @@ from core.formats import keras_h5
 from core.formats.anatomy import hdf5, keras_config
 from core.keras_files import legacy
 
-REBUILD = "Save the model again with Keras 3, or export it as ONNX where its code is."
+REBUILD = "Save the model again with Keras 3, or export it as ONNX where its code is installed."
 
 
 def library(backend: str = "torch") -> Any:

@@ -19,7 +19,7 @@ class PmmlRuntime(Runtime):
     kind = "light"
 
     def open(self, path: Path, format: str) -> Session:
-        """Read the file. Raises Refused for what has no reading here."""
+        """Read the file. Raises Refused for what is not supported."""
         return scoring_session.of_form(pmml_read.read(path))
 
 

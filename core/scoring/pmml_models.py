@@ -25,7 +25,7 @@ from core.scoring.form import (
 from core.scoring.pmml_expressions import Scope, local, named, number, understand
 from core.scoring.pmml_trees import Planter, split_array
 
-AGAIN = "Write the file again with the tool that made it."
+AGAIN = "Export the file again with the tool that made it."
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Document(Protocol):
 
 def refused(what: str) -> Refused:
     """Return the refusal of a setting that has no reading."""
-    return Refused(f"{what} in the PMML file has no reading here.", AGAIN)
+    return Refused(f"{what} in the PMML file is not supported.", AGAIN)
 
 
 def _regression(element: Any, scope: Scope, document: Document) -> Found:

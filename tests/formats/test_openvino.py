@@ -44,7 +44,7 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "short weights": (lambda x, w: (x, w[:-1]), "inside the .bin"),
     "far weights": (lambda x, w: (x.replace('offset="0"', 'offset="999999"'), w), "inside the .bin"),
     "negative place": (lambda x, w: (x.replace('offset="0"', 'offset="-1"'), w), "unknown way"),
-    "false size": (lambda x, w: (x.replace('size="48"', 'size="4"'), w), "another number of bytes"),
+    "false size": (lambda x, w: (x.replace('size="48"', 'size="4"'), w), "different number of bytes"),
     "entity": (lambda x, w: (x.replace("<net ", '<!DOCTYPE a [<!ENTITY b "c">]><net ', 1), w), "declaration"),
     "file entity": (lambda x, w: (x.replace("<net ", '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><net ', 1), w), "declaration"),
     "stylesheet": (lambda x, w: (x.replace("<net ", "<?a b?><net ", 1), w), "declaration"),

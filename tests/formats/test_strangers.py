@@ -84,8 +84,8 @@ FILES: dict[str, tuple[str, bytes | Callable[[], bytes], str]] = {
     "python": ("model.py", b"import torch\n", "Python"),
     "text": ("readme.md", b"A model.\n\nIt is good.\n", "text"),
     "zeros": ("m.onnx", b"\0" * 5000, "zero bytes"),
-    "noise": ("m.onnx", b"\xd3\x91\x07\x11\xfe\x42" * 40, "broken or something else"),
-    "noise without a name": ("m.xyz", b"\xd3\x91\x07\x11\xfe\x42" * 40, "no kind"),
+    "noise": ("m.onnx", b"\xd3\x91\x07\x11\xfe\x42" * 40, "damaged or something else"),
+    "noise without a name": ("m.xyz", b"\xd3\x91\x07\x11\xfe\x42" * 40, "unknown kind"),
 }
 
 

@@ -26,9 +26,9 @@ class Source:
         """Return the whole number of a ``struct`` kind at a place. Raises Refused outside the file."""
         self.left -= 1
         if self.left < 0:
-            raise Refused("The file repeats its parts more often than any model does.", AGAIN)
+            raise Refused("The file repeats its parts more often than any model.", AGAIN)
         if not 0 <= place <= len(self.data) - struct.calcsize(kind):
-            raise Refused("The file points outside itself; it is cut off or broken.", AGAIN)
+            raise Refused("The file refers to data beyond its end; it is cut off or broken.", AGAIN)
         return int(struct.unpack_from("<" + kind, self.data, place)[0])
 
     def root(self) -> "Table":
@@ -52,7 +52,7 @@ class Table:
         """Return a text; what is no UTF-8 is shown as such."""
         start, length = self._vector(field, 1)
         if length > MAX_TEXT:
-            raise Refused(f"A name in the file has {length:,} letters.", AGAIN)
+            raise Refused(f"A name in the file has {length:,} bytes.", AGAIN)
         return bytes(self.source.data[start : start + length]).decode("utf-8", "replace")
 
     def numbers(self, field: int, kind: str) -> tuple[int, ...]:
@@ -97,5 +97,5 @@ class Table:
         place += self.source.number("I", place)
         length = self.source.number("I", place)
         if place + 4 + size * length > len(self.source.data):
-            raise Refused("The file points outside itself; it is cut off or broken.", AGAIN)
+            raise Refused("The file refers to data beyond its end; it is cut off or broken.", AGAIN)
         return place + 4, length

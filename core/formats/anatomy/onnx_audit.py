@@ -115,7 +115,7 @@ def check_tensor(tensor: Any, payload: Payload | None) -> None:
     if tensor.HasField("segment"):
         raise Refused(f"{where} is a segment of a tensor, which no reader supports.", AGAIN)
     if not _holds(tensor, payload, count):
-        raise Refused(f"{where} claims {count:,} elements and holds another number of bytes.", AGAIN)
+        raise Refused(f"{where} claims {count:,} elements but holds a different number of bytes.", AGAIN)
 
 
 def check_acyclic(nodes: Any, given: set[str]) -> None:
@@ -124,7 +124,7 @@ def check_acyclic(nodes: Any, given: set[str]) -> None:
     for place, node in enumerate(nodes):
         for output in node.output:
             if output and (output in producer or output in given):
-                raise Refused(f"Two nodes of the graph give the same name {output[:60]!r}.", AGAIN)
+                raise Refused(f"Two nodes of the graph produce the same name {output[:60]!r}.", AGAIN)
             producer[output] = place
     waits = [{producer[name] for name in _reads(node) if name in producer} for node in nodes]
     followers: list[list[int]] = [[] for _ in waits]
@@ -141,7 +141,7 @@ def check_acyclic(nodes: Any, given: set[str]) -> None:
             if not missing[place]:
                 ready.append(place)
     if done != len(waits):
-        raise Refused("The graph runs in a circle: nodes wait for one another.", AGAIN)
+        raise Refused("The graph contains a cycle: nodes wait for one another.", AGAIN)
 
 
 def subgraphs(node: Any) -> Iterator[Any]:
@@ -167,7 +167,7 @@ def constants(node: Any) -> Iterator[Any]:
 
 def _graph(graph: Any, walk: Walk, depth: int, top: Any = None) -> None:
     if depth > MAX_DEPTH:
-        raise Refused(f"Graphs lie inside one another more than {MAX_DEPTH} deep.", AGAIN)
+        raise Refused(f"Graphs are nested more than {MAX_DEPTH} levels deep.", AGAIN)
     walk.depth = max(walk.depth, depth)
     _check_texts(value.name for value in (*graph.input, *graph.output, *graph.initializer))
     _check_texts(dim.dim_param for v in (*graph.input, *graph.output) for dim in v.type.tensor_type.shape.dim)
@@ -183,14 +183,14 @@ def _graph(graph: Any, walk: Walk, depth: int, top: Any = None) -> None:
 def _nodes(nodes: Any, walk: Walk, depth: int) -> None:
     walk.nodes += len(nodes)
     if walk.nodes > MAX_NODES:
-        raise Refused(f"The model has over {MAX_NODES:,} nodes.", "Simplify it before it is exported.")
+        raise Refused(f"The model has more than {MAX_NODES:,} nodes.", "Simplify the model before exporting it.")
     for node in nodes:
         _check_texts((node.name, node.op_type, node.domain, node.overload, *node.input, *node.output))
         walk.operators[f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type] += 1
         walk.called.add((node.domain, node.op_type, node.overload))
         if node.op_type in OUTSIDE_CODE:
             raise Refused(
-                f"The operator {node.op_type} hands over to code outside the model.",
+                f"The operator {node.op_type} calls code outside the model.",
                 "Export the model without execution-provider caches and plugins.",
             )
         walk.tensors += [(tensor, None) for tensor in constants(node)]
@@ -201,7 +201,7 @@ def _nodes(nodes: Any, walk: Walk, depth: int) -> None:
 def _check_texts(texts: Iterable[Any]) -> None:
     """Refuse names that are no text: protobuf hands broken UTF-8 over as bytes."""
     if not all(isinstance(text, str) for text in texts):
-        raise Refused("A name in the model is no text.", "Download or export the file again.")
+        raise Refused("A name in the model is not valid text.", "Download or export the file again.")
 
 
 def _check_inlined(model: Any, functions: dict[Key, Any]) -> None:
@@ -216,7 +216,7 @@ def _check_inlined(model: Any, functions: dict[Key, Any]) -> None:
                 grown(inner.node) for inner in subgraphs(node)
             )
             if total > MAX_INLINED:
-                raise Refused(f"The model's functions would grow it to over {MAX_INLINED:,} nodes.", AGAIN)
+                raise Refused(f"The model's functions expand to more than {MAX_INLINED:,} nodes.", AGAIN)
         return total
 
     def called(key: Key) -> int:
@@ -249,18 +249,18 @@ def _remarks(model: Any, walk: Walk) -> Iterator[Risk]:
     version = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
     if version > MAX_OPSET:
         yield warning(
-            f"Opset {version} is newer than ONNX Runtime here reads ({MAX_OPSET}): convert it to a lower opset."
+            f"Opset {version} is newer than this ONNX Runtime supports ({MAX_OPSET}): convert the model to a lower opset."
         )
     if any(domain.startswith("com.microsoft") for domain, _, _ in walk.called):
         yield info("Some operators are ONNX Runtime's own (com.microsoft): other engines may not run them.")
     if quantized := sorted(name for name in walk.operators if name.rpartition(".")[2].startswith(INTEGERS)):
         yield info(f"The model is already quantized: it holds {', '.join(quantized[:4])}.")
     if walk.operators["Loop"] or walk.operators["Scan"]:
-        yield info("The graph has loops, so that its running time can depend on its inputs.")
+        yield info("The graph has loops, so its running time can depend on its inputs.")
     if any(
         dim.dim_value < 0 for v in (*model.graph.input, *model.graph.output) for dim in v.type.tensor_type.shape.dim
     ):
-        yield warning("A dimension of an input or output is negative; it is read as unknown.")
+        yield warning("A dimension of an input or output is negative; it is treated as unknown.")
 
 
 def _holds(tensor: Any, payload: Payload | None, count: int) -> bool:
@@ -285,5 +285,5 @@ def _reads(node: Any) -> set[str]:
 
 def _sparse_parts(sparse: Any) -> tuple[Any, Any]:
     if any(dim < 0 for dim in sparse.dims) or dtypes.elements(sparse.dims) > MAX_ELEMENTS:
-        raise Refused("A sparse weight has a shape that cannot be.", AGAIN)
+        raise Refused("A sparse weight has an impossible shape.", AGAIN)
     return sparse.values, sparse.indices

@@ -57,7 +57,7 @@ def read(path: Path) -> Skeleton:
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise Refused(
-            f"The file has {size / 1e9:.1f} GB; 2 GB is the most that one ONNX file can be.",
+            f"The file has {size / 1e9:.1f} GB; one ONNX file can have 2 GB at most.",
             "Save the weights as external data.",
         )
     if size == 0:
@@ -65,7 +65,7 @@ def read(path: Path) -> Skeleton:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         parts, payloads = _model(data, size)
         if sum(map(len, parts)) > MAX_SKELETON:
-            raise Refused("The graph itself, without its weights, is over 256 MB.", "Export the model again.")
+            raise Refused("The graph itself, without its weights, is larger than 256 MB.", "Export the model again.")
         return Skeleton(_parse(b"".join(parts)), payloads)
 
 
@@ -83,7 +83,7 @@ def fields(data: Buffer, start: int, end: int) -> Iterator[Field]:
         else:
             stop = value + {FIXED64: 8, FIXED32: 4}.get(wire, end + 1)
         if tag >> 3 == 0 or stop > end:
-            raise Refused("The file is cut off, or no ONNX model: a part of it is longer than the file.", BROKEN)
+            raise Refused("The file is cut off, or not an ONNX model: a part of it is longer than the file.", BROKEN)
         yield Field(tag >> 3, wire, at, value, stop)
         at = stop
 
@@ -98,7 +98,7 @@ def varint(data: Buffer, at: int, end: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, at
         shift += 7
-    raise Refused("The file is cut off in the middle of a number, or no ONNX model.", BROKEN)
+    raise Refused("The file is cut off in the middle of a number, or not an ONNX model.", BROKEN)
 
 
 def looks_like_model(head: bytes) -> bool:
@@ -134,7 +134,7 @@ def _model(data: Buffer, size: int) -> tuple[list[bytes], dict[int, Payload]]:
         else:
             parts.append(data[item.start : item.end])
     if graphs != 1:
-        raise Refused(f"The file holds {graphs} graphs where an ONNX model has one.", "Export the model again.")
+        raise Refused(f"The file holds {graphs} graphs; an ONNX model has one.", "Export the model again.")
     return parts, payloads
 
 
@@ -162,7 +162,7 @@ def _tensor(data: Buffer, tensor: Field) -> tuple[list[bytes], Payload | None]:
     items = list(fields(data, tensor.value, tensor.end))
     runs = [i for i in items if i.number in WIDTHS and i.wire == LENGTH and i.end - i.value > SMALL]
     if len(runs) > 1 or (runs and sum(item.number in WIDTHS for item in items) > 1):
-        raise Refused("A weight in the file holds its data twice.", "Export the model again.")
+        raise Refused("A weight in the file stores its data twice.", "Export the model again.")
     kept = [data[item.start : item.end] for item in items if item not in runs]
     if not runs:
         return kept, None

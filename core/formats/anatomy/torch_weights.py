@@ -98,7 +98,7 @@ def tensor(value: Any) -> Tensor | None:
         _, kind, key, _, held = stored.id[:5]
         name, width = _element(kind, value)
     except (ValueError, TypeError, AttributeError, KeyError, IndexError):
-        raise Refused("A tensor in the file is rebuilt in a way that cannot be checked.", NEXT) from None
+        raise Refused("A tensor in the file is rebuilt in a way that the audit cannot check.", NEXT) from None
     if (
         not _counts(shape)
         or not _counts(strides)
@@ -106,7 +106,7 @@ def tensor(value: Any) -> Tensor | None:
         or type(key) is not str
         or len(shape) != len(strides)
     ):
-        raise Refused("A tensor in the file has a shape that cannot be.", AGAIN)
+        raise Refused("A tensor in the file has an impossible shape.", AGAIN)
     held = held // width if kind.name == "UntypedStorage" else held
     return Tensor(name, tuple(shape), tuple(strides), offset, key, held, width)
 
@@ -124,7 +124,7 @@ def check_view(view: Tensor) -> None:
             f"A tensor of shape {list(view.shape)[:8]} reaches beyond its {view.held:,} stored elements.", AGAIN
         )
     if count > MAX_ELEMENTS or (count > view.held and count > FREE_ELEMENTS):
-        raise Refused(f"A tensor claims {count:,} elements and stores {view.held:,}.", AGAIN)
+        raise Refused(f"A tensor claims {count:,} elements but stores {view.held:,}.", AGAIN)
 
 
 def named(value: Any) -> Iterator[tuple[str, Tensor]]:

@@ -108,7 +108,7 @@ def check_tree(tree: Tree, features: int, where: str) -> None:
     while pending:
         place = pending.pop()
         if not 0 <= place < count or seen[place]:
-            raise Refused(f"{where} is no tree: node {place} is missing or reached twice.", "Save the model again.")
+            raise Refused(f"{where} is not a tree: node {place} is missing or reached twice.", "Save the model again.")
         seen[place] = 1
         if tree.left[place] == LEAF:
             continue

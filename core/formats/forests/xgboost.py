@@ -112,9 +112,9 @@ def _json(data: bytes) -> Any:
     try:
         return json.loads(data)
     except RecursionError:
-        raise Refused("The file is nested deeper than any model is.", AGAIN) from None
+        raise Refused("The file is nested more deeply than any model.", AGAIN) from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise Refused(f"The file is no whole JSON ({str(error)[:80]}).", AGAIN) from None
+        raise Refused(f"The file is not complete JSON ({str(error)[:80]}).", AGAIN) from None
 
 
 def _is_binary(data: bytes) -> bool:
@@ -129,7 +129,7 @@ def _model(booster: dict[str, Any]) -> dict[str, Any]:
             "Fit scikit-learn's LogisticRegression or LinearRegression instead, and save it with skops.",
         )
     if kind not in ("gbtree", "dart"):
-        raise Refused(f"The booster {str(kind)[:40]!r} is not known; gbtree and dart are.", AGAIN)
+        raise Refused(f"The booster {str(kind)[:40]!r} is not supported; gbtree and dart are.", AGAIN)
     return _table(_table(booster, "gbtree") if kind == "dart" else booster, "model")
 
 
@@ -146,11 +146,11 @@ def _trees(model: dict[str, Any], features: int, targets: int, weights: Sequence
     listed = model.get("trees")
     groups = _list(model, "tree_info", int)
     if not isinstance(listed, list) or not listed:
-        raise Refused("The file holds settings and no trees.", "Train the model, and save it with save_model.")
+        raise Refused("The file contains settings but no trees.", "Train the model, and save it with save_model.")
     if len(groups) != len(listed) or (weights is not None and len(weights) != len(listed)):
-        raise Refused(f"The file lists {len(listed)} trees, and another number of their places.", AGAIN)
+        raise Refused(f"The file lists {len(listed)} trees, but a different number of their positions.", AGAIN)
     if not all(0 <= group < targets for group in groups):
-        raise Refused(f"A tree adds to an answer beyond the {targets} that there are.", AGAIN)
+        raise Refused(f"A tree adds to an answer beyond the {targets} answers of the model.", AGAIN)
     refuse_size(sum(len(entry.get("left_children", ())) for entry in listed if isinstance(entry, dict)))
     return tuple(
         _tree(entry, number, features, groups[number], 1.0 if weights is None else float(weights[number]))
@@ -161,10 +161,10 @@ def _trees(model: dict[str, Any], features: int, targets: int, weights: Sequence
 def _tree(entry: Any, number: int, features: int, target: int, weight: float) -> Tree:
     where = f"Tree {number}"
     if not isinstance(entry, dict):
-        raise Refused(f"{where} is no table.", AGAIN)
+        raise Refused(f"{where} is not a table.", AGAIN)
     if _number(_table(entry, "tree_param"), "size_leaf_vector", MAX_CLASSES) > 1:
         raise Refused(
-            "The leaves hold a list of answers (multi_strategy='multi_output_tree').",
+            "The leaves contain lists of answers (multi_strategy='multi_output_tree').",
             "Train with multi_strategy='one_output_per_tree'.",
         )
     left, right = _list(entry, "left_children", int), _list(entry, "right_children", int)
@@ -190,9 +190,9 @@ def _sets(entry: dict[str, Any], count: int) -> dict[int, tuple[int, ...]]:
     fits = len(nodes) == len(starts) == len(sizes) and all(0 <= value < MAX_CATEGORY for value in values)
     ends = [start + size for start, size in zip(starts, sizes, strict=False)]
     if not fits or any(s < 0 or n < 0 or s + n > len(values) for s, n in zip(starts, sizes, strict=True)):
-        raise Refused("The categories of a split lie outside their list.", AGAIN)
+        raise Refused("The categories of a split are outside their list.", AGAIN)
     if not all(0 <= node < count for node in nodes) or sum(sizes) > len(values):
-        raise Refused("Categories are given for a split that there is not.", AGAIN)
+        raise Refused("Categories are given for a split that does not exist.", AGAIN)
     return {node: tuple(values[s:e]) for node, s, e in zip(nodes, starts, ends, strict=True)}
 
 
@@ -219,14 +219,14 @@ def _margin(score: float, objective: str) -> float:
 def _table(value: Any, name: str) -> dict[str, Any]:
     found = value.get(name) if isinstance(value, dict) else None
     if not isinstance(found, dict):
-        raise Refused(f"The file has no {name!r}, so it is no XGBoost model.", AGAIN)
+        raise Refused(f"The file has no {name!r}, so it is not an XGBoost model.", AGAIN)
     return found
 
 
 def _number(settings: dict[str, Any], name: str, most: int) -> int:
     text = str(settings.get(name, "0"))
     if not text.isdecimal() or len(text) > 12 or int(text) > most:
-        raise Refused(f"The file says {text[:20]!r} for {name}, which cannot be.", AGAIN)
+        raise Refused(f"The file says {text[:20]!r} for {name}, which is not valid.", AGAIN)
     return int(text)
 
 
@@ -237,4 +237,4 @@ def _list(entry: dict[str, Any], name: str, kind: Any) -> Any:
         return found.tolist()
     if isinstance(found, list) and all(isinstance(item, kind) for item in found):
         return found
-    raise Refused(f"The list {name} of the model is missing or holds something else.", AGAIN)
+    raise Refused(f"The list {name} of the model is missing or has the wrong content.", AGAIN)
