@@ -23,15 +23,15 @@ from core.report.drawing import INK, svg
 
 PAGE = Template((Path(__file__).parent / "page.html").read_text("utf-8"))
 HEADINGS = {
-    "PASS": "PASS. It keeps its quality within what was allowed.",
-    "NOT PROVEN": "NOT PROVEN. It runs, and nothing says what it lost.",
-    "FAIL": "FAIL. It lost more than was allowed.",
+    "PASS": "PASS. The loss of quality is within what was allowed.",
+    "NOT PROVEN": "NOT PROVEN. The file runs, but its loss of quality was not measured.",
+    "FAIL": "FAIL. The loss of quality is more than was allowed.",
 }
 COLUMNS = {
     "variant": "variant",
     "size": "size",
     "smaller": "smaller",
-    "quality shown": "quality, held out",
+    "held-out quality": "quality on held-out samples",
     "flips": "changed predictions",
     "speed": "speed",
     "verdict": "verdict",
@@ -63,7 +63,7 @@ def cards(result: dict[str, Any]) -> list[str]:
     size, speed, memory = result["size"], result["speed"], result["memory"]
     found = [
         card(
-            "Smaller as it runs", f"{size['ratio']:.2f}x", f"{megabytes(size['before'])} to {megabytes(size['after'])}"
+            "Smaller as deployed", f"{size['ratio']:.2f}x", f"{megabytes(size['before'])} to {megabytes(size['after'])}"
         ),
         travel(size),
         card("Speed", f"{speed['ratio']:.2f}x", f"{speed['low']:.2f} to {speed['high']:.2f}, 95 % interval"),
@@ -80,9 +80,9 @@ def cards(result: dict[str, Any]) -> list[str]:
 
 
 def travel(size: dict[str, Any]) -> str:
-    """Return the card of the size as it travels."""
+    """Return the card of the download size."""
     how, _, after = travelling(size)
-    return card("Smaller as it travels", f"{size['before'] / max(1, after):.2f}x", f"{megabytes(after)} {how}")
+    return card("Smaller to download", f"{size['before'] / max(1, after):.2f}x", f"{megabytes(after)} {how}")
 
 
 def card(title: str, value: str, below: str) -> str:
@@ -134,7 +134,7 @@ def method(result: dict[str, Any]) -> list[str]:
     if result["data"]:
         lines.append(
             f"Data: {escape(result['data']['name'])}. Techniques learned from one half of it, chosen by the hash of each "
-            "sample; quality and changed predictions were counted on the other half."
+            "sample; quality and changed predictions were counted on the other half, the held-out samples."
         )
     lines += [
         f"Speed: processor time of the original over that of the variant, {speed['rounds']} pairs in random order over "

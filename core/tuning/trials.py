@@ -114,7 +114,7 @@ class Trials:
         return 1 / self.bench.race(self.source, model, self.golden, seconds=QUICK.seconds).ratio
 
     def packed(self, model: Model) -> int:
-        """Return the bytes of a file as it travels: packed, or zipped where it is not packed."""
+        """Return the download size of a file in bytes: packed, or zipped where it is not packed."""
         try:
             return self.bench.pack(model).size
         except Refused:

@@ -22,9 +22,9 @@ const kind = (type) =>
 export function mismatch(name, wanted, got) {
   if (!got) return `output ${name} is missing`;
   if (String(wanted.dims) !== String(got.dims))
-    return `output ${name} has the shape ${got.dims} where the source has ${wanted.dims}`;
+    return `output ${name} has the shape ${got.dims}, but the source has ${wanted.dims}`;
   if (kind(wanted.type) !== kind(got.type))
-    return `output ${name} is ${got.type} where the source gives ${wanted.type}`;
+    return `output ${name} is ${got.type}, but the source gives ${wanted.type}`;
   if (!REAL.has(wanted.type)) return "";
   const [a, b] = [plain(wanted), plain(got)];
   let places = 0;

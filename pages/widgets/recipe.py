@@ -21,7 +21,7 @@ def build(artifact: Artifact, first: list[dict[str, Any]]) -> list[tuple[Techniq
         fill(key, first or PRESETS[0].recipe.to_json())
     titles = {preset.id: preset.title for preset in PRESETS}
     st.selectbox(
-        "Begin with",
+        "Start from",
         list(titles),
         index=None,
         placeholder="A ready-made recipe",

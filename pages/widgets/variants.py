@@ -13,8 +13,8 @@ COLUMNS = {
     "family": "family",
     "size": "size",
     "smaller": "smaller",
-    "quality shown": "quality, held out",
-    "flips": "flips",
+    "held-out quality": "quality on held-out samples",
+    "flips": "changed predictions",
     "speed": "speed",
     "verdict": "verdict",
     "lineage": "made from",
@@ -41,7 +41,7 @@ def section(jobs: list[Job], ink: str) -> None:
                 selection_mode="variant",
                 key=CHART,
             )
-            st.caption("Click a point to see that variant. Names stand on those that no smaller one beats.")
+            st.caption("Click a point to see that variant. Names mark the variants that no smaller one beats.")
         table = [{name: plain(row.get(key, ""), 160) for key, name in COLUMNS.items()} for row in rows]
         st.table(table, border="horizontal", hide_index=True)
         if len(done) > 1:
@@ -73,7 +73,7 @@ def compare(rows: list[dict[str, Any]], done: list[tuple[Job, dict[str, Any]]]) 
         second = right.selectbox("with", ids, index=1, format_func=names.__getitem__, key="compare-second")
         st.table(side_by_side(results[first], results[second]), border="horizontal", hide_index=True)
         st.caption(
-            "Each speed was measured against the original, in pairs; two variants did not run against each other."
+            "Each speed was measured in pairs against the original; the two variants were not run against each other."
         )
 
 
@@ -96,7 +96,7 @@ def speed(result: dict[str, Any]) -> str:
 
 
 def sent(result: dict[str, Any]) -> str:
-    """Write the size as it travels."""
+    """Write the download size."""
     how, _, after = travelling(result["size"])
     return f"{megabytes(after)} {how} ({result['size']['before'] / max(1, after):.2f}x smaller)"
 
@@ -104,7 +104,7 @@ def sent(result: dict[str, Any]) -> str:
 FIGURES = {
     "as-deployed size": lambda one: f"{megabytes(one['size']['after'])} ({one['size']['ratio']:.2f}x smaller)",
     "download size": sent,
-    "quality, held out": lambda one: shown(one["quality"]["after"]) if one["quality"] else "not measured",
+    "quality on held-out samples": lambda one: shown(one["quality"]["after"]) if one["quality"] else "not measured",
     "flips": flips,
     "speed": speed,
     "peak memory": lambda one: f"{one['memory']['after']['peak']:.1f} MB",

@@ -149,7 +149,7 @@ def test_compress_page_shows_what_a_job_measured_among_all_variants(home: Worksp
     app = opened("compress.py", model=artifact.id)
     assert "PASS. It keeps its quality" in "\n".join(str(one.value) for one in app.success)
     labels = {metric.label: metric.value for metric in app.metric}
-    assert {"Smaller as it runs", "Prediction flips", "Speed", "Peak memory", "Accuracy"} <= set(labels)
+    assert {"Smaller as deployed", "Changed predictions", "Speed", "Peak memory", "Accuracy"} <= set(labels)
     assert "**Float16 weights**" in words(app)
     assert [box.value for box in app.selectbox if box.label == "Test data"] == [data.sha256]
     assert "All variants of this model" in words(app)
@@ -167,7 +167,7 @@ def test_foreign_model_is_not_found(home: Workspace) -> None:
 
 @pytest.mark.parametrize("job", ["x", "../../etc/passwd", "' OR 1=1 --"])
 def test_unknown_job_in_the_address_is_dropped(home: Workspace, job: str) -> None:
-    assert "Bring a model" in words(opened(job=job))
+    assert "Add a model" in words(opened(job=job))
 
 
 def test_hostile_name_is_inert_text(home: Workspace) -> None:
