@@ -97,7 +97,7 @@ def test_what_is_no_smaller_and_no_faster_is_said_with_its_cause() -> None:
     assert not list(causes(small, dense, race(1.3, 1.5), (floats, floats), Claim.SIZE))
     same = list(causes(small, dense, race(0.995, 1.005), (floats, Kernels(5, 0, 2, 14)), Claim.LATENCY))
     assert same[0].worse
-    assert "5 of its 5 products in integers, with 2 steps" in same[0].text
+    assert "5 of its 5 products in integers, with 2 conversions" in same[0].text
 
 
 def test_each_class_is_counted() -> None:
