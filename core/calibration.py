@@ -133,6 +133,7 @@ def ranges_by(
     for piece in _observed(opened, names, samples):
         for name, array in piece.items():
             low, high = spans[name]
+            # A histogram needs a span, which a tensor of one value has not.
             counts[name] += np.histogram(array, BINS, (low, high if high > low else low + 1))[0]
     cuts = {"percentile": lambda c, s: _tails(c, s, percentile), "error": _least_error, "entropy": _least_divergence}
     for method in [method for method in methods if method in cuts]:
@@ -215,6 +216,7 @@ def _least_divergence(counts: Any, span: list[float]) -> tuple[float, float]:
     for low, high in _narrower(span):
         first, last = int(np.searchsorted(edges, low, "right")) - 1, int(np.searchsorted(edges, high))
         divergence = _divergence(counts, max(first, 0), min(last, BINS))
+        # Ranges come from the widest on; the margin keeps the wider one where two are as good.
         if divergence < best - 1e-12:
             best, kept = divergence, (low, high)
     return kept
@@ -226,6 +228,7 @@ def _least_error(counts: Any, span: list[float]) -> tuple[float, float]:
     best, kept = np.inf, (span[0], span[1])
     for low, high in _narrower(span):
         clipped = np.sum(counts * (middle - np.clip(middle, low, high)) ** 2)
+        # Rounding errors are spread evenly over one step, and the mean square of that is step**2 / 12.
         error = clipped + counts.sum() * ((high - low) / (LEVELS - 1)) ** 2 / 12
         if error < best:
             best, kept = float(error), (low, high)
@@ -236,6 +239,7 @@ def _divergence(counts: Any, first: int, last: int) -> float:
     """Return the Kullback-Leibler divergence between the clipped histogram and the one that 256 levels leave of it."""
     clipped = counts[first:last].copy()
     inside = clipped.copy()
+    # What lies outside is clipped to the ends in the reference, and is not there for the levels to keep (Migacz 2017).
     clipped[0] += counts[:first].sum()
     clipped[-1] += counts[last:].sum()
     level = np.arange(len(clipped)) * LEVELS // max(len(clipped), LEVELS)

@@ -42,6 +42,8 @@ def reconstruct(
         kept = choose(work[:, start:stop], np.diag(spread)[start:stop], order[start:stop])
         for place in range(start, stop):
             value = np.where(kept[:, place - start], snap(work[:, place]), 0.0)
+            # A row of the Cholesky factor says what fixing its column does to the later ones, so that the inverse need
+            # not be updated (GPTQ, section 3, step 3).
             error = (work[:, place] - value) / spread[place, place]
             work[:, place + 1 :] -= np.outer(error, spread[place, place + 1 :])
             work[:, place] = value
@@ -60,6 +62,7 @@ def settled(matrix: Any, target: Any, moments: Any) -> Any:
         return matrix
     damped, found = _damped(moments), np.zeros_like(matrix)
     for row, (places, wanted) in enumerate(zip(kept, target @ damped, strict=True)):
+        # Every row has zeros of its own, so that no two share a system of equations.
         found[row, places] = np.linalg.solve(damped[np.ix_(places, places)], wanted[places])
     return found
 
@@ -75,8 +78,10 @@ def recentred(matrix: Any, target: Any, moments: Any, tail: int) -> Any:
     if len(matrix) * float(head) ** 2 * len(values) > WORK:
         return matrix
     product, wanted = np.zeros((len(values),) * 2), np.zeros(len(values))
+    # A Schur complement: the tail is free, so that only what it cannot make up for counts as error.
     inner = damped[:head, :head] - _explained(damped, head)
     for row, goal in zip(places, (target[:, :head] @ inner), strict=True):
+        # Entries with one value are one unknown: their normal equations are added up.
         mask = np.eye(len(values))[row]
         product += mask.T @ inner @ mask
         wanted += mask.T @ goal
@@ -103,11 +108,13 @@ def _with_tail(found: Any, target: Any, damped: Any) -> Any:
 
 def refit(matrix: Any, moments: Any, crossed: Any) -> Any:
     """Return the matrix that gives, on inputs as they are now, the answers nearest to those it gave on its old inputs."""
+    # Written as a correction of the matrix, so that damping pulls towards its old weights and not towards zero.
     return matrix + matrix @ (crossed - moments) @ np.linalg.inv(_damped(moments))
 
 
 def inverse(moments: Any) -> Any:
     """Return U, upper triangular, with U.T @ U the inverse of the damped second moments."""
+    # NumPy gives the lower factor L with L @ L.T; columns are fixed from the left, which takes the upper one.
     return np.linalg.cholesky(np.linalg.inv(_damped(moments))).T
 
 
@@ -118,4 +125,5 @@ def _damped(moments: Any) -> Any:
 def _order(moments: Any, tail: int) -> Any:
     """Return the columns with the largest inputs first and the tail last."""
     head = len(moments) - tail
+    # What matters most is rounded while most other columns are still free to make up for it.
     return np.concatenate([np.argsort(-np.diag(moments)[:head], kind="stable"), np.arange(head, len(moments))])

@@ -56,6 +56,7 @@ class Forest:
 
     def grow(self, root: Hashable, ask: Ask, done: dict[Any, int]) -> int:
         """Read one tree and return the place of its root. Raises Refused where it is too deep or runs in a circle."""
+        # A list in place of recursion: the depth of a stranger's tree must not be that of Python's stack.
         waiting = [root]
         while waiting:
             here = ask(waiting[-1])
@@ -66,6 +67,7 @@ class Forest:
             else:
                 part = here if isinstance(here, Leaf) else Split(*here[:4], done[here[4]], done[here[5]])
                 done[waiting.pop()] = self.add(part)
+            # A circle never ends and only makes the list longer, so its length finds both.
             if len(waiting) > DEEPEST:
                 raise Refused(f"A tree is deeper than {DEEPEST} splits, or contains a cycle.", "Train shallower trees.")
         return done[root]
@@ -118,6 +120,7 @@ def _narrowed(part: Split, span: tuple[Any, Any, bool], dtype: Any, yes: bool) -
     """Return what of a span [low, high] of numbers, and of missing values, goes to one side; None where nothing does."""
     low, high = _answering(part.mode, dtype(part.bound), yes)
     low, high = max(span[0], low), min(span[1], high)
+    # NaN differs from every bound, so that a missing value answers yes to BRANCH_NEQ.
     gaps = span[2] and (part.missing or part.mode == "BRANCH_NEQ") is yes
     return (low, high, gaps) if low <= high or gaps else None
 

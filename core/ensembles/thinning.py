@@ -116,6 +116,8 @@ def _narrowest(
     """Yield the trees that pass, with their bytes, on the way to the smallest share of splits by bisection."""
     low, high = 0, len(KEPT)
     while low < high:
+        # Bisection supposes that fewer splits never pass where more fail; since each candidate is examined, a wrong
+        # guess costs size and no answers.
         middle = (low + high) // 2
         trees = [(node, one.smaller(KEPT[middle], levels)) for (node, _), one in zip(found, plans, strict=True)]
         data = serialised(replacing.smallest(model, trees, operator))
