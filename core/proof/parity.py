@@ -199,6 +199,7 @@ def _differences(a: Any, b: Any, tally: Tally, tolerance: Tolerance) -> None:
     a, b = a[finite].astype(wide), b[finite].astype(wide)
     gap, size = np.abs(a - b), np.abs(a)
     tally.max_abs = max(tally.max_abs, float(gap.max(initial=0.0)))
+    # Near zero a share of the value says nothing: below the absolute tolerance it is taken of that.
     tally.max_rel = max(tally.max_rel, float((gap / np.maximum(size, max(tolerance.absolute, 1e-12))).max(initial=0.0)))
     tally.spread += np.bincount(np.searchsorted(EDGES, gap.ravel()), minlength=len(EDGES) + 1)
     tally.signal += float((size * size).sum())
@@ -237,6 +238,7 @@ def _flips(expected: list[Any], got: list[Any], samples: int, tally: Tally, tole
 def _tied(scores: Any, tolerance: Tolerance) -> Any:
     """Say for each sample whether its two best classes lie within the tolerance of each other."""
     best = np.sort(scores.astype(np.float64), axis=-1)[..., -2:]
+    # Either score may move by the tolerance, the best one down and the next one up.
     close = (best[..., 1] - best[..., 0]) <= 2 * (tolerance.absolute + tolerance.relative * np.abs(best[..., 1]))
     return close.reshape(len(scores), -1).any(axis=1)
 
