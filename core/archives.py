@@ -159,6 +159,7 @@ def flat(members: tuple[str, ...]) -> dict[str, str]:
 def check_directory(file: BinaryIO) -> int:
     """Check the end of the archive before anything is parsed, and return where its directory starts. Raises Refused."""
     end = file.seek(0, 2)
+    # The end record has 22 bytes and a comment of 65,535 at most (APPNOTE.TXT, 4.3.16).
     file.seek(max(0, end - 65_557))
     tail = file.read()
     place = tail.rfind(EMPTY)
@@ -168,6 +169,7 @@ def check_directory(file: BinaryIO) -> int:
     _, disk, first, here, total, size, offset, comment = struct.unpack("<4s4H2LH", tail[place : place + 22])
     if place + 22 + comment != len(tail):
         raise Refused("The zip archive has extra bytes after its end.", AGAIN)
+    # All bits set say that the number did not fit and stands in the zip64 record (APPNOTE.TXT, 4.4.1.4).
     if 0xFFFF in (here, total) or 0xFFFFFFFF in (size, offset) or tail[max(0, place - 20) : place][:4] == ZIP64_LOCATOR:
         record, total, size, offset = _zip64(file, record)
     if disk or first:
@@ -185,6 +187,7 @@ def _zip64(file: BinaryIO, record: int) -> tuple[int, int, int, int]:
     if locator[:4] != ZIP64_LOCATOR:
         raise Refused("The zip archive's end record is damaged.", AGAIN)
     place = struct.unpack("<Q", locator[8:16])[0]
+    # The zip64 record has 56 bytes and its locator 20; the end record follows (APPNOTE.TXT, 4.3.14 to 4.3.16).
     if place + 76 != record:
         raise Refused("The zip archive's end record is not where it should be.", AGAIN)
     file.seek(place)
@@ -205,6 +208,7 @@ def _member(file: BinaryIO, entry: zipfile.ZipInfo) -> Member:
     """Check one entry of the directory against its local header."""
     name = entry.orig_filename
     check_name(name)
+    # Bits 0 and 6 are encryption, bit 13 hides the local header (APPNOTE.TXT, 4.4.4).
     if entry.flag_bits & 0x2041:
         raise Refused(f"{name} in the archive is encrypted.", "Zip it again without a password.")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -212,6 +216,7 @@ def _member(file: BinaryIO, entry: zipfile.ZipInfo) -> Member:
             f"{name} uses compression method {entry.compress_type}; only stored and deflated members are supported.",
             AGAIN,
         )
+    # The upper half holds the mode of the file where the archive was made on Unix, system 3.
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if entry.create_system == 3 and kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise Refused(f"{name} in the archive is a link or a device, not a file.", "Zip the files themselves.")
@@ -235,6 +240,7 @@ def _local(file: BinaryIO, entry: zipfile.ZipInfo) -> int:
         raise Refused(f"{entry.orig_filename} is not where the archive's directory says.", AGAIN)
     flags, method, *_, length, extra = struct.unpack("<2H4s3L2H", header[6:])
     raw = file.read(length)
+    # Bit 11 says UTF-8; without it names are in code page 437 (APPNOTE.TXT, appendix D).
     encoded = entry.orig_filename.encode("utf-8" if entry.flag_bits & 0x800 else "cp437")
     if raw != encoded or method != entry.compress_type or flags & 0x2041:
         raise Refused(f"{entry.orig_filename} has another name or method in its own header.", AGAIN)
@@ -261,6 +267,7 @@ def _check_sizes(members: list[Member]) -> None:
 
 def _check_overlap(members: list[Member], directory: int) -> None:
     edge = 0
+    # Members that share bytes are how a small zip unpacks to many times its size (Fifield 2019, A better zip bomb).
     for member in sorted(members, key=lambda m: m.offset):
         if member.offset < edge:
             raise Refused(f"{member.name} overlaps another member of the archive.", AGAIN)

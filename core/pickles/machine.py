@@ -62,6 +62,7 @@ def opcodes_start(head: bytes) -> bool:
     """Say whether bytes begin like a pickle: a protocol mark, or at least two well-formed opcodes to the end or to the cut."""
     if head[:1] == b"\x80":
         return len(head) > 1 and 2 <= head[1] <= 5
+    # Protocols 0 and 1 have no mark; these are the opcodes that their pickles begin with.
     if not head or head[:1] not in b"(c]}ldIFSVi":
         return False
     count, name = 0, ""
@@ -124,6 +125,7 @@ class Machine:
             self.protocol = int(arg)
             self.found.protocol = max(self.found.protocol, self.protocol)
         elif name == "FRAME":
+            # Python's own unpickler stops here too (pickle._Unframer.load_frame).
             if self.stream.position < self.frame_end:
                 raise ValueError("contains a frame inside a frame")
             self.frame_end = self.stream.position + int(arg)
@@ -140,6 +142,8 @@ class Machine:
         if type(module) is not str or type(name) is not str:
             raise Refused("The pickle computes the name of what it imports.", SAVE_OTHERWISE)
         if self.protocol < 3:
+            # Python 3 renames what Python 2 called otherwise (pickle, fix_imports): the lists must see the name that is
+            # really imported.
             module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
         value = self.found.globals.setdefault(f"{module}.{name}", Global(module, name))
         self.stack.append(value)
@@ -166,9 +170,13 @@ def _read_joblib(m: Machine, wrapper: Built) -> Array:
         raise Refused("An array lies inside a frame of the pickle, where joblib would not read it.", SAVE_OTHERWISE)
     array, padded = wrapped_bytes(wrapper)
     if array.kind == "O":
+        # joblib stores an array of objects as a pickle of its own, which plain pickle.load reads back
+        # (NumpyArrayWrapper).
         inner = Machine(m.stream, m.found, joblib=None)
         inner.run()
         return Array(array.shape, array.dtype, inner.found.result)
+    # One byte tells how many more are there to align the array, so that it can be mapped
+    # (NumpyArrayWrapper.write_array).
     pad = m.stream.read(1)[0] if padded else 0
     if m.stream.skip(pad) != pad or m.stream.skip(array.nbytes) != array.nbytes:
         raise Refused("An array in the file is cut off.", "Download or save it again.")
