@@ -106,6 +106,7 @@ def _check(path: Path) -> Iterator[Risk]:
     edge = 0
     spans = sorted((_span(name, entry), name) for name, entry in header.items())
     for (first, last), name in spans:
+        # Bytes that no weight owns could be a file of another kind; the format allows no holes (safetensors' README).
         if first != edge:
             raise Refused(f"The weight {name[:80]!r} overlaps another weight, or leaves a gap.", BROKEN)
         edge = last

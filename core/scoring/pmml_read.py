@@ -38,6 +38,7 @@ def parse(path: Path) -> Any:
     data = path.read_bytes() if path.stat().st_size <= MAX_BYTES else b""
     if not data:
         raise Refused(f"The file is empty, or larger than {MAX_BYTES >> 20} MB.", "Save a smaller model.")
+    # In UTF-16, which has zero bytes, the search for a document type would find nothing.
     if b"\0" in data[:4096] or b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise Refused(
             "The XML has a document type or entities, which PMML never needs.", "Save it as plain UTF-8 without a DTD."

@@ -82,7 +82,10 @@ class Table:
         return self._vector(field, 1)[1]
 
     def _field(self, field: int) -> int | None:
+        # The distance to the list of field places is signed and taken off: the list may lie on either side of the
+        # table.
         fields = self.place - self.source.number("i", self.place)
+        # The list starts with its own size and the table's; a writer of an older schema ends it before newer fields.
         here = 4 + 2 * field
         if here + 2 > self.source.number("H", fields):
             return None

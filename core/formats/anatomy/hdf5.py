@@ -51,6 +51,7 @@ def check(file: Any) -> tuple[Weight, ...]:
     while waiting:
         path, item, depth = waiting.pop()
         address = _address(item)
+        # Hard links may lead back to a group above, which makes a tree without end.
         if address in seen:
             raise Refused(f"Two names in the file lead to the same object ({path[:80]!r}).", AGAIN)
         seen.add(address)
@@ -120,6 +121,7 @@ def _checked(path: str, item: Any) -> Weight:
         raise Refused(f"{where} is compressed with an unknown method.", AGAIN)
     if not _plain(item.id.get_type()) or item.dtype.kind not in "iufb":
         raise Refused(f"{where} contains something other than numbers.", AGAIN)
+    # Chunks that were never written take no room and read as the fill value: a small file may claim any size.
     if item.nbytes > FREE_BYTES and item.nbytes > MAX_RATIO * item.id.get_storage_size():
         raise Refused(f"{where} would grow to {item.nbytes / 1e6:,.0f} MB from almost nothing.", AGAIN)
     if item.chunks and item.dtype.itemsize * _product(item.chunks) > MAX_CHUNK:

@@ -91,6 +91,7 @@ def fields(data: Buffer, start: int, end: int) -> Iterator[Field]:
 def varint(data: Buffer, at: int, end: int) -> tuple[int, int]:
     """Return the number at a place and the place behind it. Raises Refused when it has no end."""
     value = shift = 0
+    # 64 bits of 7 a byte are ten bytes at most.
     while at < end and shift < 70:
         byte = data[at]
         at += 1
@@ -133,6 +134,7 @@ def _model(data: Buffer, size: int) -> tuple[list[bytes], dict[int, Payload]]:
             parts += [_tag(MODEL_GRAPH), _number(sum(map(len, inner))), *inner]
         else:
             parts.append(data[item.start : item.end])
+    # Protobuf merges a message that stands twice; a reader that does not would see another model.
     if graphs != 1:
         raise Refused(f"The file holds {graphs} graphs; an ONNX model has one.", "Export the model again.")
     return parts, payloads
@@ -161,6 +163,7 @@ def _tensor(data: Buffer, tensor: Field) -> tuple[list[bytes], Payload | None]:
     """Leave out the one long run of bytes that an initializer's data is."""
     items = list(fields(data, tensor.value, tensor.end))
     runs = [i for i in items if i.number in WIDTHS and i.wire == LENGTH and i.end - i.value > SMALL]
+    # Of raw_data that stands twice the last counts, of float_data both do: readers could see different weights.
     if len(runs) > 1 or (runs and sum(item.number in WIDTHS for item in items) > 1):
         raise Refused("A weight in the file stores its data twice.", "Export the model again.")
     kept = [data[item.start : item.end] for item in items if item not in runs]

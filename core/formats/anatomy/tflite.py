@@ -135,6 +135,7 @@ def _named(graph: Graph, places: tuple[int, ...], side: str) -> tuple[TensorSpec
 
 def _code(table: Table) -> str:
     """Return an operator's name; older files keep its number in one byte."""
+    # Numbers above 127 do not fit the old byte, which then holds 127; the larger one counts (schema.fbs, OperatorCode).
     number = max(table.number(0, "b"), table.number(3, "i"))
     if number == CUSTOM:
         return f"custom {table.text(1)[:80] or 'without a name'}"
@@ -153,6 +154,7 @@ def _names() -> dict[int, str]:
 def _buffer(table: Table, size: int) -> tuple[int, int]:
     """Return the start and length of a buffer's bytes; large models keep them behind the tables."""
     offset, length = table.number(1, "Q"), table.number(2, "Q")
+    # Only an offset above 1 counts (schema.fbs, Buffer).
     if offset > 1:
         if offset + length > size:
             raise Refused("A weight extends beyond the file, which is cut off or broken.", AGAIN)
@@ -183,6 +185,7 @@ def _tensor(table: Table, buffers: list[tuple[int, int]]) -> Tensor:
     where = f"The tensor {name[:80]!r}"
     if kind not in DTYPES or buffer >= len(buffers):
         raise Refused(f"{where} has an unknown type, or a missing buffer.", AGAIN)
+    # shape_signature has -1 for a dynamic dimension, where shape holds some number (schema.fbs, Tensor).
     shape, wanted = table.numbers(0, "i"), table.numbers(7, "i")
     start, length = buffers[buffer]
     sparse = table.table(6) is not None

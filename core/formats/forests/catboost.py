@@ -224,6 +224,7 @@ def _free(questions: list[Any], steps: Sequence[int], leaves: Sequence[int], val
             value[place] = _leaf(values, leaves[place])
             continue
         ways = []
+        # The distances to the left and to the right child, 16 bits each (model.fbs, TNonSymmetricTreeStepNode).
         for ahead in (step & 0xFFFF, step >> 16):
             if not ahead:
                 ends.append(_leaf(values, leaves[place]))

@@ -155,6 +155,7 @@ def _tree(block: dict[str, str], number: int, features: int, target: int) -> Tre
     left = [_place(child, splits) for child in _row(block, "left_child", int, splits)]
     right = [_place(child, splits) for child in _row(block, "right_child", int, splits)]
     sets = _sets(block, kinds, threshold)
+    # A category in the set goes left in LightGBM; a forest here names what goes right.
     for place in sets:
         left[place], right[place] = right[place], left[place]
     missing = [_missing_left(kind, bound) for kind, bound in zip(kinds, threshold, strict=True)]
@@ -181,10 +182,12 @@ def _missing_left(kind: int, threshold: float) -> bool:
 
 
 def _missing(kind: int) -> str:
+    # Bits 2 and 3 of decision_type (LightGBM, include/LightGBM/tree.h).
     return MISSING.get((kind >> 2) & 3, "none")
 
 
 def _place(child: int, splits: int) -> int:
+    # A leaf is stored as the complement of its number (LightGBM, include/LightGBM/tree.h).
     return child if child >= 0 else splits + ~child
 
 
@@ -196,6 +199,7 @@ def _sets(block: dict[str, str], kinds: list[int], threshold: list[float]) -> di
     starts, words = _numbers(block, "cat_boundaries", int), _numbers(block, "cat_threshold", int)
     found: dict[int, tuple[int, ...]] = {}
     for place in places:
+        # The threshold of a split on categories is the number of its set.
         number = int(threshold[place]) if math.isfinite(threshold[place]) else -1
         if not 0 <= number < len(starts) - 1 or not 0 <= starts[number] <= starts[number + 1] <= len(words):
             raise Refused("The categories of a split are outside their list.", AGAIN)

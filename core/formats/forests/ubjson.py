@@ -99,6 +99,7 @@ class _Reader:
         found = array(NUMBERS[kind])
         count = self.length()
         found.frombytes(self.take(count * found.itemsize))
+        # Numbers in UBJSON are big-endian.
         if sys.byteorder == "little":
             found.byteswap()
         return found

@@ -118,6 +118,7 @@ def _json(data: bytes) -> Any:
 
 
 def _is_binary(data: bytes) -> bool:
+    # In UBJSON the marker of the first key's length follows the brace, in JSON a quote or space.
     return data[:1] == b"{" and data[1:2] in (b"i", b"U", b"I", b"l", b"L")
 
 
@@ -173,7 +174,9 @@ def _tree(entry: Any, number: int, features: int, target: int, weight: float) ->
     missing = _list(entry, "default_left", int)
     if {len(right), len(conditions), len(feature), len(missing)} != {len(left)}:
         raise Refused(f"The lists of {where.lower()} differ in length.", AGAIN)
+    # The condition of a leaf is its value.
     values = [weight * v if child == LEAF else 0.0 for v, child in zip(conditions, left, strict=True)]
+    # XGBoost compares float32; rounding the decimals of the JSON gives its bits back.
     bounds = array("f", conditions)
     found = Tree(feature, bounds, left, right, [bool(m) for m in missing], values, target, _sets(entry, len(left)))
     check_tree(found, features, where)
@@ -198,6 +201,7 @@ def _sets(entry: dict[str, Any], count: int) -> dict[int, tuple[int, ...]]:
 
 def _base(settings: dict[str, Any], objective: str, targets: int) -> tuple[float, ...]:
     """Return what the sum starts from, per target, before the link."""
+    # One number, or a list of one for each target, depending on the version that wrote it.
     text = str(settings.get("base_score", "0.5")).strip("[] ")
     try:
         scores = [float(part) for part in text.split(",")] if len(text) < 32 * MAX_CLASSES else []
