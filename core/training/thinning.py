@@ -61,6 +61,7 @@ class Thinning:
         squares = (self._tables[name].leaf.detach() ** 2 * self._sizes[name]).reshape(-1).double()
         ordered, places = squares.sort(descending=True)
         scores = torch.empty_like(squares)
+        # From the largest on, the running sum is that of all weights at least as large, which LAMP divides by.
         scores[places] = ordered / ordered.cumsum(0).clamp_min(1e-30)
         return scores
 
