@@ -139,7 +139,7 @@ def flat(members: tuple[str, ...]) -> dict[str, str]:
     folders = {name.rpartition("/")[0] for name in kept}
     if len(folders) > 1 or any("/" in folder for folder in folders):
         raise Refused(
-            "The files in the archive lie in several folders.",
+            "The files in the archive are in several folders.",
             "Put the model and its data files into one folder, and zip that folder.",
         )
     plain = {name: name.rpartition("/")[2] for name in kept}

@@ -31,7 +31,7 @@ def form(model: Any, inputs: tuple[Input, ...]) -> Form:
     """Return the form of a fitted estimator or pipeline on its raw columns. Raises Refused naming every step without a form."""
     if missing := list(dict.fromkeys(unsupported(model))):
         raise Refused(
-            f"These steps cannot be written as PMML here: {', '.join(missing)}.",
+            f"These steps cannot be written as PMML: {', '.join(missing)}.",
             "Replace them with other steps, or convert to ONNX.",
         )
     build = Builder(inputs)

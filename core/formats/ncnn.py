@@ -87,7 +87,7 @@ def _check(path: Path) -> Iterator[Risk]:
         size = archive.members[weights].size
     ncnn_param.check(rows)
     if size % 4:
-        raise Refused("The weights are cut off: their size is no multiple of four bytes.", ncnn_param.AGAIN)
+        raise Refused("The weights are cut off: their size is not a multiple of four bytes.", ncnn_param.AGAIN)
     if any(ncnn_param.shape(row) is None for row in ncnn_param.inputs(rows)):
         yield info("The file does not state the shape of its inputs; give it, or add a data set, to run it.")
 

@@ -235,7 +235,7 @@ STRANGERS: tuple[Stranger, ...] = (
         "a table in text (CSV): data, not a model", "Choose a model first, and add this table as its data set.", _is_csv
     ),
     Stranger(
-        "weights alone (.bin), without the graph that they belong to",
+        "only weights (.bin), without the graph that they belong to",
         "For OpenVINO, zip the .xml and the .bin together, and open the zip; for another format, open its main file.",
         lambda h, n, f: f.lower().endswith(".bin") and not n,
     ),

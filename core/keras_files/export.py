@@ -77,7 +77,7 @@ def to_program(model: Any, out: Path) -> None:
 def _refusal(model: Any, error: Exception) -> Refused:
     """Say what the exporter cannot keep free, or else its own first line."""
     cause, opened = onnx_files.first_line(error), [t.name for t in model.inputs if None in t.shape[1:]]
-    step = OPEN if opened else "Export the model as ONNX in Keras with TensorFlow behind it."
+    step = OPEN if opened else "Export the model as ONNX in Keras with the TensorFlow backend."
     fixed = re.match(r"Constraints violated \((.*?)\)!", cause)
     if not fixed:
         return Refused(f"The exporter cannot convert this model: {cause}", step)

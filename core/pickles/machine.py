@@ -167,7 +167,7 @@ class Machine:
 def _read_joblib(m: Machine, wrapper: Built) -> Array:
     """Pass over the array that joblib wrote behind this opcode."""
     if m.stream.position < m.frame_end:
-        raise Refused("An array lies inside a frame of the pickle, where joblib would not read it.", SAVE_OTHERWISE)
+        raise Refused("An array is inside a frame of the pickle, where joblib would not read it.", SAVE_OTHERWISE)
     array, padded = wrapped_bytes(wrapper)
     if array.kind == "O":
         # joblib stores an array of objects as a pickle of its own, which plain pickle.load reads back

@@ -86,7 +86,7 @@ class _Document:
         self.made: dict[tuple[str, Expression], str] = {}
         models = [one for one in root if local(one) in MODELS or local(one) == "MiningModel"]
         if len(models) != 1:
-            raise Refused(f"The PMML file holds {len(models)} supported models; one is needed.", AGAIN)
+            raise Refused(f"The PMML file contains {len(models)} supported models; one is needed.", AGAIN)
         self.model = models[0]
         (dictionary, *_) = named(root, "DataDictionary") or [()]
         self.fields = {one.name: one for one in (_data_field(f) for f in dictionary if local(f) == "DataField")}

@@ -47,7 +47,7 @@ class Student:
         if not self.weights:
             if trouble := onnx_weights.unreached(self.model, 2):
                 raise Refused(trouble.message, trouble.next_step)
-            raise Refused("The file holds no weights that can be trained.", "Choose another technique.")
+            raise Refused("The file contains no weights that can be trained.", "Choose another technique.")
         for name, parameter in self.network.named_parameters():
             parameter.requires_grad_(name in self.weights)
         self.rules: dict[str, Rule] = {name: rule(self._parameter(name)) for name in self.weights}

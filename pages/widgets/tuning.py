@@ -184,7 +184,7 @@ def bears(artifact: Artifact, result: dict[str, Any], ink: str) -> None:
         key=key,
     )
     st.caption(
-        f"Error of the answers as a share of their variance when one layer alone is changed, on {result['heat']['samples']:,} "
+        f"Error of the answers as a share of their variance when only one layer is changed, on {result['heat']['samples']:,} "
         "samples. Click a row to leave that layer unchanged in the next search."
     )
 

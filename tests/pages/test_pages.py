@@ -147,7 +147,7 @@ def test_compress_page_shows_what_a_job_measured_among_all_variants(home: Worksp
     done = home.queue.wait(VISITOR, job.id, 120)
     assert done.state is State.DONE, done.trouble
     app = opened("compress.py", model=artifact.id)
-    assert "PASS. It keeps its quality" in "\n".join(str(one.value) for one in app.success)
+    assert "PASS. The loss of quality" in "\n".join(str(one.value) for one in app.success)
     labels = {metric.label: metric.value for metric in app.metric}
     assert {"Smaller as deployed", "Changed predictions", "Speed", "Peak memory", "Accuracy"} <= set(labels)
     assert "**Float16 weights**" in words(app)

@@ -136,7 +136,7 @@ def _model(data: Buffer, size: int) -> tuple[list[bytes], dict[int, Payload]]:
             parts.append(data[item.start : item.end])
     # Protobuf merges a message that stands twice; a reader that does not would see another model.
     if graphs != 1:
-        raise Refused(f"The file holds {graphs} graphs; an ONNX model has one.", "Export the model again.")
+        raise Refused(f"The file contains {graphs} graphs; an ONNX model has one.", "Export the model again.")
     return parts, payloads
 
 
