@@ -79,6 +79,6 @@ def _parts(a: Any, b: Any) -> str | None:
         return f"{wrong} of {a.size} values differ" if wrong else None
     finite = np.isfinite(a)
     if not np.array_equal(finite, np.isfinite(b)):
-        return "finite where the source is not, or the reverse"
+        return "not finite where the source is, or the reverse"
     gap = _gap(a[finite], b[finite])
     return f"differs by {gap:.3g}" if gap > NOISE * float(np.abs(a[finite]).max(initial=0.0)) + 1e-7 else None

@@ -187,7 +187,7 @@ def _mismatch(name: str, a: Any, b: Any) -> str:
         return (
             ""
             if same.all()
-            else f"output {name!r} is finite where the source is not, or the reverse, in {int((~same).sum())} places"
+            else f"output {name!r} is not finite where the source is, or the reverse, in {int((~same).sum())} places"
         )
     return ""
 
@@ -248,7 +248,7 @@ def _check(name: str, tally: Tally, tolerance: Tolerance) -> Check:
     failed = bool(tally.faults) or tally.beyond > 0 or wrong > tolerance.flips * max(1, tally.predicted)
     parts = list(dict.fromkeys(tally.faults))[:3]
     if tally.beyond:
-        parts.append(f"{tally.beyond} numbers are outside the tolerance")
+        parts.append(f"{tally.beyond} numbers are beyond the tolerance")
     if tally.flips:
         ties = f", {tally.ties} of them ties within the tolerance" if tally.ties else ""
         parts.append(f"{tally.flips} of {tally.predicted} predictions changed{ties}")

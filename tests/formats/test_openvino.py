@@ -49,7 +49,7 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "file entity": (lambda x, w: (x.replace("<net ", '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><net ', 1), w), "declaration"),
     "stylesheet": (lambda x, w: (x.replace("<net ", "<?a b?><net ", 1), w), "declaration"),
     "no edge": (lambda x, w: (x.replace('from-layer="0"', 'from-layer="77"'), w), "leads nowhere"),
-    "ring": (lambda x, w: (x.replace('<edge from-layer="0" from-port="0"', '<edge from-layer="2" from-port="2"'), w), "ring"),
+    "ring": (lambda x, w: (x.replace('<edge from-layer="0" from-port="0"', '<edge from-layer="2" from-port="2"'), w), "cycle"),
     "old": (lambda x, w: (x.replace('version="11"', 'version="7"', 1), w), "version 10 or 11"),
     "empty": (lambda x, w: ('<net name="a" version="11"><layers/><edges/></net>', w), "empty"),
     "cut": (lambda x, w: (x[: len(x) // 2], w), "broken"),

@@ -117,7 +117,7 @@ def test_the_differences_are_told_with_their_distribution(tmp_path: Path) -> Non
         (lambda x: x.astype(np.int64), "int64"),
         (lambda x: np.where(x > 2, np.nan, x), "not finite"),
         (lambda x: x[:, ::-1], "predictions changed"),
-        (lambda x: x[99], "refuses"),
+        (lambda x: x[99], "rejects"),
     ],
 )
 def test_every_kind_of_difference_fails(tmp_path: Path, target: Any, word: str) -> None:
