@@ -42,7 +42,7 @@ def page() -> None:
     if not found:
         empty()
         return
-    artifact = library.choose(found, "Techniques work on ONNX files; others are converted first.")
+    artifact = library.choose(found, "Techniques work on ONNX files; models of other formats are converted first.")
     if artifact.format != FORMAT:
         to_onnx.section(artifact)
         return
@@ -68,9 +68,11 @@ def empty() -> None:
     """Say where to begin."""
     with st.container(border=True, horizontal_alignment="center"):
         st.markdown("**:material/inbox: No model to compress yet**", text_alignment="center")
-        st.caption("Techniques work on ONNX files, and on what can be converted to ONNX.", text_alignment="center")
+        st.caption(
+            "Techniques work on ONNX files, and on models that can be converted to ONNX.", text_alignment="center"
+        )
         with st.container(horizontal=True, horizontal_alignment="center"):
-            st.page_link("models.py", label="Bring a model", icon=":material/arrow_back:")
+            st.page_link("models.py", label="Add a model", icon=":material/arrow_back:")
 
 
 def concerns(job: Job, artifact: Artifact) -> bool:
@@ -146,7 +148,7 @@ def allowed(artifact: Artifact) -> float:
         100.0,
         100 * MAX_DROP,
         0.1,
-        help="In points of accuracy, or per cent of the error of a regression. A variant that loses more is no download.",
+        help="In percentage points of accuracy or, for a regression, as a percentage of its error. A variant that loses more cannot be downloaded.",
         key=f"drop-{artifact.id}",
     )
     return float(drop) / 100
@@ -156,10 +158,10 @@ def outcome(artifact: Artifact, job: Job | None) -> None:
     """Show the job, or what it found, or what will stand here."""
     if job is None:
         with st.container(border=True):
-            st.markdown("**What it wins and what it costs appears here**")
+            st.markdown("**The gain and the cost appear here**")
             st.caption(
-                "The technique learns from one half of your data; size, changed predictions and accuracy are measured on "
-                "the stored file and the other half, so that nothing is judged by what it learned from."
+                "The technique learns from one half of your data. Changed predictions and accuracy are measured on the other "
+                "half, with the stored file, so that nothing is judged by samples that it learned from."
             )
     elif job.verb == "tune":
         tuning.show(artifact, job, ink())

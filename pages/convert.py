@@ -46,8 +46,8 @@ def empty() -> None:
     """Say where to begin."""
     with st.container(border=True, horizontal_alignment="center"):
         st.markdown("**:material/inbox: No model to convert yet**", text_alignment="center")
-        st.caption("Bring a file of your own or open a sample first.", text_alignment="center")
-        st.page_link("models.py", label="Bring a model", icon=":material/arrow_back:")
+        st.caption("Add a file of your own or open a sample first.", text_alignment="center")
+        st.page_link("models.py", label="Add a model", icon=":material/arrow_back:")
 
 
 def asked_for(artifact: Artifact) -> Job | None:
@@ -143,9 +143,9 @@ def consent(artifact: Artifact) -> None:
     if artifact.consented:
         st.caption(":material/gavel: You agreed to load this pickle in the sandbox.")
     else:
-        st.caption(":material/gavel: A pickle is a program: loading it runs what its author wrote.")
+        st.caption(":material/gavel: A pickle is a program: loading it can run code that its author chose.")
         st.checkbox(
-            "I trust it; load it in the sandbox.",
+            "I trust this file; load it in the sandbox.",
             key=f"consent-{artifact.id}",
             on_change=agree,
             args=(artifact.id,),
@@ -168,10 +168,10 @@ def compare(artifact: Artifact, data: Data | None) -> None:
     runnable = {c.source for c in CONVERTERS} | {c.target for c in CONVERTERS}
     others = [a for a in current().store.artifacts(visitor()) if a.id != artifact.id and a.format in runnable]
     if artifact.format not in runnable or not others:
-        st.caption("Bring the other file on the Models page first; then both can be compared here.")
+        st.caption("Add the other file on the Models page first; then both can be compared here.")
         return
     names = {a.id: f"{a.name} · {format_title(a.format)} · {a.sha256[:8]}" for a in others}
-    other = st.selectbox("File that should answer the same", list(names), format_func=names.__getitem__)
+    other = st.selectbox("File that should give the same answers", list(names), format_func=names.__getitem__)
     target = next(a for a in others if a.id == other)
     request = EvaluateRequest(Subject.of(target), data, Subject.of(artifact), artifact.id)
     st.button(
@@ -189,7 +189,7 @@ def outcome(artifact: Artifact, job: Job | None) -> None:
             st.markdown("**The proof appears here**")
             st.caption(
                 "Portolan converts the file, opens the stored result in a fresh process, gives both files the same "
-                "inputs and compares every answer: random inputs, edge cases, batches of 1 and 3, and your data."
+                "inputs and compares every answer: random inputs, edge inputs, batches of 1 and 3, and your data."
             )
     elif job.state.active:
         progress.watch(job.id)

@@ -21,9 +21,9 @@ ICONS = {"image": "image", "tabular": "table_chart", "text": "notes"}
 def home() -> None:
     """Show the way in: drop a file, or press a sample; below, what the visitor already has."""
     with st.container(horizontal_alignment="center"):
-        st.title("Bring a model", text_alignment="center")
+        st.title("Add a model", text_alignment="center")
         st.caption(
-            "See what is in it, convert it, and take it with you with proof that it still answers the same.",
+            "See what is in it, convert it, and download it with proof that it still gives the same answers.",
             text_alignment="center",
         )
     answer = upload.drop_zone(
@@ -94,7 +94,7 @@ def library() -> None:
     if not found:
         with st.container(border=True, horizontal_alignment="center"):
             st.markdown("**:material/inbox: No models yet**", text_alignment="center")
-            st.caption("Files stay on this server. Nobody else who visits it sees them.", text_alignment="center")
+            st.caption("Files stay on this server, and other visitors cannot see them.", text_alignment="center")
         return
     for artifact in tree(found):
         row(artifact)
@@ -137,7 +137,9 @@ def detail(artifact_id: str) -> None:
     try:
         artifact = current().store.artifact(visitor(), artifact_id)
     except NotFound:
-        st.warning("There is no such model in your library. It may have been removed, or belongs to another visitor.")
+        st.warning(
+            "There is no such model in your library. It may have been removed, or it belongs to another visitor."
+        )
         st.page_link("models.py", label="Back to your models", icon=":material/arrow_back:")
         return
     st.page_link("models.py", label="All models", icon=":material/arrow_back:")
@@ -153,7 +155,7 @@ def detail(artifact_id: str) -> None:
                 st.switch_page("convert.py", query_params={"model": artifact.id})
     summary.show(artifact, ink())
     with st.popover("Remove from library", icon=":material/delete:", type="tertiary"):
-        st.markdown("The file and its reports are removed for good.")
+        st.markdown("The file and its reports are deleted permanently.")
         st.button("Remove", key="remove", on_click=remove, args=(artifact.id,))
 
 

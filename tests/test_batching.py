@@ -85,9 +85,9 @@ def test_data_fits_either_way(tmp_path: Path, state_first: bool) -> None:
 
 def test_what_samples_share_must_be_one_value(tmp_path: Path) -> None:
     recurrent(tmp_path / "m.onnx")
-    with pytest.raises(Refused, match="'sr' is one value for all samples"):
+    with pytest.raises(Refused, match="'sr' takes one value for all samples"):
         data(tmp_path, tmp_path / "m.onnx", {**arrays(False), "sr": np.arange(N)})
-    with pytest.raises(Refused, match="'sr' takes one number, and the data set holds 60 x 2"):
+    with pytest.raises(Refused, match="'sr' takes one number, but the data set has 60 x 2"):
         data(tmp_path, tmp_path / "m.onnx", {**arrays(False), "sr": np.zeros((N, 2))})
 
 

@@ -66,7 +66,7 @@ def test_a_recipe_runs_its_steps_in_order(tmp_path: Path, capsys: pytest.Capture
     recipe.write_text('{"transform": 3}')
     code, value = portolan(capsys, "compress", FASHION / "model.onnx", "--recipe", recipe, *out)
     assert code == 1
-    assert "no recipe" in value["error"]["message"]
+    assert "not a recipe" in value["error"]["message"]
     assert not (tmp_path / "out.onnx").exists()
 
 
@@ -74,7 +74,7 @@ def test_other_formats_and_empty_recipes_are_refused() -> None:
     with pytest.raises(Refused, match="torch exported program") as caught:
         compress.plan("torch_export", [Step("float16")])
     assert "ONNX first" in caught.value.next_step
-    with pytest.raises(Refused, match="no step"):
+    with pytest.raises(Refused, match="no steps"):
         compress.plan("onnx", [])
     with pytest.raises(Refused, match="no technique"):
         compress.plan("onnx", [Step("nothing")])

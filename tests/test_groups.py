@@ -61,7 +61,7 @@ def test_an_environment_is_made_once_and_starts_a_child_behind_every_wall(
 ) -> None:
     assert "python -m core install small" in str(made.unavailable())
     told = make(made)
-    assert told[0] == "Making an environment for Small thing"
+    assert told[0] == "Creating an environment for Small thing"
     assert any("smallthing" in line for line in told)
     assert made.unavailable() is None
     assert make(made) == []

@@ -197,7 +197,7 @@ def test_a_model_that_a_job_works_on_stays(queue: Queue, store: Store) -> None:
     made = queue.wait("ann", queue.submit("ann", "write", {"text": "input"}).id, 10)
     assert made.result is not None
     user = queue.submit("ann", "hold", {"sha256": made.result["sha256"]})
-    with pytest.raises(Refused, match="job is at work"):
+    with pytest.raises(Refused, match="job is using"):
         store.remove_artifact("ann", str(made.made))
     assert store.sweep(age=0) == 0
     gate.set()

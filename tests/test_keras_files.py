@@ -104,5 +104,5 @@ def test_a_size_that_the_exporter_would_fix_is_refused_with_the_layers_that_do_s
     keras = keras_files.library()
     layers = keras.layers
     model = keras.Sequential([keras.Input((5,), dtype="int32"), layers.Embedding(9, 3, mask_zero=True), layers.LSTM(2)])
-    with pytest.raises(Refused, match=r"leaves free \(batch\).* Embedding, LSTM"):
+    with pytest.raises(Refused, match=r"as a constant \(batch\).* Embedding, LSTM"):
         export.to_program(model, tmp_path / "m.pt2")

@@ -75,5 +75,5 @@ def test_who_waits_can_be_cancelled(tools: Tools, tmp_path: Path) -> None:
         threading.Timer(0.3, tools.cancel.set).start()
         with pytest.raises(Cancelled):
             footprint.ask(Bench(tools), stored(tools, chain(1, 8, tmp_path / "m.onnx")), nobody)
-    assert told == ["Waiting until another measurement on this machine has ended"]
+    assert told == ["Waiting for another measurement on this machine to end"]
     assert lock_file().stat().st_mode & 0o077 == 0

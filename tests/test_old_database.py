@@ -453,7 +453,7 @@ def test_compress_page_shows_a_finished_and_a_paused_search(old: Old) -> None:
     job = old.job("Tune fashion_cnn.onnx: least size")
     app = opened("compress.py", model=str(job.request.subject.artifact), job=job.id)
     assert ":green-badge[PASS on the test half] **Pruned and shared, layer by layer**" in words(app)
-    assert "58.1 kB from 604 kB, 3 of 236 selection predictions changed" in words(app)
+    assert "58.1 kB from 604 kB, 3 of 236 predictions changed on selection samples" in words(app)
     assert len(next(table.value for table in app.table if "ladder" in table.value)) == 13
     paused = old.job("Tune fashion_cnn.onnx: least latency")
     app = opened("compress.py", model=str(paused.request.subject.artifact), job=paused.id)

@@ -61,5 +61,5 @@ def test_what_is_no_packed_model_or_was_changed_is_told(tmp_path: Path) -> None:
     data[-10] ^= 1
     with pytest.raises((ValueError, lzma.LZMAError)):
         unpack.unpacked(bytes(data))
-    with pytest.raises(ValueError, match="no packed model"):
+    with pytest.raises(ValueError, match="not a packed model"):
         unpack.unpacked(b"PK")

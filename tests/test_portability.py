@@ -202,7 +202,7 @@ def test_what_cannot_run_here_is_written_and_packed_with_checksums(
     result = ask(portability, replace(tools, memory=notes), bring(tools, FASHION, data))
     one = attempt(result, "ort")
     assert one.standing is Standing.WRITTEN
-    assert one.reason.startswith("Written here, cannot run on this machine")
+    assert one.reason.startswith("Written, but it cannot run on this machine")
     conversion = notes.answers["ort"]
     assert conversion["parity"]["verdict"] == "NOT PROVEN"
     assert conversion["quality"] is None

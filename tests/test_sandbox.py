@@ -100,7 +100,7 @@ def test_answer_files_and_cost(sandbox: Sandbox) -> None:
 def test_the_wall_clock_ends_a_sleep(sandbox: Sandbox) -> None:
     error, seconds = timed(sandbox, "hang", SHORT)
     assert isinstance(error, OverLimit)
-    assert error.message == "This took longer than the limit of 1 s."
+    assert error.message == "The job took longer than the limit of 1 s."
     assert seconds < 3
 
 

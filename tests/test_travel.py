@@ -72,7 +72,7 @@ def test_the_packed_bundle_unpacks_and_verifies(tmp_path: Path, capsys: pytest.C
     assert not (tmp_path / "one" / "model.onnx").exists()
     words = (tmp_path / "one" / "README.txt").read_text()
     assert "python unpack.py" in words
-    assert "samples of it may be among them" in words
+    assert "may include samples from it" in words
     subprocess.run([sys.executable, "-I", "-S", "unpack.py"], cwd=tmp_path / "one", check=True, timeout=60)
     assert (tmp_path / "one" / "model.onnx").read_bytes() == model
     replay = subprocess.run([sys.executable, "verify.py"], cwd=tmp_path / "two", capture_output=True, text=True)

@@ -6,12 +6,12 @@ from benchmarks.compression.works import RUNS, SPEED, TRAVELS, WORKS, Aim, Line,
 
 HEADS = (
     "who",
-    "as it runs",
-    "as it travels",
+    "as-deployed size",
+    "download size",
     "right on test data",
     "same answers",
     "speed (95 % interval)",
-    "within the drop",
+    "within the allowed drop",
 )
 
 
@@ -29,7 +29,7 @@ def table(figures: dict[str, Any]) -> str:
 def opening(figures: dict[str, Any]) -> str:
     """Return the title, the rules and the aims, one line each."""
     machine = figures["machine"]
-    lines = ["| model | to be reached | best within the drop | |", "|---|---|---|---|"]
+    lines = ["| model | to be reached | best within the allowed drop | |", "|---|---|---|---|"]
     for name, work in WORKS.items():
         for line, aim in ((one, aim) for one in work.lines for aim in one.aims):
             lines.append(
@@ -83,7 +83,7 @@ def verdict(figures: dict[str, Any] | None, line: Line, aim: Aim) -> tuple[str, 
     drop = work.drop if aim.drop is None else aim.drop
     kept = [one for one in fitting if within(one, figures["source"], drop, work.flips)]
     if not kept:
-        return "nothing within the drop", "**missed**"
+        return "nothing within the allowed drop", "**missed**"
     best = max(kept, key=lambda one: reached(one, aim))
     found = reached(best, aim)
     return (
@@ -148,7 +148,7 @@ def tuned(rows: list[dict[str, Any]]) -> str:
         if "smaller_travelling" in one:
             asked = f"{_of(one['before'])} before, {_of(one['right'])} after" if "right" in one else "none"
             speed = f"; speed {_speed(one['race'])}" if "race" in one else ""
-            other = f"{asked}; {one['smaller']:g}x as it runs, {one['smaller_travelling']:g}x as it travels{speed}"
+            other = f"{asked}; {one['smaller']:g}x as deployed, {one['smaller_travelling']:g}x to download{speed}"
         lines.append(f"| {one['name']} | {one['goal']}, {one['minutes']:g} minutes | {one['found']} | {other} |")
     return "\n".join(
         [
@@ -167,7 +167,7 @@ def _rules(machine: dict[str, Any]) -> str:
         "training data alone. Every recipe that was tried by these rules stands here, each asked the test data once; the one marked *(chosen)* is the strongest that keeps to the drop on "
         "training samples kept apart, which is hard where the source was trained on these. Recipes late in a table were set when the test figures of earlier ones were known, "
         "so a narrow pass wants confirming on fresh data. Trainings end by minutes on a shared machine, so that a quiet one gives other, mostly better figures. "
-        "Bytes as it travels are those of `core.shrink.pack`, for the peers' files too, and both ratios are to the float32 file as it runs. "
+        "The download size is that of `core.shrink.pack`, for the peers' files too, and both ratios are to the float32 file as deployed. "
         f"Speed is processor time of the source to that of the file, one thread, one sample, in pairs. {machine['processor']}, {machine['cores']} cores shared with other work."
     )
 

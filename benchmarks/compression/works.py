@@ -9,7 +9,7 @@ from benchmarks.compression.data import Data
 from core.domain.recipe import Step
 
 SAMPLES = Path(__file__).parents[2] / "sample_models"
-RUNS, TRAVELS, SPEED = "size as it runs", "size as it travels", "latency"
+RUNS, TRAVELS, SPEED = "as-deployed size", "download size", "latency"
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def net(name: str) -> Callable[[Data, Path], Path]:
     return lambda known, folder: nets.trained(name, known, folder)
 
 
-HAN = "Deep Compression (Han 2016, table 1): {}x as it travels, top-1 error {} to {} %"
+HAN = "Deep Compression (Han 2016, table 1): {}x download size, top-1 error {} to {} %"
 DIGITS = ("ort_dynamic", "ort_static", "ort_static_u8u8", "ort_float16", "nncf")
 ALL = (
     *("ort_dynamic", "ort_dynamic_channels", "ort_static_defaults", "ort_static", "ort_static_reduced"),

@@ -65,7 +65,7 @@ class Archive:
         """Return a member's bytes. Raises Refused when it is missing, larger than ``limit`` bytes, or damaged."""
         member = self._member(name)
         if member.size > limit:
-            raise Refused(f"{name} holds {member.size:,} bytes where {limit:,} are the most.", AGAIN)
+            raise Refused(f"{name} holds {member.size:,} bytes; the limit is {limit:,}.", AGAIN)
         with self.open(name) as stream:
             return _read(stream, name, member.size)
 
@@ -102,7 +102,7 @@ def walk(path: Path) -> Iterator[Archive]:
         with _zip(file) as source:
             entries = source.infolist()
             if len(entries) > MAX_ENTRIES:
-                raise Refused(f"The archive has {len(entries):,} entries; {MAX_ENTRIES:,} are the most.", AGAIN)
+                raise Refused(f"The archive has {len(entries):,} entries; the limit is {MAX_ENTRIES:,}.", AGAIN)
             members = [_member(file, entry) for entry in entries]
             _check_sizes(members)
             _check_overlap(members, start)
@@ -139,8 +139,8 @@ def flat(members: tuple[str, ...]) -> dict[str, str]:
     folders = {name.rpartition("/")[0] for name in kept}
     if len(folders) > 1 or any("/" in folder for folder in folders):
         raise Refused(
-            "The files in the archive lie in several folders.",
-            "Put the model and its data files into one folder, and zip that.",
+            "The files in the archive are in several folders.",
+            "Put the model and its data files into one folder, and zip that folder.",
         )
     plain = {name: name.rpartition("/")[2] for name in kept}
     for name in plain.values():
@@ -150,13 +150,16 @@ def flat(members: tuple[str, ...]) -> dict[str, str]:
                 "Rename it with letters, digits, dots and dashes, and export again.",
             )
     if len({name.lower() for name in plain.values()}) != len(plain):
-        raise Refused("Two files in the archive have names that differ only in case.", "Rename one, and export again.")
+        raise Refused(
+            "Two file names in the archive differ only in upper and lower case.", "Rename one, and export again."
+        )
     return plain
 
 
 def check_directory(file: BinaryIO) -> int:
     """Check the end of the archive before anything is parsed, and return where its directory starts. Raises Refused."""
     end = file.seek(0, 2)
+    # The end record has 22 bytes and a comment of 65,535 at most (APPNOTE.TXT, 4.3.16).
     file.seek(max(0, end - 65_557))
     tail = file.read()
     place = tail.rfind(EMPTY)
@@ -165,15 +168,16 @@ def check_directory(file: BinaryIO) -> int:
     record = end - len(tail) + place
     _, disk, first, here, total, size, offset, comment = struct.unpack("<4s4H2LH", tail[place : place + 22])
     if place + 22 + comment != len(tail):
-        raise Refused("The zip archive has bytes behind its end.", AGAIN)
+        raise Refused("The zip archive has extra bytes after its end.", AGAIN)
+    # All bits set say that the number did not fit and stands in the zip64 record (APPNOTE.TXT, 4.4.1.4).
     if 0xFFFF in (here, total) or 0xFFFFFFFF in (size, offset) or tail[max(0, place - 20) : place][:4] == ZIP64_LOCATOR:
         record, total, size, offset = _zip64(file, record)
     if disk or first:
         raise Refused("The zip archive is split over several files.", AGAIN)
     if total > MAX_ENTRIES or size > MAX_DIRECTORY:
-        raise Refused(f"The archive lists {total:,} entries; {MAX_ENTRIES:,} are the most.", AGAIN)
+        raise Refused(f"The archive lists {total:,} entries; the limit is {MAX_ENTRIES:,}.", AGAIN)
     if offset + size != record:
-        raise Refused("The zip archive's directory is not where its end says.", AGAIN)
+        raise Refused("The zip archive's directory is not where its end record says.", AGAIN)
     return int(offset)
 
 
@@ -181,14 +185,15 @@ def _zip64(file: BinaryIO, record: int) -> tuple[int, int, int, int]:
     file.seek(max(0, record - 20))
     locator = file.read(20)
     if locator[:4] != ZIP64_LOCATOR:
-        raise Refused("The zip archive's end is damaged.", AGAIN)
+        raise Refused("The zip archive's end record is damaged.", AGAIN)
     place = struct.unpack("<Q", locator[8:16])[0]
+    # The zip64 record has 56 bytes and its locator 20; the end record follows (APPNOTE.TXT, 4.3.14 to 4.3.16).
     if place + 76 != record:
-        raise Refused("The zip archive's end is not where it says.", AGAIN)
+        raise Refused("The zip archive's end record is not where it should be.", AGAIN)
     file.seek(place)
     found = struct.unpack("<4sQ2H2L4Q", file.read(56))
     if found[0] != b"PK\x06\x06":
-        raise Refused("The zip archive's end is damaged.", AGAIN)
+        raise Refused("The zip archive's end record is damaged.", AGAIN)
     return place, found[7], found[8], found[9]
 
 
@@ -203,20 +208,26 @@ def _member(file: BinaryIO, entry: zipfile.ZipInfo) -> Member:
     """Check one entry of the directory against its local header."""
     name = entry.orig_filename
     check_name(name)
+    # Bits 0 and 6 are encryption, bit 13 hides the local header (APPNOTE.TXT, 4.4.4).
     if entry.flag_bits & 0x2041:
         raise Refused(f"{name} in the archive is encrypted.", "Zip it again without a password.")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise Refused(f"{name} is packed by method {entry.compress_type}; only stored and deflated are read.", AGAIN)
+        raise Refused(
+            f"{name} uses compression method {entry.compress_type}; only stored and deflated members are supported.",
+            AGAIN,
+        )
+    # The upper half holds the mode of the file where the archive was made on Unix, system 3.
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if entry.create_system == 3 and kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise Refused(f"{name} in the archive is a link or a device, not a file.", "Zip the files themselves.")
     if entry.file_size > FREE_BYTES and entry.file_size > MAX_RATIO * entry.compress_size:
         raise Refused(
-            f"{name} would grow {entry.file_size // max(entry.compress_size, 1):,} times when unpacked.", AGAIN
+            f"{name} would grow {entry.file_size // max(entry.compress_size, 1):,} times when unpacked, which is not plausible for a model.",
+            AGAIN,
         )
     stored = entry.compress_type == zipfile.ZIP_STORED
     if stored and entry.file_size != entry.compress_size:
-        raise Refused(f"{name} gives two sizes for the same bytes.", AGAIN)
+        raise Refused(f"{name} states two sizes for the same bytes.", AGAIN)
     start = _local(file, entry)
     return Member(name, entry.file_size, entry.compress_size, entry.header_offset, start, stored)
 
@@ -226,9 +237,10 @@ def _local(file: BinaryIO, entry: zipfile.ZipInfo) -> int:
     file.seek(entry.header_offset)
     header = file.read(30)
     if len(header) < 30 or header[:4] != MAGIC:
-        raise Refused(f"{entry.orig_filename} is not where the directory says.", AGAIN)
+        raise Refused(f"{entry.orig_filename} is not where the archive's directory says.", AGAIN)
     flags, method, *_, length, extra = struct.unpack("<2H4s3L2H", header[6:])
     raw = file.read(length)
+    # Bit 11 says UTF-8; without it names are in code page 437 (APPNOTE.TXT, appendix D).
     encoded = entry.orig_filename.encode("utf-8" if entry.flag_bits & 0x800 else "cp437")
     if raw != encoded or method != entry.compress_type or flags & 0x2041:
         raise Refused(f"{entry.orig_filename} has another name or method in its own header.", AGAIN)
@@ -242,24 +254,26 @@ def check_name(name: str) -> None:
         raise Refused(f"The archive has an unusable name: {name[:60]!r}.", AGAIN)
     if name.startswith("/") or "\\" in name or ".." in parts or re.match(r"[A-Za-z]:", name):
         raise Refused(
-            f"The archive names a place outside itself: {name[:60]!r}.", "Do not open this archive elsewhere."
+            f"The archive names a place outside itself: {name[:60]!r}.",
+            "Do not open this archive with other programs either.",
         )
 
 
 def _check_sizes(members: list[Member]) -> None:
     total = sum(member.size for member in members)
     if total > MAX_BYTES:
-        raise Refused(f"The archive unpacks to {total / 1e9:,.1f} GB; {MAX_BYTES / 1e9:.1f} GB are the most.", AGAIN)
+        raise Refused(f"The archive unpacks to {total / 1e9:,.1f} GB; the limit is {MAX_BYTES / 1e9:.1f} GB.", AGAIN)
 
 
 def _check_overlap(members: list[Member], directory: int) -> None:
     edge = 0
+    # Members that share bytes are how a small zip unpacks to many times its size (Fifield 2019, A better zip bomb).
     for member in sorted(members, key=lambda m: m.offset):
         if member.offset < edge:
             raise Refused(f"{member.name} overlaps another member of the archive.", AGAIN)
         edge = member.start + member.packed
         if edge > directory:
-            raise Refused(f"{member.name} runs out of the archive.", "Download or export the file again.")
+            raise Refused(f"{member.name} extends beyond the archive.", "Download or export the file again.")
 
 
 def _read(stream: BinaryIO, name: str, size: int) -> bytes:
@@ -268,5 +282,7 @@ def _read(stream: BinaryIO, name: str, size: int) -> bytes:
     except MemoryError:
         raise Refused(f"{name} in the archive does not fit in memory.", AGAIN) from None
     if len(data) != size:
-        raise Refused(f"{name} holds {len(data):,} bytes and says {size:,}.", "Download or export the file again.")
+        raise Refused(
+            f"{name} contains {len(data):,} bytes but declares {size:,}.", "Download or export the file again."
+        )
     return data

@@ -93,5 +93,5 @@ class Bench:
 
     def alone(self) -> AbstractContextManager[None]:
         """Wait until nobody else measures on this machine."""
-        words = "Waiting until another measurement on this machine has ended"
+        words = "Waiting for another measurement on this machine to end"
         return measuring(self.tools.cancel, lambda: self.tools.progress(None, words))

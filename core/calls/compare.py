@@ -43,7 +43,7 @@ def ask(bench: "Bench", target: Model, golden: Golden, tolerance: Tolerance) -> 
 
 def _ask(bench: "Bench", target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
     if reason := cannot_run(target.format):
-        words = f"Written here, cannot run on this machine: {reason}"
+        words = f"Written, but it cannot run on this machine: {reason}"
         return Parity(Verdict.NOT_PROVEN, (), tolerance, SEED, reason=words)
     blobs = {**files(bench, target), GOLDEN: golden.sha256}
     request = Request(opened(bench, target), tolerance, SEED)

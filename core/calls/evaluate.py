@@ -29,7 +29,7 @@ def work(request: Request, here: Here) -> Quality:
     session = session_of(request.model, here)
     dataset = dataset_of(request.data, session)
     if dataset is None:
-        raise Refused("There is no data set to measure on.", "Add one with labels.")
+        raise Refused("There is no data set to measure with.", "Add one with labels.")
     return quality.evaluate(session, dataset)
 
 

@@ -62,7 +62,7 @@ def inspected(path: Path, name: str, graph: Path, here: Here) -> Inspected:
     risks = format.audit(path)
     if trouble := refusal(risks) or unsafe_here(format, here):
         return Inspected(format.id, format.title, trouble, risks, None, False)
-    here(0.5, "Reading what the file says")
+    here(0.5, "Reading the file")
     read = format.inspect(path)
     risks = (*risks, *integer_risks(read))
     summary = replace(read, risks=risks)
@@ -112,7 +112,7 @@ def of(bench: "Bench", model: Model, found: Inspected, graph: Path) -> Ingested:
     """Return what was found of a model that we know the format of. Raises Refused where it reads as another."""
     ingested = kept(bench, found, graph)
     if ingested.format != model.format:
-        raise Refused(f"The converter wrote a file that reads as {ingested.title}.", "Report this file to us.")
+        raise Refused(f"The converter wrote a file that is recognised as {ingested.title}.", "Please report this file.")
     return ingested
 
 

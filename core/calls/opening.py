@@ -92,7 +92,7 @@ def dataset_of(data: Samples | None, session: Session) -> "Dataset | None":
 def required(dataset: "Dataset | None") -> "Dataset":
     """Return the data set. Raises Refused where there is none."""
     if dataset is None:
-        raise Refused("This needs samples, and there are none.", "Add a data set, best with labels.")
+        raise Refused("This needs samples, and there are none.", "Add a data set, preferably with labels.")
     return dataset
 
 
@@ -100,7 +100,7 @@ def unsafe_here(format: Format, here: Here) -> Trouble | None:
     """Return why a format whose loader can run code is not opened on a machine where the jail is not full."""
     if not format.code_bearing or here.full:
         return None
-    message = f"A file of the format {format.title} can carry code, and this machine cannot lock it in."
+    message = f"A file of the format {format.title} can carry code, and this machine cannot isolate it fully."
     return Trouble(Refused.kind, message, "Use ONNX, safetensors or skops, or run Portolan on Linux 6.12 or newer.")
 
 
@@ -110,5 +110,6 @@ def must_be_safe(format: str, here: Here) -> None:
         raise from_trouble(trouble)
     if (IN / CODE).exists() and not here.full:
         raise Refused(
-            "A Python file is a program, and this machine cannot lock it in.", "Run Portolan on Linux 6.12 or newer."
+            "A Python file is a program, and this machine cannot isolate it fully.",
+            "Run Portolan on Linux 6.12 or newer.",
         )

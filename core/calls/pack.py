@@ -39,10 +39,12 @@ def ask(bench: "Bench", model: Model) -> "Blob":
 
 def _ask(bench: "Bench", model: Model) -> "Blob":
     if model.size > pack.LARGEST:
-        raise Refused(f"Files of over {pack.LARGEST // 10**6} MB are not packed: it takes too long.", "Zip the file.")
+        raise Refused(
+            f"Files over {pack.LARGEST // 10**6} MB are not packed, because it takes too long.", "Zip the file."
+        )
     with bench.call(CALL, Request(MODEL), {MODEL: model.sha256}, "light", PACKING) as done:
         blob = bench.keep(done.folder / "packed")
     with bench.tools.blobs.path(blob.sha256).open("rb") as file:
         if not pack.is_of(file.read(pack.HEAD), model.sha256):
-            raise Refused("The packed file is of another model.", "Zip the file.")
+            raise Refused("The packed file belongs to another model.", "Zip the file.")
     return blob

@@ -17,7 +17,7 @@ from core.onnx.files import lowest_ir
 
 ZERO = 1e-35
 """LightGBM's ``kZeroThreshold``: what is closer to zero is zero."""
-NO_LINK = "Train with one of the library's own objectives, or convert the scores yourself."
+NO_LINK = "Train with one of the library's own objectives, or convert the raw scores yourself."
 
 
 @dataclass
@@ -55,7 +55,7 @@ def model(forest: BoostedTrees, opset: int, precision: str) -> Any:
     from onnx import TensorProto, helper
 
     if forest.link == "unknown":
-        raise Refused(f"The objective {forest.objective!r} has no known ONNX form.", NO_LINK)
+        raise Refused(f"The objective {forest.objective!r} has no supported ONNX form.", NO_LINK)
     kind = TensorProto.DOUBLE if precision == "float64" else TensorProto.FLOAT
     graph = Graph(np.dtype(precision))
     columns, places = _prepared(graph, forest)
@@ -96,6 +96,7 @@ def _without_zeros(graph: Graph, forest: BoostedTrees) -> str:
 
 def _with_sets(graph: Graph, forest: BoostedTrees, name: str, pairs: list[tuple[int, tuple[int, ...]]]) -> str:
     """Compare columns with each category of each set, add up per set, and keep missing numbers missing."""
+    # An empty set needs a row too; no category is -1.
     flat = [(place, feature, value) for place, (feature, values) in enumerate(pairs) for value in values or (-1,)]
     owner = np.zeros((len(flat), len(pairs)))
     owner[np.arange(len(flat)), [place for place, _, _ in flat]] = 1
@@ -171,6 +172,7 @@ def _column(tree: Tree, place: int, places: dict[Any, int]) -> int:
 
 
 def _bound(tree: Tree, place: int) -> float:
+    # Membership is 0 or 1, and 0.5 parts them under either comparison.
     return 0.5 if place in tree.categories else float(tree.threshold[place])
 
 

@@ -90,14 +90,14 @@ CONVERTERS: Shelf[Converter] = Shelf(
 )
 
 NO_ROUTE = {
-    "executorch": "An ExecuTorch program is a final form: convert the file that it was made from.",
-    "python_source": "Source code is a final form: convert the model that it was made from.",
-    "c_source": "Source code is a final form: convert the model that it was made from.",
-    "coreml": "A Core ML package is a final form: convert the file that it was made from.",
-    "ncnn": "An ncnn model is a final form: convert the file that it was made from.",
-    "openvino": "An OpenVINO model is a final form: convert the file that it was made from.",
-    "web_package": "A web package is a final form: take model.onnx out of the zip and open that.",
-    "ort": "An ORT file is a final form: convert the ONNX file that it was made from.",
+    "executorch": "An ExecuTorch program cannot be converted further: convert the file that it was made from.",
+    "python_source": "Source code cannot be converted further: convert the model that it was made from.",
+    "c_source": "Source code cannot be converted further: convert the model that it was made from.",
+    "coreml": "A Core ML package cannot be converted further: convert the file that it was made from.",
+    "ncnn": "An ncnn model cannot be converted further: convert the file that it was made from.",
+    "openvino": "An OpenVINO model cannot be converted further: convert the file that it was made from.",
+    "web_package": "A web package cannot be converted further: take model.onnx out of the zip and open that.",
+    "ort": "An ORT file cannot be converted further: convert the ONNX file that it was made from.",
 }
 
 
@@ -148,4 +148,4 @@ def targets(source: str) -> tuple[str, ...]:
 
 def _reachable(source: str) -> str:
     found = targets(source)
-    return f"From here you can reach: {', '.join(found)}." if found else "Nothing here reads this format as a source."
+    return f"Formats that can be reached: {', '.join(found)}." if found else "No converter reads this format."

@@ -20,9 +20,7 @@ class CatboostToOnnx(Converter):
     """Takes one table ``X`` of numbers in float32, in which CatBoost itself compares; labels keep their names."""
 
     title = "CatBoost to ONNX"
-    sentence = (
-        "Writes trees, missing numbers, class names and the loss's link as ONNX; columns of categories are refused."
-    )
+    sentence = "Writes trees, missing values, class names and the loss's link function as ONNX; categorical columns are refused."
     source, target, suffix = "catboost", "onnx", ".onnx"
     tolerance = Tolerance(absolute=1e-5, relative=1e-5)
     Options = CatboostOptions

@@ -12,7 +12,7 @@ class CatboostToPmml(Converter):
     """Compares in the type in which CatBoost does, and sends missing numbers the same way; leaves are added up in float64."""
 
     title = "CatBoost to PMML"
-    sentence = "Writes trees, categories, missing numbers and the objective's link as PMML 4.4."
+    sentence = "Writes trees, categories, missing values and the objective's link function as PMML 4.4."
     source, target, suffix = "catboost", "pmml", ".pmml"
     tolerance = Tolerance(absolute=1e-5, relative=1e-5)
 

@@ -11,7 +11,7 @@ class KerasH5ToOnnx(Converter):
     """Keeps the batch free and the names of inputs and last layers."""
 
     title = "Keras HDF5 to ONNX"
-    sentence = "Writes a Keras model of the older .h5 form as one ONNX file; the batch stays free, and no TensorFlow is needed."
+    sentence = "Writes a Keras model in the older .h5 format as one ONNX file; the batch size stays dynamic, and no TensorFlow is needed."
     source, target, suffix = "keras_h5", "onnx", ".onnx"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
     Options = export.KerasOnnxOptions

@@ -11,7 +11,7 @@ class KerasH5ToSavedModel(Converter):
 
     title = "Keras HDF5 to SavedModel"
     sentence = (
-        "Writes a Keras model of the older .h5 form as a TensorFlow SavedModel with its serving signature, in a zip."
+        "Writes a Keras model in the older .h5 format as a TensorFlow SavedModel with its serving signature, in a zip."
     )
     source, target, suffix = "keras_h5", "saved_model", ".zip"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)

@@ -11,7 +11,7 @@ class KerasToOnnx(Converter):
     """Keeps the batch free and the names of inputs and last layers."""
 
     title = "Keras to ONNX"
-    sentence = "Writes a Keras model as one ONNX file; the batch stays free, and no TensorFlow is needed."
+    sentence = "Writes a Keras model as one ONNX file; the batch size stays dynamic, and no TensorFlow is needed."
     source, target, suffix = "keras", "onnx", ".onnx"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
     Options = export.KerasOnnxOptions

@@ -17,7 +17,7 @@ class LightgbmOptions:
     precision: str = field(
         default="float64",
         metadata={
-            "help": "float64 compares as LightGBM does; float32 takes half the room, and samples within rounding of a threshold may change sides.",
+            "help": "float64 compares as LightGBM does; float32 takes half the space, and samples within rounding of a threshold may fall on the other side.",
             "choices": ("float64", "float32"),
         },
     )
@@ -27,7 +27,9 @@ class LightgbmToOnnx(Converter):
     """Takes one table ``X``; sums of leaves come out as float32, whatever the thresholds are."""
 
     title = "LightGBM to ONNX"
-    sentence = "Writes trees, categories, missing numbers and the objective's link as ONNX, with float64 thresholds."
+    sentence = (
+        "Writes trees, categories, missing values and the objective's link function as ONNX, with float64 thresholds."
+    )
     source, target, suffix = "lightgbm", "onnx", ".onnx"
     tolerance = Tolerance(absolute=1e-5, relative=1e-5)
     Options = LightgbmOptions

@@ -12,7 +12,7 @@ class LiteRtToOpenVino(Converter):
     """Reads the flatbuffer with the engine's front end, and keeps the names of its tensors."""
 
     title = "LiteRT to OpenVINO"
-    sentence = "Writes a .tflite file as OpenVINO IR; 8-bit models keep their scales and may round by one step."
+    sentence = "Writes a .tflite file as OpenVINO IR; 8-bit models keep their scales, and answers may differ by one rounding step."
     source, target, suffix = "litert", "openvino", ".zip"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
 

@@ -24,12 +24,15 @@ class VersionOptions:
 
     opset: int = field(
         default=21,
-        metadata={"help": "ONNX operator set to write, 7 to 26; 0 keeps it.", "choices": (KEEP, *range(7, 27))},
+        metadata={
+            "help": "ONNX operator set to write, 7 to 26; 0 keeps the file's own.",
+            "choices": (KEEP, *range(7, 27)),
+        },
     )
     ir: int = field(
         default=KEEP,
         metadata={
-            "help": "IR version to write, 3 to 13; 0 takes the lowest that the opset needs.",
+            "help": "IR version to write, 3 to 13; 0 chooses the lowest that the opset allows.",
             "choices": (KEEP, *range(3, 14)),
         },
     )
@@ -56,8 +59,8 @@ class OnnxToOnnx(Converter):
                 return
         out.unlink(missing_ok=True)
         raise Refused(
-            f"Opset {before} does not go to {wanted}: {_in_the_way(model, before, wanted)}.",
-            "Choose an opset nearer to the file's, or export the model again from its source with that opset.",
+            f"Opset {before} cannot be converted to {wanted}: {_in_the_way(model, before, wanted)}.",
+            "Choose an opset closer to the file's, or export the model again from its source with that opset.",
         )
 
 
@@ -126,7 +129,7 @@ def _ir(model: "onnx.ModelProto", wanted: int) -> int:
     if wanted and wanted < needed:
         raise Refused(
             f"IR version {wanted} cannot hold opset {files.opset(model)}.",
-            f"Ask for IR {needed} or higher, or a lower opset.",
+            f"Choose IR {needed} or higher, or a lower opset.",
         )
     return wanted or needed
 
@@ -140,7 +143,7 @@ def _in_the_way(model: "onnx.ModelProto", before: int, wanted: int) -> str:
             change = f"{node.op_type} {old} to {new}" if new else f"{node.op_type}, not in {wanted}"
             found.append(Unsupported(change, node.name, place))
     return (
-        f"the definitions of these operators differ: {told(found)}" if found else "no converter carries the graph over"
+        f"the definitions of these operators differ: {told(found)}" if found else "no converter can rewrite the graph"
     )
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto
     from openvino import Model
 
-INSTEAD = "Replace them by other operators of ONNX, try another opset, or choose another target."
+INSTEAD = "Replace them with other ONNX operators, try another opset, or choose another target."
 
 
 class OnnxToOpenVino(Converter):

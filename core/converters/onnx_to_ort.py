@@ -16,7 +16,7 @@ class SaveOptions:
     """How much is optimised before saving; the highest level is left out because it ties the file to one processor."""
 
     level: str = field(
-        default="basic", metadata={"help": "Graph optimisation before saving.", "choices": tuple(LEVELS)}
+        default="basic", metadata={"help": "Level of graph optimisation before saving.", "choices": tuple(LEVELS)}
     )
 
 
@@ -24,7 +24,7 @@ class OnnxToOrt(Converter):
     """Has ONNX Runtime save what it loaded, and loads it again."""
 
     title = "ONNX to ORT"
-    sentence = "Writes the file that ONNX Runtime loads fastest, optimised once and for all."
+    sentence = "Writes the file that ONNX Runtime loads fastest, with its graph already optimised."
     source, target, suffix = "onnx", "ort", ".ort"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
     Options = SaveOptions

@@ -14,8 +14,8 @@ class TorchOptions:
     shapes: str = field(
         default="",
         metadata={
-            "help": "Sizes of an example without the batch, such as 3x224x224, one per input with ';' between them; "
-            "what the file leaves free stays free."
+            "help": "Shape of an example without the batch, such as 3x224x224, one per input separated by ';'; "
+            "dynamic dimensions of the file stay dynamic."
         },
     )
 
@@ -24,7 +24,7 @@ class OnnxToTorchExport(Converter):
     """Builds each operator from torch's own; weights become parameters, and free sizes stay free."""
 
     title = "ONNX to torch exported program"
-    sentence = "Rebuilds an ONNX model in torch (.pt2) with trainable weights; the batch stays free."
+    sentence = "Rebuilds an ONNX model in torch (.pt2) with trainable weights; the batch size stays dynamic."
     source, target, suffix = "onnx", "torch_export", ".pt2"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
     kind = "torch"

@@ -13,9 +13,7 @@ class TraceOptions:
 
     shapes: str = field(
         default="",
-        metadata={
-            "help": "Sizes of an example without the batch, such as 3x224x224, one per input with ';' between them."
-        },
+        metadata={"help": "Shape of an example without the batch, such as 3x224x224, one per input separated by ';'."},
     )
 
 

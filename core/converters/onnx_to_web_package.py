@@ -14,7 +14,7 @@ from core.web import package
 class PageOptions:
     """What the page says at its top."""
 
-    title: str = field(default="Model in the browser", metadata={"help": "Title of the page, up to 80 letters."})
+    title: str = field(default="Model in the browser", metadata={"help": "Title of the page, up to 80 characters."})
 
 
 class OnnxToWebPackage(Converter):
@@ -35,7 +35,7 @@ class OnnxToWebPackage(Converter):
         model = source.read_bytes()
         if len(model) > package.MAX_MODEL_BYTES:
             raise Refused(
-                f"The model has {len(model) / 1e6:,.0f} MB; a web page takes {package.MAX_MODEL_BYTES / 1e6:,.0f} MB.",
+                f"The model has {len(model) / 1e6:,.0f} MB; the limit for a web package is {package.MAX_MODEL_BYTES / 1e6:,.0f} MB.",
                 "Make it smaller on the Compress page first.",
             )
         files.loads(source)
@@ -43,8 +43,8 @@ class OnnxToWebPackage(Converter):
         odd = [spec.name for spec in (*signature.inputs, *signature.outputs) if "(" in spec.dtype]
         if odd:
             raise Refused(
-                f"A browser takes and gives plain tensors only; these are none: {', '.join(odd)[:200]}.",
-                "Export the model so that it answers with tensors (scikit-learn: zipmap off).",
+                f"A browser takes and returns plain tensors only; these are not tensors: {', '.join(odd)[:200]}.",
+                "Export the model with tensor outputs (scikit-learn: zipmap off).",
             )
         answers = source.with_name(RECORDED)
         spec = package.spec_of(model, options.title[:80], signature, self.tolerance.absolute, self.tolerance.relative)

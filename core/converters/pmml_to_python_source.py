@@ -15,7 +15,7 @@ class PmmlToPythonSource(Converter):
     tolerance = Tolerance(absolute=1e-9, relative=1e-9)
 
     def convert(self, source: Path, out: Path, options: NoOptions) -> None:
-        """Write the source. Raises Refused for what has no reading here."""
+        """Write the source. Raises Refused for what is not supported."""
         out.write_text(python_source.write(pmml_read.read(source)), encoding="ascii")
 
 

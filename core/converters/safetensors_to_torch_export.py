@@ -10,9 +10,7 @@ class SafetensorsToTorchExport(Converter):
     """Fills the weights into the network that the owner names, and exports it; compared with that network in eager mode."""
 
     title = "Safetensors to torch exported program"
-    sentence = (
-        "Joins a safetensors file with the network that it belongs to, by name or from a Python file, in one program."
-    )
+    sentence = "Combines a safetensors file with its network, given by name or as a Python file, in one program."
     source, target, suffix = "safetensors", "torch_export", ".pt2"
     tolerance = Tolerance(absolute=1e-5, relative=1e-5)
     Options = ArchitectureOptions

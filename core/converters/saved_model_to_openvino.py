@@ -10,7 +10,7 @@ class SavedModelToOpenVino(Converter):
     """Keeps the names of the serving signature and its free dimensions."""
 
     title = "SavedModel to OpenVINO"
-    sentence = "Writes what a TensorFlow SavedModel serves as OpenVINO IR; proven only where TensorFlow is installed."
+    sentence = "Writes the serving signature of a TensorFlow SavedModel as OpenVINO IR; proven only where TensorFlow is installed."
     source, target, suffix = "saved_model", "openvino", ".zip"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
 

@@ -28,7 +28,7 @@ class EstimatorOptions:
     opset: int = field(default=20, metadata={"help": "ONNX operator set to write; 15 to 22.", "low": 15, "high": 22})
 
 
-NEXT = "Replace that step, and fit again."
+NEXT = "Replace that step, and fit the model again."
 
 
 class SkopsToOnnx(Converter):
@@ -62,12 +62,12 @@ class SkopsToOnnx(Converter):
         except Exception as error:
             raise _refusal(model, error) from None
         if len(converted.graph.output) < len(answers):
-            raise Refused(f"The ONNX form of {type(model).__name__} tells less than the model itself.", NEXT)
+            raise Refused(f"The ONNX form of {type(model).__name__} has fewer outputs than the model itself.", NEXT)
         del converted.graph.output[len(answers) :]
         _tell_width(converted, answers)
         files.name_batch(converted)
         if not files.free_batch(converted):
-            raise Refused("The converter fixed the number of rows.", "Report this pipeline to us.")
+            raise Refused("The converter fixed the number of rows.", "Please report this pipeline.")
         files.write(converted, out)
         files.loads(out)
 
@@ -76,10 +76,11 @@ def _refusal(model: "BaseEstimator", error: Exception) -> Refused:
     """Name every estimator that has no ONNX form, else what the converter said."""
     unknown = sklearn_onnx.unknown(model)
     if unknown:
-        return Refused(f"{', '.join(unknown)}: there is no ONNX form of this here.", NEXT)
+        return Refused(f"{', '.join(unknown)}: no ONNX form of this is supported.", NEXT)
     cause = files.first_line(error)
     return Refused(
-        f"{type(model).__name__} cannot become ONNX: {cause}", "Change the setting that it names, and fit again."
+        f"{type(model).__name__} cannot become ONNX: {cause}",
+        "Change the setting named above, and fit the model again.",
     )
 
 

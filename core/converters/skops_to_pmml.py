@@ -39,7 +39,7 @@ def inputs(model: Any) -> tuple[Input, ...]:
     told = getattr(model, "feature_names_in_", None)
     names = [str(name) for name in told] if told is not None else [f"x{place + 1}" for place in range(count)]
     if len(set(names)) != len(names):
-        raise Refused("Two columns of the estimator have the same name.", "Rename one, and fit again.")
+        raise Refused("Two columns of the estimator have the same name.", "Rename one, and fit the model again.")
     missing = ("",) if columns.text_imputers(model) else ()
     return tuple(
         Input(name, "string", missing, texts[place]) if place in texts else Input(name, "double")

@@ -10,9 +10,7 @@ class CheckpointToTorchExport(Converter):
     """Fills the weights into the network that the owner names, and exports it; compared with that network in eager mode."""
 
     title = "Torch checkpoint to torch exported program"
-    sentence = (
-        "Joins a torch checkpoint with the network that it belongs to, by name or from a Python file, in one program."
-    )
+    sentence = "Combines a torch checkpoint with its network, given by name or as a Python file, in one program."
     source, target, suffix = "torch_checkpoint", "torch_export", ".pt2"
     tolerance = Tolerance(absolute=1e-5, relative=1e-5)
     Options = ArchitectureOptions

@@ -34,7 +34,7 @@ class CoreMlOptions:
     precision: str = field(
         default="float32",
         metadata={
-            "help": "float32 is exact; float16 is what the Neural Engine runs, at half the size.",
+            "help": "float32 keeps full precision; float16 is what the Neural Engine runs, at half the size.",
             "choices": ("float32", "float16"),
         },
     )
@@ -47,9 +47,7 @@ class TorchExportToCoreMl(Converter):
     """Writes for iOS 16 and macOS 13 on; what it answers can be proven on an Apple machine only."""
 
     title = "Exported program to Core ML"
-    sentence = (
-        "Writes a torch exported program as a Core ML package, in a zip; written here, runs only on Apple machines."
-    )
+    sentence = "Writes a torch exported program as a Core ML package, in a zip; it is written here, but runs only on Apple devices."
     source, target, suffix = "torch_export", "coreml", ".zip"
     tolerance = Tolerance(absolute=1e-3, relative=1e-3)
     Options = CoreMlOptions
@@ -70,7 +68,7 @@ def _check_kinds(specs: Sequence[TensorSpec]) -> None:
     for spec in specs:
         if spec.dtype not in INPUTS:
             raise Refused(
-                f"Core ML has no input of the type {spec.dtype} ({spec.name}).",
+                f"Core ML has no input type {spec.dtype} ({spec.name}).",
                 "Export the model with float32 or int32 inputs.",
             )
 
@@ -102,7 +100,7 @@ def _converted(program: "ExportedProgram", specs: Sequence[TensorSpec], options:
             reasons.append(onnx_files.first_line(error))
     raise Refused(
         f"Core ML Tools cannot convert this program: {'; nor without a trace: '.join(reasons)}",
-        "Write the named operator with others of torch, and export the model again.",
+        "Replace the named operator with other torch operators, and export the model again.",
     )
 
 

@@ -27,7 +27,9 @@ class TorchExportToExecuTorch(Converter):
     """Exports again at the largest batch, because a smaller example was seen to lower the bound to 15."""
 
     title = "Exported program to ExecuTorch"
-    sentence = "Writes a torch exported program as .pte for phones, on XNNPACK; a free batch gets an upper bound."
+    sentence = (
+        "Writes a torch exported program as .pte for phones, on XNNPACK; a dynamic batch size gets an upper bound."
+    )
     source, target, suffix = "torch_export", "executorch", ".pte"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
     Options = ExecuTorchOptions
@@ -47,7 +49,7 @@ class TorchExportToExecuTorch(Converter):
         except Exception as error:
             raise Refused(
                 f"ExecuTorch cannot lower this program: {files.first_line(error)}",
-                "Write the named part with other operators of torch, and export the model again.",
+                "Replace the named part with other torch operators, and export the model again.",
             ) from None
 
 
@@ -72,7 +74,7 @@ def _flatc(arguments: Sequence[str]) -> None:
     """Have flatc run behind the jail's walls in place of a process of the exporter's own."""
     ended = programs.run(list(arguments))
     if ended.code != 0:
-        raise RuntimeError(f"flatc refuses: {ended.said[-200:]}")
+        raise RuntimeError(f"flatc failed: {ended.said[-200:]}")
 
 
 CONVERTER = TorchExportToExecuTorch()

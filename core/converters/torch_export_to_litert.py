@@ -14,7 +14,7 @@ class TorchExportToLiteRt(Converter):
 
     title = "Exported program to LiteRT"
     sentence = (
-        "Writes a torch exported program as .tflite for phones; it takes one sample at a time, in 32-bit floats and "
+        "Writes a torch exported program as .tflite for phones; the file takes one sample at a time, in 32-bit floats and "
         "in torch's own layout (channels first)."
     )
     source, target, suffix = "torch_export", "litert", ".tflite"
@@ -37,7 +37,7 @@ class TorchExportToLiteRt(Converter):
             except Exception as error:
                 raise Refused(
                     f"LiteRT Torch cannot convert this program: {files.first_line(error)}",
-                    "Write the named part with other operators of torch, or go by way of ONNX and OpenVINO.",
+                    "Replace the named part with other torch operators, or convert to ONNX or OpenVINO instead.",
                 ) from None
         out.with_suffix(".tflite").replace(out)
 

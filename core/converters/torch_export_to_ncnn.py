@@ -37,7 +37,7 @@ class TorchExportToNcnn(Converter):
             if not isinstance(rows, Refused):
                 return ncnn.pack(model, rows, specs, out)
             first = first or rows
-        raise first or Refused("pnnx wrote nothing.", "Choose another target.")
+        raise first or Refused("pnnx wrote no file.", "Choose another target.")
 
 
 def _traced(program: Any, specs: list[TensorSpec], folder: Path) -> Path:
@@ -51,8 +51,8 @@ def _traced(program: Any, specs: list[TensorSpec], folder: Path) -> Path:
             script.save(str(folder / "traced.pt"))
     except Exception as error:
         raise Refused(
-            f"The program does not take one sample: {files.first_line(error)}",
-            "Export it again with a free batch (torch.export.Dim).",
+            f"The program does not run on a single sample: {files.first_line(error)}",
+            "Export it again with a dynamic batch size (torch.export.Dim).",
         ) from None
     return folder / "traced.pt"
 
@@ -65,10 +65,10 @@ def _exported(program: Any, specs: list[TensorSpec], folder: Path) -> Path:
             exported = torch.onnx.export(program, dynamo=True, opset_version=OPSET, verbose=False)
     except Exception as error:
         raise Refused(
-            f"The exporter to ONNX refuses this program: {files.first_line(error)}", "Choose another target."
+            f"The ONNX exporter cannot convert this program: {files.first_line(error)}", "Choose another target."
         ) from None
     if exported is None:
-        raise Refused("The exporter to ONNX wrote nothing.", "Choose another target.")
+        raise Refused("The ONNX exporter wrote no file.", "Choose another target.")
     files.write(exported.model_proto, folder / "exported.onnx")
     return folder / "exported.onnx"
 

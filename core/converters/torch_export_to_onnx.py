@@ -33,7 +33,7 @@ class TorchExportToOnnx(Converter):
     """Keeps the program's free dimensions, names its inputs as the program does, and embeds the weights."""
 
     title = "Exported program to ONNX"
-    sentence = "Writes a torch exported program (.pt2) as one ONNX file; free dimensions stay free."
+    sentence = "Writes a torch exported program (.pt2) as one ONNX file; dynamic dimensions stay dynamic."
     source, target, suffix = "torch_export", "onnx", ".onnx"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
     Options = ProgramOptions
@@ -52,13 +52,13 @@ class TorchExportToOnnx(Converter):
         except Exception as error:
             raise _refusal(program, options.opset, error) from None
         if exported is None:
-            raise Refused("The exporter wrote nothing.", "Try another opset.")
+            raise Refused("The exporter wrote no file.", "Try another opset.")
         model = _raised(exported.model_proto, options.opset)
         model.ir_version = max(COMMON_IR, files.lowest_ir(model))
         if free and not files.free_batch(model):
             raise Refused(
-                "The exporter fixed the batch size, which the program leaves free.",
-                "Export it again with torch.export.Dim.",
+                "The exporter fixed the batch size, which is dynamic in the program.",
+                "Export it again with torch.export.Dim for the batch.",
             )
         files.name_batch(model)
         files.write(model, out)
@@ -69,10 +69,10 @@ def _refusal(program: "ExportedProgram", opset: int, error: Exception) -> Refuse
     """Say all operators that the exporter does not know, and where they are, or else its reason."""
     found = program_operators.unsupported(program, min(opset, NEWEST))
     if not found:
-        return Refused(f"The exporter refuses this program: {_cause(error)}", "Try another opset.")
+        return Refused(f"The exporter cannot convert this program: {_cause(error)}", "Try another opset.")
     return Refused(
         f"The exporter has no ONNX form for {told(found)}.",
-        "Write these layers with other operators of torch, or move them out of the model, and export it again.",
+        "Replace these layers with other torch operators, or move them out of the model, and export it again.",
     )
 
 

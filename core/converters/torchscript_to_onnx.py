@@ -31,7 +31,7 @@ class TorchScriptToOnnx(Converter):
     """Frees the batch of every input and output, and refuses what the exporter cannot express."""
 
     title = "TorchScript to ONNX"
-    sentence = "Writes a TorchScript file as ONNX; needs the input shapes where the file does not betray them."
+    sentence = "Writes a TorchScript file as ONNX; needs the input shapes where the file does not imply them."
     source, target, suffix = "torchscript", "onnx", ".onnx"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
     Options = ScriptOptions
@@ -48,7 +48,8 @@ class TorchScriptToOnnx(Converter):
         model = files.load(out)
         if not files.free_batch(model):
             raise Refused(
-                "The exporter fixed the batch size.", "Export the model with torch.export (.pt2) and a free batch."
+                "The exporter fixed the batch size.",
+                "Export the model with torch.export (.pt2) and a dynamic batch size.",
             )
         files.write(model, out)
         files.loads(out)
@@ -81,10 +82,10 @@ def _export(
         if found := program_operators.unsupported_script(module, opset) if unknown else []:
             raise Refused(
                 f"The exporter has no ONNX form at opset {opset} for {told(found)}.",
-                "Try a higher opset, write these layers with other operators of torch, or export the model with torch.export (.pt2).",
+                "Try a higher opset, replace these layers with other torch operators, or export the model with torch.export (.pt2).",
             ) from None
         raise Refused(
-            f"The exporter refuses this script: {files.first_line(error)}",
+            f"The exporter cannot convert this script: {files.first_line(error)}",
             "Check the shapes, try a higher opset, or export the model with torch.export (.pt2).",
         ) from None
 

@@ -23,7 +23,7 @@ class TorchScriptToOpenVino(Converter):
     """Traces the types on an example, frees the batch of every input, and refuses what the engine has no rule for."""
 
     title = "TorchScript to OpenVINO"
-    sentence = "Writes a TorchScript file as OpenVINO IR; needs the input shapes where the file does not betray them."
+    sentence = "Writes a TorchScript file as OpenVINO IR; needs the input shapes where the file does not imply them."
     source, target, suffix = "torchscript", "openvino", ".zip"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
     Options = ShapeOptions
@@ -49,7 +49,7 @@ def _converted(module: "ScriptModule", specs: tuple[TensorSpec, ...]) -> "Model"
             warnings.simplefilter("ignore")
             return openvino.convert_model(module, example_input=examples)
     except Exception as error:
-        step = "Replace them in the network by other operators of torch, or convert to ONNX first."
+        step = "Replace them in the network with other torch operators, or convert to ONNX first."
         raise ir.refusal(error, ", ".join, step) from None
 
 
@@ -62,7 +62,8 @@ def _free_batch(model: "Model", specs: tuple[TensorSpec, ...]) -> None:
         model.reshape(dict(enumerate(shapes)))
     except Exception as error:
         raise Refused(
-            f"The script does not take a free batch: {ir.cause(error)}", "Trace the model with a free batch."
+            f"The script does not accept a dynamic batch size: {ir.cause(error)}",
+            "Trace the model so that the batch size is dynamic.",
         ) from None
 
 

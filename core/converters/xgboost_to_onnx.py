@@ -20,7 +20,9 @@ class XgboostToOnnx(Converter):
     """Takes one table ``X`` in float32, in which XGBoost itself compares: samples on a threshold go the same way."""
 
     title = "XGBoost to ONNX"
-    sentence = "Writes trees, categories, missing numbers and the objective's link as ONNX; dart boosters too."
+    sentence = (
+        "Writes trees, categories, missing values and the objective's link function as ONNX; also for dart boosters."
+    )
     source, target, suffix = "xgboost", "onnx", ".onnx"
     tolerance = Tolerance(absolute=1e-5, relative=1e-5)
     Options = XgboostOptions

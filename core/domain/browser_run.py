@@ -58,6 +58,6 @@ def sent(value: object) -> BrowserRun:
     try:
         run = decode(BrowserRun, value)
     except Malformed:
-        raise Refused("The browser sent something that is no result.", "Reload the page and run it again.") from None
+        raise Refused("The browser sent something that is not a result.", "Reload the page and run it again.") from None
     texts = {name: getattr(run, name)[:LONGEST] for name in ("reason", "runtime", "agent", "answers")}
     return replace(run, **texts)

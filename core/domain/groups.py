@@ -51,7 +51,7 @@ class Group:
     def unavailable(self) -> str | None:
         """Return why what needs the group cannot run here with the command that helps, or None when it can."""
         if self.program and sys.platform != "linux":
-            return f"{self.title} brings a program of its own, which can be locked in on Linux only."
+            return f"{self.title} includes a program, which can be isolated only on Linux."
         if self.installed():
             return None
         return f"{self.title} is not installed ({self.megabytes:,} MB): {self.command}"

@@ -71,7 +71,7 @@ class Integers:
     def safe_on(self) -> str:
         """Where it is safe, in a sentence: on which processors the file computes what it should."""
         if not self.products:
-            return "Every processor: it multiplies in floats, which differ between processors by rounding alone."
+            return "Every processor: the products are computed in floats, which differ between processors only by rounding."
         if self.at_risk:
             return (
                 f"Processors that add products of four bytes at once (VNNI: avx512_vnni or avx_vnni): {self.at_risk} of its "
@@ -79,7 +79,7 @@ class Integers:
                 "processors without. ARM was not measured."
             )
         if self.untold:
-            return f"Not known: the types of {self.untold} of its {self.products} integer products cannot be told from the file."
+            return f"Not known: the types of {self.untold} of its {self.products} integer products cannot be read from the file."
         return (
             f"Every x86 processor: the sums of its {self.products} integer products fit, measured with AVX512-VNNI and "
             "with AVX2 alone. ARM was not measured."

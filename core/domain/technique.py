@@ -26,8 +26,8 @@ class Family(StrEnum):
 class Claim(StrEnum):
     """What a technique says it makes smaller, or gives back; the measure that its shelf test applies."""
 
-    SIZE = "size as it runs"
-    TRAVEL = "size as it travels"
+    SIZE = "as-deployed size"
+    TRAVEL = "download size"
     LATENCY = "latency"
     QUALITY = "quality after another step"
 
@@ -38,7 +38,7 @@ HALVES = ("calibration", "test")
 QUARTERS = ("learning", "selection")
 """The calibration half cut again, for a search: what its candidates learn from, and what it chooses among them by."""
 
-KEEP = {"help": "Names of weights that stay as they are, with commas between them; empty for none."}
+KEEP = {"help": "Names of weights to leave unchanged, separated by commas; empty for none."}
 """The option that techniques have which change weights; ``onnx_weights.kept`` reads it."""
 
 ANY = Tolerance(absolute=1e30, relative=0.0, flips=1.0)
@@ -49,7 +49,7 @@ def without_weights(summary: Summary, purpose: str) -> Trouble | None:
     """Return why there is nothing to ``purpose`` in a file without weight tensors, or None where it has some."""
     if summary.layers:
         return None
-    return Trouble(Refused.kind, f"The model has no weight tensors to {purpose}.", "Choose another technique.")
+    return Trouble(Refused.kind, f"The file has no weight tensors to {purpose}.", "Choose another technique.")
 
 
 @dataclass(frozen=True)

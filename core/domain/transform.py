@@ -19,6 +19,9 @@ class Tolerance:
     flips: float = 0.0
 
 
+KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+
 @dataclass(frozen=True)
 class OptionField:
     """One option as its form, its help and its validation need it."""
@@ -33,9 +36,7 @@ class OptionField:
 
     def parse(self, value: Any) -> Any:
         """Turn text or JSON into the option's type within its bounds. Raises Refused in the user's words."""
-        step = f"Give {self.name} as {self.type.__name__}" + (
-            f", one of {list(self.choices)}." if self.choices else "."
-        )
+        step = f"Give one of: {', '.join(map(str, self.choices))}." if self.choices else f"Give {KINDS[self.type]}."
         try:
             if self.type is bool:
                 if str(value).lower() not in ("true", "false", "1", "0", "yes", "no"):
@@ -93,7 +94,7 @@ RECORDED = "recorded.bin"
 """Where a converter that packs them finds the answers of the first source: beside its own source."""
 
 CODE = "code.py"
-"""Where a child finds the owner's Python file that defines the network of a file of weights: beside it."""
+"""Where a child finds the owner's Python file that defines the network to which a file of weights belongs: beside it."""
 
 
 class Converter(Entry):

@@ -12,10 +12,10 @@ PRIOR_CHANGED, PRIOR_LOST, PRIOR_WON = 10.0, 5.0, 2.0
 CAUTION = 0.25
 """Standard errors: what is within the drop with them on top is within it with a probability of 60 %."""
 RULE = (
-    "A candidate is within the drop when it lost no more than that on the selection samples and, with a probability of "
-    "60 % or more, loses no more on others, which is reckoned from the right answers that were lost and won among the "
-    "predictions that changed, never as a gain, and as if ten more had changed, five of them lost and two won; without "
-    "labels every change counts as lost, and of an error such as RMSE its growth counts."
+    "A candidate is within the allowed drop when it lost no more than that on the selection samples and, with a probability of "
+    "60 % or more, loses no more on other samples. That probability is estimated from the right answers lost and won among "
+    "the changed predictions; a gain never counts, and ten more changes are assumed, five of them lost and two won. Without "
+    "labels every changed prediction counts as lost; for an error such as RMSE, its growth counts."
 )
 """How selection data decides; the numbers are those above."""
 

@@ -45,6 +45,11 @@ SHELVES: dict[str, Shelf[Any]] = {
 }
 EXITS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.NOT_PROVEN: 3}
 
+OPTION = "an option of the converters or the technique; may be given several times"
+DROP = "share of the quality that may be lost; 0.01 is one percentage point of accuracy"
+GOAL = "as-deployed size, download size (travel), latency or memory; size unless given"
+DATA = "samples as .npz (x, y), .csv or .parquet, with labels where you have them"
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
@@ -67,41 +72,51 @@ def parser() -> argparse.ArgumentParser:
     inspect.add_argument("file", type=Path)
     turn = command(commands, "convert", run_convert, "convert a model and prove the result")
     turn.add_argument("file", type=Path)
-    turn.add_argument("--to", required=True, metavar="FORMAT")
-    turn.add_argument("--option", action="append", default=[], metavar="K=V")
-    turn.add_argument("-o", "--out", type=Path, required=True)
-    turn.add_argument("--code", type=Path, help="Python file that defines the network of a file of weights")
+    turn.add_argument("--to", required=True, metavar="FORMAT", help="format to write; `formats` lists them")
+    turn.add_argument("--option", action="append", default=[], metavar="K=V", help=OPTION)
+    turn.add_argument("-o", "--out", type=Path, required=True, help="file to write")
+    turn.add_argument(
+        "--code", type=Path, help="Python file that defines the network to which a file of weights belongs"
+    )
     turn.add_argument("--bundle", type=Path, help="also write the zip with the evidence")
     press = command(
         commands, "compress", run_compress, "make an ONNX model smaller or faster and measure what it costs"
     )
     press.add_argument("file", type=Path)
     how = press.add_mutually_exclusive_group(required=True)
-    how.add_argument("--technique", metavar="ID")
-    how.add_argument("--recipe", type=Path, metavar="RECIPE.json")
-    press.add_argument("--option", action="append", default=[], metavar="K=V")
-    press.add_argument("--max-drop", type=float, default=MAX_DROP, metavar="SHARE")
-    press.add_argument("-o", "--out", type=Path, required=True)
+    how.add_argument("--technique", metavar="ID", help="one technique; `techniques` lists them")
+    how.add_argument("--recipe", type=Path, metavar="RECIPE.json", help="techniques in a row, as JSON")
+    press.add_argument("--option", action="append", default=[], metavar="K=V", help=OPTION)
+    press.add_argument("--max-drop", type=float, default=MAX_DROP, metavar="SHARE", help=DROP)
+    press.add_argument("-o", "--out", type=Path, required=True, help="file to write")
     press.add_argument("--bundle", type=Path, help="also write the zip with the evidence")
-    press.add_argument("--travel", type=Path, help="also write that zip with the model packed, where that is smaller")
+    press.add_argument(
+        "--travel", type=Path, help="also write that zip with the model packed for download, where that is smaller"
+    )
     matrix = command(commands, "matrix", run_matrix, "try every target for a model and prove each result")
     matrix.add_argument("file", type=Path)
-    matrix.add_argument("--option", action="append", default=[], metavar="K=V")
+    matrix.add_argument("--option", action="append", default=[], metavar="K=V", help=OPTION)
     search = command(commands, "tune", run_tune, "search for the smallest or fastest file within an accuracy budget")
     search.add_argument("file", type=Path)
-    search.add_argument("--max-drop", type=float, required=True, metavar="SHARE")
-    search.add_argument("--minimise", choices=list(map(str, Goal)), default=str(Goal.SIZE))
-    search.add_argument("--budget-minutes", type=float, default=MINUTES, metavar="M")
-    search.add_argument("--seed", type=int, default=0)
-    search.add_argument("--keep", default="", metavar="WEIGHT,...", help="weights that stay as they are")
-    search.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER")
+    search.add_argument("--max-drop", type=float, required=True, metavar="SHARE", help=DROP)
+    search.add_argument("--minimise", choices=list(map(str, Goal)), default=str(Goal.SIZE), help=GOAL)
+    search.add_argument(
+        "--budget-minutes", type=float, default=MINUTES, metavar="M", help="minutes until the search stops"
+    )
+    search.add_argument("--seed", type=int, default=0, help="decides between candidates that rank alike")
+    search.add_argument(
+        "--keep", default="", metavar="WEIGHT,...", help="names of weights to leave unchanged, separated by commas"
+    )
+    search.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER", help="folder for the results")
     measure = command(commands, "evaluate", run_evaluate, "measure a model on labelled data")
     measure.add_argument("file", type=Path)
-    measure.add_argument("--against", type=Path, metavar="PARENT")
+    measure.add_argument("--against", type=Path, metavar="PARENT", help="model to compare the answers with")
     for sub in (turn, press, matrix, search, measure):
-        sub.add_argument("--data", type=Path, required=sub in (search, measure))
+        sub.add_argument("--data", type=Path, required=sub in (search, measure), help=DATA)
         sub.add_argument("--label", help="name of the label column")
-        sub.add_argument("--consent", action="store_true", help="load a pickle, or run a Python file, in the sandbox")
+        sub.add_argument(
+            "--consent", action="store_true", help="agree that a pickle is loaded, or a Python file run, in the sandbox"
+        )
     add = command(commands, "install", run_install, "install a group of optional libraries; without a name, list them")
     add.add_argument("group", nargs="?", metavar="GROUP")
     for name in SHELVES:
@@ -296,7 +311,7 @@ def read_recipe(path: Path) -> tuple[Step, ...]:
         return decode(tuple[Step, ...], json.loads(path.read_text()))
     except ValueError:
         example = '[{"transform": "codebooks", "options": {"bits": 4}}]'
-        raise Refused("This file is no recipe.", f"Write a list of steps as JSON, such as {example}.") from None
+        raise Refused("This file is not a recipe.", f"Write a list of steps as JSON, such as {example}.") from None
 
 
 def save(tools: Tools, sha256: str, out: Path) -> None:
@@ -309,7 +324,7 @@ def save(tools: Tools, sha256: str, out: Path) -> None:
 def not_equal(result: Conversion) -> Refused:
     """Put a failed proof in one sentence, with the step that is guilty and the operator where the two part."""
     parity = result.parity
-    where = f" They part at {parity.diverges_at}." if parity.diverges_at else ""
+    where = f" They first differ at {parity.diverges_at}." if parity.diverges_at else ""
     return Refused(
         f"FAIL: the converted model does not give the same answers ({parity.reason}). {result.guilty}{where}",
         "The file was not written. Try another target or other options.",

@@ -128,12 +128,12 @@ def _for_people(error: BaseException, limits: Limits) -> PortolanError:
         return error
     text = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"[:300].rstrip(": ")
     if isinstance(error, MemoryError) or any(sign in text.lower() for sign in NO_MEMORY):
-        return OverLimit(f"This needs more memory than the limit of {limits.memory_mb} MB.", "Try a smaller model.")
+        return OverLimit(f"The job needs more memory than the limit of {limits.memory_mb} MB.", "Try a smaller model.")
     if isinstance(error, OSError) and error.errno == errno.EFBIG:
-        return OverLimit(f"This writes a file larger than the limit of {limits.file_mb} MB.", "Try a smaller model.")
+        return OverLimit(f"The job writes a file larger than the limit of {limits.file_mb} MB.", "Try a smaller model.")
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return OverLimit("The disk is full.", "Make room on the disk and try again.")
-    return Crashed(text, "Check that the file is whole and was written by a version that is supported.")
+        return OverLimit("The disk is full.", "Free some disk space and try again.")
+    return Crashed(text, "Check that the file is complete and was written by a supported version.")
 
 
 def _failure(error: PortolanError) -> dict[str, Any]:

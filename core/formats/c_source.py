@@ -22,7 +22,9 @@ class CSource(Format):
     """One file of C99; it becomes a program on its owner's machine alone."""
 
     title = "C source"
-    sentence = "One dependency-free C99 file with a function predict(): no memory of its own, nothing to install."
+    sentence = (
+        "One dependency-free C99 file with a function predict(): it allocates no memory and needs nothing installed."
+    )
     suffixes = (".c",)
     code_bearing = True
 
@@ -70,7 +72,7 @@ def _check(path: Path) -> Iterator[Risk]:
             "The C does more than score a model: " + (odd[0][:60] if odd else "assembly") + ".",
             "Convert the model again.",
         )
-    yield info("The text is not compiled here: what it answers is proven on your machine by verify.py.")
+    yield info("The text is not compiled here: verify.py proves its answers on your own machine.")
 
 
 FORMAT = CSource()

@@ -15,7 +15,7 @@ class Catboost(Format):
     """Tables of numbers; each is walked before the library sees it."""
 
     title = "CatBoost"
-    sentence = "Boosted trees saved by CatBoost as .cbm: declarative, read and checked without the library."
+    sentence = "Boosted trees saved by CatBoost as .cbm: declarative, read and checked without CatBoost."
     suffixes = (".cbm",)
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
@@ -43,7 +43,7 @@ def _check(path: Path) -> Iterator[Risk]:
     found = model.read(path)
     if found.others:
         count = len(found.others)
-        yield warning(f"The model takes {count} columns of categories, text or embeddings: it can be inspected alone.")
+        yield warning(f"The model takes {count} columns of categories, text or embeddings: it can only be inspected.")
     else:
         yield from forest_view.risks(model.forest_of(found))
 

@@ -26,9 +26,7 @@ class CoreMl(Format):
     """A program of Apple's own operations; declarative, so that it needs no consent, and never loaded here."""
 
     title = "Core ML package (zip)"
-    sentence = (
-        "Apple's format for iPhone, iPad and Mac: an ML program with its weights; it runs on Apple machines only."
-    )
+    sentence = "Apple's format for iPhone, iPad and Mac: an ML program with its weights; it runs on Apple devices only."
     suffixes = (".zip",)
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
@@ -77,7 +75,7 @@ def _check(path: Path) -> Iterator[Risk]:
     with archives.walk(path) as archive:
         model, weights = _read(archive)
     mlprogram.check(model, weights)
-    yield info("A Core ML program runs on Apple machines only; here it is read and never run.")
+    yield info("A Core ML program runs on Apple devices only; it is read here, but never run.")
 
 
 def _read(archive: Archive) -> tuple[MlProgram, bytes]:
@@ -91,7 +89,7 @@ def _read(archive: Archive) -> tuple[MlProgram, bytes]:
     ):
         odd = sorted(set(kept) - set(places.values()))
         raise Refused(
-            f"The package holds what Core ML does not need: {', '.join(odd)[:160] or 'two packages'}.",
+            f"The package contains files that Core ML does not need: {', '.join(odd)[:160] or 'two packages'}.",
             "Zip one .mlpackage as Core ML Tools wrote it.",
         )
     weights = archive.read(places[WEIGHTS], MAX_WEIGHTS) if WEIGHTS in places else b""

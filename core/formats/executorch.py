@@ -13,7 +13,9 @@ class ExecuTorch(Format):
     """A list of calls of ExecuTorch's own kernels; declarative, so that it needs no consent."""
 
     title = "ExecuTorch program (.pte)"
-    sentence = "PyTorch's own format for phones and boards; a batch is free up to a bound that the file declares."
+    sentence = (
+        "PyTorch's own format for phones and boards; the batch size is dynamic up to a bound that the file declares."
+    )
     suffixes = (".pte",)
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
@@ -40,7 +42,7 @@ class ExecuTorch(Format):
 def _check(path: Path) -> Iterator[Risk]:
     program = executorch_program.read(path)
     if program.largest is not None:
-        yield info(f"One call takes {program.largest} samples at most.")
+        yield info(f"One call takes at most {program.largest} samples.")
 
 
 FORMAT = ExecuTorch()

@@ -20,7 +20,7 @@ class Keras(Format):
     """Takes a model of Keras' own layers; what would bring code or read files is refused by name."""
 
     title = "Keras (.keras)"
-    sentence = "A whole Keras model of Keras' own layers: configuration and weights, no Python code."
+    sentence = "A whole Keras model made of Keras' own layers: configuration and weights, no Python code."
     suffixes = (".keras",)
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
@@ -77,7 +77,7 @@ def _check(path: Path) -> Iterator[Risk]:
         with weights_of(archive) as file, hdf5.opened(file) as opened:
             hdf5.check(opened)
     if others:
-        yield info("The file carries assets; no layer that is taken here reads them.")
+        yield info("The file contains assets; no accepted layer reads them.")
 
 
 FORMAT = Keras()

@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     import h5py
 
 CONFIG, WEIGHTS = "model_config", "model_weights"
-WHOLE = "Save the whole model with model.save('model.keras'), not its weights alone."
+WHOLE = "Save the whole model with model.save('model.keras'), not only its weights."
 
 
 class KerasH5(Format):
     """Takes a whole model of Keras' own layers; weights alone and other HDF5 data are told what they are."""
 
     title = "Keras HDF5 (.h5)"
-    sentence = "A whole Keras model in the older one-file form of Keras 2: configuration and weights, no Python code."
+    sentence = (
+        "A whole Keras model in the older single-file format of Keras 2: configuration and weights, no Python code."
+    )
     suffixes = (".h5",)
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
@@ -48,7 +50,7 @@ def config_of(file: "h5py.File") -> JsonObject:
     if text is None:
         raise Refused(*_without_config(file))
     if WEIGHTS not in file:
-        raise Refused("The file holds a configuration without weights.", WHOLE)
+        raise Refused("The file contains a configuration without weights.", WHOLE)
     return keras_config.parse(text)
 
 
@@ -67,8 +69,8 @@ def _check(path: Path) -> Iterator[Risk]:
 def _without_config(file: "h5py.File") -> tuple[str, str]:
     """Return what a file without a configuration is, and what to do."""
     if "layer_names" in file.attrs or "layers" in file or "_layer_checkpoint_dependencies" in file:
-        return "The file holds the weights of a Keras model without its layers.", WHOLE
-    return "The file is HDF5 data, and no Keras model.", "Open the model file itself."
+        return "The file contains the weights of a Keras model without its layers.", WHOLE
+    return "The file is HDF5 data, but not a Keras model.", "Open the model file itself."
 
 
 FORMAT = KerasH5()

@@ -12,7 +12,7 @@ class Lightgbm(Format):
     """Lines of ``key=value``; each key is on a list, and each tree is walked before the library sees it."""
 
     title = "LightGBM"
-    sentence = "Boosted trees saved by LightGBM as text: declarative, read and checked without the library."
+    sentence = "Boosted trees saved by LightGBM as text: declarative, read and checked without LightGBM."
     suffixes = (".txt",)
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:

@@ -21,7 +21,7 @@ class LiteRt(Format):
     """A flatbuffer of standard operators; one that needs code beside it is refused by name."""
 
     title = "LiteRT (.tflite)"
-    sentence = "Models for phones and small devices, once called TensorFlow Lite: float, 8-bit, sparse or stateful."
+    sentence = "Models for phones and small devices, formerly TensorFlow Lite: float, 8-bit, sparse or stateful."
     suffixes = (".tflite",)
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
@@ -67,13 +67,13 @@ class LiteRt(Format):
 
 def _check(path: Path) -> Iterator[Risk]:
     if path.stat().st_size > MAX_BYTES:
-        raise Refused("The file is over 2 GB, more than a flatbuffer can be.", "Use ONNX with external data.")
+        raise Refused("The file is larger than 2 GB, the limit of a flatbuffer.", "Use ONNX with external data.")
     model = tflite.read(path)
     if model.custom:
         _refuse_custom(model.custom)
     tensors = [tensor for graph in model.graphs for tensor in graph.tensors]
     if any(tensor.variable for tensor in tensors) or "READ_VARIABLE" in tflite.used(model):
-        yield info("The model keeps a state from call to call; every proof starts from a fresh one.")
+        yield info("The model keeps a state between calls; every proof starts from a fresh state.")
     if any(tensor.sparse for tensor in tensors):
         yield info("The model stores weights as sparse tensors.")
 
@@ -86,11 +86,11 @@ def _refuse_custom(names: tuple[str, ...]) -> None:
         raise Refused(
             f"The model needs these operators of TensorFlow itself: {', '.join(flex[:20])}."
             + (f" It also needs custom operators: {', '.join(others[:20])}." if others else ""),
-            "Convert it again with TFLITE_BUILTINS alone, or replace these operators in the source.",
+            "Convert it again with TFLITE_BUILTINS only, or replace these operators in the source.",
         )
     raise Refused(
         f"The model needs custom operators, whose code is not part of it: {', '.join(others[:20])}.",
-        "Convert it again from its source with built-in operators alone.",
+        "Convert it again from its source with built-in operators only.",
     )
 
 

@@ -74,7 +74,9 @@ def halves(archive: Archive) -> tuple[str, str]:
     plain = archives.flat(archive.names)
     found = [[m for m, name in plain.items() if name.lower().endswith(suffix)] for suffix in (".param", ".bin")]
     if [len(one) for one in found] != [1, 1]:
-        raise Refused("The zip does not hold one .param and one .bin file.", "Zip the two files of one model.")
+        raise Refused(
+            "The zip does not contain exactly one .param and one .bin file.", "Zip the two files of one model."
+        )
     return found[0][0], found[1][0]
 
 
@@ -85,9 +87,9 @@ def _check(path: Path) -> Iterator[Risk]:
         size = archive.members[weights].size
     ncnn_param.check(rows)
     if size % 4:
-        raise Refused("The weights are cut off: their size is no multiple of four bytes.", ncnn_param.AGAIN)
+        raise Refused("The weights are cut off: their size is not a multiple of four bytes.", ncnn_param.AGAIN)
     if any(ncnn_param.shape(row) is None for row in ncnn_param.inputs(rows)):
-        yield info("The file does not say the shape of its inputs; give it, or add a data set, to run it.")
+        yield info("The file does not state the shape of its inputs; give it, or add a data set, to run it.")
 
 
 FORMAT = Ncnn()

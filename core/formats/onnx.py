@@ -42,7 +42,7 @@ def _check(path: Path) -> Iterator[Risk]:
     for tensor, _ in onnx_audit.walked(skeleton).tensors:
         if tensor.data_location == EXTERNAL:
             raise Refused(
-                f"The weight {tensor.name[:80]!r} lies in another file, which did not come along.",
+                f"The weight {tensor.name[:80]!r} is stored in another file, which was not added.",
                 "Put the model and its data file into one zip, and open that.",
             )
 

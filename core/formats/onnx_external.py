@@ -61,7 +61,7 @@ def _check(path: Path) -> Iterator[Risk]:
                 used.add(_check_place(tensor, sizes))
     for name in sorted(set(sizes) - used):
         if not name.lower().endswith(".onnx"):
-            yield warning("The zip holds a file that the model does not use.", name)
+            yield warning("The zip contains a file that the model does not use.", name)
 
 
 def _check_place(tensor: "onnx.TensorProto", sizes: dict[str, int]) -> str:
@@ -69,24 +69,24 @@ def _check_place(tensor: "onnx.TensorProto", sizes: dict[str, int]) -> str:
     entries: dict[str, str] = {str(entry.key): str(entry.value) for entry in tensor.external_data}
     where = f"The weight {tensor.name[:80]!r}"
     if len(entries) != len(tensor.external_data) or set(entries) - KEYS:
-        raise Refused(f"{where} says in an unknown way where its data lies.", AGAIN)
+        raise Refused(f"{where} describes the location of its data in an unknown way.", AGAIN)
     location = entries.get("location", "")
     if not archives.PLAIN_NAME.fullmatch(location):
         raise Refused(f"{where} points to {location[:80]!r}, which is not a plain file name.", AGAIN)
     if location not in sizes:
         raise Refused(f"{where} needs the file {location}, which is not in the zip.", AGAIN)
     if tensor.data_type not in onnx_dtypes.BITS:
-        raise Refused(f"{where} holds texts, which cannot lie in a data file.", AGAIN)
+        raise Refused(f"{where} contains texts, which cannot be stored in a data file.", AGAIN)
     needed = onnx_dtypes.expected_bytes(tensor.data_type, onnx_dtypes.elements(tensor.dims))
     offset, length = _count(entries.get("offset", "0"), where), _count(entries.get("length", str(needed)), where)
     if length != needed or offset + length > sizes[location]:
-        raise Refused(f"{where} does not lie inside {location}.", AGAIN)
+        raise Refused(f"{where} is not inside {location}.", AGAIN)
     return location
 
 
 def _count(text: str, where: str) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 15:
-        raise Refused(f"{where} gives {text[:40]!r} as a place in its data file.", AGAIN)
+        raise Refused(f"{where} gives {text[:40]!r} as an offset in its data file.", AGAIN)
     return int(text)
 
 
@@ -97,7 +97,7 @@ def _model(path: Path) -> Iterator[Path]:
         graphs = [member for member, name in archives.flat(archive.names).items() if name.lower().endswith(".onnx")]
         if len(graphs) != 1:
             raise Refused(
-                f"The zip holds {len(graphs)} .onnx files where one is needed.", "Zip one model with its data files."
+                f"The zip contains {len(graphs)} .onnx files; one is needed.", "Zip one model with its data files."
             )
         copy = Path(folder) / "model"
         archive.copy(graphs[0], copy)

@@ -73,7 +73,7 @@ def _check(path: Path) -> Iterator[Risk]:
         ir.check(found, archive.members[ir.halves(archive.names)[1]].size)
     types = Counter(layer.type for body in found for layer in body.layers.values())
     if any(types[name] for name in STATE):
-        yield info("The model keeps a state from call to call; every proof starts from a fresh one.")
+        yield info("The model keeps a state between calls; every proof starts from a fresh state.")
 
 
 def _graphs(archive: Archive) -> "tuple[etree._Element, list[ir.Body]]":

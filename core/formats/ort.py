@@ -23,7 +23,7 @@ class Ort(Format):
     """A file that only ONNX Runtime reads; its signature comes from a session in the sandbox."""
 
     title = "ORT format"
-    sentence = "ONNX Runtime's own format for phones and small builds: loads fast, cannot be converted back."
+    sentence = "ONNX Runtime's own format for phones and small builds: it loads fast, but cannot be converted back."
     suffixes = (".ort",)
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
@@ -47,10 +47,10 @@ def _check(path: Path) -> Iterator[Risk]:
     with path.open("rb") as file:
         head = file.read(8)
     if size > MAX_BYTES:
-        raise Refused("The file is over 2 GB, more than a flatbuffer can be.", "Use ONNX with external data.")
+        raise Refused("The file is larger than 2 GB, the limit of a flatbuffer.", "Use ONNX with external data.")
     if len(head) < 8 or not 8 <= struct.unpack("<I", head[:4])[0] < size - 3:
-        raise Refused("The file is cut off: its root lies behind its end.", "Download or export the file again.")
-    yield info("The weights and operators of this format are read by ONNX Runtime only; they are not counted here.")
+        raise Refused("The file is cut off: its root is beyond its end.", "Download or export the file again.")
+    yield info("Only ONNX Runtime reads the weights and operators of this format; they are not counted here.")
 
 
 def _session(path: Path) -> "onnxruntime.InferenceSession":
@@ -66,7 +66,8 @@ def _session(path: Path) -> "onnxruntime.InferenceSession":
     except Exception as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise Refused(
-            f"ONNX Runtime cannot open this file: {cause}", "Make it again with the ONNX Runtime named in the report."
+            f"ONNX Runtime cannot open this file: {cause}",
+            "Convert the model again with the ONNX Runtime version named in the report.",
         ) from None
 
 

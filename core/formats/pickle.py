@@ -13,8 +13,8 @@ from core.formats.anatomy.estimator import StoredArray, StoredObject
 from core.formats.anatomy.findings import gathered
 from core.formats.anatomy.torch_files import LEGACY
 
-CONSENT = "This file is a program: it is loaded only in the sandbox, and only after you agree. It names only parts of scikit-learn, NumPy and boosted trees."
-NEXT = "Ask the author for skops or ONNX, or save the model again without these parts."
+CONSENT = "This file is a program: it is loaded only in the sandbox, and only with your consent. It refers only to parts of scikit-learn, NumPy and boosted-tree libraries."
+NEXT = "Ask the author for a skops or ONNX file, or save the model again without these parts."
 
 MAX_REST = 1 << 40
 
@@ -23,9 +23,7 @@ class Pickle(Format):
     """A stream of opcodes; each name that it imports is on the list, or the file is refused."""
 
     title = "scikit-learn (pickle, joblib)"
-    sentence = (
-        "A fitted scikit-learn model as a pickle: opened only after its owner agrees, best turned into skops or ONNX."
-    )
+    sentence = "A fitted scikit-learn model as a pickle: opened only with its owner's consent, best converted to skops or ONNX."
     suffixes = (".pkl", ".pickle", ".joblib")
     code_bearing = True
 
@@ -49,11 +47,13 @@ def _check(path: Path) -> Iterator[Risk]:
         named = ", ".join(name.path[:80] for name in off[:3]) + (f" and {len(off) - 3} more" if len(off) > 3 else "")
         raise Refused(f"Loading this file would use {named}, which no scikit-learn model needs.", NEXT)
     if trace.stored:
-        raise Refused("The pickle refers to objects that are kept elsewhere.", NEXT)
+        raise Refused("The pickle refers to objects stored elsewhere.", NEXT)
     if trace.strange:
-        raise Refused(f"The pickle {trace.strange[0]}, which no honest model does.", NEXT)
+        raise Refused(f"The pickle {trace.strange[0]}, which no genuine model does.", NEXT)
     if not trace.globals:
-        raise Refused("The pickle holds plain values, no model.", "Open the file that holds the fitted estimator.")
+        raise Refused(
+            "The pickle contains plain values, not a model.", "Open the file that contains the fitted estimator."
+        )
     yield Risk("consent", CONSENT, f"{len(trace.globals)} names, {trace.opcodes:,} steps")
 
 
@@ -61,7 +61,7 @@ def _trace(path: Path) -> Trace:
     with pickles.open_pickle(path) as stream:
         trace = pickles.trace(stream)
         if stream.skip(MAX_REST):
-            raise Refused("The file goes on behind the end of its pickle.", NEXT)
+            raise Refused("The file continues after the end of its pickle.", NEXT)
         return trace
 
 

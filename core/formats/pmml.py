@@ -112,7 +112,7 @@ class Pmml(Format):
     """Declarative: nothing in it is run, and every element that is read is on a list."""
 
     title = "PMML"
-    sentence = "A statistical model as XML, read by databases and scoring engines of many makers."
+    sentence = "A statistical model as XML, read by many databases and scoring engines."
     suffixes = (".pmml", ".xml")
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
@@ -154,7 +154,7 @@ def _check(path: Path) -> Iterator[Risk]:
     if local(root) != "PMML" or not NAMESPACE.fullmatch(space) or not str(root.get("version")).startswith("4."):
         yield Risk(
             "refuse",
-            f"This is PMML {str(root.get('version'))[:10]}, and 4.0 to 4.4 are read here.",
+            f"This is PMML {str(root.get('version'))[:10]}; versions 4.0 to 4.4 are supported.",
             next_step="Write the model as PMML 4.",
         )
         return
@@ -166,10 +166,10 @@ def _check(path: Path) -> Iterator[Risk]:
     if unknown:
         listed = ", ".join(f"{name[:60]} ({count})" for name, count in unknown.most_common(20))
         yield Risk(
-            "refuse", f"These PMML elements have no reading here: {listed}.", next_step="Write the model without them."
+            "refuse", f"These PMML elements are not supported: {listed}.", next_step="Write the model without them."
         )
     if extensions:
-        yield warning(f"The file has {extensions} extensions of its maker, which are not read.")
+        yield warning(f"The file has {extensions} vendor extensions, which are not read.")
     yield info("The XML has no document type, no entities and no code.")
 
 

@@ -17,7 +17,7 @@ class PythonSource(Format):
     """One module without imports but ``math``; running it is running code, so it is jailed always."""
 
     title = "Python source"
-    sentence = "One dependency-free Python file with a function predict(row): numbers in, answers out."
+    sentence = "One dependency-free Python file with a function predict(row): values in, answers out."
     suffixes = (".py",)
     code_bearing = True
 
@@ -51,7 +51,7 @@ def facts(text: str) -> JsonObject:
 
 def _check(path: Path) -> Iterator[Risk]:
     facts(read(path))
-    yield info("The code holds arithmetic on its own tables, and imports nothing but math.")
+    yield info("The code does arithmetic on its own tables, and imports nothing but math.")
 
 
 FORMAT = PythonSource()

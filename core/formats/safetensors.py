@@ -65,7 +65,7 @@ class Safetensors(Format):
     """The format for weights that needs no trust."""
 
     title = "safetensors"
-    sentence = "Named weights and nothing else: safe to open, but it needs the architecture to become a model."
+    sentence = "Named weights and nothing else: safe to open, but it needs an architecture to become a model."
     suffixes = (".safetensors",)
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
@@ -102,17 +102,20 @@ def _check(path: Path) -> Iterator[Risk]:
     header, start = _header(path)
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise Refused("The metadata of the file are not texts.", BROKEN)
+        raise Refused("The metadata of the file is not text.", BROKEN)
     edge = 0
     spans = sorted((_span(name, entry), name) for name, entry in header.items())
     for (first, last), name in spans:
+        # Bytes that no weight owns could be a file of another kind; the format allows no holes (safetensors' README).
         if first != edge:
-            raise Refused(f"The weight {name[:80]!r} overlaps another, or leaves a gap.", BROKEN)
+            raise Refused(f"The weight {name[:80]!r} overlaps another weight, or leaves a gap.", BROKEN)
         edge = last
     if start + edge != path.stat().st_size:
-        raise Refused(f"The weights take {edge:,} bytes and the file holds {path.stat().st_size - start:,}.", BROKEN)
+        raise Refused(
+            f"The weights take {edge:,} bytes, but the file contains {path.stat().st_size - start:,}.", BROKEN
+        )
     yield info(
-        "The file holds weights without an architecture: it can be inspected, and becomes a model with its code."
+        "The file contains weights without an architecture: it can be inspected, and becomes a model once its architecture is given."
     )
 
 
@@ -125,7 +128,7 @@ def _header(path: Path) -> tuple[JsonObject, int]:
             raise Refused("The header is longer than the file.", BROKEN)
         header = parse_json(file.read(length), "The header")
     if not isinstance(header, dict):
-        raise Refused("The header is no table of weights.", BROKEN)
+        raise Refused("The header is not a table of weights.", BROKEN)
     return header, 8 + length
 
 
@@ -136,10 +139,10 @@ def _span(name: str, entry: object) -> tuple[int, int]:
         raise Refused(f"{where} is described in an unknown way.", BROKEN)
     shape, offsets = entry["shape"], entry["data_offsets"]
     if not _counts(shape) or not _counts(offsets) or len(offsets) != 2 or len(shape) > MAX_DIMS:
-        raise Refused(f"{where} has a shape or a place that cannot be.", BROKEN)
+        raise Refused(f"{where} has an impossible shape or location.", BROKEN)
     bits = math.prod(shape) * BITS[entry["dtype"]]
     if bits % 8 or bits // 8 != offsets[1] - offsets[0]:
-        raise Refused(f"{where} has {offsets[1] - offsets[0]:,} bytes where its shape needs {bits // 8:,}.", BROKEN)
+        raise Refused(f"{where} has {offsets[1] - offsets[0]:,} bytes, but its shape needs {bits // 8:,}.", BROKEN)
     return offsets[0], offsets[1]
 
 

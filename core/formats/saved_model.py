@@ -24,7 +24,7 @@ MEMBERS = re.compile(
 LOADED = re.compile(r"saved_model\.pb|variables/variables\.(index|data-\d{5}-of-\d{5})")
 PLUMBING = {"NoOp", "Identity", "IdentityN", "Const", "Placeholder", "VarHandleOp", "ReadVariableOp", "PartitionedCall", "StatefulPartitionedCall", "StopGradient", "DisableCopyOnRead"}  # fmt: skip
 SHOWN, MAX_DRAWN = 20, 20_000
-CHANGE = "Take these operators out of the model, or export it as ONNX where TensorFlow is."
+CHANGE = "Remove these operators from the model, or export it as ONNX where TensorFlow is installed."
 
 
 class SavedModel(Format):
@@ -76,7 +76,7 @@ def read(archive: Archive) -> TensorflowGraph:
     """Return the graph of a SavedModel. Raises Refused when there is none, or it serves nothing."""
     graph = tensorflow_graph.read(archive.read(top(archive) + PROTO, MAX_PROTO))
     if graph.serving is None or not graph.signatures[graph.serving].outputs:
-        raise Refused("The SavedModel has no signature that answers.", "Save it with signatures, or with model.export.")
+        raise Refused("The SavedModel has no signature with outputs.", "Save it with signatures, or with model.export.")
     return graph
 
 
@@ -103,9 +103,9 @@ def _check(path: Path) -> Iterator[Risk]:
         yield from _judged(graph)
         for member in strange:
             if not archives.JUNK.fullmatch(member):
-                yield warning("The zip holds a file that TensorFlow does not write; it is not read.", member[:80])
+                yield warning("The zip contains a file that TensorFlow does not write; it is ignored.", member[:80])
     if graph.assets:
-        yield info(f"The model names {len(graph.assets)} asset file(s); they are not read here.")
+        yield info(f"The model names {len(graph.assets)} asset file(s); they are ignored.")
 
 
 def _judged(graph: TensorflowGraph) -> Iterator[Risk]:
@@ -119,10 +119,10 @@ def _judged(graph: TensorflowGraph) -> Iterator[Risk]:
     if outside:
         raise Refused(f"The model reaches outside itself (files, code, network): {_listed(outside)}.", CHANGE)
     if unknown:
-        raise Refused(f"The model uses operators that are not taken here: {_listed(unknown)}.", CHANGE)
+        raise Refused(f"The model uses operators that are not accepted: {_listed(unknown)}.", CHANGE)
     aside = sorted(op for op in stored - served - names.ARITHMETIC if not names.TRAINING.fullmatch(op))
     if aside:
-        yield info(f"Functions that do not serve hold other operators: {_listed(aside)}.")
+        yield info(f"Functions outside the serving signatures use other operators: {_listed(aside)}.")
 
 
 def _listed(found: list[str]) -> str:

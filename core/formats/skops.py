@@ -135,7 +135,7 @@ def _check(path: Path) -> Iterator[Risk]:
             return
         skops_tree.check(archive, schema, trusts)
         if not estimator.signature(skops_tree.tree(archive, schema)).inputs:
-            yield info("The file holds no estimator at its top.")
+            yield info("The file has no estimator at its top level.")
 
 
 def _schema(archive: Archive) -> object:

@@ -15,7 +15,7 @@ class TorchCheckpoint(Format):
     """Weights by name; read without torch, and loaded elsewhere only as plain tensors."""
 
     title = "torch checkpoint"
-    sentence = "The weights of a torch model (state_dict) without its architecture; a whole pickled model is refused."
+    sentence = "The weights of a torch model (state_dict) without its architecture; a pickled whole model is refused."
     suffixes = (".pt", ".pth", ".bin", ".ckpt")
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
@@ -49,7 +49,7 @@ class TorchCheckpoint(Format):
 def _check(path: Path) -> Iterator[Risk]:
     torch_files.check(path, "The file")
     yield info(
-        "The file holds weights without an architecture: it can be inspected, and becomes a model with its code."
+        "The file contains weights without an architecture: it can be inspected, and becomes a model once its architecture is given."
     )
 
 

@@ -78,7 +78,7 @@ class TorchExport(Format):
 def _check(path: Path) -> Iterator[Risk]:
     with archives.walk(path) as archive:
         if OLD in archive.names:
-            raise Refused("The program was written by torch before 2.8, whose form needs pickle.", AGAIN)
+            raise Refused("The program was written by torch before 2.8, whose format needs pickle.", AGAIN)
         top = torch_files.prefix(archive)
         for name in archive.names:
             if not MEMBERS.fullmatch(name.partition("/")[2]):
@@ -94,11 +94,12 @@ def _check(path: Path) -> Iterator[Risk]:
             elsewhere = program_view.devices(content) - {"cpu"}
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise Refused(
-                f"The program is not written as torch writes it ({type(error).__name__}: {str(error)[:60]}).", AGAIN
+                f"The program does not have the form that torch writes ({type(error).__name__}: {str(error)[:60]}).",
+                AGAIN,
             ) from None
         _check_samples(archive, f"{top}/data/sample_inputs/model.pt")
         if any("/extra/" in name for name in archive.names):
-            yield info("The file carries extra texts of its author; they are not read.")
+            yield info("The file contains extra files of its author; they are not read.")
         if elsewhere:
             yield warning("The program was exported on an accelerator: its graph may name that device.")
 

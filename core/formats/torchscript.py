@@ -30,9 +30,7 @@ class TorchScript(Format):
     """A zip of weights and source; the source can read and write files when it runs, so that it runs in the jail only."""
 
     title = "TorchScript"
-    sentence = (
-        "A scripted or traced torch model with its code inside; complete, but its input shapes are not written down."
-    )
+    sentence = "A scripted or traced torch model with its code inside: complete, except that its input shapes are not recorded."
     suffixes = (".pt", ".ts", ".jit", ".torchscript")
     code_bearing = True
 
@@ -85,10 +83,10 @@ def _check(path: Path) -> Iterator[Risk]:
         source = _source(archive, top)
         told = script_signature.read(archive, top)
     if told is None:
-        yield info("TorchScript keeps no input shapes: a conversion needs them, or an example from a data set.")
+        yield info("TorchScript does not record input shapes: a conversion needs them, or an example from a data set.")
     if source.at_load:
         yield warning(
-            "Code of the model runs while it is loaded (__setstate__); here it runs in the sandbox.", source.at_load[0]
+            "The model's code runs while it is loaded (__setstate__); it runs in the sandbox.", source.at_load[0]
         )
     if source.loops:
         yield info("The code has loops whose length can depend on the input.")

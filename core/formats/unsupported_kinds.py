@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from core.border import archives
 from core.domain.errors import Refused
 
-LATER = "It cannot be converted here yet. "
-ONNX_NEXT = "Export the model as ONNX (.onnx) where it was made, and open that."
+LATER = "It cannot be converted yet. "
+ONNX_NEXT = "Export the model as ONNX (.onnx) from the program that made it, and open that file."
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ UNSUPPORTED_KINDS: tuple[UnsupportedKind, ...] = (
         starts(b"version https://git-lfs"),
     ),
     UnsupportedKind(
-        "a web page, perhaps an error or a login saved in place of a download",
+        "a web page, perhaps an error or login page saved instead of a download",
         "Download the file again in your browser, and check its size.",
         holds(rb"^\s*(<!doctype html|<html|<HTML|<!DOCTYPE (html|HTML))"),
     ),
@@ -121,7 +121,7 @@ UNSUPPORTED_KINDS: tuple[UnsupportedKind, ...] = (
     ),
     UnsupportedKind(
         "a Core ML model of the old kind, or half of a package",
-        "Zip the whole .mlpackage; an .mlmodel has no way back: convert the original model.",
+        "Zip the whole .mlpackage; an .mlmodel cannot be converted back: convert the original model.",
         lambda h, n, f: _is_coreml(h, n, f) or packs(r".*\.mlpackage/.*|(.*/)?com\.apple\.CoreML/.*")(h, n, f),
     ),
     UnsupportedKind(
@@ -174,7 +174,7 @@ UNSUPPORTED_KINDS: tuple[UnsupportedKind, ...] = (
     ),
     UnsupportedKind(
         "a picture: data, not a model",
-        "Bring the model file; test pictures go in beside it as arrays in an .npz.",
+        "Open the model file; test pictures are added to it as arrays in an .npz.",
         lambda h, n, f: (h.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")) and not n) or h[8:12] == b"WEBP",
     ),
     UnsupportedKind(
@@ -196,7 +196,7 @@ UNSUPPORTED_KINDS: tuple[UnsupportedKind, ...] = (
     ),
     UnsupportedKind(
         "a tar archive",
-        "Unpack it and open the model file; several files go into one zip.",
+        "Unpack it and open the model file; put several files into one zip.",
         lambda h, n, f: h[257:262] == b"ustar",
     ),
     UnsupportedKind(
@@ -212,12 +212,10 @@ UNSUPPORTED_KINDS: tuple[UnsupportedKind, ...] = (
         starts(b"\x04\x22\x4d\x18"),
     ),
     UnsupportedKind("a Zstandard file", "Unpack it and open the model file inside.", starts(b"\x28\xb5\x2f\xfd")),
-    UnsupportedKind(
-        "a Python package (wheel)", "Open the model file that lies inside it.", packs(r"[^/]+\.dist-info/.*")
-    ),
+    UnsupportedKind("a Python package (wheel)", "Open the model file inside it.", packs(r"[^/]+\.dist-info/.*")),
     UnsupportedKind(
         "a JAR or Android package",
-        "Open the model file that lies inside it.",
+        "Open the model file inside it.",
         packs(r"META-INF/MANIFEST\.MF|AndroidManifest\.xml|classes\.dex"),
     ),
     UnsupportedKind("an office document", "Open a model file.", packs(r"\[Content_Types\]\.xml|mimetype")),
@@ -239,8 +237,8 @@ UNSUPPORTED_KINDS: tuple[UnsupportedKind, ...] = (
         "a table in text (CSV): data, not a model", "Choose a model first, and add this table as its data set.", _is_csv
     ),
     UnsupportedKind(
-        "weights alone (.bin), without the graph that they belong to",
-        "For OpenVINO, zip the .xml and the .bin together, and open the zip; for another format, bring its main file.",
+        "only weights (.bin), without the graph that they belong to",
+        "For OpenVINO, zip the .xml and the .bin together, and open the zip; for another format, open its main file.",
         lambda h, n, f: f.lower().endswith(".bin") and not n,
     ),
     UnsupportedKind("a plain text file", "Open the model file itself.", _is_text),
@@ -268,11 +266,11 @@ def refusal(head: bytes, names: tuple[str, ...], name: str, size: int) -> Refuse
     claimed = next((what for suffix, what in SUFFIXES.items() if name.lower().endswith(suffix)), None)
     if claimed:
         return Refused(
-            f"The name says {claimed}, and the content is broken or something else.",
+            f"The name suggests {claimed}, but the content is damaged or something else.",
             "Download or export the file again.",
         )
     return Refused(
-        "The content is of no kind that is known here.",
+        "The content is of an unknown kind.",
         "Open one of: ONNX, .pt2, TorchScript, a torch checkpoint, safetensors, skops, pickle or joblib, ORT.",
     )
 
@@ -284,8 +282,8 @@ def _zip(names: tuple[str, ...]) -> Refused:
         listed = ", ".join(name[:80] for name in models[:3])
         return Refused(
             f"This is a zip around {len(models)} model file(s): {listed}.",
-            "Unpack it and open the model file; an ONNX model with data files stays in its zip.",
+            "Unpack it and open the model file; an ONNX model with data files stays zipped.",
         )
     return Refused(
-        f"This is a zip of {len(inside)} file(s) without a model that is known here.", "Open the model file itself."
+        f"This is a zip of {len(inside)} file(s) without a model of a known format.", "Open the model file itself."
     )

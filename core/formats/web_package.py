@@ -51,7 +51,9 @@ def _check(path: Path) -> Iterator[Risk]:
         ours = package.fixed()
         data = {package.MANIFEST, package.MODEL, package.MODEL_SCRIPT, package.RECORDED_SCRIPT}
         if odd := sorted(set(archive.names) ^ (data | set(ours))):
-            raise Refused(f"A web package does not hold, or lacks: {', '.join(odd)[:200]}.", package.AGAIN)
+            raise Refused(
+                f"A web package contains unexpected files, or lacks some: {', '.join(odd)[:200]}.", package.AGAIN
+            )
         for name, content in ours.items():
             if archive.members[name].size != len(content) or archive.read(name) != content:
                 raise Refused(f"{name} is not the file that this version of Portolan writes.", package.AGAIN)
@@ -69,7 +71,9 @@ def _check_model(path: Path, spec: package.Spec) -> Iterator[Risk]:
         skeleton = onnx_wire.read(model)
         yield from onnx_audit.check(skeleton)
         if any(tensor.data_location == EXTERNAL for tensor, _ in onnx_audit.walked(skeleton).tensors):
-            raise Refused("The model in the package has weights in another file.", "Make the package again.")
+            raise Refused(
+                "The model in the package has weights in another file.", "Convert the model to a web package again."
+            )
         if onnx_summary.signature(skeleton.model.graph) != spec.signature:
             raise Refused(f"{package.MANIFEST} describes another model.", package.AGAIN)
 

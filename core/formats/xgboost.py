@@ -17,7 +17,7 @@ class Xgboost(Format):
     """The document names no code; its trees are walked before the library sees them."""
 
     title = "XGBoost"
-    sentence = "Boosted trees saved by XGBoost as .json or .ubj: declarative, read and checked without the library."
+    sentence = "Boosted trees saved by XGBoost as .json or .ubj: declarative, read and checked without XGBoost."
     suffixes = (".ubj", ".json")
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
@@ -38,7 +38,7 @@ class Xgboost(Format):
             f"XGBoost {model.version(document)}".strip(),
             "xgboost",
             booster=model.booster(document),
-            missing="each split has learned where missing numbers go",
+            missing="each split has learned where missing values go",
         )
 
 

@@ -21,7 +21,7 @@ from core.sandbox.tools import Memory, Tools
 R = TypeVar("R")
 log = logging.getLogger(__name__)
 
-CANCELLED = Trouble(Cancelled.kind, "This was cancelled.", "Run it again when you want it.")
+CANCELLED = Trouble(Cancelled.kind, "This job was cancelled.", "Run it again when you need it.")
 REPORT = "Run it again; if it ends the same way, report it with this job's log."
 
 

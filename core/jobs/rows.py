@@ -15,7 +15,7 @@ from core.memory.store import Store
 EVENTS = 500
 """Lines of log that one job keeps; the oldest go first."""
 
-INTERRUPTED = Trouble("interrupted", "The server stopped while this was running; nothing is lost.", "Run it again.")
+INTERRUPTED = Trouble("interrupted", "The server stopped while this job was running; nothing is lost.", "Run it again.")
 WRITTEN = ("key", "args", "result", "trouble")
 ANSWERS = "state IN ('queued', 'running', 'done')"
 
@@ -89,7 +89,7 @@ class JobRows:
         with self.store.database.reading() as db:
             for row in db.query("SELECT * FROM job WHERE id = ? AND visitor = ?", [id, visitor]):
                 return self._job(row)
-        raise NotFound("There is no such job here.", "Choose one from the list of jobs.")
+        raise NotFound("There is no such job.", "Choose one from the list of jobs.")
 
     def jobs(self, visitor: str, limit: int = 100) -> list[Job]:
         """Return the visitor's jobs, newest first."""

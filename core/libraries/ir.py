@@ -87,7 +87,8 @@ def compiled(model: OpenvinoModel) -> "openvino.CompiledModel":
         return openvino.Core().compile_model(model, "CPU", SETTINGS)
     except Exception as error:
         raise Refused(
-            f"OpenVINO cannot run this model on a CPU: {cause(error)}", "Use another target, or change this operator."
+            f"OpenVINO cannot run this model on a CPU: {cause(error)}",
+            "Choose another target, or replace this operator.",
         ) from None
 
 
@@ -95,10 +96,10 @@ def refusal(error: Exception, told: Callable[[tuple[str, ...]], str], next_step:
     """Turn the engine's error on reading a model into words: all operators that it does not take, as ``told`` names them, and why."""
     names = missing(error)
     if not names:
-        return Refused(f"OpenVINO refuses this model: {cause(error)}", next_step)
+        return Refused(f"OpenVINO cannot convert this model: {cause(error)}", next_step)
     reasons = [line.strip() for line in str(error).splitlines() if line.strip() and not FRAME.match(line.strip())]
-    why = f" It says: {' '.join(dict.fromkeys(reasons))[:300]}" if reasons else ""
-    return Refused(f"OpenVINO cannot take these operators: {told(names)}.{why}", next_step)
+    why = f" Its message: {' '.join(dict.fromkeys(reasons))[:300]}" if reasons else ""
+    return Refused(f"OpenVINO does not support these operators: {told(names)}.{why}", next_step)
 
 
 def missing(error: Exception) -> tuple[str, ...]:

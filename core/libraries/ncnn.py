@@ -40,7 +40,7 @@ def convert(model: Path, specs: Sequence[TensorSpec]) -> list[Row] | Refused:
     if unknown := ncnn_param.unknown_layers(rows):
         return Refused(
             f"ncnn has no layer for {', '.join(unknown)}.",
-            "Write these parts of the model with other operators, or choose another target.",
+            "Replace these parts of the model with other operators, or choose another target.",
         )
     ncnn_param.check(rows)
     return rows
@@ -51,7 +51,7 @@ def pack(model: Path, rows: list[Row], specs: Sequence[TensorSpec], out: Path) -
     names = [row.gives[0] for row in ncnn_param.inputs(rows)]
     if len(names) != len(specs):
         raise Refused(
-            f"pnnx keeps {len(names)} of {len(specs)} inputs.",
+            f"pnnx keeps only {len(names)} of {len(specs)} inputs.",
             "Remove the unused inputs from the model and export it again.",
         )
     sizes = dict(zip(names, (shape[1:] for shape in one_sample(specs)), strict=True))
@@ -74,7 +74,7 @@ def _shape(spec: TensorSpec) -> tuple[int, ...]:
     if spec.dtype not in KINDS or any(not isinstance(dim, int) for dim in dims) or not 1 <= len(dims) <= 4:
         raise Refused(
             f"ncnn takes samples of one to four fixed sizes; the input {spec.name!r} is {spec.dtype} of {list(spec.shape or ())}.",
-            "Export the model with fixed sizes behind a free batch.",
+            "Export the model with fixed sizes after a dynamic batch dimension.",
         )
     return (1, *(int(dim) for dim in dims if isinstance(dim, int)))
 
@@ -97,4 +97,4 @@ def _sized(line: str, sizes: dict[str, tuple[int, ...]]) -> str:
 def _last(said: str) -> str:
     """Return the last line that sounds like a reason."""
     lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith(("#", "-", "pass"))]
-    return lines[-1][:250] if lines else "it said nothing"
+    return lines[-1][:250] if lines else "no message was given"

@@ -13,7 +13,7 @@ from core.formats import saved_model
 from core.libraries import ir
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
-CHANGE = "Take these operators out of the model, or export it as ONNX where TensorFlow is."
+CHANGE = "Remove these operators from the model, or export it as ONNX where TensorFlow is installed."
 
 
 def library() -> Any:
@@ -54,7 +54,7 @@ def read(path: Path) -> tuple[ir.OpenvinoModel, Signature]:
             model = ir.engine().Core().read_model(folder)
         except Exception as error:
             names = ", ".join(ir.missing(error))
-            reason = f"has no rule for these operators: {names}" if names else f"refuses: {ir.cause(error)}"
+            reason = f"does not support these operators: {names}" if names else f"refuses: {ir.cause(error)}"
             raise Refused(f"OpenVINO {reason}.", CHANGE) from None
     for ports, specs in ((model.inputs, signature.inputs), (model.outputs, signature.outputs)):
         _name(ports, {spec.name for spec in specs})
@@ -64,6 +64,6 @@ def read(path: Path) -> tuple[ir.OpenvinoModel, Signature]:
 def _name(ports: list[Any], served: set[str]) -> None:
     """Leave each port the one name that the signature gives it. Raises Refused where the two do not fit."""
     if len(ports) != len(served) or any(len(port.get_names() & served) != 1 for port in ports):
-        raise Refused("OpenVINO's reading has other inputs or outputs than the model serves.", CHANGE)
+        raise Refused("OpenVINO reads other inputs or outputs than those of the model's serving signature.", CHANGE)
     for port in ports:
         port.get_tensor().set_names(port.get_names() & served)

@@ -217,10 +217,10 @@ def _open_plain(source: Path) -> BinaryIO:
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise
-        raise Refused("A link is not taken as a file.", "Give the file itself.") from None
+        raise Refused("A link is not accepted as a file.", "Add the file itself.") from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise Refused("Only plain files are taken.", "Give a file, not a folder, pipe or device.")
+        raise Refused("Only regular files are accepted.", "Add a file, not a folder, pipe or device.")
     return os.fdopen(handle, "rb")
 
 
@@ -235,7 +235,7 @@ def _synchronise(folder: Path) -> None:
 
 def _full(size: int, left: int) -> OverLimit:
     return OverLimit(
-        f"The disk of this server is full: the file needs {_amount(size)} or more, {_amount(left)} is free.",
+        f"The disk of this server is full: the file needs at least {_amount(size)}, and {_amount(left)} is free.",
         "Remove models that you no longer need, or ask for more room on this server.",
     )
 

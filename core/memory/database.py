@@ -48,7 +48,7 @@ class Database:
             if time.monotonic() > deadline:
                 lock.close()
                 raise Unavailable(
-                    "Another Portolan server is at work in this folder.",
+                    "Another Portolan server is using this folder.",
                     "Stop it, or set PORTOLAN_HOME to another folder.",
                 )
             time.sleep(0.05)
@@ -115,11 +115,11 @@ def _in_words() -> Iterator[None]:
         code = error.sqlite_errorcode & 0xFF
         if code == sqlite3.SQLITE_FULL:
             raise OverLimit(
-                "The disk of this server is full, so nothing more can be written down.",
+                "The disk of this server is full, so nothing more can be saved.",
                 "Ask for more room on this server.",
             ) from error
         if code == sqlite3.SQLITE_BUSY:
             raise Unavailable(
-                f"Another program kept the store busy for {BUSY_SECONDS:.0f} seconds.", "Try again."
+                f"Another program kept the database busy for {BUSY_SECONDS:.0f} seconds.", "Try again."
             ) from error
         raise

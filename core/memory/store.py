@@ -31,7 +31,7 @@ from core.memory.rows import (
     step_text,
 )
 
-GONE = "There is nothing to see here any more.", "Ask whoever sent the link for a new one."
+GONE = "This page is no longer available.", "Ask the sender of the link for a new one."
 RETRY_SECONDS = 7 * 24 * 3600.0
 """How long the files of a job that ended without a result are kept, so that it can be run again."""
 
@@ -95,7 +95,7 @@ class Store:
         with self.database.reading() as db:
             for row in db.query("SELECT * FROM artifact WHERE id = ? AND visitor = ?", [id, visitor]):
                 return read_artifact(row)
-        raise NotFound("There is no such model here.", "Choose one from the list of models.")
+        raise NotFound("There is no such model.", "Choose one from the list of models.")
 
     def artifacts(self, visitor: str) -> list[Artifact]:
         """Return the visitor's artifacts, newest first."""
@@ -141,7 +141,7 @@ class Store:
                 raise Refused(f"Other models were made from this one: {names}.", "Remove those first.")
             jobs = "visitor = ? AND id IN (SELECT job FROM mention WHERE sha256 = ?)"
             if db["job"].count_where(f"state IN ('queued', 'running') AND {jobs}", [visitor, artifact.sha256]):
-                raise Refused("A job is at work on this model.", "Wait for it or cancel it, then remove the model.")
+                raise Refused("A job is using this model.", "Wait for it or cancel it, then remove the model.")
             db.execute(f"UPDATE job SET key = NULL WHERE {jobs}", [visitor, artifact.sha256])  # noqa: S608 -- a constant
             db["artifact"].delete(artifact.id)
 
@@ -201,7 +201,7 @@ class Store:
         """Forget a data set; reports that were measured on it keep its file. Raises NotFound."""
         with self.transaction() as db:
             if db.execute("DELETE FROM dataset WHERE id = ? AND visitor = ?", [id, visitor]).rowcount == 0:
-                raise NotFound("There is no such data set here.", "Choose one from the list of data sets.")
+                raise NotFound("There is no such data set.", "Choose one from the list of data sets.")
 
     def add_share(self, visitor: str, artifact: str, sha256: str, title: str) -> Share:
         """Show a stored page under a name of 128 random bits. Raises NotFound for an artifact that is not the visitor's."""

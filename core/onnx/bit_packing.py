@@ -47,6 +47,7 @@ def step_base(gaps: IntArray, array: np.ndarray, entries: IntArray) -> int:
 
 def steps_between(gaps: IntArray, values: np.ndarray, base: int) -> tuple[IntArray, np.ndarray]:
     """Return digits, each one less than its step, and the value at each step; too long gaps pass over zeros."""
+    # Gaps that a digit cannot hold go over entries of zero (Han 2016, arXiv 1510.00149, section 2, filler zeros).
     fillers = gaps // base
     real = np.cumsum(fillers + 1) - 1
     steps = np.full(len(gaps) + int(fillers.sum()), base - 1, np.int64)
@@ -57,6 +58,7 @@ def steps_between(gaps: IntArray, values: np.ndarray, base: int) -> tuple[IntArr
 
 def distinct(array: np.ndarray) -> tuple[np.ndarray, IntArray]:
     """Return the values that differ in any bit, in ascending order of their bits, and each entry's place among them."""
+    # As numbers, -0.0 would equal 0.0 and no NaN would equal itself; as bits nothing is lost.
     bits, places = np.unique(bit_patterns(array), return_inverse=True)
     return bits.view(array.dtype), places.reshape(-1)
 
@@ -71,5 +73,6 @@ def halved_exactly(array: np.ndarray) -> np.ndarray | None:
     if array.dtype.kind != "f" or array.itemsize == 2:
         return None
     with np.errstate(all="ignore"):
+        # What overflows to infinity differs in its bits, so that the comparison below finds it.
         halved = array.astype(np.float16)
     return halved if np.array_equal(bit_patterns(halved.astype(array.dtype)), bit_patterns(array)) else None

@@ -67,7 +67,7 @@ def answers(opened: InferenceSession, samples: Samples) -> Iterator[list[np.ndar
     size, count = batch(opened), _count(samples)
     if count < (size or 1):
         raise Refused(
-            f"The model wants {size or 'some'} samples at a time, and there are {count} to learn from.",
+            f"The model wants {size or 'some'} samples at a time, but there are only {count} to learn from.",
             "Add more samples.",
         )
     for piece in pieces(opened, samples):
@@ -88,7 +88,7 @@ def run(opened: InferenceSession, piece: Samples, names: list[str] | None = None
         return list(opened.run(names, laid_out(opened, piece)))
     except Exception as error:
         cause = files.first_line(error)
-        raise Refused(f"The model cannot run the samples: {cause}", "Bring samples that fit its inputs.") from None
+        raise Refused(f"The model cannot run the samples: {cause}", "Add samples that fit its inputs.") from None
 
 
 def _count(samples: Samples) -> int:
@@ -144,6 +144,7 @@ def ranges(
     for piece in _observed(opened, names, samples):
         for name, array in piece.items():
             low, high = spans[name]
+            # A histogram needs a span, which a tensor of one value has not.
             counts[name] += np.histogram(array, BINS, (low, high if high > low else low + 1))[0]
     cuts = {"percentile": lambda c, s: _tails(c, s, percentile), "error": _least_error, "entropy": _least_divergence}
     for method in [method for method in methods if method in cuts]:
@@ -159,8 +160,8 @@ def _ends(opened: InferenceSession, names: list[str], samples: Samples) -> dict[
             spans[name] = [float(end) for end in ends]
     if odd := [name for name, span in spans.items() if not np.isfinite(span).all()]:
         raise Refused(
-            f"On the samples these values are infinite or no numbers: {', '.join(odd[:4])}.",
-            "Look for broken weights before them, or bring other samples.",
+            f"On the samples, these values are infinite or not numbers: {', '.join(odd[:4])}.",
+            "Look for broken weights before them, or add other samples.",
         )
     return spans
 
@@ -225,6 +226,7 @@ def _least_divergence(counts: Matrix, span: list[float]) -> tuple[float, float]:
     for low, high in _narrower(span):
         first, last = int(np.searchsorted(edges, low, "right")) - 1, int(np.searchsorted(edges, high))
         divergence = _divergence(counts, max(first, 0), min(last, BINS))
+        # Ranges come from the widest on; the margin keeps the wider one where two are as good.
         if divergence < best - 1e-12:
             best, kept = divergence, (low, high)
     return kept
@@ -236,6 +238,7 @@ def _least_error(counts: Matrix, span: list[float]) -> tuple[float, float]:
     best, kept = np.inf, (span[0], span[1])
     for low, high in _narrower(span):
         clipped = np.sum(counts * (middle - np.clip(middle, low, high)) ** 2)
+        # Rounding errors are spread evenly over one step, and the mean square of that is step**2 / 12.
         error = clipped + counts.sum() * ((high - low) / (LEVELS - 1)) ** 2 / 12
         if error < best:
             best, kept = float(error), (low, high)
@@ -246,6 +249,7 @@ def _divergence(counts: Matrix, first: int, last: int) -> float:
     """Return the Kullback-Leibler divergence between the clipped histogram and the one that 256 levels leave of it."""
     clipped = counts[first:last].copy()
     inside = clipped.copy()
+    # What lies outside is clipped to the ends in the reference, and is not there for the levels to keep (Migacz 2017).
     clipped[0] += counts[:first].sum()
     clipped[-1] += counts[last:].sum()
     level = np.arange(len(clipped)) * LEVELS // max(len(clipped), LEVELS)

@@ -94,8 +94,8 @@ def check(model: ModelProto) -> None:
     if opset(model) > MAX_OPSET or model.ir_version > MAX_IR:
         versions = f"opset {opset(model)}, IR {model.ir_version}"
         raise Refused(
-            f"The result is {versions}; ONNX Runtime reads opset {MAX_OPSET} and IR {MAX_IR} at most.",
-            "Ask for a lower opset.",
+            f"The result is {versions}; ONNX Runtime reads up to opset {MAX_OPSET} and IR {MAX_IR}.",
+            "Choose a lower opset.",
         )
     try:
         if all(value.type.tensor_type.HasField("shape") for value in _tensors(model.graph)):
@@ -103,7 +103,7 @@ def check(model: ModelProto) -> None:
         else:
             onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
     except Exception as error:
-        raise Refused(f"The ONNX checker refuses the result: {first_line(error)}", "Try another opset.") from None
+        raise Refused(f"The ONNX checker rejects the result: {first_line(error)}", "Try another opset.") from None
 
 
 def _tensors(graph: GraphProto) -> Iterator[ValueInfoProto]:
@@ -229,7 +229,7 @@ def unpacked(archive: Path) -> Path:
     models = [path for path in archives.extract(archive, folder) if path.suffix.lower() == ".onnx"]
     if len(models) != 1:
         raise Refused(
-            f"The zip holds {len(models)} .onnx files where one is needed.", "Zip one model with its data files."
+            f"The zip contains {len(models)} .onnx files; one is needed.", "Zip one model with its data files."
         )
     return models[0]
 

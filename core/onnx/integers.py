@@ -22,7 +22,7 @@ MARKS = (
 FOREIGN = ("QLinear", "DynamicQuantize", "MatMulNBits", "MatMulInteger", "GatherBlockQuantized", "QAttention", "QGemm")
 GAIN = 0.01
 """Share of a file that must go: below it, shorter names and the like are all that was won."""
-AGAIN = "Compress the file that this one was made from; what its integers have lost does not come back."
+AGAIN = "Compress the file that this one was made from; what quantization has lost cannot be regained."
 
 
 def already(operators: Iterable[str]) -> Trouble | None:
@@ -30,7 +30,7 @@ def already(operators: Iterable[str]) -> Trouble | None:
     found = sorted({name for name in operators if name in MARKS or name.rpartition(".")[2].startswith(FOREIGN)})
     if not found:
         return None
-    return Trouble(Refused.kind, f"This file is quantized already: it holds {', '.join(found)}.", AGAIN)
+    return Trouble(Refused.kind, f"This file is already quantized: it holds {', '.join(found)}.", AGAIN)
 
 
 def refuse_quantized(model: ModelProto) -> None:

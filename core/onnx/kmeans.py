@@ -19,20 +19,24 @@ def shared(array: FloatArray, levels: int) -> FloatArray:
         return array
     found = centres(np.sort(flat[free]), levels if free.all() else levels - 1)
     flat[free] = nearest(flat[free], found)
+    # Adding zero turns -0.0 into 0.0, which would otherwise be stored as two values.
     return (flat + 0.0).astype(array.dtype).reshape(array.shape)
 
 
 def centres(ordered: Matrix, levels: int) -> Matrix:
     """Return the centres of k-means over ascending float64 values, from a linear start as in Han 2016 (arXiv 1510.00149)."""
+    # Prefix sums give the mean of any run of sorted values in two look-ups.
     sums = np.concatenate([[0.0], np.cumsum(ordered)])
     found = np.linspace(ordered[0], ordered[-1], max(levels, 1))
     edges: IntArray | None = None
     for _ in range(ROUNDS):
+        # A value belongs to the nearest centre, so the midpoints between centres bound the runs.
         cuts = np.searchsorted(ordered, (found[1:] + found[:-1]) / 2)
         bounds = np.concatenate([[0], cuts, [len(ordered)]])
         if edges is not None and np.array_equal(bounds, edges):
             break
         edges, counts = bounds, np.diff(bounds)
+        # A centre without members has no mean and stays where it is.
         found = np.where(counts > 0, np.diff(sums[bounds]) / np.maximum(counts, 1), found)
     return found
 

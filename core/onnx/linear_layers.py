@@ -118,8 +118,8 @@ def moments(original: ModelProto, model: ModelProto, layer: LinearLayer, samples
         after, before, n = after + rows.T @ rows, before + known.T @ rows, n + len(rows)
     if not (np.isfinite(after).all() and np.isfinite(before).all()):
         raise Refused(
-            f"On the samples, what {layer.weight.name!r} is multiplied by is infinite or no number.",
-            "Look for broken weights before it, or bring other samples.",
+            f"On the samples, what {layer.weight.name!r} is multiplied by is infinite or not a number.",
+            "Look for broken weights before it, or add other samples.",
         )
     return Moments(after / n, before / n)
 

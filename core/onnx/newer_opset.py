@@ -24,9 +24,9 @@ def raised(model: ModelProto, opset: int, samples: Samples) -> ModelProto:
         return model
     newer = _carried(model, opset)
     if newer is None or not _alike(model, newer, samples):
-        why = "does not carry this file there" if newer is None else "carries it there with other answers"
+        why = "cannot convert this file" if newer is None else "converts it to a file with different answers"
         raise Refused(
-            f"This technique needs opset {opset}, the file has {before}, and ONNX's version converter {why}.",
+            f"This technique needs opset {opset}; the file has {before}, and ONNX's version converter {why}.",
             f"Export the model again from its source with opset {opset} or newer, or choose integer weights.",
         )
     return newer

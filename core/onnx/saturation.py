@@ -99,13 +99,13 @@ def warned(integers: Integers) -> Risk | None:
     wrong, compared = sum(kernel.wrong for kernel in full), sum(kernel.compared for kernel in full)
     cpu = f"{truth.cpu}, {', '.join(truth.flags) or 'no flag of interest'}"
     here = (
-        f"On this processor ({cpu}) {wrong:,} of {compared:,} extreme integers came out wrong: open it with the session option session.x64quantprecision=1, which was exact without VNNI."
+        f"On this processor ({cpu}) {wrong:,} of {compared:,} extreme integers came out wrong: open the file with the session option session.x64quantprecision=1, which was exact without VNNI."
         if wrong
         else f"This processor ({cpu}) computes such products exactly."
     )
     what = (
         f"{integers.at_risk} of {integers.products} integer products multiply by int8 weights of the full range: an x86 "
-        f"processor without VNNI saturates there and answers otherwise, without a word. {here}"
+        f"processor without VNNI saturates there and gives other answers without a warning. {here}"
     )
     return Risk("warning", what, ", ".join(integers.where))
 
@@ -123,7 +123,10 @@ def _try(operator: str, pairing: Pairing) -> Kernel:
         expected = _products(x, w)
         scale = 1.0
         if operator != "MatMulInteger":
+            # A power of two divides exactly in float32, and 100 stays inside 8 bits: what differs then is the integers'
+            # doing.
             scale = float(2.0 ** np.ceil(np.log2(np.abs(expected).max() / 100)))
+            # Halves go to the even neighbour, as QuantizeLinear rounds (ONNX operators, QuantizeLinear).
             expected = np.rint(expected / scale) + MIDDLE[pairing.activations]
         if operator.startswith("QDQ"):
             expected = (expected - MIDDLE[pairing.activations]) * scale
@@ -138,6 +141,7 @@ def _operands(operator: str, pairing: Pairing) -> Iterator[tuple[IntArray, IntAr
     rng = np.random.default_rng(0)
     shapes: list[tuple[tuple[int, ...], tuple[int, ...]]] = [((1, 67), (67, 33)), ((9, 128), (128, 16))]
     if "Conv" in operator:
+        # A dense, a depthwise and a pointwise convolution.
         shapes = [((1, 16, 5, 5), (8, 16, 3, 3)), ((1, 16, 5, 5), (16, 1, 3, 3)), ((2, 7, 6, 6), (5, 7, 1, 1))]
     low = LOW[pairing.activations]
     for x_shape, w_shape in shapes:

@@ -49,6 +49,8 @@ def reconstruct(
         kept = choose(work[:, start:stop], np.diag(spread)[start:stop], order[start:stop])
         for place in range(start, stop):
             value = np.where(kept[:, place - start], snap(work[:, place]), 0.0)
+            # A row of the Cholesky factor says what fixing its column does to the later ones, so that the inverse need
+            # not be updated (GPTQ, section 3, step 3).
             error = (work[:, place] - value) / spread[place, place]
             work[:, place + 1 :] -= np.outer(error, spread[place, place + 1 :])
             work[:, place] = value
@@ -67,6 +69,7 @@ def settled(matrix: Matrix, target: Matrix, moments: Matrix) -> Matrix:
         return matrix
     damped, found = _damped(moments), np.zeros_like(matrix)
     for row, (places, wanted) in enumerate(zip(kept, target @ damped, strict=True)):
+        # Every row has zeros of its own, so that no two share a system of equations.
         found[row, places] = np.linalg.solve(damped[np.ix_(places, places)], wanted[places])
     return found
 
@@ -82,8 +85,10 @@ def recentred(matrix: Matrix, target: Matrix, moments: Matrix, tail: int) -> Mat
     if len(matrix) * float(head) ** 2 * len(values) > WORK:
         return matrix
     product, wanted = np.zeros((len(values),) * 2), np.zeros(len(values))
+    # A Schur complement: the tail is free, so that only what it cannot make up for counts as error.
     inner = damped[:head, :head] - _explained(damped, head)
     for row, goal in zip(places, (target[:, :head] @ inner), strict=True):
+        # Entries with one value are one unknown: their normal equations are added up.
         mask = np.eye(len(values))[row]
         product += mask.T @ inner @ mask
         wanted += mask.T @ goal
@@ -110,11 +115,13 @@ def _with_tail(found: Matrix, target: Matrix, damped: Matrix) -> Matrix:
 
 def refit(matrix: Matrix, moments: Matrix, crossed: Matrix) -> Matrix:
     """Return the matrix that gives, on inputs as they are now, the answers nearest to those it gave on its old inputs."""
+    # Written as a correction of the matrix, so that damping pulls towards its old weights and not towards zero.
     return matrix + matrix @ (crossed - moments) @ np.linalg.inv(_damped(moments))
 
 
 def inverse(moments: Matrix) -> Matrix:
     """Return U, upper triangular, with U.T @ U the inverse of the damped second moments."""
+    # NumPy gives the lower factor L with L @ L.T; columns are fixed from the left, which takes the upper one.
     return np.linalg.cholesky(np.linalg.inv(_damped(moments))).T
 
 
@@ -125,4 +132,5 @@ def _damped(moments: Matrix) -> Matrix:
 def _order(moments: Matrix, tail: int) -> IntArray:
     """Return the columns with the largest inputs first and the tail last."""
     head = len(moments) - tail
+    # What matters most is rounded while most other columns are still free to make up for it.
     return np.concatenate([np.argsort(-np.diag(moments)[:head], kind="stable"), np.arange(head, len(moments))])

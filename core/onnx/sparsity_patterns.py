@@ -11,7 +11,7 @@ from core.onnx.weights import Weight
 
 ANY = "any"
 OPTION = {
-    "help": "Prune freely, or leave so many of each so many consecutive inputs, whatever the share.",
+    "help": "Prune without a pattern, or keep N of every M consecutive inputs (N:M sparsity); with a pattern, the share is not used.",
     "choices": (ANY, "2:4", "4:8", "1:4"),
 }
 """The metadata of the option that techniques have which prune by pattern."""

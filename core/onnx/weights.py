@@ -90,7 +90,7 @@ def tables(model: ModelProto, least: int, purpose: str) -> list[Weight]:
     found = [weight for weight in weights(model, least) if len(weight.tensor.dims) > 1 and weight.finite]
     if not found:
         raise Refused(
-            f"No tensor of floats has two dimensions and {least} weights, so there is nothing to {purpose}.",
+            f"No float tensor has two or more dimensions and at least {least} weights, so there is nothing to {purpose}.",
             "Choose another technique, or compress the file before it is quantized.",
         )
     return found
@@ -105,8 +105,8 @@ def unreached(model: ModelProto, least: int) -> Trouble | None:
         return None
     return Trouble(
         Refused.kind,
-        f"The layers lie in branches or loops, which this technique does not reach: {', '.join(layers[:4])}.",
-        "Choose one that stores weights wherever they lie: float16, integer weights, codebooks, or prune by magnitude.",
+        f"The layers are inside branches or loops, which this technique does not reach: {', '.join(layers[:4])}.",
+        "Choose a technique that reaches weights everywhere: float16, integer weights, codebooks, or prune by magnitude.",
     )
 
 
@@ -115,7 +115,9 @@ def kept(names: str, model: ModelProto) -> set[str]:
     wanted = {name.strip() for name in names.split(",") if name.strip()}
     there = [weight.name for weight in weights(model)] if wanted else []
     if unknown := wanted - set(there):
-        raise Refused(f"No weight is called {', '.join(sorted(unknown))}.", f"There are: {', '.join(there[:20])}.")
+        raise Refused(
+            f"No weight is called {', '.join(sorted(unknown))}.", f"Weights that there are: {', '.join(there[:20])}."
+        )
     return wanted
 
 

@@ -47,7 +47,7 @@ class Dataset:
         """
         kept = np.array([which in _parts(self.samples(row, row + 1)) for row in range(self.n)])
         if not kept.any():
-            raise Refused(f"The {which} part of the data has no sample.", "Bring more samples.")
+            raise Refused(f"The {which} part of the data contains no samples.", "Add more samples.")
         labels = None if self.labels is None else self.labels[kept]
         inputs = {name: array[kept] for name, array in self.inputs.items()}
         return Dataset(inputs, labels, int(kept.sum()), self.shapes)
@@ -79,7 +79,8 @@ def read_dataset(path: Path, label: str | None, signature: Signature) -> Dataset
     if len(rows) != 1 or rows == {0}:
         counts = ", ".join(str(n) for n in sorted(rows)) or "no"
         raise Refused(
-            f"Inputs and labels differ in their number of rows, or have none: {counts}.", "Give every sample one row."
+            f"Inputs and labels must have the same number of rows, and at least one: {counts}.",
+            "Give every sample one row.",
         )
     return Dataset(
         inputs, None if labels is None else _flat_labels(labels), rows.pop(), fitting.shapes(signature.inputs)
@@ -103,14 +104,14 @@ def _kind(path: Path) -> str:
     if head[:6] == b"\x93NUMPY":
         raise Refused("This is a single .npy array.", "Save it as .npz with numpy.savez(file, x=..., y=...).")
     if not head or b"\0" in head:
-        raise Refused("This is no data set that can be read here.", "Bring .npz, .csv or .parquet.")
+        raise Refused("This file is not a data set that can be read.", "Use .npz, .csv or .parquet.")
     return "csv"
 
 
 def _label_name(columns: dict[str, np.ndarray], label: str | None) -> str | None:
     if label is not None:
         if label not in columns:
-            raise Refused(f"There is no column {label!r} for the label.", f"Columns here: {_some(columns)}.")
+            raise Refused(f"The data has no column {label!r} for the label.", f"Columns here: {_some(columns)}.")
         return label
     return next((name for name in columns if name.lower() in LABELS), None)
 

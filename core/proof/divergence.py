@@ -71,13 +71,13 @@ def _parts(a: object, b: object) -> str | None:
     if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray):
         return None
     if a.squeeze().shape != b.squeeze().shape or (a.dtype.kind == "f") != (b.dtype.kind == "f"):
-        return f"{b.dtype} {b.shape} where the source has {a.dtype} {a.shape}"
+        return f"{b.dtype} {b.shape}, but the source has {a.dtype} {a.shape}"
     a, b = a.squeeze(), b.squeeze()
     if a.dtype.kind != "f":
         wrong = int((a != b).sum())
         return f"{wrong} of {a.size} values differ" if wrong else None
     finite = np.isfinite(a)
     if not np.array_equal(finite, np.isfinite(b)):
-        return "not finite where the source is, or the other way round"
+        return "not finite where the source is, or the reverse"
     gap = _gap(a[finite], b[finite])
     return f"differs by {gap:.3g}" if gap > NOISE * float(np.abs(a[finite]).max(initial=0.0)) + 1e-7 else None

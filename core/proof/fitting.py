@@ -51,8 +51,8 @@ def _shared(array: np.ndarray, spec: TensorSpec, n: int) -> np.ndarray:
         raise _unfit(array, spec, sample)
     if (array != array[:1]).any():
         raise Refused(
-            f"The input {spec.name!r} is one value for all samples of a call, and the data set holds several.",
-            "Bring a data set for one of them.",
+            f"The input {spec.name!r} takes one value for all samples of a call, but the data set has several.",
+            "Use a data set with one of them.",
         )
     return array
 
@@ -66,7 +66,7 @@ def _unfit(array: np.ndarray, spec: TensorSpec, sample: Sequence[Dim]) -> Refuse
     if sample[:1] == ["n"]:
         have = " x ".join(map(str, ("n", *array.shape[1:]))) if array.ndim else have
     return Refused(
-        f"The input {spec.name!r} takes {want}, and the data set holds {have}.",
+        f"The input {spec.name!r} takes {want}, but the data set has {have}.",
         "Give the samples the shape of the input.",
     )
 
@@ -76,20 +76,20 @@ def _cast(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
         return array.astype(np.str_)
     if array.dtype.kind not in "biuf":
         raise Refused(
-            f"The input {spec.name!r} takes {spec.dtype}, and the data set holds text.",
-            "Encode it as the model was trained.",
+            f"The input {spec.name!r} takes {spec.dtype}, but the data set contains text.",
+            "Encode the text as in training.",
         )
     wanted = np.dtype("float32" if spec.dtype == "bfloat16" else spec.dtype)
     if wanted.kind in "iu":
         if not np.all(np.isfinite(array)) or np.any(array != np.floor(array)):
             raise Refused(
-                f"The input {spec.name!r} takes whole numbers, and the data set holds fractions.",
-                "Bring the ids themselves.",
+                f"The input {spec.name!r} takes whole numbers, but the data set contains fractions.",
+                "Use the ids themselves.",
             )
         bounds = np.iinfo(wanted)
         if array.size and (array.min() < bounds.min or array.max() > bounds.max):
             raise Refused(
-                f"The input {spec.name!r} is {spec.dtype}, and the data set holds numbers beyond it.",
-                "Bring the ids themselves.",
+                f"The input {spec.name!r} is {spec.dtype}, but the data set contains numbers outside its range.",
+                "Use the ids themselves.",
             )
     return array.astype(wanted, order="C")

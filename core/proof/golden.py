@@ -48,7 +48,10 @@ class Golden:
         """
         counted = [n for n, case in enumerate(self.cases) if case.stored and case.counted]
         if not counted:
-            raise Refused("No call of the source was kept to measure with.", "Add a data set that the model answers.")
+            raise Refused(
+                "No recorded call of the source is available to measure with.",
+                "Add a data set that the model can answer.",
+            )
         number = min(counted, key=lambda n: (self.cases[n].name != "random", n))
         inputs, samples = self.case_inputs(number), self.cases[number].samples
         if not self.free_batch:

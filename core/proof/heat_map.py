@@ -69,7 +69,7 @@ def measure(source: Path, samples: dict[str, np.ndarray], tell: Tell) -> HeatMap
     layers = linear_layers.layers(model, LEAST)
     tables = codebooks_second_order.tables_beside(model, layers)
     if not layers and not tables:
-        raise Refused(f"No weight tensor of {LEAST} numbers was found.", "There is nothing to make smaller here.")
+        raise Refused(f"No weight tensor of {LEAST} or more numbers was found.", "Keep this model as it is.")
     asked.expected = sensitivity.answers(model, asked.samples)
     every: list[LinearLayer | Weight] = [*layers, *tables]
     names = changes(sum(_size(_weight(one)) for one in every))

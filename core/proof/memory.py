@@ -81,7 +81,9 @@ def footprint(
 def residence() -> Residence:
     """Read what the kernel says of this process. Raises Unavailable where it is not Linux's."""
     if sys.platform != "linux":
-        raise Unavailable("Memory is measured by a mark that only Linux keeps.", "Run Portolan on Linux to measure it.")
+        raise Unavailable(
+            "Memory is measured by a kernel counter that only Linux has.", "Run Portolan on Linux to measure it."
+        )
     found = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
     now, anonymous, file, shared, highest = (
         KB * int(found[name].split()[0]) for name in ("VmRSS", "RssAnon", "RssFile", "RssShmem", "VmHWM")

@@ -100,11 +100,11 @@ def _replay(session: Session, recorded: Golden, number: int, tally: Tally, toler
     except Exception as error:
         first = (str(error).splitlines() or [""])[0][:200]
         what = case.what or f"{case.samples} samples"
-        tally.faults.append(f"the result refuses this input ({what}): {type(error).__name__}: {first}")
+        tally.faults.append(f"the result rejects this input ({what}): {type(error).__name__}: {first}")
         tally.refused.add(case.samples)
         return
     if len(got) != len(expected):
-        tally.faults.append(f"{len(got)} outputs where the source has {len(expected)}")
+        tally.faults.append(f"{len(got)} outputs; the source has {len(expected)}")
         return
     faults = [fault for a, b, n in zip(expected, got, recorded.outputs, strict=True) if (fault := _mismatch(n, a, b))]
     tally.faults.extend(faults)
@@ -128,9 +128,9 @@ def _baked(session: Session, recorded: Golden, tallies: list[Tally]) -> str:
         return ""
     words = " or ".join(str(n) for n in sorted(fixed))
     return (
-        f"The converter fixed the batch size: the source takes any number of samples, and the result takes {words} "
+        f"The converter fixed the batch size: the source takes any number of samples, but the result takes {words} "
         f"and not {_listed(refused - fixed)}. "
-        "Look for a reshape with a written-out batch in the model, and write -1 there."
+        "Look for a Reshape with a fixed batch size in the model, and write -1 there."
     )
 
 
@@ -175,15 +175,15 @@ def feed(session: Session, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarra
 def _mismatch(name: str, a: np.ndarray, b: np.ndarray) -> str:
     """Return what is wrong before any number is looked at: shape, kind, or the places without a finite number."""
     if a.shape != b.shape:
-        return f"output {name!r} has the shape {b.shape} where the source has {a.shape}"
+        return f"output {name!r} has the shape {b.shape}, but the source has {a.shape}"
     if a.dtype.kind != b.dtype.kind and not (a.dtype.kind in "iu" and b.dtype.kind in "iu"):
-        return f"output {name!r} is {b.dtype} where the source gives {a.dtype}"
+        return f"output {name!r} is {b.dtype}, but the source gives {a.dtype}"
     if a.dtype.kind not in "fcbiuU":
         return f"output {name!r} is {a.dtype}, which cannot be compared here"
     if a.dtype.kind in "fc":
         same = (np.isfinite(a) & np.isfinite(b)) | (np.isnan(a) & np.isnan(b)) | ((a == b) & ~np.isfinite(a))
         if not same.all():
-            return f"output {name!r} is not finite where the source is, or the other way round, in {int((~same).sum())} places"
+            return f"output {name!r} is not finite where the source is, or the reverse, in {int((~same).sum())} places"
     return ""
 
 
@@ -194,6 +194,7 @@ def _differences(a: np.ndarray, b: np.ndarray, tally: Tally, tolerance: Toleranc
     a, b = a[finite].astype(wide), b[finite].astype(wide)
     gap, size = np.abs(a - b), np.abs(a)
     tally.max_abs = max(tally.max_abs, float(gap.max(initial=0.0)))
+    # Near zero a share of the value says nothing: below the absolute tolerance it is taken of that.
     tally.max_rel = max(tally.max_rel, float((gap / np.maximum(size, max(tolerance.absolute, 1e-12))).max(initial=0.0)))
     tally.spread += np.bincount(np.searchsorted(EDGES, gap.ravel()), minlength=len(EDGES) + 1)
     tally.signal += float((size * size).sum())
@@ -209,9 +210,7 @@ def _unequal(expected: list[np.ndarray], got: list[np.ndarray], names: tuple[str
         for n, (a, b) in enumerate(zip(expected, got, strict=True))
         if n != place and a.dtype.kind in "iubU"
     }
-    return [
-        f"output {name!r} differs in {count} of its whole numbers or texts" for name, count in wrong.items() if count
-    ]
+    return [f"output {name!r} differs in {count} of its integers or texts" for name, count in wrong.items() if count]
 
 
 def _samples_first(out: np.ndarray, samples: int) -> np.ndarray:
@@ -234,6 +233,7 @@ def _flips(expected: list[np.ndarray], got: list[np.ndarray], samples: int, tall
 def _tied(scores: np.ndarray, tolerance: Tolerance) -> np.ndarray:
     """Say for each sample whether its two best classes lie within the tolerance of each other."""
     best = np.sort(scores.astype(np.float64), axis=-1)[..., -2:]
+    # Either score may move by the tolerance, the best one down and the next one up.
     close = (best[..., 1] - best[..., 0]) <= 2 * (tolerance.absolute + tolerance.relative * np.abs(best[..., 1]))
     return np.asarray(close.reshape(len(scores), -1).any(axis=1))
 
@@ -243,7 +243,7 @@ def _check(name: str, tally: Tally, tolerance: Tolerance) -> Check:
     failed = bool(tally.faults) or tally.beyond > 0 or wrong > tolerance.flips * max(1, tally.predicted)
     parts = list(dict.fromkeys(tally.faults))[:3]
     if tally.beyond:
-        parts.append(f"{tally.beyond} numbers lie beyond the tolerance")
+        parts.append(f"{tally.beyond} numbers are beyond the tolerance")
     if tally.flips:
         ties = f", {tally.ties} of them ties within the tolerance" if tally.ties else ""
         parts.append(f"{tally.flips} of {tally.predicted} predictions changed{ties}")
@@ -277,14 +277,14 @@ def _missing(recorded: Golden, counted: list[Check]) -> str:
     lacking = [
         name for name in ("batch 1", "batch 3") if recorded.free_batch and name not in {check.name for check in counted}
     ]
-    return f"The source did not answer {' and '.join(lacking)}, so other batch sizes are open." if lacking else ""
+    return f"The source did not answer {' and '.join(lacking)}, so other batch sizes are not proven." if lacking else ""
 
 
 def _aside(name: str, tally: Tally) -> str:
     """Say in a sentence what was seen on samples that do not count, and why they do not."""
     seen = "; ".join(dict.fromkeys(tally.faults)) or f"largest difference {tally.max_abs:.3g}"
     changed = f", {tally.flips} of {tally.predicted} predictions changed" if tally.predicted else ""
-    return f"Told apart, {tally.samples} samples {name!r}: {seen}{changed}. {tally.reason}"
+    return f"Reported separately, {tally.samples} samples {name!r}: {seen}{changed}. {tally.reason}"
 
 
 def _reason(counted: list[Check], verdict: Verdict, missing: str) -> str:
@@ -294,4 +294,4 @@ def _reason(counted: list[Check], verdict: Verdict, missing: str) -> str:
         return f"The answers are not the same on {worst.name!r}: {worst.detail}."
     if verdict is Verdict.NOT_PROVEN:
         return missing or "Nothing could be compared: add a data set."
-    return f"All answers on {n:,} samples lie within the tolerance; with 95 % confidence fewer than {300 / n:.2g} % of such inputs would not."
+    return f"All answers on {n:,} samples are within the tolerance; with 95 % confidence, fewer than {300 / n:.2g} % of such inputs would not be."

@@ -60,10 +60,11 @@ def record(session: Session, seed: int, dataset: Dataset | None, out: Path, shap
     if not any(case.counted for case, _, _ in recorded):
         reasons = "; ".join(dict.fromkeys(case.reason for case, _, _ in recorded))
         raise Refused(
-            f"The model gives no finite answer on any input: {reasons[:300]}", "Add a data set that it answers."
+            f"The model gives no finite answer on any input: {reasons[:300]}",
+            "Add a data set that the model can answer.",
         )
     if not names:
-        raise Refused("The model gives no tensor as its answer.", "Let it return plain tensors, and export it again.")
+        raise Refused("The model does not return a tensor.", "Make it return plain tensors, and export it again.")
     found = Golden(
         seed=seed,
         inputs=tuple(spec.name for spec in session.signature.inputs),
@@ -154,13 +155,13 @@ def _missing(sampler: Sampler, batch: int | None) -> Questions:
     inputs = sampler.edge(MISSING, batch or 4)
     if inputs is not None:
         made_for_it = bool(getattr(sampler.session, "expects_missing", False))
-        reason = "" if made_for_it else "The model was not fitted on missing numbers."
+        reason = "" if made_for_it else "The model was not trained on missing values."
         yield Case("edge" if made_for_it else MISSING, MISSING, batch or 4, made_for_it, reason), inputs
 
 
 def _near(sampler: Sampler, batch: int | None) -> Questions:
     """Yield samples that lie on a tree's threshold or one step beside it; rounding may send them either way, so they do not count."""
-    reason = "Exactly on a threshold of a tree, rounding to float32 may send a sample either way."
+    reason = "Exactly at a threshold of a tree, rounding to float32 may send a sample to either side."
     thresholds: dict[int, tuple[float, ...]] = getattr(sampler.session, "thresholds", {})
     for place, values in list(thresholds.items())[: NEAR_COLUMNS if batch is None else 0]:
         exact = np.asarray(values[:4], np.float32)
@@ -187,7 +188,11 @@ def _ask(session: Session, case: Case, inputs: dict[str, np.ndarray]) -> Asked:
             answer = session.run(inputs)
     except Exception as error:
         first = (str(error).splitlines() or [""])[0][:160]
-        return _not_counted(case, f"The source refuses: {type(error).__name__}: {first}", stored=False), {}, {}
+        return (
+            _not_counted(case, f"The source rejects this input: {type(error).__name__}: {first}", stored=False),
+            {},
+            {},
+        )
     finite = [np.isfinite(array) for array in answer.values() if array.dtype.kind == "f"]
     if finite and (
         not any(part.any() for part in finite) or (case.name == "edge" and not all(part.all() for part in finite))
@@ -210,7 +215,7 @@ def _arrays(recorded: list[Asked]) -> dict[str, np.ndarray]:
     if sum(array.nbytes for array in arrays.values()) > 4 * golden.MAX_BYTES:
         raise Refused(
             "Inputs and answers of this model are too large to record.",
-            "Bring a smaller data set, or a model with smaller outputs.",
+            "Use a smaller data set, or a model with smaller outputs.",
         )
     return arrays
 
@@ -218,7 +223,7 @@ def _arrays(recorded: list[Asked]) -> dict[str, np.ndarray]:
 def _notes(sampler: Sampler, dataset: Dataset | None) -> tuple[str, ...]:
     notes = []
     if sampler.fixed_batch is not None:
-        notes.append(f"The source takes batches of {sampler.fixed_batch} alone, so no other batch was tried.")
+        notes.append(f"The source takes only batches of {sampler.fixed_batch}, so no other batch size was tried.")
     if dataset is not None and dataset.n > DATA_ROWS:
         notes.append(f"The first {DATA_ROWS:,} of {dataset.n:,} rows of the data were compared.")
     return tuple(notes)

@@ -40,8 +40,8 @@ def graded(outputs: list[np.ndarray], labels: np.ndarray) -> Graded:
     values = next((out.reshape(len(out)) for out in outputs if out.dtype.kind == "f" and out.size == len(out)), None)
     if values is None or labels.dtype.kind == "U":
         raise Refused(
-            "The model's answers are neither one class nor one number a sample.",
-            "Measure it outside with its own metric.",
+            "The model answers with neither one class nor one number per sample.",
+            "Measure its quality outside Portolan, with the metric of its task.",
         )
     if set(np.unique(labels)) == {0, 1}:
         return _accuracy((values > _cut(values)).astype(np.int64), labels)
@@ -73,8 +73,8 @@ def _classes(found: np.ndarray, scores: np.ndarray | None, labels: np.ndarray) -
     names = np.unique(labels)
     if scores is None or len(names) != scores.shape[-1]:
         raise Refused(
-            f"The labels are text with {len(names)} different values, and the model answers class numbers.",
-            "Give the class numbers as labels.",
+            f"The labels are text with {len(names)} different values, but the model answers with class numbers.",
+            "Use the class numbers as labels.",
         )
     return np.asarray(names[found])
 

@@ -34,7 +34,7 @@ class Sampler:
         for spec in self.session.signature.inputs:
             if spec.shape is None:
                 raise Refused(
-                    f"The file does not say the shape of its input {spec.name!r}.",
+                    f"The file does not state the shape of its input {spec.name!r}.",
                     "Give shapes without the batch, such as 1x28x28 or int64:48, or add a data set.",
                 )
         return self.session.signature.inputs

@@ -26,7 +26,7 @@ def score(before: list[np.ndarray], after: list[np.ndarray], labels: np.ndarray 
     if labels is None:
         if flips is None:
             raise Refused(
-                "The answers are no classes, and there are no labels to choose by.", "Add labels to the data."
+                "The answers are not classes, and there are no labels to judge by.", "Add labels to the data."
             )
         return Score(Loss.of_changes(flips.n, flips.k), changed=flips)
     old, new = quality.graded(before, labels), quality.graded(after, labels)
@@ -44,10 +44,10 @@ def changes(before: list[np.ndarray], after: list[np.ndarray]) -> Count | None:
 
 def _fault(before: list[np.ndarray], after: list[np.ndarray]) -> str:
     if [out.shape for out in before] != [out.shape for out in after]:
-        return "The answers have another shape than those of the source."
+        return "The answers have a different shape from those of the source."
     for old, new in zip(before, after, strict=True):
         if old.dtype.kind == new.dtype.kind == "f" and (np.isfinite(old) & ~np.isfinite(new)).any():
-            return "Some answers are no finite numbers where those of the source are."
+            return "Some answers are not finite where those of the source are."
     return ""
 
 

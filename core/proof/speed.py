@@ -65,6 +65,8 @@ def interval(logs: list[np.ndarray], seed: int) -> tuple[float, float, float]:
     ``logs`` holds an array of rounds [n] for each session.
     """
     rng = np.random.default_rng(seed)
+    # Sessions are drawn first, then rounds within each: rounds of one session resemble each other more than rounds of
+    # two.
     drawn = rng.integers(len(logs), size=(DRAWS, len(logs)))
     medians = np.empty(drawn.shape)
     for number, rounds in enumerate(logs):
@@ -132,6 +134,7 @@ def _processor_ns() -> int:
 
 
 def _judged(measured: list[np.ndarray], calls: int, batch: int, seed: int) -> Race:
+    # As logarithms, twice as fast and half as fast lie equally far from no change.
     logs = [np.log(rounds[:, 0, 0] / rounds[:, 1, 0]) for rounds in measured]
     every = np.concatenate(measured)
     ratio, low, high = (math.exp(value) for value in interval(logs, seed))

@@ -49,7 +49,7 @@ def _read_npy(archive: zipfile.ZipFile, info: zipfile.ZipInfo, left: int) -> tup
         if size > left:
             raise Refused(
                 f"The arrays take more than {MAX_BYTES // 10**6} MB.",
-                "Bring fewer samples; 1,000 are enough for a proof.",
+                "Use fewer samples; 1,000 are enough for a proof.",
             )
         if min(shape, default=0) < 0 or file.tell() + size != info.file_size:
             raise Refused(f"The array {name!r} is not as large as its header says.", "Save it again with numpy.savez.")
@@ -69,16 +69,16 @@ def read_csv(path: Path) -> dict[str, np.ndarray]:
             table = list(rows)
     except (csv.Error, UnicodeDecodeError) as error:
         raise Refused(
-            f"This is no CSV file in UTF-8: {str(error)[:200]}", "Save it again with a header row and commas."
+            f"This is not a CSV file in UTF-8: {str(error)[:200]}", "Save it again with a header row and commas."
         ) from None
     if len(header) != len(set(header)) or not table:
         raise Refused(
-            "The CSV file has no rows, or two columns of one name.", "Give it a header row with different names."
+            "The CSV file has no rows, or two columns with the same name.", "Give it a header row with different names."
         )
     wrong = next((number for number, row in enumerate(table, start=2) if len(row) != len(header)), None)
     if wrong:
         raise Refused(
-            f"Line {wrong} has {len(table[wrong - 2])} cells where the header has {len(header)}.", "Repair that line."
+            f"Line {wrong} has {len(table[wrong - 2])} cells, but the header has {len(header)}.", "Correct that line."
         )
     return {name: _typed([row[place] for row in table]) for place, name in enumerate(header)}
 
@@ -86,7 +86,7 @@ def read_csv(path: Path) -> dict[str, np.ndarray]:
 def _bounded(rows: Iterator[list[str]]) -> Iterator[list[str]]:
     for number, row in enumerate(rows):
         if number > MAX_ROWS or len(row) > MAX_COLUMNS:
-            raise Refused(f"The table is over {MAX_ROWS:,} rows or {MAX_COLUMNS:,} columns.", "Bring a sample of it.")
+            raise Refused(f"The table has more than {MAX_ROWS:,} rows or {MAX_COLUMNS:,} columns.", "Use a part of it.")
         if row:
             yield row
 
@@ -101,7 +101,7 @@ def read_parquet(path: Path) -> dict[str, np.ndarray]:
         meta = file.metadata
         size = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
         if meta.num_rows > MAX_ROWS or meta.num_columns > MAX_COLUMNS or size > MAX_BYTES:
-            raise Refused(f"The table is over {MAX_ROWS:,} rows or {MAX_COLUMNS:,} columns.", "Bring a sample of it.")
+            raise Refused(f"The table has more than {MAX_ROWS:,} rows or {MAX_COLUMNS:,} columns.", "Use a part of it.")
         table = file.read()
     except (pyarrow.ArrowException, OSError) as error:
         raise Refused(f"The parquet file is damaged: {str(error).splitlines()[0][:200]}", "Save it again.") from None

@@ -53,7 +53,7 @@ def runtime_for(format: str) -> Runtime:
     """Return the runtime that opens a format here. Raises Refused with the reason when there is none."""
     if reason := cannot_run(format):
         runnable = ", ".join(name for one in RUNTIMES if one.unavailable() is None for name in one.formats)
-        raise Refused(f"A file of the format {format!r} cannot run here: {reason}", f"Formats that can: {runnable}.")
+        raise Refused(f"Files of the format {format!r} cannot run here: {reason}", f"Formats that can run: {runnable}.")
     return next(one for one in _openers(format) if one.unavailable() is None)
 
 
@@ -62,7 +62,7 @@ def cannot_run(format: str) -> str | None:
     reasons = [one.unavailable() for one in _openers(format)]
     if None in reasons:
         return None
-    return next((reason for reason in reasons if reason), "no runtime here reads this format.")
+    return next((reason for reason in reasons if reason), "no runtime reads this format.")
 
 
 def on_shelf(format: str) -> Runtime | None:

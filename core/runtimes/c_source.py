@@ -10,16 +10,14 @@ class CSourceRuntime(Runtime):
     """Never opens a file; the bundle's verify.py compiles it with cc and replays the recorded inputs."""
 
     title = "A C compiler"
-    sentence = "Compiles generated C on your machine; verify.py in the bundle does it and replays the proof."
+    sentence = "Compiles generated C on your own machine: verify.py in the bundle compiles it and replays the proof."
     formats = ("c_source",)
     packages = ("numpy",)
     kind = "light"
 
     def unavailable(self) -> str | None:
         """Return why C is never run in the sandbox."""
-        return (
-            "the sandbox starts no compiler; verify.py in the bundle compiles the file with cc and replays the proof."
-        )
+        return "the sandbox does not start a compiler; verify.py in the bundle compiles the file with cc and replays the proof."
 
     def open(self, path: Path, format: str) -> Session:
         """Refuse: see ``unavailable``."""

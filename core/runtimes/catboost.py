@@ -17,7 +17,7 @@ class CatboostRuntime(Runtime):
     """Takes numbers alone: categories and texts have no place in one table."""
 
     title = "CatBoost"
-    sentence = "Runs boosted trees saved as .cbm, with their own library."
+    sentence = "Runs boosted trees saved as .cbm, with CatBoost itself."
     formats = ("catboost",)
     packages = ("numpy", "catboost")
     kind = "sklearn"

@@ -11,7 +11,7 @@ class KerasRuntime(Runtime):
     """Rebuilds the model in safe mode and runs it on one thread."""
 
     title = "Keras on PyTorch"
-    sentence = "Runs Keras models (.keras and .h5) on the CPU with torch behind them."
+    sentence = "Runs Keras models (.keras and .h5) on the CPU, with torch as the backend."
     formats = ("keras", "keras_h5")
     packages = ("numpy", "keras", "torch", "h5py")
     kind = "torch"

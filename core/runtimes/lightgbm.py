@@ -13,7 +13,7 @@ class LightgbmRuntime(Runtime):
     """Compares in float64, so that its table ``X`` is float64."""
 
     title = "LightGBM"
-    sentence = "Runs boosted trees saved as text, with their own library."
+    sentence = "Runs boosted trees saved as text, with LightGBM itself."
     formats = ("lightgbm",)
     packages = ("numpy", "lightgbm")
     kind = "sklearn"

@@ -26,7 +26,7 @@ class LiteRtRuntime(Runtime):
     """Runs on one thread with LiteRT's own kernels and forgets its state before each call."""
 
     title = "LiteRT"
-    sentence = "Runs .tflite files on the CPU, with the batch that the file declares; a file for one sample is called for each."
+    sentence = "Runs .tflite files on the CPU, with the batch size that the file declares; a file for one sample is called once per sample."
     formats = ("litert",)
     packages = ("numpy", "ai-edge-litert")
     kind = "light"

@@ -43,7 +43,7 @@ class Ncnn(Runtime):
         folder = Path(tempfile.mkdtemp(prefix="ncnn-"))
         files = {file.suffix.lower(): str(file) for file in archives.extract(path, folder)}
         if net.load_param(files[".param"]) != 0 or net.load_model(files[".bin"]) != 0:
-            raise Refused("ncnn cannot load this model: layers and weights do not fit each other.", AGAIN)
+            raise Refused("ncnn cannot load this model: its layers and weights do not match.", AGAIN)
         return NcnnSession(net, rows)
 
 
@@ -72,7 +72,7 @@ class NcnnSession(Session):
         for name, array in sample.items():
             held = np.ascontiguousarray(array)  # a Mat only points into the array
             if extractor.input(name, ncnn.Mat(held).clone()) != 0:
-                raise ValueError(f"ncnn does not take the input {name}")
+                raise ValueError(f"ncnn does not accept the input {name}")
         return {name: _answer(extractor, name) for name in self._outputs}
 
 
@@ -86,7 +86,7 @@ def _rows(inputs: dict[str, np.ndarray]) -> int:
 def _answer(extractor: "ncnn.Extractor", name: str) -> np.ndarray:
     code, value = extractor.extract(name)
     if code != 0:
-        raise ValueError(f"ncnn gives no answer for {name}: its input does not fit the layers")
+        raise ValueError(f"ncnn gives no answer for {name}: the input does not fit the layers")
     return np.array(value)
 
 

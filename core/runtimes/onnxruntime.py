@@ -95,7 +95,8 @@ def _spec(value: "onnxruntime.NodeArg") -> TensorSpec:
     dtype = DTYPES.get(kind) or TABLES.get(value.type)
     if dtype is None:
         raise Refused(
-            f"{value.name!r} has the type {value.type}, which no probe fits.", "Export the model with plain tensors."
+            f"{value.name!r} has the type {value.type}, for which no test input can be made.",
+            "Export the model with plain tensors.",
         )
     shape = None if value.type in TABLES else tuple(dim if dim != "" else None for dim in value.shape)
     return TensorSpec(value.name, dtype, shape)

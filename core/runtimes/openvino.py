@@ -59,7 +59,7 @@ class IrSession(Session):
         try:
             answer = self._request.infer(feed, share_inputs=False, share_outputs=False)
         except RuntimeError as error:
-            raise Refused(f"OpenVINO cannot run this input: {ir.cause(error)}", "Bring other inputs.") from None
+            raise Refused(f"OpenVINO cannot run this input: {ir.cause(error)}", "Use other inputs.") from None
         names = [spec.name for spec in self.signature.outputs]
         return {name: _plain(answer[place]) for place, name in enumerate(names)}
 

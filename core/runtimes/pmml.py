@@ -12,14 +12,14 @@ class PmmlRuntime(Runtime):
 
     title = "Portolan's PMML scorer"
     sentence = (
-        "Runs PMML 4.x without Java: regression, trees, clusters, naive Bayes, networks and their transformations."
+        "Runs PMML 4.x without Java: regression, trees, clustering, naive Bayes, neural networks and transformations."
     )
     formats = ("pmml",)
     packages = ("numpy", "lxml")
     kind = "light"
 
     def open(self, path: Path, format: str) -> Session:
-        """Read the file. Raises Refused for what has no reading here."""
+        """Read the file. Raises Refused for what is not supported."""
         return scoring_session.of_form(pmml_read.read(path))
 
 

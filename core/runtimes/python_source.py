@@ -16,7 +16,7 @@ class PythonSourceRuntime(Runtime):
     """Calls predict row by row."""
 
     title = "Python"
-    sentence = "Runs generated Python source, whose syntax tree was checked, row by row."
+    sentence = "Runs generated Python source row by row, after its syntax tree was checked."
     formats = ("python_source",)
     packages = ("numpy",)
     kind = "light"

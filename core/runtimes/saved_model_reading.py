@@ -11,13 +11,13 @@ class SavedModelReading(Runtime):
     """Runs the translation that the converter would write, so that its answers prove nothing about the translation."""
 
     title = "OpenVINO's reading of a SavedModel"
-    sentence = "Runs what OpenVINO makes of a SavedModel where TensorFlow is not installed."
+    sentence = "Runs OpenVINO's reading of a SavedModel where TensorFlow is not installed."
     formats = ("saved_model",)
     packages = ("numpy", "openvino")
     kind = "light"
     secondhand = (
-        "There is no TensorFlow here to run the source (pip install -r requirements-tensorflow.txt); "
-        "OpenVINO's reading was compared with itself, which shows that the file was written whole and no more."
+        "TensorFlow is not installed, so the source cannot run (pip install -r requirements-tensorflow.txt); "
+        "OpenVINO's reading was compared with itself, which shows only that the file was written completely."
     )
 
     def open(self, path: Path, format: str) -> Session:

@@ -123,7 +123,7 @@ def _tensor(name: str, value: object, symbols: dict[str, str]) -> TensorSpec:
     import torch
 
     if not isinstance(value, torch.Tensor):
-        raise Refused(f"{name!r} is {type(value).__name__}, no tensor.", "Export the model with plain tensors.")
+        raise Refused(f"{name!r} is {type(value).__name__}, not a tensor.", "Export the model with plain tensors.")
     shape: tuple[Dim, ...] = tuple(
         dim
         if isinstance(dim, int)

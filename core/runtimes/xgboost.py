@@ -19,7 +19,7 @@ class XgboostRuntime(Runtime):
     """Predicts with the rounds that the scikit-learn wrapper would use when it stopped early, else with all."""
 
     title = "XGBoost"
-    sentence = "Runs boosted trees saved as .json or .ubj, with their own library."
+    sentence = "Runs boosted trees saved as .json or .ubj, with XGBoost itself."
     formats = ("xgboost",)
     packages = ("numpy", "xgboost-cpu")
     kind = "sklearn"

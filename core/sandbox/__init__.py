@@ -127,7 +127,7 @@ class Sandbox:
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            raise OverLimit("The disk is full.", "Make room on the disk and try again.") from error
+            raise OverLimit("The disk is full.", "Free some disk space and try again.") from error
         except PortolanError as error:
             error.add_note(child.log.decode(errors="replace"))
             raise
@@ -174,7 +174,7 @@ class Sandbox:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise OverLimit(
-                f"A child process could not be started: {reason}.", "Make room on the disk and in memory."
+                f"A child process could not be started: {reason}.", "Free disk space and memory, and try again."
             ) from error
 
     def _warm(self, kind: str) -> None:

@@ -93,7 +93,7 @@ class Child:
             whole[0], self._line = bytes(self._line + whole[0]), bytearray()
         self._line += rest
         if self._received > TOTAL_BYTES or len(self._line) > LINE_BYTES:
-            raise Crashed("The child process sent more than any answer can hold.", HOSTILE)
+            raise Crashed("The child process sent more data than any answer needs.", HOSTILE)
         return whole
 
     def exit_code(self) -> int | None:

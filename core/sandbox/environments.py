@@ -29,7 +29,7 @@ SPARE_MB = 500
 TICK_SECONDS = 0.2
 KEPT_LINES = 12
 TOLD = re.compile(r"(Collecting|Downloading|Using cached|Installing collected packages|Building|Preparing)\b(.{0,80})")
-AGAIN = "Check the network and try again; pip's own words are in the log."
+AGAIN = "Check the network and try again; the log holds pip's own message."
 
 
 def make(group: Group, progress: Progress, cancel: threading.Event) -> None:
@@ -48,7 +48,7 @@ def make_private(group: Private, progress: Progress, cancel: threading.Event) ->
             return
         _check_room(group)
         try:
-            progress(None, f"Making an environment for {group.title}")
+            progress(None, f"Creating an environment for {group.title}")
             remove(group)
             _venv(group, cancel)
             _pip([str(group.python)], group, progress, cancel)
@@ -69,7 +69,7 @@ def _venv(group: Private, cancel: threading.Event) -> None:
     code, said = _run([sys.executable, "-m", "venv", "--without-pip", str(group.folder)], lambda line: None, cancel)
     if code != 0:
         raise Unavailable(
-            f"Python could not make an environment: {_last(said)}", "Make room on the disk and try again."
+            f"Python could not create an environment: {_last(said)}", "Free some disk space and try again."
         )
     (place,) = group.folder.glob("lib/python*/site-packages")
     ours = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
@@ -113,7 +113,7 @@ def _lines(process: "subprocess.Popen[bytes]", cancel: threading.Event) -> Itera
         selector.register(process.stdout, selectors.EVENT_READ)
         while True:
             if cancel.is_set():
-                raise Cancelled("The installation was stopped.", "Start it again when you like.")
+                raise Cancelled("The installation was stopped.", "Start it again when you need it.")
             if not selector.select(TICK_SECONDS):
                 continue
             data = os.read(process.stdout.fileno(), 1 << 16)
@@ -131,7 +131,7 @@ def _only_one(group: Private, cancel: threading.Event) -> Iterator[None]:
     with Path(f"{group.folder}.lock").open("w") as lock:
         while True:
             if cancel.is_set():
-                raise Cancelled("The installation was stopped.", "Start it again when you like.")
+                raise Cancelled("The installation was stopped.", "Start it again when you need it.")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
@@ -144,15 +144,15 @@ def _check_room(group: Private) -> None:
     free = shutil.disk_usage(group.folder.parent).free // MB
     if free < 2 * group.megabytes + SPARE_MB:
         raise OverLimit(
-            f"{group.title} needs about {2 * group.megabytes:,} MB while it is installed; the disk has {free:,} MB.",
-            "Make room on the disk and try again.",
+            f"{group.title} needs about {2 * group.megabytes:,} MB during installation; the disk has {free:,} MB.",
+            "Free some disk space and try again.",
         )
 
 
 def _last(said: list[str]) -> str:
     """Return the line that says most: pip's last error, else its last words."""
     errors = [line for line in said if line.startswith("ERROR")]
-    return ([*said, *errors] or ["it said nothing"])[-1][:300]
+    return ([*said, *errors] or ["no message was given"])[-1][:300]
 
 
 def named(id: str, groups: dict[str, Group]) -> Group:

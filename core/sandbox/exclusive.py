@@ -38,7 +38,7 @@ def measuring(cancel: threading.Event, waiting: Callable[[], None], path: Path |
             waiting()
         while not _taken(lambda: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)):
             if cancel.wait(WAIT_SECONDS):
-                raise Cancelled("This was stopped.", "Start it again when you like.")
+                raise Cancelled("The job was stopped.", "Start it again when you need it.")
         yield
     finally:
         os.close(handle)

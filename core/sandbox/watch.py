@@ -19,7 +19,7 @@ TICK_SECONDS = 0.02
 WATCH_SECONDS = 0.1
 PROGRESS_SECONDS = 0.1
 NAMED = frozenset(int(one) for one in signal.Signals)
-NEXT = "Nothing else was harmed. Check that the file is whole, or try it in another format or at another opset."
+NEXT = "Nothing else was harmed. Check that the file is complete, or try another format or opset."
 
 Progress = Callable[[float | None, str], None]
 
@@ -53,12 +53,12 @@ class Watch:
                 meanwhile()
             self.check()
             if time.monotonic() > deadline:
-                raise OverLimit(f"This took longer than the limit of {seconds:g} s.", "Try a smaller model.")
+                raise OverLimit(f"The job took longer than the limit of {seconds:g} s.", "Try a smaller model.")
 
     def check(self) -> None:
         """Raise Cancelled when somebody asked to stop, and OverLimit for memory or disk (looked at ten times a second)."""
         if any(stop.is_set() for stop in self.stops):
-            raise Cancelled("This was stopped.", "Start it again when you like.")
+            raise Cancelled("The job was stopped.", "Start it again when you need it.")
         if time.monotonic() - self._looked < WATCH_SECONDS:
             return
         self._looked = time.monotonic()
@@ -81,16 +81,16 @@ class Watch:
         name = signal.Signals(-code).name if -code in NAMED else f"exit code {code}"
         if code == -signal.SIGXCPU:
             return OverLimit(
-                f"This used more than {self.limits.cpu_seconds} s of processor time.", "Try a smaller model."
+                f"The job used more than {self.limits.cpu_seconds} s of processor time.", "Try a smaller model."
             )
         if code == -signal.SIGKILL or (code == -signal.SIGABRT and b"bad_alloc" in self.child.log):
-            text = f"The work was stopped for want of memory; its limit is {self.limits.memory_mb} MB."
+            text = f"The job ran out of memory; its limit is {self.limits.memory_mb} MB."
             return OverLimit(text, "Try a smaller model, or close other programs.")
         if code < 0:
-            return Crashed(f"The model crashed the engine that reads it ({name}).", NEXT)
+            return Crashed(f"The model crashed the engine that was reading it ({name}).", NEXT)
         return Crashed(f"The child process ended without an answer ({name}).", NEXT)
 
 
 def _too_large(verb: str, used: float, what: str, limit: int) -> OverLimit:
-    figure = f"{used:.0f} MB" if math.isfinite(used) else "an endless number"
+    figure = f"{used:.0f} MB" if math.isfinite(used) else "an unlimited amount"
     return OverLimit(f"This {verb} {figure} {what}; the limit is {limit} MB.", "Try a smaller model.")

@@ -287,4 +287,4 @@ def _shaped(matrix: Matrix, high: int, wide: int) -> bool:
 
 
 def _broken(why: str) -> Refused:
-    return Refused(f"The model does not hold together: {why}.", "Write the file again with the tool that made it.")
+    return Refused(f"The model is inconsistent: {why}.", "Export the file again with the tool that made it.")

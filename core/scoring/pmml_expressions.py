@@ -91,16 +91,16 @@ class Scope:
         """Return the form's name of a field. Raises Refused for one that is not there."""
         if name not in self.names:
             raise Refused(
-                f"The PMML file uses the field {str(name)[:80]!r}, which it does not define.", "Write it again."
+                f"The PMML file uses the field {str(name)[:80]!r}, which it does not define.", "Export it again."
             )
         return self.names[name]
 
 
 def understand(element: Element, scope: Scope) -> Expression:
-    """Read an expression. Raises Refused for what has no form here."""
+    """Read an expression. Raises Refused for what is not supported here."""
     tag = local(element)
     if tag not in READERS:
-        raise Refused(f"The PMML element {tag} has no reading here.", "Write the transformation with Apply.")
+        raise Refused(f"The PMML element {tag} is not supported.", "Write the transformation with Apply.")
     return READERS[tag](element, scope)
 
 
@@ -119,7 +119,9 @@ def number(text: str | None, what: str) -> float:
     try:
         return float(str(text).replace("INF", "Infinity") if str(text) in ("INF", "-INF") else str(text))
     except ValueError:
-        raise Refused(f"{what} of the PMML file is {str(text)[:40]!r}, no number.", "Write the file again.") from None
+        raise Refused(
+            f"{what} of the PMML file is {str(text)[:40]!r}, which is not a number.", "Export the file again."
+        ) from None
 
 
 def constant(text: str, dtype: str | None) -> float | str:
@@ -158,12 +160,12 @@ def _constant(element: Element, scope: Scope) -> Expression:
 def _apply(element: Element, scope: Scope) -> Expression:
     function = str(element.get("function"))
     if function not in FUNCTIONS:
-        raise Refused(f"The PMML function {function[:60]} has no reading here.", "Compute it before the model.")
+        raise Refused(f"The PMML function {function[:60]} is not supported.", "Compute it before the model.")
     parts = [understand(part, scope) for part in element if local(part) != "Extension"]
     if function in ("equal", "notEqual", "isIn", "isNotIn"):
         parts = _same_kind(parts, scope)
     if not LOWEST.get(function, 1) <= len(parts) <= HIGHEST.get(function, 1_000_000):
-        raise Refused(f"The PMML function {function} has {len(parts)} arguments.", "Write the file again.")
+        raise Refused(f"The PMML function {function} has {len(parts)} arguments.", "Export the file again.")
     found: Expression = Apply(function, tuple(parts))
     for attribute in ("mapMissingTo", "defaultValue"):
         if element.get(attribute) is not None:
@@ -200,7 +202,7 @@ def _polyline(element: Element, scope: Scope) -> Expression:
     points = [(number(p.get("orig"), "orig"), number(p.get("norm"), "norm")) for p in named(element, "LinearNorm")]
     rule = element.get("outliers", "asIs")
     if len(points) < 2 or rule not in ("asIs", "asExtremeValues", "asMissingValues"):
-        raise Refused(f"A NormContinuous of the PMML file has {len(points)} points.", "Write the file again.")
+        raise Refused(f"A NormContinuous of the PMML file has {len(points)} points.", "Export the file again.")
     lines = [_line(x, a, b) for a, b in itertools.pairwise(points)]
     found = lines[-1]
     for line, (edge, _) in zip(reversed(lines[:-1]), reversed(points[1:-1]), strict=True):
@@ -215,7 +217,7 @@ def _polyline(element: Element, scope: Scope) -> Expression:
 
 def _line(x: Expression, a: tuple[float, float], b: tuple[float, float]) -> Expression:
     if b[0] == a[0]:
-        raise Refused("Two points of a NormContinuous of the PMML file coincide.", "Write the file again.")
+        raise Refused("Two points of a NormContinuous of the PMML file coincide.", "Export the file again.")
     slope = (b[1] - a[1]) / (b[0] - a[0])
     return Apply("+", (Const(a[1]), Apply("*", (Apply("-", (x, Const(a[0]))), Const(slope)))))
 
@@ -228,7 +230,7 @@ def _looked_up(element: Element, scope: Scope) -> Expression:
     name, column, out = scope.find(pairs[0].get("field")), pairs[0].get("column"), element.get("outputColumn")
     rows = [{local(cell): cell.text or "" for cell in row} for row in named(tables[0], "row")]
     if any(column not in row or out not in row for row in rows) or len(rows) < 1:
-        raise Refused("A row of a table in the PMML file lacks a cell.", "Write the file again.")
+        raise Refused("A row of a table in the PMML file lacks a cell.", "Export the file again.")
     numeric = element.get("dataType", "double" if all(_reads_as_number(r[out]) for r in rows) else "string") in NUMBERS
     values = tuple(number(r[out], "A cell") if numeric else r[out] for r in rows)
     keys = tuple(_fitting(r[column], name, scope).value for r in rows)

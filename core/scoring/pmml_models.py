@@ -24,7 +24,7 @@ from core.scoring.form import (
 from core.scoring.pmml_expressions import Element, Scope, local, named, number, understand
 from core.scoring.pmml_trees import Planter, split_array
 
-AGAIN = "Write the file again with the tool that made it."
+AGAIN = "Export the file again with the tool that made it."
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Document(Protocol):
 
 def refused(what: str) -> Refused:
     """Return the refusal of a setting that has no reading."""
-    return Refused(f"{what} in the PMML file has no reading here.", AGAIN)
+    return Refused(f"{what} in the PMML file is not supported.", AGAIN)
 
 
 def _regression(element: Element, scope: Scope, document: Document) -> Found:

@@ -27,7 +27,7 @@ from core.scoring.pmml_models import MODELS, Found, trees
 
 DTYPES = {"double": "double", "float": "float", "integer": "integer", "string": "string"}
 MAX_BYTES = 64 << 20
-AGAIN = "Write the file again with the tool that made it."
+AGAIN = "Export the file again with the tool that made it."
 
 
 def parse(path: Path) -> Element:
@@ -37,9 +37,10 @@ def parse(path: Path) -> Element:
     data = path.read_bytes() if path.stat().st_size <= MAX_BYTES else b""
     if not data:
         raise Refused(f"The file is empty, or larger than {MAX_BYTES >> 20} MB.", "Save a smaller model.")
+    # In UTF-16, which has zero bytes, the search for a document type would find nothing.
     if b"\0" in data[:4096] or b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise Refused(
-            "The XML has a document type or entities, which no PMML needs.", "Save it as plain UTF-8 without a DTD."
+            "The XML has a document type or entities, which PMML never needs.", "Save it as plain UTF-8 without a DTD."
         )
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False,
@@ -51,19 +52,17 @@ def parse(path: Path) -> Element:
         first = (str(error).splitlines() or ["it is cut off"])[0][:200]
         raise Refused(f"The XML is broken: {first}.", "Download or save the file again, in UTF-8.") from None
     if root.getroottree().docinfo.doctype or any(True for _ in root.iter(etree.Entity)):
-        raise Refused("The XML has a document type or entities, which no PMML needs.", "Save it without a DTD.")
+        raise Refused("The XML has a document type or entities, which PMML never needs.", "Save it without a DTD.")
     return root
 
 
 def read(path: Path) -> Form:
-    """Return the form of a PMML file. Raises Refused for what has no reading here."""
+    """Return the form of a PMML file. Raises Refused for what is not supported."""
     try:
         return _Document(parse(path)).form()
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         words = (str(error).splitlines() or [""])[0][:100]
-        raise Refused(
-            f"The PMML file does not keep to its own rules ({type(error).__name__}: {words}).", AGAIN
-        ) from None
+        raise Refused(f"The PMML file breaks the rules of PMML ({type(error).__name__}: {words}).", AGAIN) from None
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class _Document:
         self.made: dict[tuple[str, Expression], str] = {}
         models = [one for one in root if local(one) in MODELS or local(one) == "MiningModel"]
         if len(models) != 1:
-            raise Refused(f"The PMML file holds {len(models)} models that can be read here, not one.", AGAIN)
+            raise Refused(f"The PMML file contains {len(models)} supported models; one is needed.", AGAIN)
         self.model = models[0]
         (dictionary, *_) = named(root, "DataDictionary") or [()]
         self.fields = {one.name: one for one in (_data_field(f) for f in dictionary if local(f) == "DataField")}
@@ -174,7 +173,7 @@ class _Document:
             field = self.fields[name]
             if field.dtype not in DTYPES:
                 raise Refused(
-                    f"The input {name[:80]!r} is {field.dtype}, which cannot be read here.", "Use numbers or texts."
+                    f"The input {name[:80]!r} is {field.dtype}, which is not supported.", "Use numbers or text."
                 )
             scope.names[name] = self.name(name)
             if field.dtype == "string":
@@ -229,7 +228,7 @@ class _Document:
         """Add a derived field. Raises Refused where a number would become a text, or the other way round."""
         is_text = reads_text(expression, scope)
         if is_text != (dtype == "string") or dtype not in ("double", "float", "integer", "boolean", "string"):
-            raise Refused(f"The derived field {name[:80]!r} turns its value into {dtype}, which has no reading here.", "Keep numbers numbers, and texts texts.")  # fmt: skip
+            raise Refused(f"The derived field {name[:80]!r} turns its value into {dtype}, which is not supported.", "Keep the type of each field.")  # fmt: skip
         made = self.derive(name, expression, dtype if dtype in ("string", "float") else "double")
         if is_text:
             scope.texts.add(made)
@@ -247,14 +246,14 @@ class _Document:
         models = [one for segment in segments for one in segment if local(one) in MODELS or local(one) == "MiningModel"]
         if len(models) != len(segments) or not all(named(segment, "True") for segment in segments) or not segments:
             raise Refused(
-                "A segment of the PMML file has a condition, or no model that can be read here.",
+                "A segment of the PMML file has a condition, or no supported model.",
                 "Use segments that always hold.",
             )
         if method == "modelChain":
             return [self.read_model(one, scope) for one in models][-1]
         if method not in METHODS:
             raise Refused(
-                f"The PMML method {method[:40]} of many models has no reading here.",
+                f"The PMML method {method[:40]} of many models is not supported.",
                 f"Use one of {', '.join(METHODS)}.",
             )
         weights = [
@@ -265,13 +264,13 @@ class _Document:
             return trees(models, [w / whole if "weighted" in method else 1.0 for w in weights],
                          1.0 if "weighted" in method else whole, scope, self, "Vote" in method)  # fmt: skip
         if "Vote" in method:
-            raise Refused("Votes of models other than trees have no reading here.", "Use the average.")
+            raise Refused("Votes of models other than trees are not supported.", "Use the average.")
         return self._added([self.read_model(one, scope) for one in models], [w / whole for w in weights])
 
     def _added(self, members: list[Found], weights: list[float]) -> Found:
         wide = len(members[0].names)
         if any(one.categories != members[0].categories for one in members):
-            raise Refused("The models of the PMML file do not know the same classes.", AGAIN)
+            raise Refused("The models in the PMML file have different classes.", AGAIN)
         rows = [[w * (i == row) for w in weights for i in range(wide)] for row in range(wide)]
         fields = tuple(name for one in members for name in one.names)
         names = self.add(Regression(self.names("together", wide), fields, tuple(map(tuple, rows)), (0.0,) * wide))
@@ -280,7 +279,7 @@ class _Document:
     def _rescaled(self, element: Element, found: Found) -> Found:
         for target in (one for targets in named(element, "Targets") for one in named(targets, "Target")):
             if target.get("castInteger") is not None or found.categories:
-                raise Refused("The PMML file rounds or rescales its target in a way that has no reading here.", AGAIN)
+                raise Refused("The PMML file rounds or rescales its target in a way that is not supported.", AGAIN)
             value: Expression = Ref(found.names[0])
             for attribute, test in (("min", "max"), ("max", "min")):
                 if target.get(attribute) is not None:
@@ -328,7 +327,7 @@ class _Document:
         if feature == "transformedValue" and len(body) == 1:
             return self._typed_field(name, understand(body[0], inner), str(field.get("dataType", "double")), inner)
         raise Refused(
-            f"The output {name[:80]!r} of the PMML file ({str(feature)[:40]}) has no reading here.", "Remove it."
+            f"The output {name[:80]!r} of the PMML file ({str(feature)[:40]}) is not supported.", "Remove it."
         )
 
     def _default(self, found: Found) -> list[Label | Numbers]:

@@ -73,7 +73,7 @@ def _grow(node: Element, model: TreeModel, here: int, categories: list[str], ids
         _leaf(node, model.scores[model.yes[here]], categories)
         return
     if model.missing[here] not in (model.yes[here], model.no[here]):
-        raise Refused("A tree has a third way for missing values.", "Convert to ONNX instead.")
+        raise Refused("A tree has a third branch for missing values.", "Convert to ONNX instead.")
     sides = zip((model.yes[here], model.no[here]), OPERATORS[model.test[here]], strict=True)
     for place, operator in sides:
         ids[0] += 1
@@ -110,7 +110,7 @@ class Planter:
         self._otherwise = model.get("noTrueChildStrategy", "returnNullPrediction")
         if self._missing not in ("none", "defaultChild", "nullPrediction", "lastPrediction"):
             raise Refused(
-                f"PMML trees with missingValueStrategy={self._missing} have no reading here.", "Use defaultChild."
+                f"PMML trees with missingValueStrategy={self._missing} are not supported.", "Use defaultChild."
             )
         (top,) = named(model, "Node")
         self.grower.roots.append(self._node(top))
@@ -164,7 +164,7 @@ class Planter:
         """Add the nodes of a predicate that lead to three places, and return the first."""
         kind, self._asked = local(predicate), self._asked + 1
         if self._asked > MAX_QUESTIONS:
-            raise Refused("A predicate of the PMML file asks more questions than any model does.", "Write it again.")
+            raise Refused("A predicate of the PMML file has more conditions than any model.", "Export it again.")
         if kind in ("True", "False"):
             return yes if kind == "True" else no
         if kind == "CompoundPredicate":
@@ -177,7 +177,7 @@ class Planter:
         if kind == "SimpleSetPredicate" or name in self._scope.texts:
             return self._one_of(predicate, name, operator, yes, no, unknown)
         if operator not in TESTS:
-            raise Refused(f"The PMML operator {operator[:40]} has no reading here.", "Use a comparison.")
+            raise Refused(f"The PMML operator {operator[:40]} is not supported.", "Use a comparison.")
         test, turned = TESTS[operator]
         value = number(predicate.get("value"), f"A threshold of {name!r}")
         value = _float32(value) if name in self._scope.floats else value
@@ -192,7 +192,7 @@ class Planter:
     def _one_of(self, predicate: Element, name: str, operator: str, yes: int, no: int, unknown: int) -> int:
         values = _array(predicate) if local(predicate) == "SimpleSetPredicate" else [str(predicate.get("value"))]
         if operator not in ("isIn", "isNotIn", "equal", "notEqual"):
-            raise Refused(f"The PMML operator {operator[:40]} on texts has no reading here.", "Use isIn.")
+            raise Refused(f"The PMML operator {operator[:40]} on texts is not supported.", "Use isIn.")
         is_text = name in self._scope.texts
         options = tuple(Const(v if is_text else number(v, "A value")) for v in values)
         inside: Expression = Apply("isIn", (Ref(name), *options)) if options else Const(0.0)
@@ -205,7 +205,7 @@ class Planter:
         parts, operator = [one for one in predicate if local(one) != "Extension"], predicate.get("booleanOperator")
         if operator not in ("and", "or", "surrogate") or not parts:
             raise Refused(
-                f"The PMML operator {str(operator)[:40]} between predicates has no reading here.", "Use and, or."
+                f"The PMML operator {str(operator)[:40]} between predicates is not supported.", "Use and, or."
             )
         clean, doubtful = {"and": (yes, unknown), "or": (no, unknown), "surrogate": (unknown, unknown)}[operator]
         for part in reversed(parts):
@@ -224,7 +224,7 @@ class Planter:
 def _predicate(node: Element) -> Element:
     found = named(node, "True", "False", "SimplePredicate", "SimpleSetPredicate", "CompoundPredicate")
     if len(found) != 1:
-        raise Refused("A node of the PMML file has no predicate.", "Write the file again.")
+        raise Refused("A node of the PMML file has no predicate.", "Export the file again.")
     return found[0]
 
 

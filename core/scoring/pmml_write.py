@@ -37,7 +37,7 @@ def write(form: Form, producer: str) -> bytes:
         _Document(form).fill(root)
         return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True))
     except ValueError as error:
-        raise Refused(f"A name in the model cannot stand in XML: {error}.", "Rename the column or the class.") from None
+        raise Refused(f"A name in the model is not valid in XML: {error}.", "Rename the column or the class.") from None
 
 
 class _Document:

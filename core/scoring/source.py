@@ -69,7 +69,9 @@ class Sentences:
     def say(self, expression: Expression, depth: int = 0) -> str:
         """Return an expression. Raises Refused for one that is nested too deep."""
         if depth > MAX_DEPTH:
-            raise Refused("An expression of the model is nested too deep for source code.", "Convert to ONNX instead.")
+            raise Refused(
+                "An expression of the model is nested too deeply for source code.", "Convert to ONNX instead."
+            )
         if isinstance(expression, Ref):
             return self.places.of(expression.name)
         if isinstance(expression, Const):

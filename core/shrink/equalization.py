@@ -61,7 +61,9 @@ def _equalize(pair: Pair, arrays: dict[str, FloatArray]) -> float:
     first, second = (_array(site.weight, arrays) for site in (pair.first, pair.second))
     given = _ranges(first, pair.first.axis)
     read = _ranges(_split(pair.second, second), 0)
+    # A channel of zeros has no range to balance: its factor would be zero or infinite.
     both = (given > SMALLEST) & (read > SMALLEST)
+    # Dividing by sqrt(given / read) on one side, and multiplying on the other, leaves both with sqrt(given * read).
     factors = np.where(both, np.sqrt(given / np.where(both, read, 1)), 1.0)
     arrays[pair.first.weight.name] = first / _along(factors, first.ndim, pair.first.axis)
     if pair.first.bias is not None:
@@ -113,6 +115,7 @@ def _alone(site: Site, readers: Mapping[str, list[NodeProto]]) -> bool:
 def _next(node: NodeProto, readers: Mapping[str, list[NodeProto]], given: set[str]) -> NodeProto | None:
     """Return the node that alone reads what comes of a layer, behind what hands factors on; None where there is another reader."""
     name = node.output[0]
+    # A second reader, or an answer of the model, would see the scaled channels.
     while name not in given and len(readers.get(name, ())) == 1:
         following = readers[name][0]
         if following.op_type not in HANDING_ON:

@@ -197,7 +197,9 @@ class _Pairs:
         self._graph.node.extend([*first, *rest])
 
     def _activation(self, name: str) -> tuple[np.float32, np.uint8]:
+        # The range takes in zero, so that zero is an integer: the zeros that padding adds must stay exact.
         low, high = min(self._spans[name][0], 0.0), max(self._spans[name][1], 0.0)
+        # A tensor of zeros has no range; with any scale it is exact.
         scale = np.float32((high - low) / 255) or np.float32(1)
         return scale, np.uint8(np.clip(np.rint(-low / scale), 0, 255))
 
@@ -210,6 +212,7 @@ class _Pairs:
         if site.bias is not None:
             bias = np.abs(site.bias.array.reshape(-1))
             largest = bias if axis is not None else bias.max()
+            # The bias is stored as int32 in the scale of the products: half of int32's range is left for the sums.
             least = largest / (self._activation(site.node.input[0])[0] * BIAS_LIMIT)
         return symmetric(site.weight.array, axis, self._pairing.top, least)
 

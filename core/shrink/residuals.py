@@ -78,7 +78,7 @@ def barred(summary: Summary) -> Trouble | None:
         return already(operators)
     return Trouble(
         Refused.kind,
-        "The model adds no two values, so it has no residual blocks.",
+        "The model never adds two values, so it has no residual blocks.",
         "Make it narrower instead: prune_channels.",
     )
 
@@ -121,7 +121,10 @@ class Trials:
             self._missed[block] = self._try([*gone, block])
         best = min(nearest, key=self._missed.__getitem__, default=None)
         if best is None or np.isinf(self._missed[best][0]):
-            raise Refused(f"Only {len(gone)} residual blocks can go.", "Let fewer go, or name fewer weights in keep.")
+            raise Refused(
+                f"Only {len(gone)} residual blocks can be removed.",
+                "Remove fewer, or name fewer weights in the option keep.",
+            )
         return best
 
     def _try(self, gone: list[Block]) -> tuple[float, float]:
@@ -142,12 +145,12 @@ def _plain(source: Path) -> ModelProto:
 def _check(model: ModelProto, found: list[Block], count: int) -> None:
     if not found:
         fused = sorted({node.op_type for node in model.graph.node if node.op_type.startswith("Skip")})
-        why = f"its sums are fused into {', '.join(fused)}" if fused else "nothing is added to what is made of it"
+        why = f"its additions are fused into {', '.join(fused)}" if fused else "no result is added to its own input"
         raise Refused(f"The model has no residual block: {why}.", "Make it narrower instead: prune_channels.")
     if count >= len(found):
         raise Refused(
-            f"The model has {len(found)} residual blocks and {count} are to go, but one must stay.",
-            "Let fewer go, or make the model narrower: prune_channels.",
+            f"The model has {len(found)} residual blocks and {count} are to be removed, but one must stay.",
+            "Remove fewer, or make the model narrower: prune_channels.",
         )
 
 

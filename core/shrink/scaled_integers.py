@@ -78,6 +78,8 @@ def fitted(array: FloatArray, axis: int, bits: int) -> FloatArray:
     largest = np.abs(rows).max(axis=0)
     best, kept = np.full(len(largest), np.inf), np.ones(len(largest), np.float32)
     for share in np.linspace(1, 0.35, 27):
+        # At share 1 the largest weight lies half a step beyond the last integer, so that clipping costs no more than
+        # rounding; below it, a few large weights are clipped and all others rounded more finely.
         scales = _half(np.where(largest > 0, share * largest / (2 ** (bits - 1) - 0.5), 1))
         error = np.sum((rounded(rows, scales, bits) * scales - rows) ** 2, axis=0)
         kept, best = np.where(error < best, scales, kept), np.minimum(error, best)
@@ -143,5 +145,6 @@ def pack(model: ModelProto, names: set[str]) -> None:
 
 def _half(scales: FloatArray) -> FloatArray:
     """Round to float16 where it has all its bits."""
+    # Below 2**-14 float16 has fewer bits, above 65504 it has no numbers (IEEE 754 binary16).
     small = scales.astype(np.float32)
     return np.where((small >= NORMAL) & (small < 65504), small.astype(np.float16).astype(np.float32), small)

@@ -50,7 +50,7 @@ def answers(model: ModelProto, samples: Samples) -> list[np.ndarray]:
     chunks = list(linear_layers.recorded(model, names, few))
     found = [np.concatenate([np.atleast_1d(chunk[place]) for chunk in chunks]) for place in range(len(names))]
     if any(one.dtype.kind == "f" and np.isnan(one).any() for one in found):
-        raise Refused("The model's answers to the samples are no numbers.", "Look for broken weights in it.")
+        raise Refused("The model's answers to the samples are not numbers.", "Look for broken weights in the model.")
     return found
 
 

@@ -25,7 +25,7 @@ class CleanTreesOptions:
     operator: str = field(
         default=NEWEST,
         metadata={
-            "help": "Write TreeEnsemble of ai.onnx.ml 5 where that is smaller (ONNX Runtime 1.20 or newer), or keep the version.",
+            "help": "Write TreeEnsemble of ai.onnx.ml 5 where that is smaller (needs ONNX Runtime 1.20 or newer), or keep the version.",
             "choices": (NEWEST, KEPT),
         },
     )
@@ -36,7 +36,7 @@ class CleanTrees(Technique):
 
     title = "Clean up trees"
     sentence = (
-        "Drops branches that nothing reaches, stores equal leaves and subtrees once, and every number in fewer bytes."
+        "Removes branches that nothing reaches, stores equal leaves and subtrees once, and every number in fewer bytes."
     )
     family, claim = Family.CLEAN_UP, Claim.SIZE
     tolerance = Tolerance(absolute=1e-5, relative=1e-5)
@@ -58,7 +58,7 @@ class CleanTrees(Technique):
         ensemble = reading.read(node)
         found = replace(ensemble, forest=reachable(ensemble.forest, ensemble.dtype))
         if not replacing.alike(model, [node], [writing.instead(node, found)], [], ensemble):
-            raise Refused("The trees answer otherwise when they are written anew.", "Report this file to us.")
+            raise Refused("The rewritten trees answer differently.", "Please report this file.")
         return found
 
 

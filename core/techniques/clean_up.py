@@ -27,7 +27,10 @@ class CleanUpOptions:
 
     names: str = field(
         default=SHORT,
-        metadata={"help": "Shorten the names of inner values, or keep them for the viewer.", "choices": (SHORT, KEPT)},
+        metadata={
+            "help": "Shorten the names of internal values, or keep them for the graph viewer.",
+            "choices": (SHORT, KEPT),
+        },
     )
 
 
@@ -35,7 +38,7 @@ class CleanUp(Technique):
     """Folds constants, removes dead code, shares equal tensors, and stores each tensor in the smallest exact form."""
 
     title = "Clean up"
-    sentence = "Removes what the answers do not need: constant parts, dead code, equal tensors twice, long inner names."
+    sentence = "Removes what the answers do not need: constant subgraphs, unused nodes, duplicate tensors, long internal names."
     family, claim = Family.CLEAN_UP, Claim.SIZE
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
     Options = CleanUpOptions
@@ -47,7 +50,10 @@ class CleanUp(Technique):
         best = min(results, key=lambda model: int(model.ByteSize()))
         files.write(best, out)
         if out.stat().st_size >= source.stat().st_size:
-            raise Refused("There is nothing to clean up: the file holds nothing twice and nothing idle.", "Keep it.")
+            raise Refused(
+                "There is nothing to clean up: the file holds no duplicates and nothing unused.",
+                "Keep the file as it is.",
+            )
         files.loads(out)
 
 

@@ -19,7 +19,12 @@ class CodebookOptions:
     """How many values a tensor keeps."""
 
     bits: int = field(
-        default=4, metadata={"help": "Bits an index: a tensor keeps 2 to this power values.", "low": 2, "high": 8}
+        default=4,
+        metadata={
+            "help": "Bits per index; with b bits a tensor keeps at most 2^b distinct values.",
+            "low": 2,
+            "high": 8,
+        },
     )
     keep: str = field(default="", metadata=KEEP)
 
@@ -28,9 +33,7 @@ class Codebooks(Technique):
     """Shares weights in every tensor of two dimensions or more; biases, norms and zeros that were pruned stay as they are."""
 
     title = "Shared weights (codebooks)"
-    sentence = (
-        "Replaces each weight by the nearest of a few values of its tensor, and stores the values and short indices."
-    )
+    sentence = "Replaces each weight with the nearest of a few shared values per tensor, and stores these values with short indices."
     family, claim = Family.SHARING, Claim.SIZE
     Options = CodebookOptions
 

@@ -40,19 +40,19 @@ class SecondOrderCodebookOptions:
     """How many values a tensor keeps."""
 
     bits: float = field(
-        default=3.0, metadata={"help": "Bits a weight, on average over the model.", "low": 1.0, "high": 6.0}
+        default=3.0, metadata={"help": "Bits per weight, on average over the model.", "low": 1.0, "high": 6.0}
     )
     spread: str = field(
         default=MEASURED,
         metadata={
-            "help": "Give every tensor the same bits, or measure on the samples where they matter.",
+            "help": "Give every tensor the same number of bits, or measure on the samples where bits matter most.",
             "choices": (MEASURED, EVEN),
         },
     )
     levels: str = field(
         default="",
         metadata={
-            "help": "Values that each tensor keeps, as name=number with commas; empty to let bits and spread say."
+            "help": "Distinct values per tensor, as name=number separated by commas; empty to let bits and spread decide."
         },
     )
     keep: str = field(default="", metadata=KEEP)
@@ -62,9 +62,7 @@ class CodebooksSecondOrder(Technique):
     """Shares the weights of Conv, Gemm and MatMul by what errors cost on the samples; tables are shared by k-means."""
 
     title = "Shared weights, corrected on samples"
-    sentence = (
-        "Stores weights as indices into a few values, and corrects each layer so that its answers on your samples stay."
-    )
+    sentence = "Stores weights as indices into a few shared values, and corrects each layer so that its answers to your samples change least."
     family, claim, calibrates = Family.SHARING, Claim.SIZE, True
     rows = 1024
     Options = SecondOrderCodebookOptions
@@ -82,7 +80,10 @@ class CodebooksSecondOrder(Technique):
             raise Refused(trouble.message, trouble.next_step)
         if not everything or not lesson.inputs:
             lacking = "samples" if everything else f"Conv, Gemm or MatMul layers with {LEAST} weights or more"
-            raise Refused(f"Correcting shared weights needs {lacking}.", "Use codebooks without samples instead.")
+            raise Refused(
+                f"Correcting shared weights needs {lacking}.",
+                "Use shared weights without correction (codebooks) instead.",
+            )
         kept = weights.kept(options.keep, model)
         tables = [table for table in tables_beside(model, everything) if table.name not in kept]
         layers = [layer for layer in everything if layer.weight.name not in kept]
@@ -117,7 +118,8 @@ def _given(names: list[str], levels: str) -> dict[str, int]:
     said = {name.strip(): int(number) for name, _, number in pairs if number.strip().isdecimal()}
     if lacking := [name for name in names if said.get(name, 0) < 2]:
         raise Refused(
-            f"The option levels gives no number, 2 or more, for {', '.join(lacking[:8])}.", "Name each tensor."
+            f"The option levels needs a number of at least 2 for {', '.join(lacking[:8])}.",
+            "Name each tensor with its number.",
         )
     return said
 

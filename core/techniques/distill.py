@@ -23,11 +23,19 @@ class StudentSize:
 
     share: float = field(
         default=0.4,
-        metadata={"help": "Share of the channels, neurons and heads that go; 0 for none.", "low": 0.0, "high": 0.9},
+        metadata={
+            "help": "Share of the channels, neurons and attention heads to remove; 0 removes none.",
+            "low": 0.0,
+            "high": 0.9,
+        },
     )
     blocks: int = field(
         default=0,
-        metadata={"help": "Residual blocks that go, such as attention layers; 0 for none.", "low": 0, "high": 1000},
+        metadata={
+            "help": "Number of residual blocks to remove, such as attention layers; 0 removes none.",
+            "low": 0,
+            "high": 1000,
+        },
     )
 
 
@@ -42,7 +50,7 @@ class Distill(Technique):
     """Cuts blocks and channels, and trains what is left towards the answers of the model before."""
 
     title = "Distil into a smaller model"
-    sentence = "Cuts out channels, neurons and heads, or whole blocks, and trains what is left to answer as before: faster and smaller."
+    sentence = "Removes channels, neurons and heads, or whole blocks, and trains the rest to answer as before: faster and smaller."
     family, claim, calibrates = Family.DISTILLATION, Claim.LATENCY, True
     rows, kind = 100_000, "torch"
     Options = DistillOptions
@@ -66,7 +74,8 @@ def _cut(source: Path, folder: Path, options: DistillOptions, lesson: Lesson) ->
     """Write the student as it is before it learns."""
     if not options.share and not options.blocks:
         raise Refused(
-            "Nothing is to go, so the student would be its teacher.", "Let a share of the channels or some blocks go."
+            "Nothing is to be removed, so the student would be its teacher.",
+            "Remove a share of the channels, or some blocks.",
         )
     few = {name: array[: narrow.ROWS] for name, array in lesson.inputs.items()}
     student = source

@@ -14,7 +14,7 @@ from core.shrink import residuals
 class BlockOptions:
     """How many blocks go, and which stay."""
 
-    blocks: int = field(default=1, metadata={"help": "Residual blocks that go.", "low": 1, "high": 1000})
+    blocks: int = field(default=1, metadata={"help": "Number of residual blocks to remove.", "low": 1, "high": 1000})
     keep: str = field(default="", metadata=KEEP)
 
 
@@ -23,7 +23,7 @@ class DropBlocks(Technique):
 
     title = "Drop blocks"
     sentence = (
-        "Leaves out the residual blocks, such as attention layers, that your samples miss least: fewer layers to run."
+        "Removes the residual blocks, such as attention layers, that matter least on your samples: fewer layers to run."
     )
     family, claim, calibrates = Family.PRUNING, Claim.LATENCY, True
     Options = BlockOptions
@@ -35,7 +35,7 @@ class DropBlocks(Technique):
     def apply(self, source: Path, out: Path, options: BlockOptions, lesson: Lesson) -> None:
         """Choose and cut. Raises Refused without samples, without blocks, and where all of them would go."""
         if not lesson.inputs:
-            raise Refused("Which blocks matter is learned from samples, and there are none.", "Add a data set.")
+            raise Refused("Samples are needed to learn which blocks matter, and there are none.", "Add a data set.")
         model = residuals.shallower(source, options.blocks, options.keep, lesson.inputs, lesson.tell)
         finish(model, source, out)
 

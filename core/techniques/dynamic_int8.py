@@ -41,11 +41,11 @@ class DynamicOptions:
     exact_on: str = field(
         default="this processor",
         metadata={
-            "help": "Choose integer types that this processor computes exactly, or types that every processor does.",
+            "help": "Choose integer types that this processor computes exactly, or types that every processor computes exactly.",
             "choices": ("this processor", "every processor"),
         },
     )
-    tables: bool = field(default=True, metadata={"help": "Store lookup tables (embeddings) as int8 rows too."})
+    tables: bool = field(default=True, metadata={"help": "Also store lookup tables (embeddings) as rows of int8."})
     keep: str = field(default="", metadata=KEEP)
 
 
@@ -53,7 +53,7 @@ class DynamicInt8(Technique):
     """Replaces MatMul, Gemm and Gather on constants by their integer kind, in branches and loops too."""
 
     title = "Dynamic int8"
-    sentence = "Multiplies in integers, with ranges found while the model runs: for transformers and linear layers, no samples needed."
+    sentence = "Multiplies in integers, with ranges found while the model runs: for transformers and linear layers; no samples needed."
     family, claim = Family.QUANTIZATION, Claim.SIZE
     Options = DynamicOptions
 
@@ -71,8 +71,8 @@ class DynamicInt8(Technique):
         model = files.load(source)
         refuse_quantized(model)
         if files.opset(model) < OPSET:
-            step = "Write it in a newer opset first: convert ONNX to ONNX."
-            raise Refused(f"Opset {files.opset(model)} has no integer products; they came with {OPSET}.", step)
+            step = "Convert it to a newer opset first (ONNX to ONNX)."
+            raise Refused(f"Opset {files.opset(model)} has no integer products; opset {OPSET} introduced them.", step)
         storage = Storage(model)
         kept = weights.kept(options.keep, model)
         rule = _Integers(model, pairing(saturation.measure(), options.exact_on), options.tables, kept)
@@ -98,8 +98,8 @@ def pairing(truth: HostTruth, exact_on: str) -> Pairing:
 
 def _nothing(operators: Counter[str]) -> Trouble:
     named = ", ".join(f"{name} ({count})" for name, count in operators.most_common(4)) or "no operator"
-    message = f"There is nothing to quantize: no MatMul, Gemm or Gather reads {LEAST} constant float32 values; the file holds {named}."
-    return Trouble(Refused.kind, message, "For convolutions choose static int8; for any weights, float16.")
+    message = f"There is nothing to quantize: no MatMul, Gemm or Gather reads {LEAST} or more constant float32 values; the file holds {named}."
+    return Trouble(Refused.kind, message, "Choose static int8 for convolutions, or float16 for weights of any kind.")
 
 
 class _Integers:

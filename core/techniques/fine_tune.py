@@ -28,7 +28,7 @@ class FineTune(Technique):
     """Trains what a step before it left, on samples that need no labels."""
 
     title = "Fine-tune"
-    sentence = "Trains the smaller model to answer like the one you began with: zeros stay zero, shared values shared."
+    sentence = "Trains the smaller model to answer like the original: zeros stay zero, and shared values stay shared."
     family, claim, calibrates = Family.DISTILLATION, Claim.QUALITY, True
     rows, kind = 100_000, "torch"
     Options = FineTuneOptions
@@ -36,7 +36,7 @@ class FineTune(Technique):
     def applies(self, summary: Summary) -> Trouble | None:
         """Return why not: no weights, or integers, which cannot be trained."""
         if trouble := already(summary.operators or {}):
-            return Trouble(trouble.kind, trouble.message, "Put fine-tuning before the step that makes integers.")
+            return Trouble(trouble.kind, trouble.message, "Put fine-tuning before the step that quantizes.")
         return without_weights(summary, "train")
 
     def apply(self, source: Path, out: Path, options: FineTuneOptions, lesson: Lesson) -> None:
@@ -47,7 +47,7 @@ class FineTune(Technique):
         before, after = source.stat().st_size, out.stat().st_size
         if after > before * GROWTH:
             raise Refused(
-                f"Trained, the file would grow from {before:,} to {after:,} bytes: its compact weights are no shared values.",
+                f"After training, the file would grow from {before:,} to {after:,} bytes: its compact weights are not shared values.",
                 "Put fine-tuning before the step that made the file small.",
             )
         files.loads(out)

@@ -35,7 +35,9 @@ class Float16(Technique):
     """Halves every weight tensor whose range float16 holds."""
 
     title = "Float16 weights"
-    sentence = "Stores weights in half the bytes; they are widened when the file is loaded, so speed and memory stay."
+    sentence = (
+        "Stores weights in half the bytes; they are widened when the file is loaded, so speed and memory do not change."
+    )
     family, claim = Family.QUANTIZATION, Claim.SIZE
     Options = Float16Options
 
@@ -57,7 +59,7 @@ class Float16(Technique):
         kept = weights.kept(options.keep, model)
         fitting = [weight for weight in wide if weight.name not in kept and _fits(weight.array)]
         if not fitting:
-            reason = "no weight has a range that float16 holds" if wide else "no float32 weight has 64 values or more"
+            reason = "no weight tensor fits the range of float16" if wide else "no float32 tensor has 64 or more values"
             raise Refused(f"There is nothing to halve: {reason}.", "Choose another technique.")
         for weight in fitting:
             _halve(weight, fresh)

@@ -28,7 +28,11 @@ class LowRankOptions:
 
     energy: float = field(
         default=0.9,
-        metadata={"help": "Share of the squared singular values that each matrix keeps.", "low": 0.1, "high": 0.9999},
+        metadata={
+            "help": "Share of the energy (the squared singular values) that each matrix keeps.",
+            "low": 0.1,
+            "high": 0.9999,
+        },
     )
     keep: str = field(default="", metadata=KEEP)
 
@@ -58,7 +62,9 @@ class LowRank(Technique):
         if not found and (trouble := weights.unreached(model, LEAST)):
             raise Refused(trouble.message, trouble.next_step)
         if not found:
-            raise Refused(f"No layer that can be split has {LEAST} constant weights.", "Choose another technique.")
+            raise Refused(
+                f"No layer that can be split has {LEAST} or more constant weights.", "Choose another technique."
+            )
         if not gaining:
             raise Refused(_nowhere(found, options.energy), "Keep less energy, or choose another technique.")
         firsts = {str(layer.node.output[0]): _split(model.graph, layer, thin, storage.names) for layer, thin in gaining}

@@ -21,12 +21,12 @@ class ChannelOptions:
 
     share: float = field(
         default=0.3,
-        metadata={"help": "Share of the channels, neurons and heads that go.", "low": 0.05, "high": 0.9},
+        metadata={"help": "Share of the channels, neurons and attention heads to remove.", "low": 0.05, "high": 0.9},
     )
     spread: str = field(
         default=MEASURED,
         metadata={
-            "help": "Take the same share everywhere, or save as many multiply-adds where the answers suffer least.",
+            "help": "Remove the same share everywhere, or save as many multiply-adds where the answers suffer least.",
             "choices": (MEASURED, EVEN),
         },
     )
@@ -37,7 +37,7 @@ class PruneChannels(Technique):
     """Cuts what Conv, Gemm and MatMul compute for one another, wherever the graph in between is understood."""
 
     title = "Prune channels"
-    sentence = "Cuts out the channels, neurons and heads that matter least on your samples: a smaller and faster ordinary model."
+    sentence = "Removes the channels, neurons and heads that matter least on your samples: an ordinary model, smaller and faster."
     family, claim, calibrates = Family.PRUNING, Claim.LATENCY, True
     rows = narrow.ROWS
     Options = ChannelOptions

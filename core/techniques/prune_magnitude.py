@@ -23,11 +23,14 @@ class MagnitudeOptions:
     """How many weights go, and among which they are ranked."""
 
     share: float = field(
-        default=0.7, metadata={"help": "Share of the weights that become zero.", "low": 0.05, "high": 0.99}
+        default=0.7, metadata={"help": "Share of the weights to set to zero.", "low": 0.05, "high": 0.99}
     )
     scope: str = field(
         default="tensor",
-        metadata={"help": "Rank weights within each tensor, or all in the model.", "choices": ("tensor", "model")},
+        metadata={
+            "help": "Rank weights within each tensor, or across the whole model.",
+            "choices": ("tensor", "model"),
+        },
     )
     pattern: str = field(default=sparsity_patterns.ANY, metadata=sparsity_patterns.OPTION)
     keep: str = field(default="", metadata=KEEP)
@@ -37,7 +40,9 @@ class PruneMagnitude(Technique):
     """Prunes every tensor of two dimensions or more, and stores what is left with the steps between its entries."""
 
     title = "Prune by magnitude"
-    sentence = "Sets the smallest weights to zero and stores only the others, so that the file shrinks; speed stays."
+    sentence = (
+        "Sets the smallest weights to zero and stores only the others, so that the file shrinks; speed does not change."
+    )
     family, claim = Family.PRUNING, Claim.SIZE
     Options = MagnitudeOptions
 

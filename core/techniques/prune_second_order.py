@@ -43,19 +43,19 @@ class SecondOrderOptions:
     """How many weights go."""
 
     share: float = field(
-        default=0.7, metadata={"help": "Share of the weights that become zero.", "low": 0.05, "high": 0.99}
+        default=0.7, metadata={"help": "Share of the weights to set to zero.", "low": 0.05, "high": 0.99}
     )
     spread: str = field(
         default=MEASURED,
         metadata={
-            "help": "Take the same share of every tensor, or measure on the samples where as many bytes matter least.",
+            "help": "Take the same share of every tensor, or measure on the samples where the same number of bytes matters least.",
             "choices": (MEASURED, EVEN),
         },
     )
     shares: str = field(
         default="",
         metadata={
-            "help": "Shares of single tensors, as name=share with commas; others stay. Empty to let share and spread say."
+            "help": "Shares for single tensors, as name=share separated by commas; the others stay unchanged. Empty to let share and spread decide."
         },
     )
     pattern: str = field(default=sparsity_patterns.ANY, metadata=sparsity_patterns.OPTION)
@@ -154,7 +154,7 @@ def _said(shares: str) -> dict[str, float]:
         if not all(0 <= share < 1 for share in said.values()):
             raise ValueError(shares)
     except ValueError:
-        raise Refused("The option shares holds no shares below 1.", "Write name=0.8, with commas between.") from None
+        raise Refused("The option shares needs numbers below 1.", "Write name=0.8, separated by commas.") from None
     return said
 
 

@@ -15,7 +15,7 @@ class WeightShare:
     """How many weights go."""
 
     share: float = field(
-        default=0.9, metadata={"help": "Share of the weights that become zero.", "low": 0.05, "high": 0.995}
+        default=0.9, metadata={"help": "Share of the weights to set to zero.", "low": 0.05, "high": 0.995}
     )
 
 
@@ -30,7 +30,7 @@ class PruneTrained(Technique):
     """Prunes all tables together while the model learns to answer as before."""
 
     title = "Prune while training"
-    sentence = "Removes weights little by little while the others learn to answer as before: best with many samples."
+    sentence = "Removes weights step by step while the others learn to answer as before: works best with many samples."
     family, claim, calibrates = Family.PRUNING, Claim.SIZE, True
     rows, kind = 100_000, "torch"
     Options = PruneTrainedOptions
@@ -38,7 +38,7 @@ class PruneTrained(Technique):
     def applies(self, summary: Summary) -> Trouble | None:
         """Return why not: no weights, or integers, which cannot be trained."""
         if trouble := already(summary.operators or {}):
-            return Trouble(trouble.kind, trouble.message, "Prune before the step that makes integers.")
+            return Trouble(trouble.kind, trouble.message, "Prune before the step that quantizes.")
         return without_weights(summary, "prune")
 
     def apply(self, source: Path, out: Path, options: PruneTrainedOptions, lesson: Lesson) -> None:

@@ -22,7 +22,7 @@ class PruneTreesOptions(CleanTreesOptions):
     error: float = field(
         default=0.01,
         metadata={
-            "help": "Where numbers are predicted: error allowed, as a share of their spread.",
+            "help": "For models that predict numbers: the error allowed, as a share of the spread of the predictions.",
             "low": 0.0001,
             "high": 0.5,
         },
@@ -33,7 +33,7 @@ class PruneTrees(Technique):
     """Looks for the smallest trees that answer the samples, and mixtures of them, as the original does."""
 
     title = "Prune trees"
-    sentence = "Closes splits that change little on your samples, lets leaves share values, and fits them to the original's answers."
+    sentence = "Removes splits that change little on your samples, lets leaves share values, and fits these to the original's answers."
     family, claim, calibrates = Family.PRUNING, Claim.SIZE, True
     rows = 4096
     Options = PruneTreesOptions

@@ -45,29 +45,32 @@ class StaticOptions:
         default=MEASURED,
         metadata={
             "help": (
-                "Range of activations: whichever of the next three answers the samples best; all that was seen; all but the "
-                "tails; least squared error; or least information lost, for smooth values with long tails only: where a few "
-                "values come up again and again, as behind an even background, it cuts off what matters."
+                "How the ranges of activations are set. measured: whichever of the next three answers the samples best; "
+                "minmax: all values seen; percentile: all but the tails; error: least squared error; entropy: least "
+                "information lost. Entropy suits smooth values with long tails only: where a few values recur, as "
+                "behind an even background, it cuts off what matters."
             ),
             "choices": (MEASURED, *TRIED, "entropy"),
         },
     )
     percentile: float = field(
         default=99.99,
-        metadata={"help": "Share of the values that the method percentile keeps, in %.", "low": 90.0, "high": 100.0},
+        metadata={"help": "Percentage of the values that the method percentile keeps.", "low": 90.0, "high": 100.0},
     )
-    per_channel: bool = field(default=True, metadata={"help": "Give each output channel of a weight its own scale."})
+    per_channel: bool = field(
+        default=True, metadata={"help": "Give each output channel of a weight tensor a scale of its own."}
+    )
     exact_on: str = field(
         default="this processor",
         metadata={
-            "help": "Choose integer types that this processor computes exactly, or types that every processor does.",
+            "help": "Choose integer types that this processor computes exactly, or types that every processor computes exactly.",
             "choices": ("this processor", "every processor"),
         },
     )
     weight_bits: int = field(
         default=8,
         metadata={
-            "help": "Bits a weight keeps in the file; below 8 they are corrected from the samples, and widened to int8 at load.",
+            "help": "Bits per weight in the file; below 8, weights are corrected on the samples, and widened to int8 when the file is loaded.",
             "low": 2,
             "high": 8,
         },
@@ -75,16 +78,16 @@ class StaticOptions:
     table_bits: int = field(
         default=8,
         metadata={
-            "help": "Bits a number of a lookup table, or of another matrix, keeps in the file.",
+            "help": "Bits per value of a lookup table, or of another matrix, in the file.",
             "low": 2,
             "high": 8,
         },
     )
-    tables: bool = field(default=True, metadata={"help": "Store lookup tables (embeddings) as int8 rows too."})
+    tables: bool = field(default=True, metadata={"help": "Also store lookup tables (embeddings) as rows of int8."})
     repair: str = field(
         default=MEASURED,
         metadata={
-            "help": "Correct biases, and scale neighbouring layers to like ranges, where the samples are answered better so.",
+            "help": "Correct biases, and scale neighbouring layers to similar ranges, where this improves the answers to the samples.",
             "choices": (MEASURED, NEVER),
         },
     )
@@ -133,7 +136,7 @@ class StaticInt8(Technique):
             if _trusted(out, reference, lesson.inputs):
                 return
         out.unlink(missing_ok=True)
-        raise Refused("This processor computes no int8 file of this model as it is meant.", "Choose float16.")
+        raise Refused("This processor computes none of the int8 forms of this model correctly.", "Choose float16.")
 
 
 def _found(model: "ModelProto", kept: set[str]) -> list[Site]:

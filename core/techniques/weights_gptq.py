@@ -20,10 +20,14 @@ from core.shrink import scaled_integers
 class GptqOptions:
     """How many bits a weight keeps."""
 
-    bits: int = field(default=4, metadata={"help": "Bits a weight of a layer keeps.", "low": 2, "high": 8})
+    bits: int = field(default=4, metadata={"help": "Bits per weight of a layer.", "low": 2, "high": 8})
     table_bits: int = field(
         default=6,
-        metadata={"help": "Bits a number of a lookup table keeps; nothing makes up for it.", "low": 2, "high": 8},
+        metadata={
+            "help": "Bits per value of a lookup table; these are rounded without correction.",
+            "low": 2,
+            "high": 8,
+        },
     )
     keep: str = field(default="", metadata=KEEP)
 

@@ -16,7 +16,7 @@ from core.shrink import scaled_integers
 class NearestOptions:
     """How many bits a weight keeps."""
 
-    bits: int = field(default=8, metadata={"help": "Bits a weight keeps.", "low": 2, "high": 8})
+    bits: int = field(default=8, metadata={"help": "Bits per weight.", "low": 2, "high": 8})
     keep: str = field(default="", metadata=KEEP)
 
 
@@ -24,7 +24,9 @@ class WeightsNearest(Technique):
     """Quantizes every float32 tensor of two dimensions or more, with a scale a channel; the file is small, speed and memory stay."""
 
     title = "Integer weights"
-    sentence = "Stores each weight as an integer of a few bits with a scale a channel; the arithmetic stays float32."
+    sentence = (
+        "Stores each weight as an integer of a few bits, with one scale per channel; the arithmetic stays float32."
+    )
     family, claim = Family.QUANTIZATION, Claim.SIZE
     Options = NearestOptions
 

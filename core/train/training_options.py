@@ -8,13 +8,15 @@ from core.domain.technique import KEEP
 
 def minutes(default: float, most: float = 8.0) -> Any:
     """Return the field for how long it trains."""
-    words = "Minutes that it trains at most; a job has ten in all."
+    words = "Longest training time in minutes; a whole job has ten."
     return field(default=default, metadata={"help": words, "low": 0.05, "high": most})
 
 
 def rate(default: float) -> Any:
     """Return the field for how fast it learns."""
-    return field(default=default, metadata={"help": "Largest step of a weight, by Adam.", "low": 1e-6, "high": 0.1})
+    return field(
+        default=default, metadata={"help": "Highest learning rate, for the Adam optimiser.", "low": 1e-6, "high": 0.1}
+    )
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,12 @@ class TrainingOptions:
 
     minutes: float = minutes(4.0)
     epochs: int = field(
-        default=60, metadata={"help": "Times that each sample is seen at most.", "low": 1, "high": 10_000}
+        default=60, metadata={"help": "Largest number of passes over the samples (epochs).", "low": 1, "high": 10_000}
     )
     teraflops: float = field(
         default=0.0,
         metadata={
-            "help": "Trillions of operations that it computes at most, the same on a quick and on a busy machine; 0 for no bound.",
+            "help": "Most operations to compute, in trillions, which does not depend on how busy the machine is; 0 for no limit.",
             "low": 0.0,
             "high": 1e6,
         },
@@ -37,13 +39,19 @@ class TrainingOptions:
     labels: str = field(
         default="use",
         metadata={
-            "help": "Learn from the labels too where the data has some, or from the answers of the first model alone.",
+            "help": "Also learn from the labels where the data has any, or from the original's answers only.",
             "choices": ("use", "ignore"),
         },
     )
     temperature: float = field(
         default=2.0,
-        metadata={"help": "How much the less likely classes count; 1 for as they are.", "low": 0.5, "high": 20.0},
+        metadata={
+            "help": "Temperature of the answers to learn: above 1, less likely classes count more; 1 leaves them as they are.",
+            "low": 0.5,
+            "high": 20.0,
+        },
     )
-    seed: int = field(default=1, metadata={"help": "Draws the order of the samples.", "low": 0, "high": 2**31 - 1})
+    seed: int = field(
+        default=1, metadata={"help": "Seed for the random order of the samples.", "low": 0, "high": 2**31 - 1}
+    )
     keep: str = field(default="", metadata=KEEP)

@@ -83,7 +83,7 @@ def on(bench: Bench, request: CompressRequest) -> Compression:
     source, data = request.subject.model, request.data
     steps = plan(source.format, request.recipe)
     learning, held = (data and replace(data, half=half) for half in (request.learns, request.judged))
-    bench.tools.progress(0.05, "Recording the answers of the source")
+    bench.tools.progress(0.05, "Recording the answers of the source model")
     golden = probe.ask(bench, source, held)
     applied = reduce(bench, source, steps, learning)
     return proven(bench, request, applied, held, golden)
@@ -111,7 +111,7 @@ def proven(
     quality = measure(bench, source, applied[-1].model, held, golden)
     if tolerance is ANY and parity.verdict is not Verdict.FAIL:
         parity = judge(parity, quality, request.max_drop)
-    tools.progress(0.8, "Timing both files in pairs, measuring their memory")
+    tools.progress(0.8, "Timing both files in pairs and measuring their memory")
     overhead = weigh(bench, source, applied[-1].model, golden, effort or Effort(RACE_SECONDS))
     return finish(bench, request, applied, parity, quality, overhead)
 
@@ -119,9 +119,11 @@ def proven(
 def plan(format: str, recipe: Sequence[Step]) -> list[tuple[Technique, Step]]:
     """Return each technique with its step, options parsed. Raises Refused for another format, no step, or an option off the declaration."""
     if format != FORMAT:
-        raise Refused(f"{FORMATS[format].title} files are not compressed here.", "Convert the model to ONNX first.")
+        raise Refused(
+            f"{FORMATS[format].title} files cannot be compressed directly.", "Convert the model to ONNX first."
+        )
     if not recipe:
-        raise Refused("The recipe has no step.", f"Choose a technique: {', '.join(t.id for t in TECHNIQUES)}.")
+        raise Refused("The recipe has no steps.", f"Choose a technique: {', '.join(t.id for t in TECHNIQUES)}.")
     steps = [(TECHNIQUES[step.transform], step) for step in recipe]
     return [(one, replace(step, options=normal_options(one.Options, step.options))) for one, step in steps]
 
@@ -175,7 +177,7 @@ def judge(parity: Parity, quality: Qualities | None, allowed: float) -> Parity:
         return decided(parity, lost <= allowed, f"{words} held-out samples; {allowed:.2%} is allowed.")
     check = next((check for check in parity.checks if check.name == "data"), None)
     if check is None or check.flips is None:
-        reason = "Nothing says what the other numbers cost: add a data set, best with labels."
+        reason = "Nothing shows what the changed numbers cost: add a data set, preferably with labels."
         return replace(parity, verdict=Verdict.NOT_PROVEN, reason=reason)
     share = check.flips.k / check.flips.n
     words = f"{check.flips.k:,} of {check.flips.n:,} predictions changed on held-out samples without labels"
@@ -214,7 +216,7 @@ def finish(
     overhead: Overhead,
 ) -> Compression:
     """Put the facts together and pack the artifact with its own recorded answers, unless it failed."""
-    bench.tools.progress(0.85, "Recording the answers of the result, packing it with its evidence")
+    bench.tools.progress(0.85, "Recording the answers of the result and packing it with its evidence")
     source, last, blobs = request.subject.model, applied[-1], bench.tools.blobs
     golden = answered(bench, last.model, request.data)
     packed = [download_size.packed(bench, model) for model in (source, last.model)]

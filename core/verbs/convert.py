@@ -41,10 +41,10 @@ def on(bench: Bench, request: ConvertRequest) -> Conversion:
     check_consent(source, consent)
     check_code(request.code, consent)
     bench.openings[source.sha256] = along(steps[0][1].options, request.code)
-    bench.tools.progress(0.05, "Recording the answers of the source")
+    bench.tools.progress(0.05, "Recording the answers of the source model")
     golden = probe.ask(bench, source, request.data, str(steps[0][1].options.get("shapes", "")))
     applied = apply(bench, source, with_data_shapes(steps, golden), golden)
-    bench.tools.progress(0.85, "Measuring sizes and quality, packing the artifact with its evidence")
+    bench.tools.progress(0.85, "Measuring sizes and quality, and packing the result with its evidence")
     return finish(bench, request, golden, applied)
 
 

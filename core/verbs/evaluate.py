@@ -29,7 +29,7 @@ def run(tools: Tools, request: EvaluateRequest) -> Evaluation:
     model, data = request.subject.model, request.data
     if data is None and request.against is None:
         raise Refused(
-            "There is nothing to measure this model on.", "Add a labelled data set, or a model to compare with."
+            "There is nothing to measure this model with.", "Add a labelled data set, or a model to compare with."
         )
     check_consent(model, request.subject.consent)
     bench = Bench(tools)

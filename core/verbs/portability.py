@@ -127,7 +127,7 @@ class Search:
     def recorded(self, place: int) -> Golden:
         """Return the answers of the source, asked for once. Raises what the recording raises, which ends the walk."""
         if self.golden is None:
-            self.tell(place, 0.0, "Recording the answers of the source")
+            self.tell(place, 0.0, "Recording the answers of the source model")
             shapes = str(self.request.options.get("shapes", ""))
             self.golden = probe.ask(self.bench, self.source, self.request.data, shapes)
         return self.golden
@@ -220,7 +220,7 @@ def reason_of(result: Conversion, standing: Standing) -> str:
     if standing is Standing.PROVEN:
         return ""
     parity = result.parity
-    where = f"They part at {parity.diverges_at}." if parity.diverges_at else ""
+    where = f"They first differ at {parity.diverges_at}." if parity.diverges_at else ""
     return " ".join(filter(None, (result.guilty, parity.reason, where)))
 
 

@@ -27,12 +27,12 @@ PRESETS = (
     ),
     Preset(
         "smallest",
-        "Few values a tensor, corrected on samples",
+        "Few values per tensor, corrected on samples",
         Recipe((Step("codebooks_second_order", {"bits": 2.0}), Step("clean_up"))),
     ),
     Preset(
         "student",
-        "Half the channels, trained from the original's answers",
+        "Half the channels, trained on the original's answers",
         Recipe((Step("prune_channels", {"share": 0.5}), Step("fine_tune"), Step("clean_up"))),
     ),
     Preset(

@@ -18,7 +18,7 @@ def causes(
 ) -> Iterator[Cause]:
     """Yield a sentence for what did not get smaller, and one for what did not get faster."""
     if size.after >= size.before:
-        grew = f"The file did not get smaller: it grew by {size.after / size.before - 1:.1%}."
+        grew = f"The file did not shrink; it grew by {size.after / size.before - 1:.1%}."
         yield Cause(" ".join([grew, *stored(size, weights)]), True)
     if race.pace is not Pace.FASTER:
         yield Cause(
@@ -34,11 +34,11 @@ def stored(size: Sizes, weights: Sequence[WeightChange]) -> Iterator[str]:
         return
     before, after = sum(one.bytes_before for one, _, _ in kept), sum(bytes for _, bytes, _ in kept)
     rest = [size.before - before, size.after - after]
-    yield f"Its weights take {after:,} bytes instead of {before:,}, and all else {rest[1]:,} instead of {rest[0]:,}."
+    yield f"Its weights take {after:,} bytes instead of {before:,}, and everything else {rest[1]:,} instead of {rest[0]:,}."
     counted = sum(math.prod(shape) for _, _, shape in kept)
     zeros = sum(one.zeros or 0 for one, _, _ in kept)
     if counted and zeros / counted > ZEROS:
-        yield f"{zeros / counted:.0%} of the weights are zero, and a weight still takes {after / counted:.1f} bytes."
+        yield f"{zeros / counted:.0%} of the weights are zero, yet each weight still takes {after / counted:.1f} bytes."
 
 
 def pace(race: Race) -> str:
@@ -56,10 +56,10 @@ def ran(before: Kernels, after: Kernels) -> str:
     """Say what the engine runs of both files."""
     products = after.integer + after.floating
     if after.integer > before.integer:
-        between = f", with {after.between} steps between floats and integers around them" if after.between else ""
+        between = f", with {after.between} conversions between floats and integers around them" if after.between else ""
         return f"ONNX Runtime runs {after.integer} of its {products} products in integers{between}."
     if (after.integer, after.floating) == (before.integer, before.floating) and products:
         more = after.all - before.all
-        beside = f", and {more} operators more beside them" if more > 0 else ""
-        return f"ONNX Runtime runs the same {products} products of the same types as before{beside}."
+        beside = f", and {more} additional operators" if more > 0 else ""
+        return f"ONNX Runtime runs the same {products} products, of the same types as before{beside}."
     return f"ONNX Runtime runs {after.all} operators instead of {before.all}, {products} of them products."

@@ -96,7 +96,7 @@ def guilty(applied: Sequence[Applied], titles: Sequence[str]) -> str | None:
     if number is None:
         return None
     one, pair = applied[number], f"{titles[number]} to {titles[number + 1]}"
-    words = f"Step {number + 1}, {pair} ({one.step.transform}), is the first that fails."
+    words = f"Step {number + 1}, {pair} ({one.step.transform}), is the first to fail."
     if one.alone is None:
         return words
     if one.alone.verdict is Verdict.FAIL:
@@ -105,7 +105,7 @@ def guilty(applied: Sequence[Applied], titles: Sequence[str]) -> str | None:
         )
     return (
         f"{words} Compared with the step before it alone, it differs by {one.alone.max_abs:.2g} only: "
-        "small differences of several steps add up."
+        "small differences from several steps add up."
     )
 
 
@@ -121,8 +121,8 @@ def check_consent(source: Model, consent: bool) -> None:
     """Refuse to load a file that only its owner's word can clear."""
     if source.format == "pickle" and not consent:
         raise Refused(
-            "A pickle is a program: loading it runs what its author wrote.",
-            "Tick the consent box (command line: --consent) if you trust where this file comes from; it still runs only in the sandbox.",
+            "A pickle is a program: loading it can run code that its author chose.",
+            "Tick the consent box (command line: --consent) if you trust the source of this file; it still runs only in the sandbox.",
         )
 
 
@@ -130,8 +130,8 @@ def check_code(code: Code | None, consent: bool) -> None:
     """Refuse to run a Python file without its owner's word."""
     if code and not consent:
         raise Refused(
-            "A Python file is a program: making the network runs what its author wrote.",
-            "Tick the consent box (command line: --consent) if you trust where this file comes from; it still runs only in the sandbox.",
+            "A Python file is a program: building the network runs its code.",
+            "Tick the consent box (command line: --consent) if you trust the source of this file; it still runs only in the sandbox.",
         )
 
 

@@ -42,11 +42,16 @@ def checked(request: TuneRequest) -> Data:
     """Return the data that is searched by. Raises Refused in the user's words."""
     if request.subject.format != compress.FORMAT:
         title = FORMATS[request.subject.format].title
-        raise Refused(f"{title} files are not tuned here.", "Convert the model to ONNX first.")
+        raise Refused(f"{title} files cannot be tuned directly.", "Convert the model to ONNX first.")
     if request.data is None:
-        raise Refused("The search chooses by samples, and there are none.", "Add a data set, best with labels.")
+        raise Refused(
+            "The search compares candidates on samples, and there are none.", "Add a data set, preferably with labels."
+        )
     if not 0 <= request.max_drop < 1:
-        raise Refused("The largest drop is a share from 0 up to 1.", "Write 0.01 for one point of accuracy.")
+        raise Refused(
+            "The allowed drop must be a share of at least 0 and below 1.",
+            "Write 0.01 for one percentage point of accuracy.",
+        )
     return request.data
 
 

@@ -22,15 +22,15 @@ const kind = (type) =>
 export function mismatch(name, wanted, got) {
   if (!got) return `output ${name} is missing`;
   if (String(wanted.dims) !== String(got.dims))
-    return `output ${name} has the shape ${got.dims} where the source has ${wanted.dims}`;
+    return `output ${name} has the shape ${got.dims}, but the source has ${wanted.dims}`;
   if (kind(wanted.type) !== kind(got.type))
-    return `output ${name} is ${got.type} where the source gives ${wanted.type}`;
+    return `output ${name} is ${got.type}, but the source gives ${wanted.type}`;
   if (!REAL.has(wanted.type)) return "";
   const [a, b] = [plain(wanted), plain(got)];
   let places = 0;
   for (let i = 0; i < a.length; i++)
     if (!(Number.isFinite(a[i]) && Number.isFinite(b[i])) && !Object.is(a[i], b[i])) places++;
-  return places ? `output ${name} is not finite where the source is, or the other way round, in ${places} places` : "";
+  return places ? `output ${name} is not finite where the source is, or the reverse, in ${places} places` : "";
 }
 
 export function differences(wanted, got, tally, tolerance) {
@@ -90,7 +90,7 @@ const largest = (vector) => vector.reduce((best, value, place) => (value > vecto
 export function judged(name, tally) {
   const { samples, max_abs, max_rel, beyond, flips, ties, predicted, faults } = tally;
   const parts = [...faults].slice(0, 3);
-  if (beyond) parts.push(`${beyond} numbers lie beyond the tolerance`);
+  if (beyond) parts.push(`${beyond} numbers are beyond the tolerance`);
   if (flips)
     parts.push(
       `${flips} of ${predicted} predictions changed${ties ? `, ${ties} of them ties within the tolerance` : ""}`,

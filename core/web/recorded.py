@@ -75,7 +75,7 @@ def split(data: bytes) -> tuple[JsonObject, bytes]:
         head = json.loads(data[4 : 4 + length])
         body = data[4 + length :]
         if any(_end(case) > len(body) for case in head["cases"]):
-            raise ValueError("an array lies behind the end")
+            raise ValueError("an array extends beyond the end")
     except (ValueError, KeyError, TypeError, struct.error, RecursionError) as error:
         raise Refused(f"The recorded answers cannot be read: {str(error)[:200]}", "Run the conversion again.") from None
     return head, body

@@ -15,7 +15,7 @@ export async function open(ort, wasm, model) {
   try {
     const session = await ort.InferenceSession.create(model, { executionProviders: ["wasm"], logSeverityLevel: 4 });
     const odd = [...session.inputMetadata, ...session.outputMetadata].filter((value) => !value.isTensor);
-    if (odd.length) throw new Error(`no tensor: ${odd.map((value) => value.name).join(", ")}`);
+    if (odd.length) throw new Error(`not a tensor: ${odd.map((value) => value.name).join(", ")}`);
     return session;
   } catch (error) {
     throw explained(error);
@@ -99,12 +99,12 @@ export function explained(error) {
     ],
     [
       text.startsWith("no tensor: "),
-      `JavaScript takes and gives tensors only; these are none: ${first.slice(11, 211)}.`,
-      "Export the model so that it answers with plain tensors (scikit-learn: zipmap off).",
+      `JavaScript takes and returns tensors only; these are not tensors: ${first.slice(11, 211)}.`,
+      "Export the model with plain tensor outputs (scikit-learn: zipmap off).",
     ],
     [
       /bad_alloc|out of memory|allocat|RangeError|Aborted/i.test(text),
-      "The browser has not enough memory for this model.",
+      "The browser does not have enough memory for this model.",
       "Close other tabs, or make the model smaller on the Compress page first.",
     ],
     [
@@ -115,7 +115,7 @@ export function explained(error) {
   ].find(([applies]) => applies);
   const [, message, next] = known ?? [
     true,
-    `ONNX Runtime in this browser refuses: ${first.slice(0, 300)}`,
+    `ONNX Runtime in this browser cannot run the model: ${first.slice(0, 300)}`,
     "Convert the model to another opset, or use a newer browser.",
   ];
   return Object.assign(new Error(message), { next });
@@ -125,7 +125,7 @@ export function explained(error) {
 export function fed(ort, session, recorded, one) {
   if (recorded.inputs.length !== session.inputNames.length)
     throw new Error(
-      `the model takes ${session.inputNames.length} inputs and the recording has ${recorded.inputs.length}`,
+      `the model takes ${session.inputNames.length} inputs, but the recording has ${recorded.inputs.length}`,
     );
   const named = session.inputNames.every((name) => recorded.inputs.includes(name));
   return Object.fromEntries(
@@ -145,11 +145,11 @@ async function compared(ort, session, recorded, one, tally, tolerance) {
     const answer = await session.run(fed(ort, session, recorded, one));
     got = session.outputNames.map((name) => answer[name]);
   } catch (error) {
-    tally.faults.add(`the browser refuses this input (${one.what || one.name}): ${explained(error).message}`);
+    tally.faults.add(`the browser rejects this input (${one.what || one.name}): ${explained(error).message}`);
     return;
   }
   if (got.length !== one.outputs.length)
-    tally.faults.add(`${got.length} outputs where the source has ${one.outputs.length}`);
+    tally.faults.add(`${got.length} outputs; the source has ${one.outputs.length}`);
   const faults = one.outputs
     .map((wanted, place) => mismatch(recorded.outputs[place], wanted, got[place]))
     .filter(Boolean);

@@ -21,15 +21,15 @@ def choose(artifact: Artifact) -> tuple[Code | None, bool]:
         "Python file that defines the network",
         type=["py"],
         max_upload_size=MAX_MB,
-        help="A class of torch.nn.Module, or a function build(). Not needed where the options name a timm architecture.",
+        help="The file defines a subclass of torch.nn.Module, or a function build(). It is not needed if the options name a timm architecture.",
         key=f"code-{artifact.id}",
     )
     if given is None:
         return None, False
     code = Code(stored(given.getvalue()), given.name)
-    st.caption(f":material/gavel: {plain(given.name)} is a program: making the network runs what its author wrote.")
+    st.caption(f":material/gavel: {plain(given.name)} is a program: building the network runs its code.")
     agreed = st.checkbox(
-        "I trust it; run it in the sandbox.",
+        "I trust this file; run it in the sandbox.",
         key=f"run-{artifact.id}-{code.sha256[:12]}",
     )
     return code, agreed

@@ -24,7 +24,7 @@ class Place {
 
   run() {
     if (typeof WebAssembly === "undefined")
-      return this.say("This browser has no WebAssembly. Use a newer one, or one that does not switch it off.", true);
+      return this.say("This browser has no WebAssembly. Use a newer browser, or one where WebAssembly is not disabled.", true);
     const { folder, model, recorded, tolerance } = this.data;
     this.say("", false);
     this.show(0, "Starting");

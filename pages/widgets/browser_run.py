@@ -28,7 +28,7 @@ def section(result: Conversion, made: str) -> None:
         st.markdown("**Run it in this browser**")
         st.caption(
             f"The file runs on your own device in WebAssembly (onnxruntime-web {web.VERSION}, one thread), answers the "
-            "recorded inputs, and is timed. Only the figures come back here."
+            "recorded inputs, and is timed. Only the figures are sent back."
         )
         run = last(made, answers)
         label = "Run it again" if run else "Run in this browser"
@@ -48,7 +48,7 @@ def order(artifact: NamedModel, answers: str, tolerance: Tolerance) -> dict[str,
     if artifact.size > web.MAX_MODEL_BYTES:
         size, most = (f"{size / 1e6:,.0f} MB" for size in (artifact.size, web.MAX_MODEL_BYTES))
         return {
-            "blocked": f"The file has {size}; a browser tab takes {most}. Make it smaller on the Compress page first."
+            "blocked": f"The file has {size}; the limit for a browser tab is {most}. Make it smaller on the Compress page first."
         }
     return {
         "folder": browser.folder(),
@@ -69,7 +69,7 @@ def keep(made: str, answer: dict[str, object]) -> None:
         st.error(f"{plain(error.message)} {plain(error.next_step)}", icon=":material/block:")
     except NotFound:
         show(run)
-        st.caption("The model is no longer in your library, so this result is shown once and not kept.")
+        st.caption("The model is no longer in your library, so this result is shown once and not stored.")
     else:
         st.rerun()
 
@@ -92,12 +92,12 @@ def show(run: BrowserRun) -> None:
         gap = "0" if run.max_abs == 0 else f"{run.max_abs:.1e}"
         st.metric("Largest difference", gap, border=True, help="Largest absolute difference over all answers")
         changed = f"{flips.k} of {flips.n:,}" if flips else "none"
-        st.metric("Prediction flips", changed, border=True, help="Samples whose predicted class changed")
+        st.metric("Changed predictions", changed, border=True, help="Samples whose predicted class changed")
     with st.grid(3, min_column_width=165):
         for name, value, words in percentiles(run):
             st.metric(f"{name} latency", milliseconds(value), border=True, help=words)
     coarse = latency.p50 < 10 * latency.tick
-    clock = f" This browser's clock moves in steps of {latency.tick:.2g} ms." if coarse else ""
+    clock = f" This browser's clock has a resolution of {latency.tick:.2g} ms." if coarse else ""
     st.caption(
         f"{latency.runs} runs after {latency.warm} to warm up, batch {latency.batch}, one thread of {run.cores} cores.{clock}"
     )
@@ -111,7 +111,7 @@ def verdict(run: BrowserRun) -> None:
     )
     if run.verdict is Verdict.PASS:
         st.success(
-            f"**PASS in this browser.** The answers on {run.samples:,} recorded samples lie within the declared tolerance.{share}",
+            f"**PASS in this browser.** The answers on {run.samples:,} recorded samples are within the declared tolerance.{share}",
             icon=":material/verified:",
         )
     elif run.verdict is Verdict.FAIL:

@@ -20,5 +20,5 @@ def footer(isolation: Isolation) -> None:
     else:
         st.caption(
             f":material/gpp_maybe: Isolation: limits only ({isolation.detail}). "
-            "File kinds that can carry code are refused on this machine."
+            "Formats that can carry code are refused on this machine."
         )

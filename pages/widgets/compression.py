@@ -19,9 +19,9 @@ PACES: dict[Pace, tuple[Literal["green", "red", "gray"], Literal["up", "down", "
     Pace.SLOWER: ("red", "down"),
 }
 HEADINGS = {
-    Verdict.PASS: "PASS. It keeps its quality within what you allowed.",
-    Verdict.NOT_PROVEN: "NOT PROVEN. It runs, and nothing here says what it lost.",
-    Verdict.FAIL: "FAIL. It lost more than you allowed, so it cannot be downloaded.",
+    Verdict.PASS: "PASS. The loss of quality is within what you allowed.",
+    Verdict.NOT_PROVEN: "NOT PROVEN. The file runs, but its loss of quality was not measured.",
+    Verdict.FAIL: "FAIL. The loss of quality is more than you allowed, so the file cannot be downloaded.",
 }
 
 
@@ -48,9 +48,9 @@ def show(result: Compression, ink: str) -> None:
 def travel(bundle: Bundle | None) -> None:
     """Offer the packed bundle where it is smaller."""
     if bundle:
-        words = f"Packed for travel ({megabytes(bundle.size)})"
+        words = f"Packed download ({megabytes(bundle.size)})"
         download.link(words, bundle.sha256, bundle.name, "secondary", key=f"travel-{bundle.sha256[:12]}")
-        st.caption("The same evidence with the model packed; `python unpack.py` turns it back, byte for byte.")
+        st.caption("The same evidence with the model packed; `python unpack.py` restores it byte for byte.")
 
 
 def verdict(result: Compression) -> None:
@@ -77,7 +77,7 @@ def figures(result: Compression) -> None:
     size, flips = result.size, changed(result)
     with st.grid(3, min_column_width=190):
         st.metric(
-            "Smaller as it runs",
+            "Smaller as deployed",
             f"{size.ratio:.2f}x",
             f"{size.after / size.before - 1:+.0%}",
             delta_color="inverse",
@@ -87,16 +87,16 @@ def figures(result: Compression) -> None:
         )
         how, before, after = size.download()
         st.metric(
-            "Smaller as it travels",
+            "Smaller to download",
             f"{size.before / max(1, after):.2f}x",
             delta_description=f"{megabytes(after)} {how}",
             border=True,
             height="stretch",
-            help=f"The original file over what is sent. The original itself travels in {megabytes(before)} {how}. "
+            help=f"The original file's size over the size of the download. The original can itself be sent in {megabytes(before)} {how}. "
             + (size.not_packed or ""),
         )
         st.metric(
-            "Prediction flips",
+            "Changed predictions",
             f"{flips.k:,}" if flips else "not measured",
             delta_description=f"of {flips.n:,} held-out samples" if flips else "add a data set",
             border=True,
@@ -112,7 +112,7 @@ def figures(result: Compression) -> None:
 def speed(race: Race) -> None:
     """Show the paired ratio with its interval, and in the help how it was measured."""
     colour, arrow = PACES.get(race.pace, ("gray", "off"))
-    noise = " Other work on the machine stretched the wall-clock times." if race.disturbed else ""
+    noise = " Other work on the machine lengthened the wall-clock times." if race.disturbed else ""
     st.metric(
         "Speed",
         f"{race.ratio:.2f}x",
@@ -151,7 +151,7 @@ def change(result: Compression, ink: str) -> None:
     quality = result.quality
     if not quality:
         st.markdown("**Quality**")
-        st.caption("Not measured: add a data set with labels. Half of it calibrates, the other half measures.")
+        st.caption("Not measured: add a data set with labels. One half calibrates, the other half measures.")
         return
     before, after = quality.before, quality.after
     st.markdown(f"**{plain(after.metric).capitalize()} on {after.samples:,} held-out samples**")
@@ -164,4 +164,4 @@ def change(result: Compression, ink: str) -> None:
         for side, one in (("before", before), ("after", after))
     ]
     st.altair_chart(before_after(rows, ink), alt="Bar chart of the quality before and after")
-    st.caption("No sample that a technique learned from is among them.")
+    st.caption("No technique learned from any of these samples.")

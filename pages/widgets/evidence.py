@@ -60,9 +60,9 @@ def verdict(parity: Parity, guilty: str | None = None) -> None:
         "NOT PROVEN": (
             st.warning,
             ":material/help:",
-            "**NOT PROVEN. Nothing speaks against it, but there was too little to compare.**"
+            "**NOT PROVEN. No difference was found, but too little could be compared.**"
             if parity.checks
-            else "**NOT PROVEN. The file was written, and nothing here can run it.**",
+            else "**NOT PROVEN. The file was written, but no runtime on this machine can run it.**",
         ),
     }
     box, icon, heading = words[parity.verdict]
@@ -72,9 +72,9 @@ def verdict(parity: Parity, guilty: str | None = None) -> None:
     if guilty:
         lines.append(plain(guilty, 500))
     if parity.diverges_at:
-        lines.append(f"The first operator where they part: {plain(parity.diverges_at, 300)}")
+        lines.append(f"First operator with different values: {plain(parity.diverges_at, 300)}")
     if parity.verdict is Verdict.FAIL:
-        lines.append("There is no download for a file that failed its proof.")
+        lines.append("A file that failed its proof cannot be downloaded.")
     box("\n\n".join(lines), icon=icon)
 
 
@@ -107,7 +107,7 @@ def figures(result: Conversion) -> None:
             help="Largest absolute difference over all answers",
         )
         st.metric(
-            "Prediction flips",
+            "Changed predictions",
             f"{flips.k:,}" if flips else "none",
             delta_description=f"of {flips.n:,} samples" if flips else None,
             border=True,
@@ -129,7 +129,7 @@ def figures(result: Conversion) -> None:
         else:
             noise = parity.sqnr_db
             st.metric(
-                "Signal to noise",
+                "Signal-to-noise ratio",
                 f"{noise:.0f} dB" if noise is not None else "identical" if parity.checks else "not run",
                 border=True,
                 height="stretch",
@@ -159,7 +159,7 @@ def quality(before: Quality | None, after: Quality) -> None:
 def flips_help(flips: Count | None) -> str:
     """Say what a flip is, and how sure the count is."""
     if flips is None:
-        return "The model's answers are no classes, so no prediction can change."
+        return "The model's answers are not classes, so no prediction can change."
     low, high = flips.interval
     return f"Samples whose predicted class changed. 95 % interval of the share: {low:.2%} to {high:.2%} (Wilson)."
 
@@ -170,8 +170,8 @@ def number(value: float) -> str:
 
 
 def sizes(size: Sizes, ink: str) -> None:
-    """Chart the file before and after, as it runs and as it travels."""
-    st.markdown("**Size as it runs**")
+    """Chart the file before and after, as deployed and as downloaded."""
+    st.markdown("**As-deployed size**")
     st.altair_chart(
         before_after(size_rows(size.before, size.after), ink), alt="Bar chart of file sizes before and after"
     )

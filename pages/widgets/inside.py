@@ -24,10 +24,10 @@ def classes(quality: Qualities | None, ink: str) -> None:
         return
     rows = class_rows(quality.before, quality.after)
     with st.expander(f"Class by class: {worst(rows)}", icon=":material/category:"):
-        st.altair_chart(class_changes(rows, ink), alt="Change of the share answered right, class by class")
+        st.altair_chart(class_changes(rows, ink), alt="Change in the share of right answers, class by class")
         lowest = min(rows, key=lambda row: row["after"])
         st.caption(
-            f"Of its own held-out samples. The class answered worst now is {plain(lowest['name'])}: {lowest['after']:.1%}."
+            f"Share of the held-out samples of each class. The class with the lowest share now is {plain(lowest['name'])}: {lowest['after']:.1%}."
         )
 
 
@@ -51,7 +51,7 @@ def weights(changes: Sequence[WeightChange], ink: str) -> None:
         if drawn:
             name = st.selectbox("Weights of", list(drawn), key="weights-of")
             st.altair_chart(histogram(drawn[name]), alt="Distribution of the weights before and after")
-            st.caption("Grey before, blue after.")
+            st.caption("Grey: before; blue: after.")
 
 
 def facts(one: WeightChange) -> dict[str, str]:
@@ -59,7 +59,7 @@ def facts(one: WeightChange) -> dict[str, str]:
     return {
         "tensor": plain(one.name, 60),
         "shape": shape(one.shape),
-        "shape now": "another form" if one.shape_after is None else shape(one.shape_after),
+        "shape now": "stored differently" if one.shape_after is None else shape(one.shape_after),
         "zeros": "" if one.zeros is None else f"{one.zeros:,}",
         "different values": "" if one.values is None else f"{one.values:,}",
         "moved by": "" if one.moved is None else f"{one.moved:.2%}",

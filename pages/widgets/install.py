@@ -32,7 +32,7 @@ def one(group: Private) -> None:
         f"Install {group.title} ({group.megabytes:,} MB)",
         icon=":material/download:",
         key=f"install-{group.id}",
-        help="Made once for everybody on this machine, in an environment of its own.",
+        help="Installed once for everyone on this machine, in an environment of its own.",
         on_click=begin,
         args=(group, last),
     )

@@ -67,13 +67,16 @@ def heading(job: Job | None, request: PortabilityRequest, ready: bool) -> None:
 def sentence(job: Job | None) -> str:
     """Return one line on the walk."""
     if job is None or job.result is None:
-        return "Every target is really converted and compared; what cannot be reached says why."
+        return "Every target is actually converted and compared; where that is not possible, the reason is given."
     result: Portability = job.result
     standings = [attempt.standing for attempt in result.attempts]
     ways = [standing for standing in standings if standing is not Standing.NO_ROUTE]
     over = sum(standing.over for standing in ways)
     data = f", compared on {plain(result.data.name, 60)} too" if result.data else ""
-    how = {State.CANCELLED: " Cancelled: what was found stays.", State.INTERRUPTED: " The server stopped meanwhile."}
+    how = {
+        State.CANCELLED: " Cancelled: the results so far are kept.",
+        State.INTERRUPTED: " The server stopped in the meantime.",
+    }
     tried = "" if over == len(ways) else f", {over} tried"
     return f"{result.proven} of {len(ways)} targets proven{tried}{data}.{how.get(job.state, '')}"
 
@@ -191,7 +194,7 @@ def table(attempts: list[Attempt]) -> None:
         }
         for one in reachable
     ]
-    st.table(rows, border="horizontal", hide_index=True, alt="What became of every target")
+    st.table(rows, border="horizontal", hide_index=True, alt="The result for every target")
     for one in reachable:
         if one.reason:
             reason(one)

@@ -52,7 +52,7 @@ def unfinished() -> None:
             continue
         verb = VERBS[job.verb]
         query = {"job": job.id} | ({"model": model} if (model := verb.place(job.request)) else {})
-        words = "interrupted" if job.state is State.INTERRUPTED else "at work"
+        words = "interrupted" if job.state is State.INTERRUPTED else "running"
         st.page_link(verb.page, label=f"{plain(job.title)}: {words}", icon=":material/pending:", query_params=query)
 
 
@@ -73,7 +73,7 @@ def retry(job_id: str) -> None:
 
 def ended_badly(job: Job) -> None:
     """Show a failed, cancelled or interrupted job with its cause, its next step, and Try again."""
-    trouble = job.trouble or Trouble("cancelled", "You cancelled this job.", "Run it again whenever you like.")
+    trouble = job.trouble or Trouble("cancelled", "You cancelled this job.", "Run it again whenever you need it.")
     with st.container(border=True):
         heading = {State.CANCELLED: "Cancelled", State.INTERRUPTED: "Interrupted"}.get(job.state, "This did not work")
         colour = "gray" if job.state is State.CANCELLED else "red"

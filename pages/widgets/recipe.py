@@ -22,7 +22,7 @@ def build(artifact: Artifact, first: Sequence[Step]) -> list[tuple[Technique, St
         fill(key, first or PRESETS[0].recipe.steps)
     titles = {preset.id: preset.title for preset in PRESETS}
     st.selectbox(
-        "Begin with",
+        "Start from",
         list(titles),
         index=None,
         placeholder="A ready-made recipe",

@@ -16,12 +16,12 @@ from pages.widgets.text import plain
 
 def section(artifact: Artifact, job: Job, jobs: list[Job]) -> None:
     """Offer to make the page about one variant, and list those that were made."""
-    with st.expander("Show it to others", icon=":material/co_present:"):
+    with st.expander("Share this result", icon=":material/co_present:"):
         st.caption(
-            "Makes one page with these figures and charts that opens without Portolan. "
-            "Whoever has its link can read it, and nothing else of yours, until you take it back."
+            "Creates one page with these figures and charts that opens without Portolan. "
+            "Anyone with its link can read that page, and nothing else of yours, until you take it back."
         )
-        pressed = st.button("Make the page", icon=":material/add_link:", key=f"show-{job.id}")
+        pressed = st.button("Create the page", icon=":material/add_link:", key=f"show-{job.id}")
         if pressed:
             with st.spinner("Drawing the charts"):
                 make(artifact, job, jobs)

@@ -16,7 +16,7 @@ from pages.widgets.text import count, plain, shape
 
 RISKS = {
     "info": ("gray", "note"),
-    "warning": ("orange", "look at this"),
+    "warning": ("orange", "please check"),
     "consent": ("orange", "needs your consent"),
     "refuse": ("red", "refused"),
 }
@@ -92,7 +92,7 @@ def specs(title: str, rows: Sequence[TensorSpec]) -> None:
     """Show inputs or outputs with type and shape."""
     st.markdown(f"**{title}**")
     if not rows:
-        st.caption("This kind of file does not say; they show when the model is run.")
+        st.caption("This format does not state them; they become known when the model runs.")
         return
     table = [{"name": plain(r.name), "type": plain(r.dtype), "shape": plain(shape(r.shape))} for r in rows[:200]]
     st.table(table, border="horizontal", hide_index=True)
@@ -101,7 +101,7 @@ def specs(title: str, rows: Sequence[TensorSpec]) -> None:
 def drawing(artifact: Artifact, sha256: str | None) -> None:
     """Show the graph without its weights, or say why there is none."""
     if sha256 is None:
-        st.caption(f"{format_title(artifact.format)} files hold no graph to draw. Convert to ONNX to see one.")
+        st.caption(f"{format_title(artifact.format)} files contain no graph to draw. Convert to ONNX to see one.")
         return
     st.caption("The graph is drawn in your browser from a copy without weights.")
     graph.viewer(sha256, artifact.name)
@@ -110,9 +110,9 @@ def drawing(artifact: Artifact, sha256: str | None) -> None:
 def counted(found: dict[str, int] | None, ink: str) -> None:
     """Show how often each operator stands in the graph."""
     if not found:
-        st.caption("This kind of file names no operators.")
+        st.caption("This format names no operators.")
         return
-    st.altair_chart(operators(found, ink), alt="Bar chart of how often each operator stands in the graph")
+    st.altair_chart(operators(found, ink), alt="Bar chart of how often each operator occurs in the graph")
     if len(found) > 25:
         st.caption(f"The 25 most frequent of {len(found)} operators.")
 
@@ -120,7 +120,7 @@ def counted(found: dict[str, int] | None, ink: str) -> None:
 def layers(rows: Sequence[Layer]) -> None:
     """Show the weight tensors."""
     if not rows:
-        st.caption("This kind of file lists no weights.")
+        st.caption("This format lists no weights.")
         return
     table = [{"name": r.name, "type": r.dtype, "shape": shape(r.shape)} for r in rows]
     st.dataframe(table, hide_index=True, height=360, alt="Table of weight tensors")

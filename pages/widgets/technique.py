@@ -18,7 +18,7 @@ def pick(artifact: Artifact, begun: str | None) -> Technique | None:
     reasons = misfits(reports[0].read(Ingested).summary) if reports else {}
     fitting = [technique for technique in TECHNIQUES if technique.id not in reasons]
     if not fitting:
-        st.error("No technique fits this model.", icon=":material/block:")
+        st.error("No technique applies to this model.", icon=":material/block:")
         why_not(reasons)
         return None
     first = next((technique for technique in fitting if technique.id == begun), fitting[0])
@@ -48,6 +48,6 @@ def why_not(reasons: dict[str, Trouble]) -> None:
     """Offer the reasons why other techniques do not fit."""
     if not reasons:
         return
-    with st.popover(f"{len(reasons)} others do not fit", icon=":material/block:", type="tertiary"):
+    with st.popover(f"{len(reasons)} others do not apply", icon=":material/block:", type="tertiary"):
         for id, trouble in reasons.items():
             st.markdown(f"**{plain(TECHNIQUES[id].title)}**: {plain(trouble.message, 300)}")

@@ -25,7 +25,7 @@ def choose(artifact: Artifact, job: Job | None) -> Data | None:
         choices,
         index=choices.index(first(artifact, job, found)),
         format_func=lambda sha256: "None: random and edge inputs only" if not sha256 else label(by_hash[sha256]),
-        help="The model is also compared, and its accuracy measured, on your own labelled samples.",
+        help="The model is also compared on your own samples and, with labels, its accuracy is measured.",
         key=f"data-{artifact.id}-{len(found)}",
     )
     with st.popover("Add test data", icon=":material/upload:", type="tertiary"):

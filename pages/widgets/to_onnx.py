@@ -35,7 +35,7 @@ def section(artifact: Artifact) -> None:
     with st.container(border=True):
         st.markdown(f"**Techniques work on ONNX, and this is {format_title(artifact.format)}**")
         if asks(artifact):
-            st.caption("Its conversion has something to ask first.")
+            st.caption("The conversion needs your input first: open the Convert page.")
             st.page_link(
                 "convert.py",
                 label="Convert to ONNX",
@@ -43,11 +43,11 @@ def section(artifact: Artifact) -> None:
                 query_params={"model": artifact.id},
             )
             return
-        st.caption("One conversion, proven like any other, and it can be compressed here.")
+        st.caption("After one conversion, proven like any other, the model can be compressed here.")
         data = testdata.choose(artifact, job)
         request = ConvertRequest(Subject.of(artifact), FORMAT, data=data)
         st.button(
-            "Convert to ONNX and go on",
+            "Convert to ONNX and continue",
             type="primary",
             icon=":material/swap_horiz:",
             disabled=job is not None and job.state.active,
@@ -59,8 +59,11 @@ def section(artifact: Artifact) -> None:
     elif job is not None and job.state is not State.DONE:
         progress.ended_badly(job)
     elif job is not None:
-        st.error("The ONNX file did not answer like this model, so it is not compressed.", icon=":material/dangerous:")
-        st.page_link("convert.py", label="See where they part", query_params={"model": artifact.id, "job": job.id})
+        st.error(
+            "The ONNX file did not give the same answers as this model, so it is not compressed.",
+            icon=":material/dangerous:",
+        )
+        st.page_link("convert.py", label="See where they differ", query_params={"model": artifact.id, "job": job.id})
 
 
 def asks(artifact: Artifact) -> bool:

@@ -16,8 +16,8 @@ from pages.widgets import download, progress
 from pages.widgets.text import plain
 
 GOALS = {
-    Goal.SIZE: "Size as it runs",
-    Goal.TRAVEL: "Size as it travels",
+    Goal.SIZE: "As-deployed size",
+    Goal.TRAVEL: "Download size",
     Goal.LATENCY: "Latency",
     Goal.MEMORY: "Memory",
 }
@@ -36,19 +36,19 @@ LOOKS = {
 
 def form(artifact: Artifact, data: Data | None, drop: float, job: Job | None) -> None:
     """Ask what is made small, for how long, and which layers stay, and begin."""
-    goal = st.selectbox("Make small", list(GOALS), format_func=GOALS.__getitem__, key=f"goal-{artifact.id}")
+    goal = st.selectbox("Minimise", list(GOALS), format_func=GOALS.__getitem__, key=f"goal-{artifact.id}")
     minutes = st.number_input(
         "Minutes",
         1.0,
         24 * 60.0,
         MINUTES,
         1.0,
-        help="The search stops by then. Whatever is best so far is kept at every moment, and it can go on later.",
+        help="The search stops by then. The best so far is always kept, and the search can continue later.",
         key=f"minutes-{artifact.id}",
     )
     keep = kept(artifact, job)
     if data is None:
-        st.caption(":material/info: The search chooses by samples: add a data set, best with labels.")
+        st.caption(":material/info: The search compares candidates on samples: add a data set, preferably with labels.")
     request = TuneRequest(Subject.of(artifact), data, drop, goal, float(minutes), keep=tuple(keep))
     st.button(
         "Search for the best trade-off",
@@ -69,10 +69,10 @@ def kept(artifact: Artifact, job: Job | None) -> list[str]:
     names = [row.name for row in result.heat.rows]
     return list(
         st.multiselect(
-            "Layers that stay as they are",
+            "Layers to leave unchanged",
             names,
             key=keeping(artifact),
-            help="Click a layer in the heat map, or choose it here; the next search leaves it alone.",
+            help="Click a layer in the heat map, or choose it here; the next search leaves it unchanged.",
         )
     )
 
@@ -113,7 +113,7 @@ def heading(job: Job) -> None:
                 key="tune-pause",
                 on_click=progress.cancel,
                 args=(job.id,),
-                help="Keeps what was found; the search can go on where it was.",
+                help="Keeps the results so far; the search can continue from there.",
             )
         elif job.state.repeatable:
             st.button("Go on", icon=":material/resume:", key="tune-again", on_click=progress.retry, args=(job.id,))
@@ -137,9 +137,9 @@ def found(artifact: Artifact, result: Tuning, ink: str) -> None:
         best(artifact, result, result.best)
     chart = search(result, ink)
     if chart is not None:
-        st.altair_chart(chart, alt="Every candidate: what is kept against what is minimised")
-        st.caption("Hollow: lost more than allowed. Names stand on the frontier.")
-    with st.expander("What each layer bears", icon=":material/grid_on:", expanded=chart is None):
+        st.altair_chart(chart, alt="Every candidate: quality kept against what is minimised")
+        st.caption("Hollow: above the allowed drop. Names mark the frontier.")
+    with st.expander("Sensitivity of each layer", icon=":material/grid_on:", expanded=chart is None):
         bears(artifact, result, ink)
     with st.expander("Ladders", icon=":material/stairs:"):
         st.table([ladder(one) for one in result.ladders], border="horizontal", hide_index=True)
@@ -150,11 +150,11 @@ def best(artifact: Artifact, result: Tuning, one: Point) -> None:
     """Show the best so far with its figures and its download."""
     judged = result.looks[-1].verdict if result.looks else None
     colour = {Verdict.PASS: "green", Verdict.FAIL: "red"}.get(judged, "blue") if judged else "blue"
-    words = f"{judged} on the test half" if judged else "best so far, by the selection samples"
+    words = f"{judged} on the test half" if judged else "best so far, on the selection samples"
     st.markdown(f":{colour}-badge[{words}] **{plain(one.title)}**")
     facts = [f"{megabytes(one.size or 0)} from {megabytes(result.source.size)}"]
     if one.changed:
-        facts.append(f"{one.changed.k:,} of {one.changed.n:,} selection predictions changed")
+        facts.append(f"{one.changed.k:,} of {one.changed.n:,} predictions changed on selection samples")
     st.caption(", ".join(facts))
     if "bundle" in one.files:
         name = f"{safe_stem(artifact.name)}-tuned-portolan.zip"
@@ -169,14 +169,14 @@ def bears(artifact: Artifact, result: Tuning, ink: str) -> None:
     key = f"heat-{artifact.id}"
     st.altair_chart(
         heat(result.heat, ink),
-        alt="How much the answers suffer from each change of each layer",
+        alt="How much the answers change with each change of each layer",
         on_select=lambda: toggle(artifact, key),
         selection_mode="picked",
         key=key,
     )
     st.caption(
-        f"Error of the answers as a share of their variance when one layer alone is changed, on {result.heat.samples:,} "
-        "samples. Click a row to leave that layer alone in the next search."
+        f"Error of the answers as a share of their variance when only one layer is changed, on {result.heat.samples:,} "
+        "samples. Click a row to leave that layer unchanged in the next search."
     )
 
 
@@ -197,6 +197,6 @@ def ladder(one: Progress) -> dict[str, str]:
         "family": plain(one.family),
         "stands": f":{LOOKS[one.standing]}-badge[{one.standing}]",
         "tried": f"{one.tried} of {one.rungs} rungs",
-        "within the drop": "" if one.within is None else f"rung {one.within + 1}",
+        "within the allowed drop": "" if one.within is None else f"rung {one.within + 1}",
         "why": plain(one.reason, 200),
     }

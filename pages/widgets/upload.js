@@ -48,7 +48,7 @@ class Zone {
 
   take(files) {
     if (this.request || files.length === 0) return;
-    if (files.length > 1) return this.say("One file at a time, please. Files that belong together go into one zip.", true);
+    if (files.length > 1) return this.say("One file at a time, please. Put files that belong together into one zip.", true);
     const [file] = files;
     if (file.size === 0) return this.say(`${file.name} is empty.`, true);
     if (file.size > this.data.limit_mb * 1024 * 1024)
@@ -65,7 +65,7 @@ class Zone {
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.upload.onprogress = (event) => this.show(file, event.loaded);
     request.onload = () => this.answered(file, request);
-    request.onerror = () => this.end("The connection broke off and nothing was stored. Try again.", true);
+    request.onerror = () => this.end("The connection was lost and nothing was stored. Try again.", true);
     request.onabort = () => this.end("Stopped; nothing was stored.", false);
     this.say("", false);
     this.show(file, 0);

@@ -15,8 +15,8 @@ COLUMNS = {
     "family": "family",
     "size": "size",
     "smaller": "smaller",
-    "quality shown": "quality, held out",
-    "flips": "flips",
+    "held-out quality": "quality on held-out samples",
+    "changed predictions": "changed predictions",
     "speed": "speed",
     "verdict": "verdict",
     "lineage": "made from",
@@ -43,7 +43,7 @@ def section(jobs: list[Job], ink: str) -> None:
                 selection_mode="variant",
                 key=CHART,
             )
-            st.caption("Click a point to see that variant. Names stand on those that no smaller one beats.")
+            st.caption("Click a point to see that variant. Names mark the variants that no smaller one beats.")
         table = [{name: plain(row.get(key, ""), 160) for key, name in COLUMNS.items()} for row in rows]
         st.table(table, border="horizontal", hide_index=True)
         if len(done) > 1:
@@ -75,7 +75,7 @@ def compare(rows: list[dict[str, Any]], done: list[tuple[Job, Compression]]) -> 
         second = right.selectbox("with", ids, index=1, format_func=names.__getitem__, key="compare-second")
         st.table(side_by_side(results[first], results[second]), border="horizontal", hide_index=True)
         st.caption(
-            "Each speed was measured against the original, in pairs; two variants did not run against each other."
+            "Each speed was measured in pairs against the original; the two variants were not run against each other."
         )
 
 
@@ -98,16 +98,16 @@ def speed(result: Compression) -> str:
 
 
 def sent(result: Compression) -> str:
-    """Write the size as it travels."""
+    """Write the download size."""
     how, _, after = result.size.download()
     return f"{megabytes(after)} {how} ({result.size.before / max(1, after):.2f}x smaller)"
 
 
 FIGURES: dict[str, Callable[[Compression], str]] = {
-    "size as it runs": lambda one: f"{megabytes(one.size.after)} ({one.size.ratio:.2f}x smaller)",
-    "size as it travels": sent,
-    "quality, held out": lambda one: shown(one.quality.after) if one.quality else "not measured",
-    "flips": flips,
+    "as-deployed size": lambda one: f"{megabytes(one.size.after)} ({one.size.ratio:.2f}x smaller)",
+    "download size": sent,
+    "quality on held-out samples": lambda one: shown(one.quality.after) if one.quality else "not measured",
+    "changed predictions": flips,
     "speed": speed,
     "peak memory": lambda one: f"{one.memory.after.peak:.1f} MB",
     "verdict": lambda one: str(one.parity.verdict),

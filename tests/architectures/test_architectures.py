@@ -93,7 +93,7 @@ def test_code_runs_in_the_jail(weights: Path, tools: Tools) -> None:
         (NET, {}, ["2 networks", "Part, Net"]),
         (NET, {"architecture": "Nett"}, ["Nett"]),
         (NET, {"architecture": "Net"}, ["of another shape", "parts.0.dense.weight (16x16 in the file, 8x8"]),
-        (NET, {"architecture": "Net", "arguments": "[1]"}, ["table of arguments"]),
+        (NET, {"architecture": "Net", "arguments": "[1]"}, ["JSON object of arguments"]),
         (NET, {"architecture": "Net", "arguments": '{"depth": 2}'}, ["depth"]),
         ("def build(:", {}, ["line 1", "SyntaxError"]),
         ("def build():\n    return 3", {}, ["'int'"]),

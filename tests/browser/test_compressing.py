@@ -21,7 +21,7 @@ def begin(page: Page) -> None:
     """Open a sample and lead it to the Compress page, over ONNX."""
     open_sample(page, "fashion_cnn")
     page.get_by_role("link", name="Compress").first.click()
-    page.get_by_role("button", name="Convert to ONNX and go on").click(timeout=LONG)
+    page.get_by_role("button", name="Convert to ONNX and continue").click(timeout=LONG)
     expect(page.get_by_text("What to do")).to_be_visible(timeout=LONG)
 
 
@@ -45,14 +45,14 @@ def test_a_technique_its_figures_and_a_page_to_show(
     begin(page)
     page.get_by_text("Weight sharing", exact=True).click()
     page.get_by_role("button", name="Compress and measure").click(timeout=LONG)
-    expect(page.get_by_text("PASS. It keeps its quality")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("PASS. The loss of quality")).to_be_visible(timeout=LONG)
     page.reload()
-    expect(page.get_by_text("PASS. It keeps its quality")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("PASS. The loss of quality")).to_be_visible(timeout=LONG)
     download(page, "Download with evidence", tmp_path)
     page.get_by_text("Layer by layer").click()
     expect(page.get_by_text("different values")).to_be_visible()
-    page.get_by_text("Show it to others").click()
-    page.get_by_role("button", name="Make the page").click()
+    page.get_by_text("Share this result").click()
+    page.get_by_role("button", name="Create the page").click()
     link = page.locator("code", has_text="/show/").first
     expect(link).to_be_visible(timeout=LONG)
     other = visit(link.inner_text())
@@ -62,7 +62,7 @@ def test_a_technique_its_figures_and_a_page_to_show(
     page.get_by_role("button", name="Take it back").click()
     expect(page.locator("code", has_text="/show/")).to_have_count(0)
     other.reload()
-    expect(other.get_by_text("nothing to see")).to_be_visible()
+    expect(other.get_by_text("no longer available")).to_be_visible()
 
 
 def test_a_search_is_paused_and_its_best_is_taken_away(
@@ -78,7 +78,7 @@ def test_a_search_is_paused_and_its_best_is_taken_away(
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("button", name="Go on")).to_be_visible(timeout=LONG)
     download(page, "Download the best", tmp_path)
-    page.get_by_text("What each layer bears").click()
+    page.get_by_text("Sensitivity of each layer").click()
     expect(page.get_by_text("Error of the answers")).to_be_visible()
     cells = page.locator("[data-testid=stVegaLiteChart]").nth(1)
     expect(cells.locator("svg").first).to_be_visible()

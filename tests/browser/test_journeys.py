@@ -109,7 +109,7 @@ def test_cancel_stops_the_job_and_it_can_be_run_again(server: Server, visit: Cal
     open_sample(page, "fashion_cnn")
     convert(page, "ONNX")
     page.get_by_role("button", name="Cancel").click(timeout=LONG)
-    expect(page.get_by_text("This was cancelled.")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("This job was cancelled.")).to_be_visible(timeout=LONG)
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
 
@@ -149,7 +149,7 @@ def test_planted_fault_cannot_be_missed_or_downloaded(
     expect(page.get_by_text("FAIL. The converted file does not give the same answers. Do not use it.")).to_be_visible(
         timeout=LONG
     )
-    expect(page.get_by_text("There is no download for a file that failed its proof.")).to_be_visible()
+    expect(page.get_by_text("A file that failed its proof cannot be downloaded.")).to_be_visible()
     assert page.get_by_role("link", name=re.compile("Download")).count() == 0
     assert page.locator("a[download]").count() == 0
 
@@ -237,6 +237,6 @@ def test_weights_and_their_python_file_are_converted_once_the_owner_agrees(
     expect(page.get_by_text("net.py is a program")).to_be_visible(timeout=LONG)
     expect(page.get_by_role("button", name="Convert and prove")).to_be_disabled()
     expect(page.get_by_role("button", name="Try every target")).to_be_disabled()
-    page.get_by_text("I trust it; run it in the sandbox.").click()
+    page.get_by_text("I trust this file; run it in the sandbox.").click()
     page.get_by_role("button", name="Convert and prove").click()
     expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)

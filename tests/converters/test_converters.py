@@ -273,7 +273,7 @@ def test_a_refusal_names_all_operators_at_once_with_their_places(converter: str,
         assert operator in caught.value.message
     assert "linear" not in caught.value.message
     assert caught.value.message.count(", node ") == 5
-    assert "Write these layers" in caught.value.next_step or "write these layers" in caught.value.next_step
+    assert "Replace these layers" in caught.value.next_step or "replace these layers" in caught.value.next_step
 
 
 def test_an_opset_that_cannot_be_reached_names_the_nodes(models: Path, tmp_path: Path) -> None:

@@ -119,15 +119,15 @@ def virtual(file: h5py.File) -> None:
 LINKS: dict[str, tuple[Callable[[h5py.File], None], str]] = {
     "external link": (lambda f: f.__setitem__("model_weights/x", h5py.ExternalLink("/etc/other.h5", "/")), "link"),
     "soft link": (lambda f: f.__setitem__("model_weights/x", h5py.SoftLink("/model_weights")), "link"),
-    "loop": (lambda f: f.__setitem__("model_weights/x", f["model_weights"]), "same place"),
+    "loop": (lambda f: f.__setitem__("model_weights/x", f["model_weights"]), "same object"),
     "external data": (external_data, "another file"),
     "virtual data": (virtual, "another file"),
-    "bomb": (lambda f: f["model_weights"].create_dataset("x", (1 << 30,), "f4", chunks=(1 << 16,)), "nearly nothing"),
+    "bomb": (lambda f: f["model_weights"].create_dataset("x", (1 << 30,), "f4", chunks=(1 << 16,)), "almost nothing"),
     "reference": (lambda f: f["model_weights"].create_dataset("x", (1,), h5py.ref_dtype), "numbers"),
     "compound": (lambda f: f["model_weights"].create_dataset("x", (1,), np.dtype([("a", "f4")])), "numbers"),
     "reference attribute": (lambda f: f.attrs.__setitem__("x", f["model_weights"].ref), "attribute"),
     "no weights": (lambda f: f.__delitem__("model_weights"), "without weights"),
-    "no configuration": (lambda f: f.attrs.__delitem__("model_config"), "no Keras model"),
+    "no configuration": (lambda f: f.attrs.__delitem__("model_config"), "not a Keras model"),
     "broken configuration": (lambda f: f.attrs.__setitem__("model_config", "{"), "not readable"),
 }
 

@@ -54,13 +54,13 @@ BAD: dict[str, tuple[Callable[[Path], None], str]] = {
     "a wrong count": (partial(made_phones.ncnn, param=PARAM.replace("2 2", "3 2")), "announces 3 layers"),
     "a blob from nowhere": (partial(made_phones.ncnn, param=PARAM.replace("1 1 in0", "1 1 lost")), "'lost'"),
     "a long list": (partial(made_phones.ncnn, param=PARAM.replace("2=12", "-23303=99999,1")), "length"),
-    "a command": (partial(made_phones.ncnn, param=PARAM.replace("1=0", "1=$(id)")), "no number"),
+    "a command": (partial(made_phones.ncnn, param=PARAM.replace("1=0", "1=$(id)")), "not a number"),
     "a binary .param": (partial(made_phones.ncnn, param="\x00\xff\x12"), "not the text"),
     "two magic numbers": (partial(made_phones.ncnn, param=PARAM.replace("7767517", "7767518")), "7767518"),
     "weights elsewhere": (partial(made_phones.coreml, blob="/etc/passwd"), "/etc/passwd"),
     "weights outside": (partial(made_phones.coreml, place=64_000), "outside"),
-    "weights at a wrong place": (partial(made_phones.coreml, place=128), "not what weight.bin holds"),
-    "a custom layer": (partial(made_phones.coreml, operation="custom_layer"), "code from outside"),
+    "weights at a wrong place": (partial(made_phones.coreml, place=128), "does not match the data in weight.bin"),
+    "a custom layer": (partial(made_phones.coreml, operation="custom_layer"), "code outside the file"),
     "a stowaway": (partial(made_phones.coreml, extra="Data/run.sh"), "run.sh"),
     "a kernel of nobody": (partial(made_phones.executorch, kernel="evil::run"), "evil::run"),
 }
@@ -78,4 +78,4 @@ def test_a_core_ml_model_of_another_kind_is_refused(tmp_path: Path) -> None:
 
     with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
         archive.writestr("m.mlpackage/Data/com.apple.CoreML/model.mlmodel", b"\x08\x05\xa2\x1f\x00")
-    assert "no ML program" in refused(tmp_path / "m.zip")
+    assert "not an ML program" in refused(tmp_path / "m.zip")

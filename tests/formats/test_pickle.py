@@ -33,7 +33,7 @@ def test_consent_is_asked_with_the_number_of_names(honest: dict[str, Path]) -> N
 
 def test_plain_values_are_no_model(tmp_path: Path) -> None:
     (tmp_path / "x.pkl").write_bytes(pickle.dumps({"a": 1}))
-    assert "no model" in refused(tmp_path / "x.pkl")
+    assert "not a model" in refused(tmp_path / "x.pkl")
 
 
 def test_a_function_of_the_owner_is_named(tmp_path: Path) -> None:

@@ -78,4 +78,4 @@ def test_c_that_does_more_is_refused(line: str, honest: dict[str, Path], tmp_pat
 @pytest.mark.parametrize("name", ["penguins.py", "penguins.c"])
 def test_a_text_without_its_facts_is_refused(name: str, honest: dict[str, Path], tmp_path: Path) -> None:
     text = rest(honest[name]).replace('"answers"', '"replies"').replace("'answers'", "'replies'")
-    assert "inputs and answers" in refused(resigned(tmp_path / name, text))
+    assert "inputs and outputs" in refused(resigned(tmp_path / name, text))

@@ -43,7 +43,7 @@ FILES: dict[str, tuple[str, bytes | Callable[[], bytes], str]] = {
     "web page in capitals": ("m.pt", b"\n <HTML><body>Sign in", "web page"),
     "keras": ("m.keras", lambda: zipped("run/metadata.json", "run/config.json", "run/model.weights.h5"), "Keras"),
     "gguf": ("m.gguf", b"GGUF\x03\0\0\0", "GGUF"),
-    "lone bin": ("m.bin", b"\xd3\x91\x07\x11\xfe\x42" * 40, "weights alone"),
+    "lone bin": ("m.bin", b"\xd3\x91\x07\x11\xfe\x42" * 40, "only weights"),
     "openvino": ("m.xml", b'<?xml version="1.0"?><net name="a" version="11"></net>', "OpenVINO"),
     "xml": ("m.xml", b'<?xml version="1.0"?><a/>', "XML"),
     "saved model": ("saved_model.pb", b"\x08\x01\x12\x05abcde", "SavedModel"),
@@ -84,8 +84,8 @@ FILES: dict[str, tuple[str, bytes | Callable[[], bytes], str]] = {
     "python": ("model.py", b"import torch\n", "Python"),
     "text": ("readme.md", b"A model.\n\nIt is good.\n", "text"),
     "zeros": ("m.onnx", b"\0" * 5000, "zero bytes"),
-    "noise": ("m.onnx", b"\xd3\x91\x07\x11\xfe\x42" * 40, "broken or something else"),
-    "noise without a name": ("m.xyz", b"\xd3\x91\x07\x11\xfe\x42" * 40, "no kind"),
+    "noise": ("m.onnx", b"\xd3\x91\x07\x11\xfe\x42" * 40, "damaged or something else"),
+    "noise without a name": ("m.xyz", b"\xd3\x91\x07\x11\xfe\x42" * 40, "unknown kind"),
 }
 
 

@@ -92,7 +92,7 @@ def test_tiles_of_a_walk_lead_to_its_conversions(home: Workspace) -> None:
     artifact = home.store.artifact(VISITOR, bring(home, "penguins"))
     rows = [
         Attempt("onnx", "ONNX", Standing.PROVEN, samples=40, max_abs=1e-6, size=900),
-        Attempt("ort", "ORT format", Standing.DIFFERS, reason="Step 2, ONNX to ORT, is the first that fails."),
+        Attempt("ort", "ORT format", Standing.DIFFERS, reason="Step 2, ONNX to ORT, is the first to fail."),
         Attempt("litert", "LiteRT", Standing.MISSING, reason="Install it: pip install -r requirements-x.txt"),
         Attempt("pickle", "Pickle", Standing.NO_ROUTE, reason="No converter leads there."),
     ]
@@ -107,7 +107,7 @@ def test_tiles_of_a_walk_lead_to_its_conversions(home: Workspace) -> None:
     assert "matrix-pickle" not in tiles
     text = words(app)
     assert "1 of 3 targets proven" in text
-    assert "is the first that fails" in text
+    assert "is the first to fail" in text
     assert "requirements" in text
     assert "No converter leads there: Pickle." in text
 
@@ -147,9 +147,9 @@ def test_compress_page_shows_what_a_job_measured_among_all_variants(home: Worksp
     done = home.queue.wait(VISITOR, job.id, 120)
     assert done.state is State.DONE, done.trouble
     app = opened("compress.py", model=artifact.id)
-    assert "PASS. It keeps its quality" in "\n".join(str(one.value) for one in app.success)
+    assert "PASS. The loss of quality" in "\n".join(str(one.value) for one in app.success)
     labels = {metric.label: metric.value for metric in app.metric}
-    assert {"Smaller as it runs", "Prediction flips", "Speed", "Peak memory", "Accuracy"} <= set(labels)
+    assert {"Smaller as deployed", "Changed predictions", "Speed", "Peak memory", "Accuracy"} <= set(labels)
     assert "**Float16 weights**" in words(app)
     assert [box.value for box in app.selectbox if box.label == "Test data"] == [data.sha256]
     assert "All variants of this model" in words(app)
@@ -167,7 +167,7 @@ def test_foreign_model_is_not_found(home: Workspace) -> None:
 
 @pytest.mark.parametrize("job", ["x", "../../etc/passwd", "' OR 1=1 --"])
 def test_unknown_job_in_the_address_is_dropped(home: Workspace, job: str) -> None:
-    assert "Bring a model" in words(opened(job=job))
+    assert "Add a model" in words(opened(job=job))
 
 
 def test_hostile_name_is_inert_text(home: Workspace) -> None:

@@ -64,8 +64,8 @@ def test_npz_takes_x_for_the_only_input(tmp_path: Path) -> None:
         ("a,b\n1,2\n", "c", TABLE, "no column 'c'"),
         ("a,b,c\n1,2,2.5\n", None, IDS, "whole numbers"),
         ("a,a\n1,2\n", None, TABLE, "two columns"),
-        ("", None, TABLE, "no data set"),
-        ("\0\1\2", None, TABLE, "no data set"),
+        ("", None, TABLE, "not a data set"),
+        ("\0\1\2", None, TABLE, "not a data set"),
     ],
 )
 def test_what_does_not_fit_is_said(

@@ -118,7 +118,7 @@ def test_the_differences_are_told_with_their_distribution(tmp_path: Path) -> Non
         (lambda x: x.astype(np.int64), "int64"),
         (lambda x: np.where(x > 2, np.nan, x), "not finite"),
         (lambda x: x[:, ::-1], "predictions changed"),
-        (lambda x: x[99], "refuses"),
+        (lambda x: x[99], "rejects"),
     ],
 )
 def test_every_kind_of_difference_fails(tmp_path: Path, target: Any, word: str) -> None:
@@ -139,7 +139,7 @@ def test_a_tie_within_the_tolerance_is_shown_and_does_not_fail(tmp_path: Path) -
 def test_a_fixed_batch_is_proven_with_that_and_says_so(tmp_path: Path) -> None:
     found = judged(tmp_path, np.cos, np.cos, batch=2)
     assert found.verdict is Verdict.PASS
-    assert "batches of 2 alone" in found.reason
+    assert "only batches of 2" in found.reason
 
 
 def test_too_few_samples_prove_nothing(tmp_path: Path) -> None:

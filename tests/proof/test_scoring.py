@@ -30,7 +30,7 @@ def test_without_labels_changes_count_and_numbers_need_labels() -> None:
     found = scoring.score(outputs([0, 1, 2]), outputs([0, 2, 2]), None)
     assert found.loss.share == found.loss.expected == pytest.approx(1 / 3)
     numbers = [np.arange(4, dtype=np.float32)]
-    with pytest.raises(Refused, match="no labels to choose by"):
+    with pytest.raises(Refused, match="no labels to judge by"):
         scoring.score(numbers, numbers, None)
 
 

@@ -90,15 +90,15 @@ def test_what_is_no_smaller_and_no_faster_is_said_with_its_cause() -> None:
     floats = Kernels(0, 5, 0, 12)
     told = list(causes(size, dense, race(0.7, 0.8), (floats, floats), Claim.SIZE))
     assert [one.worse for one in told] == [True, True]
-    assert "50% of the weights are zero, and a weight still takes 4.0 bytes" in told[0].text
-    assert "all else 1,500 instead of 1,000" in told[0].text
+    assert "50% of the weights are zero, yet each weight still takes 4.0 bytes" in told[0].text
+    assert "everything else 1,500 instead of 1,000" in told[0].text
     assert "slower" in told[1].text
     assert "the same 5 products" in told[1].text
     small = {"before": 5000, "after": 500}
     assert not list(causes(small, dense, race(1.3, 1.5), (floats, floats), Claim.SIZE))
     same = list(causes(small, dense, race(0.995, 1.005), (floats, Kernels(5, 0, 2, 14)), Claim.LATENCY))
     assert same[0].worse
-    assert "5 of its 5 products in integers, with 2 steps" in same[0].text
+    assert "5 of its 5 products in integers, with 2 conversions" in same[0].text
 
 
 def test_each_class_is_counted() -> None:

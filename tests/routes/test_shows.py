@@ -44,4 +44,4 @@ def test_other_names_lead_nowhere(server: Server, stranger: httpx.Client, tmp_pa
     store.remove_share("v" + "0" * 32, path.rpartition("/")[2])
     gone = stranger.get(path)
     assert gone.status_code == 404
-    assert "nothing to see" in gone.json()["error"]["message"]
+    assert "no longer available" in gone.json()["error"]["message"]

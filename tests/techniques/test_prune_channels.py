@@ -226,8 +226,8 @@ def test_refusals_name_what_is_missing(tmp_path: Path) -> None:
     narrow = apply("static_int8", model.source, tmp_path / "int8.onnx", few)
     for source, samples, options, reason in (
         (model.source, {}, {}, "samples"),
-        (narrow, few, {}, "quantized already"),
-        (tiny(tmp_path / "tiny.onnx"), {"x": np.ones((4, 2), np.float32)}, {}, "can be cut"),
+        (narrow, few, {}, "already quantized"),
+        (tiny(tmp_path / "tiny.onnx"), {"x": np.ones((4, 2), np.float32)}, {}, "can be removed"),
         (model.source, few, {"share": 0.05, "spread": "even"}, "half a step"),
     ):
         with pytest.raises(Refused, match=reason) as caught:

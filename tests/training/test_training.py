@@ -159,7 +159,7 @@ def test_pictures_move_and_nothing_else_does() -> None:
 
 def test_too_short_a_training_is_told_from_too_few_samples(tmp_path: Path) -> None:
     path = models.saved(models.network(batch=1), tmp_path / "net.onnx")
-    with pytest.raises(Refused, match="answers 1 of 300 samples, and 32 are needed") as refusal:
+    with pytest.raises(Refused, match="answers only 1 of 300 samples, and 32 are needed") as refusal:
         train(path, models.lesson(path), replace(PLAN, minutes=1e-9))
     assert "more minutes" in refusal.value.next_step
 
@@ -173,7 +173,7 @@ def test_labels_are_learned_where_they_are_used(tmp_path: Path) -> None:
     original = models.saved(models.network(), tmp_path / "teacher.onnx")
     labels = (_scores(onnx.load(original), models.rows()).argmax(1) + 1) % 4
     given = models.lesson(original, labels=labels)
-    with pytest.raises(Refused, match="like its teacher already"):
+    with pytest.raises(Refused, match="already answers like its teacher"):
         train(original, given, PLAN)
     taught = train(original, given, replace(PLAN, labels="use", epochs=30, learning_rate=0.01))
     before, after = (_right(model, given.inputs, labels) for model in (onnx.load(original), taught))
@@ -200,7 +200,7 @@ def test_answers_are_told_apart() -> None:
     answers = [array.astype(np.float32) for array in (logits, odds, embedding, logits[:, :1])]
     kinds = [one.kind for one in teacher.outputs([*answers, np.arange(100)])]
     assert kinds == [Kind.LOGITS, Kind.PROBABILITIES, Kind.NUMBERS, Kind.NUMBERS]
-    with pytest.raises(Refused, match="no floats"):
+    with pytest.raises(Refused, match="no float outputs"):
         teacher.outputs([np.arange(3)])
 
 
@@ -242,7 +242,7 @@ def test_parts_of_the_samples_are_apart_and_whole() -> None:
     assert len(parts.deciding) == 16
     fixed = Material.split(Batch({"x": x[:96]}, [x[:96]], None), 8, seed=1)
     assert len(fixed.deciding) % 8 == 0
-    with pytest.raises(Refused, match="needs 32 samples, and there are 20"):
+    with pytest.raises(Refused, match="needs 32 samples, but there are only 20"):
         Material.split(Batch({"x": x[:20]}, [x[:20]], None), None, seed=1)
 
 

@@ -131,7 +131,7 @@ def test_cancel_leaves_the_best_so_far_and_going_on_repeats_nothing(
     assert tried(encode(done.result))[:before] == tried(encode(stopped.result))
     assert done.result.seconds > stopped.result.seconds
     lines = [event.text for event in queue.events(VISITOR, hunt.id)]
-    assert sum(line.startswith("Measuring what each layer bears") for line in lines) <= 2
+    assert sum(line.startswith("Measuring the sensitivity of each layer") for line in lines) <= 2
     for point in encode(stopped.result.points):
         words = f"{point['title']}, rung {point['rung'] + 1} of"
         assert sum(line.startswith(words) for line in lines) == 1
@@ -187,8 +187,8 @@ def test_quarters_cut_the_calibration_half_alone() -> None:
     ("change", "words"),
     [
         ({"data": None}, "there are none"),
-        ({"format": "torch_export"}, "are not tuned here"),
-        ({"max_drop": 1.5}, "share from 0"),
+        ({"format": "torch_export"}, "cannot be tuned directly"),
+        ({"max_drop": 1.5}, "share of at least 0"),
         ({"keep": ["nothing"]}, "called nothing"),
     ],
 )

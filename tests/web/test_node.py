@@ -100,7 +100,7 @@ OPS = '<ir_version: {ir}, opset_import: ["" : {opset}{more}]> g ({i} x) => ({o} 
                 ir=8, opset=17, more=', "ai.onnx.ml" : 3', i="float[N,2]", o="seq(map(int64, float))",
                 body="y = ai.onnx.ml.ZipMap<classlabels_int64s = [0, 1]>(x)",
             ),
-            "tensors only; these are none: y",
+            "tensors only; these are not tensors: y",
         ),
     ],
 )  # fmt: skip

@@ -136,7 +136,7 @@ def test_long_recordings_are_cut(made: Path) -> None:
 def test_a_model_that_a_page_cannot_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     onnx.save(linear_onnx(), tmp_path / "m.onnx")
     monkeypatch.setattr(package, "MAX_MODEL_BYTES", 100)
-    with pytest.raises(Refused, match="web page takes"):
+    with pytest.raises(Refused, match="limit for a web package"):
         CONVERTER.convert(tmp_path / "m.onnx", tmp_path / "out.zip", parse_options(CONVERTER.Options, {}))
 
 

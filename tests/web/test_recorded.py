@@ -99,5 +99,5 @@ def test_broken_bytes_are_refused(data: bytes) -> None:
 
 def test_a_cut_recording_is_refused() -> None:
     data = recorded.pack(("a",), ("b",), [case("x", np.zeros(100))])
-    with pytest.raises(Refused, match="behind the end"):
+    with pytest.raises(Refused, match="beyond the end"):
         recorded.split(data[:-50])

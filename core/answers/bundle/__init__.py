@@ -26,11 +26,11 @@ HERE = Path(__file__).parent
 Made = Conversion | Compression
 EPOCH = (1980, 1, 1, 0, 0, 0)
 FIRST = """
-The model travels packed. First of all run
+The model is packed for download. Before anything else, run
 
   python unpack.py
 
-which needs Python alone and writes {member} from model.packed, byte for byte; verify.py does so by itself.
+which needs only Python and restores {member} from model.packed, byte for byte; verify.py does this by itself.
 """
 
 
@@ -67,7 +67,7 @@ def build(blobs: Blobs, made: Made, packed: Blob | None = None) -> Bundle:
 
 
 def carried(blobs: Blobs, member: str, artifact: NamedModel, packed: Blob | None) -> dict[str, str | Path]:
-    """Return the model as it runs, or packed with the script that unpacks it."""
+    """Return the model as deployed, or packed with the script that unpacks it."""
     if packed is None:
         return {member: blobs.path(artifact.sha256)}
     return {"model.packed": blobs.path(packed.sha256), "unpack.py": pack.SCRIPT.read_text()}
@@ -85,9 +85,11 @@ def checked(format: str) -> str:
     """Say what the script of a bundle can check about a file of this format."""
     runtime = on_shelf(format)
     if runtime is None or not (HERE / f"verify_{runtime.id}.txt").exists():
-        return "compares checksums; no runtime is known here, so the answers are for you to check"
+        return "compares checksums; no runtime is known for this format, so check the answers yourself"
     if cannot_run(format):
-        return "replays the recorded inputs (golden.npz) where the file can run, which was not here"
+        return (
+            "replays the recorded inputs (golden.npz) on a machine that can run the file, unlike the one that wrote it"
+        )
     return "replays the recorded inputs (golden.npz) and compares the answers"
 
 

@@ -32,7 +32,7 @@ def class_changes(rows: list[dict[str, Any]], ink: str) -> alt.LayerChart:
         y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False, labelOverlap=False)),
         x=alt.X(
             "change:Q",
-            title="change of the share answered right",
+            title="change in the share of right answers",
             scale=alt.Scale(domain=[-room, room]),
             axis=alt.Axis(format="+.1%", tickCount=5),
         ),

@@ -11,8 +11,8 @@ from core.domain.search import Tuning
 from core.domain.tuning import HeatMap
 
 AXES = {
-    "size": ("size", "size as it runs, bytes (log)", "log"),
-    "travel": ("travel", "size as it travels, bytes (log)", "log"),
+    "size": ("size", "as-deployed size, bytes (log)", "log"),
+    "travel": ("travel", "download size, bytes (log)", "log"),
     "latency": ("time", "processor time, share of the original", "linear"),
     "memory": ("memory", "memory, MB", "linear"),
 }
@@ -44,7 +44,7 @@ def tried_rows(result: Tuning) -> list[dict[str, Any]]:
                 "family": point.family,
                 "x": getattr(point, key),
                 "y": kept,
-                "within": "within the drop" if point.within else "lost too much",
+                "within": "within the allowed drop" if point.within else "above the allowed drop",
                 "size": megabytes(point.size or 0),
                 "changed": f"{changed.k:,} of {changed.n:,}",
                 "name": point.title if point.number in best else "",
@@ -82,7 +82,7 @@ def search(result: Tuning, ink: str) -> alt.LayerChart | None:
     points = base.mark_point(size=110, strokeWidth=2).encode(
         color=alt.Color("family:N", scale=alt.Scale(domain=present, range=colours), legend=legend),
         shape=alt.Shape("family:N", scale=alt.Scale(domain=present, range=shapes), legend=legend),
-        fillOpacity=alt.condition("datum.within == 'within the drop'", alt.value(1), alt.value(0)),
+        fillOpacity=alt.condition("datum.within == 'within the allowed drop'", alt.value(1), alt.value(0)),
         fill=alt.Fill("family:N", scale=alt.Scale(domain=present, range=colours), legend=None),
     )
     names = base.mark_text(align="left", dx=9, dy=-9, color=ink, limit=220).encode(text="name:N")

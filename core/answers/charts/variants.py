@@ -43,7 +43,7 @@ def pareto(rows: list[dict[str, Any]], ink: str) -> alt.LayerChart:
         x=alt.X(
             "bytes:Q",
             scale=alt.Scale(type="log", padding=30, nice=False),
-            title="size as it runs, bytes (log)",
+            title="as-deployed size, bytes (log)",
             axis=alt.Axis(format="~s", tickCount=4),
         ),
         y=alt.Y(
@@ -52,7 +52,7 @@ def pareto(rows: list[dict[str, Any]], ink: str) -> alt.LayerChart:
             title=rows[0]["metric"],
             axis=alt.Axis(format=".2%" if rows[0]["metric"] == "accuracy" else "~g", tickCount=5),
         ),
-        tooltip=[alt.Tooltip(f"{key}:N") for key in ("variant", "family", "size", "quality shown")],
+        tooltip=[alt.Tooltip(f"{key}:N") for key in ("variant", "family", "size", "held-out quality")],
     )
     present = [name for name in FAMILIES if any(one["family"] == name for one in rows)]
     colours, shapes = ([FAMILIES[name][place] for name in present] for place in (0, 1))
@@ -79,9 +79,9 @@ def variant(result: Compression) -> dict[str, Any]:
         "smaller": f"{size.ratio:.2f}x",
         "quality": after.value if after else None,
         "metric": after.metric if after else "",
-        "quality shown": shown(after),
+        "held-out quality": shown(after),
         "speed": f"{result.speed.ratio:.2f}x {result.speed.pace}",
-        "flips": f"{flips.k:,} of {flips.n:,}" if flips else "",
+        "changed predictions": f"{flips.k:,} of {flips.n:,}" if flips else "",
         "verdict": str(result.parity.verdict),
     }
 
@@ -104,9 +104,9 @@ def original(result: Compression) -> dict[str, Any]:
         "smaller": "",
         "quality": before.value if before else None,
         "metric": before.metric if before else "",
-        "quality shown": shown(before),
+        "held-out quality": shown(before),
         "speed": "",
-        "flips": "",
+        "changed predictions": "",
         "verdict": "",
     }
 

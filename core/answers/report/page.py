@@ -24,16 +24,16 @@ from core.domain.measures import Sizes
 
 PAGE = Template((Path(__file__).parent / "page.html").read_text("utf-8"))
 HEADINGS = {
-    "PASS": "PASS. It keeps its quality within what was allowed.",
-    "NOT PROVEN": "NOT PROVEN. It runs, and nothing says what it lost.",
-    "FAIL": "FAIL. It lost more than was allowed.",
+    "PASS": "PASS. The loss of quality is within what was allowed.",
+    "NOT PROVEN": "NOT PROVEN. The file runs, but its loss of quality was not measured.",
+    "FAIL": "FAIL. The loss of quality is more than was allowed.",
 }
 COLUMNS = {
     "variant": "variant",
     "size": "size",
     "smaller": "smaller",
-    "quality shown": "quality, held out",
-    "flips": "changed predictions",
+    "held-out quality": "quality on held-out samples",
+    "changed predictions": "changed predictions",
     "speed": "speed",
     "verdict": "verdict",
 }
@@ -61,7 +61,7 @@ def cards(result: Compression) -> list[str]:
     """Return the figures that decide."""
     size, speed, memory = result.size, result.speed, result.memory
     found = [
-        card("Smaller as it runs", f"{size.ratio:.2f}x", f"{megabytes(size.before)} to {megabytes(size.after)}"),
+        card("Smaller as deployed", f"{size.ratio:.2f}x", f"{megabytes(size.before)} to {megabytes(size.after)}"),
         travel(size),
         card("Speed", f"{speed.ratio:.2f}x", f"{speed.low:.2f} to {speed.high:.2f}, 95 % interval"),
         card("Peak memory", f"{memory.after.peak:.1f} MB", f"from {memory.before.peak:.1f} MB"),
@@ -77,9 +77,9 @@ def cards(result: Compression) -> list[str]:
 
 
 def travel(size: Sizes) -> str:
-    """Return the card of the size as it travels."""
+    """Return the card of the download size."""
     how, _, after = size.download()
-    return card("Smaller as it travels", f"{size.before / max(1, after):.2f}x", f"{megabytes(after)} {how}")
+    return card("Smaller to download", f"{size.before / max(1, after):.2f}x", f"{megabytes(after)} {how}")
 
 
 def card(title: str, value: str, below: str) -> str:
@@ -131,7 +131,7 @@ def method(result: Compression) -> list[str]:
     if result.data:
         lines.append(
             f"Data: {escape(result.data.name)}. Techniques learned from one half of it, chosen by the hash of each "
-            "sample; quality and changed predictions were counted on the other half."
+            "sample; quality and changed predictions were counted on the other half, the held-out samples."
         )
     lines += [
         f"Speed: processor time of the original over that of the variant, {speed.rounds} pairs in random order over "

@@ -104,12 +104,16 @@ def _limit(limits: Limits) -> None:
 
     spent = int(sum(os.times()[:2]))
     for kind, bound in (
+        # Not RLIMIT_AS: mapped weights and libraries take addresses, not memory. DATA counts private writable maps
+        # (setrlimit(2)).
         (resource.RLIMIT_DATA, limits.memory_mb * MB),
         (resource.RLIMIT_FSIZE, limits.file_mb * MB),
         (resource.RLIMIT_NOFILE, limits.open_files),
         (resource.RLIMIT_CORE, 0),
+        # What a warm child spent on its imports is not the job's.
         (resource.RLIMIT_CPU, limits.cpu_seconds + spent),
     ):
+        # At the soft bound of CPU time comes SIGXCPU, a second later, at the hard one, SIGKILL (setrlimit(2)).
         with contextlib.suppress(ValueError):  # a lower bound of the machine's owner stays
             resource.setrlimit(kind, (bound, bound + 1 if kind == resource.RLIMIT_CPU else bound))
 
@@ -123,18 +127,21 @@ def _call(function: Callable[..., int], *arguments: object) -> int:
 
 
 def _drop_capabilities(libc: ctypes.CDLL) -> None:
+    # _LINUX_CAPABILITY_VERSION_3, whose three sets are two words each (capset(2)).
     header, nothing = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     _call(libc.syscall, CAPSET, header, nothing)
 
 
 def _landlock(libc: ctypes.CDLL, doors: list[tuple[Path, int]]) -> None:
     try:
+        # The flag 1 asks for the version and creates nothing (landlock_create_ruleset(2)).
         abi = _call(libc.syscall, LANDLOCK_CREATE, None, 0, 1)
     except OSError as absent:
         if absent.errno in LANDLOCK_ABSENT:
             return
         raise
     handled = (1 << RIGHTS_BY_ABI.get(abi, 16)) - 1
+    # Rights over files; binding and connecting of TCP; scopes of abstract sockets and signals (linux/landlock.h).
     wanted = (ctypes.c_uint64 * 3)(handled, 0b11 if abi >= 4 else 0, 0b11 if abi >= 6 else 0)
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     ruleset = _call(libc.syscall, LANDLOCK_CREATE, wanted, size, 0)
@@ -158,6 +165,7 @@ def _doors(scratch: Path) -> list[tuple[Path, int]]:
 
 
 class _Door(ctypes.Structure):
+    # struct landlock_path_beneath_attr is packed (linux/landlock.h).
     _pack_ = 1
     _fields_ = (("rights", ctypes.c_uint64), ("parent", ctypes.c_int32))
 
@@ -165,6 +173,7 @@ class _Door(ctypes.Structure):
 def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
     parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
+        # The kernel answers EINVAL to rights over folders on a file (landlock_add_rule(2)).
         door = _Door(rights if path.is_dir() else rights & (FILE_RIGHTS | EXECUTE), parent)
         _call(libc.syscall, LANDLOCK_ADD, ruleset, 1, ctypes.byref(door), 0)
     finally:
@@ -174,6 +183,7 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
 def filter_calls(filter: ctypes.Structure | None) -> None:
     """Put a seccomp filter on this process, on top of those that it has; nothing for None."""
     if filter is not None:
+        # SECCOMP_SET_MODE_FILTER with TSYNC: the filter holds for every thread (seccomp(2)).
         _call(ctypes.CDLL(None, use_errno=True).syscall, SECCOMP, 1, 1, ctypes.byref(filter))
 
 

@@ -45,7 +45,7 @@ class Starter:
         os.write(self._requests, json.dumps(list(arguments)).encode() + b"\n")
         answer = self._answers.readline()
         if not answer:
-            raise Crashed("The helper process that starts programs is gone.", "Try it again.")
+            raise Crashed("The helper process that starts programs has ended.", "Try it again.")
         said = self._log.read_bytes() if self._log.exists() else b""
         return Ended(int(json.loads(answer)), said[-SAID_BYTES:].decode(errors="replace"))
 
@@ -70,10 +70,10 @@ def start(program: Path, scratch: Path, limits: Limits) -> None:
 def run(arguments: Sequence[str]) -> Ended:
     """Run this child's program with arguments. Raises Unavailable outside a child that has one, OverLimit or Crashed as it ends."""
     if not _starters:
-        raise Unavailable("This needs a program that only a locked child can start.", "Convert it in Portolan.")
+        raise Unavailable("This needs a program that only the sandbox can start.", "Convert it in Portolan.")
     ended = _starters[0].run(arguments)
     if ended.code in (-signal.SIGXCPU, -signal.SIGKILL):
-        raise OverLimit("The converter's program used more than its share of time or memory.", "Try a smaller model.")
+        raise OverLimit("The converter's program exceeded its limit of time or memory.", "Try a smaller model.")
     if ended.code < 0:
         raise Crashed(
             f"The model crashed the converter's program ({signal.Signals(-ended.code).name}).",

@@ -111,11 +111,13 @@ def _closed(audit: int, column: int, pid: int, execve: tuple[Instruction, ...]) 
     filter += when(CLONE[column], argument(0), *allowed_if((ANY_BIT, 0, 1, CLONE_THREAD)))
     for numbers in (KILL, TGKILL):
         filter += when(numbers[column], argument(0), *allowed_if((EQUAL, 0, 1, pid)))
+    # A child dies with its parent and must not take that back.
     filter += when(PRCTL[column], argument(0), (EQUAL, 0, 1, PR_SET_PDEATHSIG), answer(errno.EPERM), ALLOW)
     return [*filter, *_arguments(column), ALLOW]
 
 
 def _head(audit: int) -> list[Instruction]:
+    # Numbers mean other calls on another architecture, so that 32-bit calls would pass by the tables.
     machine = [(LOAD, 0, 0, ARCHITECTURE), (EQUAL, 1, 0, audit), KILL_PROCESS, (LOAD, 0, 0, NUMBER)]
     return [*machine, (GREATER, 0, 1, HIGHEST), answer(errno.ENOSYS)]
 
@@ -126,6 +128,7 @@ def _tables(column: int, without: frozenset[str]) -> list[Instruction]:
         filter += [] if name in without else when(numbers[column], answer(errno.EPERM))
     for numbers in IGNORED.values():
         filter += when(numbers[column], answer(0))
+    # clone3 has its flags in memory, where no filter can look; where it is not there, glibc uses clone.
     return [*filter, *when(CLONE3[column], answer(errno.ENOSYS))]
 
 

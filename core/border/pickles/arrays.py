@@ -50,6 +50,7 @@ def dtype_code(value: object) -> str:
     code = code.lstrip("<>|=")
     size = itemsize(code)
     state = value.state
+    # A dtype's state: version, byte order, subarray, names, fields, item size (-1: as the code says), alignment, flags.
     if isinstance(state, tuple) and len(state) > 5:
         if state[5] not in (-1, size):
             raise ValueError("an array whose dtype has two sizes")

@@ -61,6 +61,7 @@ def opcodes_start(head: bytes) -> bool:
     """Say whether bytes begin like a pickle: a protocol mark, or at least two well-formed opcodes to the end or to the cut."""
     if head[:1] == b"\x80":
         return len(head) > 1 and 2 <= head[1] <= 5
+    # Protocols 0 and 1 have no mark; these are the opcodes that their pickles begin with.
     if not head or head[:1] not in b"(c]}ldIFSVi":
         return False
     count, name = 0, ""
@@ -98,7 +99,7 @@ class Machine:
             for opcode, arg, _ in pickletools.genops(self.stream):  # type: ignore[arg-type]
                 self.found.opcodes += 1
                 if self.found.opcodes > MAX_OPCODES:
-                    raise Refused(f"The pickle has over {MAX_OPCODES:,} steps.", SAVE_OTHERWISE)
+                    raise Refused(f"The pickle has more than {MAX_OPCODES:,} steps.", SAVE_OTHERWISE)
                 self.step(opcode.name, arg)
         except BREAKS as error:
             raise Refused(
@@ -123,22 +124,25 @@ class Machine:
             self.protocol = int(arg)
             self.found.protocol = max(self.found.protocol, self.protocol)
         elif name == "FRAME":
+            # Python's own unpickler stops here too (pickle._Unframer.load_frame).
             if self.stream.position < self.frame_end:
-                raise ValueError("a frame inside a frame")
+                raise ValueError("contains a frame inside a frame")
             self.frame_end = self.stream.position + int(arg)
         else:
             self.found.result = self.stack[-1]
 
     def unknown(self, arg: Argument, name: str) -> None:
         """Note an opcode that no honest file of a model uses."""
-        self.found.note(f"uses the opcode {name}, whose effect cannot be followed")
-        raise Refused(f"The pickle uses the opcode {name}, whose effect cannot be followed.", SAVE_OTHERWISE)
+        self.found.note(f"uses the opcode {name}, which the audit cannot follow")
+        raise Refused(f"The pickle uses the opcode {name}, which the audit cannot follow.", SAVE_OTHERWISE)
 
     def import_name(self, module: object, name: object) -> None:
         """Record a name that would be imported."""
         if type(module) is not str or type(name) is not str:
             raise Refused("The pickle computes the name of what it imports.", SAVE_OTHERWISE)
         if self.protocol < 3:
+            # Python 3 renames what Python 2 called otherwise (pickle, fix_imports): the lists must see the name that is
+            # really imported.
             module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
         value = self.found.globals.setdefault(f"{module}.{name}", Global(module, name))
         self.stack.append(value)
@@ -146,7 +150,7 @@ class Machine:
     def call(self, callee: object, args: object) -> None:
         """Put the stand-in for a call's result on the stack."""
         if not isinstance(callee, Global):
-            self.found.note("calls something that it computed")
+            self.found.note("calls a function that it computed")
         built = reconstructed(callee, args) or Built(callee, args if isinstance(args, tuple) else (args,))
         if isinstance(callee, Global) and callee.module.startswith("torch"):
             self.found.calls.append(built)
@@ -162,12 +166,16 @@ class Machine:
 def _read_joblib(m: Machine, wrapper: Built) -> Array:
     """Pass over the array that joblib wrote behind this opcode."""
     if m.stream.position < m.frame_end:
-        raise Refused("An array lies inside a frame of the pickle, where joblib would not look for it.", SAVE_OTHERWISE)
+        raise Refused("An array is inside a frame of the pickle, where joblib would not read it.", SAVE_OTHERWISE)
     array, padded = wrapped_bytes(wrapper)
     if array.kind == "O":
+        # joblib stores an array of objects as a pickle of its own, which plain pickle.load reads back
+        # (NumpyArrayWrapper).
         inner = Machine(m.stream, m.found, joblib=None)
         inner.run()
         return Array(array.shape, array.dtype, inner.found.result)
+    # One byte tells how many more are there to align the array, so that it can be mapped
+    # (NumpyArrayWrapper.write_array).
     pad = m.stream.read(1)[0] if padded else 0
     if m.stream.skip(pad) != pad or m.stream.skip(array.nbytes) != array.nbytes:
         raise Refused("An array in the file is cut off.", "Download or save it again.")

@@ -18,6 +18,7 @@ def _mark(m: "Machine", arg: Argument, name: str) -> None:
 
 
 def _pop(m: "Machine", arg: Argument, name: str) -> None:
+    # On an empty stack POP takes the mark away, as pickle._Unpickler.load_pop does.
     if m.stack:
         m.stack.pop()
     else:
@@ -78,6 +79,7 @@ def _set(m: "Machine", arg: Argument, name: str) -> None:
 
 
 def _put(m: "Machine", arg: Argument, name: str) -> None:
+    # MEMOIZE names no place: it takes the next one by counting the memo (PEP 3154).
     m.memo[len(m.memo) if name == "MEMOIZE" else int(arg)] = m.stack[-1]
 
 
@@ -95,6 +97,7 @@ def _global(m: "Machine", arg: Argument, name: str) -> None:
 
 
 def _reduce(m: "Machine", arg: Argument, name: str) -> None:
+    # Its keyword arguments lie on top of the positional ones.
     if name == "NEWOBJ_EX":
         m.stack.pop()
     args, callee = m.stack.pop(), m.stack.pop()

@@ -27,13 +27,13 @@ def transformed(step: Estimator, columns: Columns, build: Builder) -> Columns:
         return TRANSFORMERS[name](step, columns, build)
     if hasattr(step, "get_support"):
         return [column for column, kept in zip(columns, step.get_support(), strict=True) if kept]
-    raise Refused(f"{name} has no form here.", "Replace this step, and fit again.")
+    raise Refused(f"{name} is not supported here.", "Replace this step, and fit the model again.")
 
 
 def needs(wanted: bool, what: str) -> None:
     """Raise Refused with ``what`` where a wanted setting does not hold."""
     if not wanted:
-        raise Refused(f"{what} has no form here.", "Change this setting, and fit again.")
+        raise Refused(f"{what} is not supported here.", "Change this setting, and fit the model again.")
 
 
 def _pipeline(step: Estimator, columns: Columns, build: Builder) -> Columns:

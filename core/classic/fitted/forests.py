@@ -13,7 +13,7 @@ from core.scoring.form import AT_MOST, BELOW, Apply, Const, Expression, Form, In
 
 ZERO = 1e-35
 """LightGBM's ``kZeroThreshold``: what is closer to zero is zero."""
-NO_LINK = "Train with one of the library's own objectives, or convert the scores yourself."
+NO_LINK = "Train with one of the library's own objectives, or convert the raw scores yourself."
 
 
 def form(forest: BoostedTrees) -> Form:
@@ -36,7 +36,7 @@ def form(forest: BoostedTrees) -> Form:
 def numbers(forest: BoostedTrees, columns: Columns, build: Builder) -> tuple[str, ...]:
     """Return the names of a forest's numbers: a share per class, or the predicted values. Raises Refused."""
     if forest.link == "unknown":
-        raise Refused(f"The objective {forest.objective!r} has no known form.", NO_LINK)
+        raise Refused(f"The objective {forest.objective!r} is not supported.", NO_LINK)
     used = [_column(forest, place, name, build) for place, name in enumerate(columns)]
     growers = [Grower() for _ in range(forest.targets)]
     for grower, base in zip(growers, forest.base, strict=True):

@@ -31,8 +31,8 @@ def form(model: Estimator, inputs: tuple[Input, ...]) -> Form:
     """Return the form of a fitted estimator or pipeline on its raw columns. Raises Refused naming every step without a form."""
     if missing := list(dict.fromkeys(unsupported(model))):
         raise Refused(
-            f"These steps have no form in PMML here: {', '.join(missing)}.",
-            "Replace them with steps from the list in the documentation, or convert to ONNX.",
+            f"These steps cannot be written as PMML: {', '.join(missing)}.",
+            "Replace them with other steps, or convert to ONNX.",
         )
     build = Builder(inputs)
     steps = [one.name for one in inputs]

@@ -43,7 +43,7 @@ class Signer:
         sha256, expiry, name, given = (str(parts[key]) for key in ("sha256", "expiry", "name", "signature"))
         shaped = _SHA256.fullmatch(sha256) and _EXPIRY.fullmatch(expiry)
         if not shaped or not same(self.sign(prefix, sha256, int(expiry), name), given):
-            raise NotFound("This link leads nowhere: it was changed, or another server made it.", FRESH)
+            raise NotFound("This link is not valid: it was changed, or another server made it.", FRESH)
         if int(expiry) < (time.time() if now is None else now):
             raise Expired("This link has expired; links are good for an hour.", FRESH)
         return sha256, name

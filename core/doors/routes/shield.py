@@ -44,7 +44,7 @@ WITHOUT_COOKIE = (*WITHOUT_ORIGIN, "/show/")
 UNCOMPRESSED = ("/files/", "/graph/")
 _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9][a-z0-9.-]{0,252})(:[0-9]{1,5})?", re.IGNORECASE)
 
-UNEXPECTED = Crashed("Something went wrong on the server.", "Try again; the server's log says more.")
+UNEXPECTED = Crashed("Something went wrong on the server.", "Try again; the server's log has the details.")
 
 log = logging.getLogger("portolan")
 
@@ -113,7 +113,7 @@ def admit(scope: Scope) -> None:
     host = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
     if host is None or host[1].lower() not in allowed_hosts():
         raise Refused(
-            "This server does not answer to that host name.", "Whoever runs it can add the name to PORTOLAN_HOSTS."
+            "This server does not accept that host name.", "Whoever runs the server can add the name to PORTOLAN_HOSTS."
         )
     origin = headers.get("origin")
     if origin is not None and not scope["path"].startswith(WITHOUT_ORIGIN) and urlsplit(origin).netloc != host[0]:

@@ -81,8 +81,8 @@ def check_size(size: int, limit: int) -> None:
     """Raise TooLarge when a body is over the limit."""
     if size > limit:
         raise TooLarge(
-            f"The file is larger than {limit // MB} MB, the most that this server takes.",
-            "Whoever runs it can raise PORTOLAN_MAX_UPLOAD_MB.",
+            f"The file is larger than {limit // MB} MB, the limit of this server.",
+            "Whoever runs the server can raise PORTOLAN_MAX_UPLOAD_MB.",
         )
 
 

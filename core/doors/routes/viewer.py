@@ -84,6 +84,6 @@ def page(today: datetime.date) -> str:
         html, count = re.subn(pattern, replacement, html)
         if count != 1:
             raise Unavailable(
-                "This version of the graph viewer is not known to Portolan.", "Install the version in requirements.txt."
+                "This version of the graph viewer is not supported.", "Install the version in requirements.txt."
             )
     return html

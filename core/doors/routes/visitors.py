@@ -38,7 +38,7 @@ def of(request: HTTPConnection) -> str:
     found = identity(request.cookies.get(COOKIE))
     if found is None:
         raise Forbidden(
-            "The request does not say who asks.",
+            "The request does not identify its visitor.",
             "Open the page in a browser that keeps cookies for this address, and try again.",
         )
     return found

@@ -41,14 +41,14 @@ class Program:
 def read(path: Path) -> Program:
     """Read the one method of a file. Raises Refused for what is broken, or for more methods than one."""
     if not 0 < path.stat().st_size <= MAX_BYTES:
-        raise Refused("The file is empty, or over 2 GB.", AGAIN)
+        raise Refused("The file is empty, or larger than 2 GB.", AGAIN)
     data = path.read_bytes()
     if data[4:8] != IDENTIFIER:
-        raise Refused("The file is no ExecuTorch program of the version that is read here.", AGAIN)
+        raise Refused("The file is not an ExecuTorch program of a supported version.", AGAIN)
     root = Source(memoryview(data)).root()
     plans = list(root.tables(1))
     if len(plans) != 1:
-        raise Refused(f"The program has {len(plans)} methods; one is read.", "Export one method (forward).")
+        raise Refused(f"The program has {len(plans)} methods; only one is supported.", "Export one method (forward).")
     _check_segments(root, data)
     return _program(root, plans[0])
 
@@ -63,7 +63,7 @@ def _program(root: Table, plan: Table) -> Program:
         n for n in delegates if not DELEGATE.fullmatch(n)
     ]
     if strange:
-        raise Refused(f"The program calls kernels that ExecuTorch does not bring: {', '.join(strange)[:160]}.", AGAIN)
+        raise Refused(f"The program calls kernels that ExecuTorch does not include: {', '.join(strange)[:160]}.", AGAIN)
     return Program(
         version=root.number(0, "I"),
         method=plan.text(0),
@@ -84,7 +84,7 @@ def _ports(values: list[Table], places: tuple[int, ...], side: str) -> tuple[tup
             raise Refused(f"The program names an {side} that it does not have.", AGAIN)
         value = values[place].table(1)
         if values[place].number(0, "B") != TENSOR or value is None:
-            raise Refused(f"An {side} of the program is no tensor.", "Export the model with plain tensors.")
+            raise Refused(f"An {side} of the program is not a tensor.", "Export the model with plain tensors.")
         sizes = value.numbers(2, "i")
         free = value.number(8, "b") != STATIC and bool(sizes)
         dims: tuple[Dim, ...] = ("batch", *sizes[1:]) if free else sizes
@@ -98,4 +98,4 @@ def _check_segments(root: Table, data: bytes) -> None:
     start = int.from_bytes(data[24:32], "little") if data[8:12] == b"eh00" else len(data)
     for segment in root.tables(4):
         if start + segment.number(0, "Q") + segment.number(1, "Q") > len(data):
-            raise Refused("The weights of the program lie outside the file; it is cut off.", "Download it again.")
+            raise Refused("The weights of the program extend beyond the file, which is cut off.", "Download it again.")

@@ -191,4 +191,4 @@ def _is_small_power(node: ast.AST) -> bool:
 
 
 def _refused(text: str) -> Refused:
-    return Refused(f"The program computes a shape by {text[:60]!r}, which is more than arithmetic.", AGAIN)
+    return Refused(f"The program computes a shape by {text[:60]!r}, which is more than plain arithmetic.", AGAIN)

@@ -19,9 +19,9 @@ def gathered(check: Callable[[], Iterable[Risk]]) -> tuple[Risk, ...]:
     except Refused as error:
         found.append(Risk("refuse", error.message, next_step=error.next_step))
     except RecursionError:
-        found.append(refusal("The file is nested deeper than any model is."))
+        found.append(refusal("The file is nested more deeply than any model."))
     except MemoryError:
-        found.append(refusal("The file needs more memory to check than a file of its size should."))
+        found.append(refusal("The check of this file needs more memory than a file of its size should."))
     return tuple(found)
 
 
@@ -45,6 +45,6 @@ def parse_json(data: bytes, name: str) -> Any:
     try:
         return json.loads(data)
     except RecursionError:
-        raise Refused(f"{name} is nested deeper than any model is.", "Export the model again.") from None
+        raise Refused(f"{name} is nested more deeply than any model.", "Export the model again.") from None
     except (ValueError, UnicodeDecodeError) as error:
         raise Refused(f"{name} is not readable ({str(error)[:80]}).", "Export the model again.") from None

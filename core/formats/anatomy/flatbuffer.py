@@ -26,9 +26,9 @@ class Source:
         """Return the whole number of a ``struct`` kind at a place. Raises Refused outside the file."""
         self.left -= 1
         if self.left < 0:
-            raise Refused("The file repeats its parts more often than any model does.", AGAIN)
+            raise Refused("The file repeats its parts more often than any model.", AGAIN)
         if not 0 <= place <= len(self.data) - struct.calcsize(kind):
-            raise Refused("The file points outside itself; it is cut off or broken.", AGAIN)
+            raise Refused("The file refers to data beyond its end; it is cut off or broken.", AGAIN)
         return int(struct.unpack_from("<" + kind, self.data, place)[0])
 
     def root(self) -> "Table":
@@ -52,7 +52,7 @@ class Table:
         """Return a text; what is no UTF-8 is shown as such."""
         start, length = self._vector(field, 1)
         if length > MAX_TEXT:
-            raise Refused(f"A name in the file has {length:,} letters.", AGAIN)
+            raise Refused(f"A name in the file has {length:,} bytes.", AGAIN)
         return bytes(self.source.data[start : start + length]).decode("utf-8", "replace")
 
     def numbers(self, field: int, kind: str) -> tuple[int, ...]:
@@ -82,7 +82,10 @@ class Table:
         return self._vector(field, 1)[1]
 
     def _field(self, field: int) -> int | None:
+        # The distance to the list of field places is signed and taken off: the list may lie on either side of the
+        # table.
         fields = self.place - self.source.number("i", self.place)
+        # The list starts with its own size and the table's; a writer of an older schema ends it before newer fields.
         here = 4 + 2 * field
         if here + 2 > self.source.number("H", fields):
             return None
@@ -97,5 +100,5 @@ class Table:
         place += self.source.number("I", place)
         length = self.source.number("I", place)
         if place + 4 + size * length > len(self.source.data):
-            raise Refused("The file points outside itself; it is cut off or broken.", AGAIN)
+            raise Refused("The file refers to data beyond its end; it is cut off or broken.", AGAIN)
         return place + 4, length

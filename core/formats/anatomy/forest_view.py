@@ -45,7 +45,7 @@ def risks(forest: BoostedTrees) -> tuple[Risk, ...]:
     if forest.link == "unknown":
         return (
             warning(
-                f"The objective {forest.objective!r} is of your own making: the file does not say how its scores become an answer."
+                f"The objective {forest.objective!r} is custom: the file does not state how its scores become an answer."
             ),
         )
     return ()

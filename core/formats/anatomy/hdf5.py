@@ -55,11 +55,12 @@ def check(file: "h5py.File") -> tuple[Weight, ...]:
     while waiting:
         path, item, depth = waiting.pop()
         address = _address(item)
+        # Hard links may lead back to a group above, which makes a tree without end.
         if address in seen:
-            raise Refused(f"Two names in the file lead to the same place ({path[:80]!r}).", AGAIN)
+            raise Refused(f"Two names in the file lead to the same object ({path[:80]!r}).", AGAIN)
         seen.add(address)
         if len(seen) > MAX_OBJECTS or depth > MAX_DEPTH:
-            raise Refused("The file holds more groups than any model has.", AGAIN)
+            raise Refused("The file contains more groups than any model.", AGAIN)
         _check_attributes(path, item)
         if _is_dataset(item):
             weights.append(_checked(path, item))
@@ -78,7 +79,7 @@ def text(item: "h5py.File", name: str) -> str | None:
     if isinstance(value, bytes):
         value = value.decode()
     if not isinstance(value, str):
-        raise Refused(f"{name} in the file is no text.", AGAIN)
+        raise Refused(f"{name} in the file is not text.", AGAIN)
     return value
 
 
@@ -86,7 +87,7 @@ def _is_dataset(item: "h5py.HLObject") -> bool:
     import h5py
 
     if isinstance(item, h5py.Datatype):
-        raise Refused(f"The file holds a type of its own ({item.name!r}).", AGAIN)
+        raise Refused(f"The file defines a data type of its own ({item.name!r}).", AGAIN)
     return isinstance(item, h5py.Dataset)
 
 
@@ -110,7 +111,7 @@ def _check_attributes(path: str, item: "h5py.HLObject") -> None:
     for name in item.attrs:
         attribute = item.attrs.get_id(name)
         if not _plain(attribute.get_type()) or attribute.get_type().get_size() * math.prod(attribute.shape) > MAX_TEXT:
-            raise Refused(f"The attribute {name[:60]!r} of {path[:80]!r} is neither a text nor a number.", AGAIN)
+            raise Refused(f"The attribute {name[:60]!r} of {path[:80]!r} is neither text nor a number.", AGAIN)
 
 
 def _checked(path: str, item: "h5py.Dataset") -> Weight:
@@ -121,13 +122,14 @@ def _checked(path: str, item: "h5py.Dataset") -> Weight:
     if plist.get_external_count() or plist.get_layout() == h5py.h5d.VIRTUAL:
         raise Refused(f"{where} points to another file.", AGAIN)
     if any(plist.get_filter(n)[0] not in FILTERS for n in range(plist.get_nfilters())):
-        raise Refused(f"{where} is packed by an unknown method.", AGAIN)
+        raise Refused(f"{where} is compressed with an unknown method.", AGAIN)
     if not _plain(item.id.get_type()) or item.dtype.kind not in "iufb":
-        raise Refused(f"{where} holds something else than numbers.", AGAIN)
+        raise Refused(f"{where} contains something other than numbers.", AGAIN)
+    # Chunks that were never written take no room and read as the fill value: a small file may claim any size.
     if item.nbytes > FREE_BYTES and item.nbytes > MAX_RATIO * item.id.get_storage_size():
-        raise Refused(f"{where} would grow to {item.nbytes / 1e6:,.0f} MB from nearly nothing.", AGAIN)
+        raise Refused(f"{where} would grow to {item.nbytes / 1e6:,.0f} MB from almost nothing.", AGAIN)
     if item.chunks and item.dtype.itemsize * math.prod(item.chunks) > MAX_CHUNK:
-        raise Refused(f"{where} is stored in pieces of more than 512 MB.", AGAIN)
+        raise Refused(f"{where} is stored in chunks larger than 512 MB.", AGAIN)
     return Weight(path, str(item.dtype), tuple(int(n) for n in item.shape))
 
 

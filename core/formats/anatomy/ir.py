@@ -76,7 +76,7 @@ def halves(members: tuple[str, ...]) -> tuple[str, str]:
     found = {name.lower().rpartition(".")[2]: member for member, name in plain.items()}
     if len(plain) != 2 or set(found) != {"xml", "bin"}:
         inside = ", ".join(sorted(plain.values()))[:200] or "nothing"
-        raise Refused(f"An OpenVINO model is one .xml and one .bin; this zip holds: {inside}.", BOTH)
+        raise Refused(f"An OpenVINO model is one .xml and one .bin; this zip contains: {inside}.", BOTH)
     return found["xml"], found["bin"]
 
 
@@ -85,7 +85,7 @@ def parse(data: bytes) -> "etree._Element":
     from lxml import etree
 
     if b"<!" in data or b"\0" in data or data.count(b"<?") > 1:
-        raise Refused("The .xml holds a declaration or a comment, which OpenVINO never writes.", AGAIN)
+        raise Refused("The .xml contains a declaration or a comment, which OpenVINO never writes.", AGAIN)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, encoding="utf-8")
     try:
         root = etree.fromstring(data, parser)
@@ -93,7 +93,7 @@ def parse(data: bytes) -> "etree._Element":
         raise Refused(f"The .xml is broken: {str(error)[:120]}.", AGAIN) from None
     if root.tag != "net" or root.get("version") not in VERSIONS:
         raise Refused(
-            f"The .xml is no OpenVINO model of version 10 or 11 (it is {str(root.tag)[:40]!r}, version {str(root.get('version'))[:10]}).",
+            f"The .xml is not an OpenVINO model of version 10 or 11 (it is {str(root.tag)[:40]!r}, version {str(root.get('version'))[:10]}).",
             "Convert the model with OpenVINO 2021 or newer.",
         )
     return root
@@ -124,7 +124,7 @@ def check(found: list[Body], room: int) -> None:
     )
     if foreign:
         raise Refused(
-            f"These operators are not OpenVINO's own, and need a library beside the model: {', '.join(list(foreign)[:20])}.",
+            f"These operators are not part of OpenVINO and need a library beside the model: {', '.join(list(foreign)[:20])}.",
             "Convert the model again without extensions, or ask its author for ONNX.",
         )
     if not found or not found[0].layers:
@@ -133,7 +133,7 @@ def check(found: list[Body], room: int) -> None:
         _check_edges(body)
     for constant in constants(found):
         if constant.offset + constant.size > room:
-            raise Refused(f"The weight {constant.name[:80]!r} does not lie inside the .bin.", BOTH)
+            raise Refused(f"The weight {constant.name[:80]!r} is not inside the .bin.", BOTH)
 
 
 def constants(found: list[Body]) -> Iterator[Constant]:
@@ -193,11 +193,11 @@ def _constant(layer: IrLayer) -> Constant:
     dims = [dim.strip() for dim in shape.split(",") if dim.strip()]
     places = [layer.data.get("offset", ""), layer.data.get("size", "")]
     if kind not in NAMES or len(dims) > MAX_RANK or not all(map(NUMBER.fullmatch, (*dims, *places))):
-        raise Refused(f"{where} says in an unknown way what it is or where it lies.", AGAIN)
+        raise Refused(f"{where} describes its type or location in an unknown way.", AGAIN)
     found = Constant(layer.name, NAMES[kind][0], tuple(map(int, dims)), int(places[0]), int(places[1]))
     elements = math.prod(found.shape)
     if kind != "string" and found.size != (elements * NAMES[kind][1] + 7) // 8:
-        raise Refused(f"{where} claims {elements:,} elements and holds another number of bytes.", AGAIN)
+        raise Refused(f"{where} claims {elements:,} elements but holds a different number of bytes.", AGAIN)
     return found
 
 
@@ -211,4 +211,4 @@ def _check_edges(body: Body) -> None:
     try:
         TopologicalSorter(waits).prepare()
     except CycleError:
-        raise Refused("Layers of the OpenVINO graph wait for one another in a ring.", AGAIN) from None
+        raise Refused("The layers of the OpenVINO graph form a cycle.", AGAIN) from None

@@ -13,14 +13,14 @@ SHOWN = 20
 ACTIVATION_KEYS = ("activation", "recurrent_activation")
 TRAINING = "compile_config"
 """Losses, metrics and the optimizer: never built here, so they may be anybody's."""
-REBUILD = "Build the model from Keras' own layers and save it again, or export it as ONNX where its code is."
+REBUILD = "Build the model from Keras' own layers and save it again, or export it as ONNX where its code is installed."
 
 
 def parse(data: bytes | str) -> JsonObject:
     """Return the configuration of a model. Raises Refused when it is none."""
     raw = data.encode() if isinstance(data, str) else data
     if len(raw) > MAX_CONFIG:
-        raise Refused("The configuration of the model is over 64 MB.", "Save the model again with Keras.")
+        raise Refused("The configuration of the model is larger than 64 MB.", "Save the model again with Keras.")
     config = parse_json(raw, "The configuration of the model")
     if not isinstance(config, dict) or not isinstance(config.get("config"), dict | list):
         raise Refused("The configuration is not that of a Keras model.", "Save the model again with Keras.")
@@ -32,7 +32,7 @@ def check(config: JsonObject) -> None:
     found = list(dict.fromkeys(_objections(config, "")))
     if found:
         more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        raise Refused(f"The model needs what is not opened here: {', '.join(found[:SHOWN])}{more}.", REBUILD)
+        raise Refused(f"The model needs parts that are not accepted: {', '.join(found[:SHOWN])}{more}.", REBUILD)
 
 
 def layers(config: JsonObject) -> Iterator[JsonObject]:
@@ -88,7 +88,7 @@ def _objections(value: object, name: str) -> Iterator[str]:
 def _judged(entry: JsonObject, name: str) -> Iterator[str]:
     kind, module = entry["class_name"], entry.get("module")
     if not isinstance(kind, str) or not isinstance(module, str | None):
-        yield f"a part without a proper name in {name[:60]!r}"
+        yield f"a part without a valid name in {name[:60]!r}"
     elif kind in keras_names.FORBIDDEN:
         yield f"{kind} {name[:60]!r} ({keras_names.FORBIDDEN[kind]})"
     elif kind == "function":
@@ -102,9 +102,7 @@ def _judged(entry: JsonObject, name: str) -> Iterator[str]:
     elif kind not in keras_names.VALUES and not keras_names.known(kind, module):
         label = str(entry.get("registered_name") or kind)[:80]
         own = (module or "").startswith("keras") and ">" not in label
-        why = (
-            "a part of Keras that is not taken here" if own else "a class of its author, whose code is not in the file"
-        )
+        why = "a part of Keras that is not accepted" if own else "a custom class, whose code is not in the file"
         yield f"{label} {name[:60]!r} ({why})"
 
 

@@ -100,7 +100,7 @@ FORBIDDEN = {
     "FlaxLayer": "a Flax module",
     **dict.fromkeys(
         ("TextVectorization", "StringLookup", "IntegerLookup", "Hashing", "HashedCrossing", "Discretization"),
-        "a table or text step that only TensorFlow runs",
+        "a table or text step that only TensorFlow can run",
     ),
 }
 """Classes of Keras that are refused, and what they hold."""

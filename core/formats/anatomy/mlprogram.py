@@ -119,7 +119,8 @@ def read(data: bytes) -> MlProgram:
         kinds = {number for number in top.numbers if number in MODEL_KINDS}
         if kinds != {ML_PROGRAM}:
             raise Refused(
-                "This Core ML model is no ML program.", "Convert the original model to an ML program (iOS 15 or later)."
+                "This Core ML model is not an ML program.",
+                "Convert the original model to an ML program (iOS 15 or later).",
             )
         model = MlProgram(version=top.number(1), signature=_signature(top.one(DESCRIPTION)))
         for entry in top.one(ML_PROGRAM).all(2):
@@ -133,12 +134,14 @@ def read(data: bytes) -> MlProgram:
 def check(model: MlProgram, weights: bytes) -> None:
     """Check version, operations and that every weight lies where its description says. Raises Refused with the first fault."""
     if model.version not in VERSIONS:
-        raise Refused(f"The specification version is {model.version}; {VERSIONS[0]} to {VERSIONS[-1]} are read.", AGAIN)
+        raise Refused(
+            f"The specification version is {model.version}; {VERSIONS[0]} to {VERSIONS[-1]} are supported.", AGAIN
+        )
     if not model.operations or not model.signature.inputs or not model.signature.outputs:
         raise Refused("The program is empty, or has no input or output.", AGAIN)
     if strange := sorted({o.type for o in model.operations if not NAME.fullmatch(o.type) or "custom" in o.type}):
         raise Refused(
-            f"The program calls code from outside: {', '.join(strange)[:120]}.", "Export it without custom layers."
+            f"The program calls code outside the file: {', '.join(strange)[:120]}.", "Export it without custom layers."
         )
     for weight in model.weights:
         _check_weight(weight, weights)
@@ -146,13 +149,13 @@ def check(model: MlProgram, weights: bytes) -> None:
 
 def _check_weight(weight: Weight, weights: bytes) -> None:
     if not 0 < weight.place <= len(weights) - 64 or weight.place % 64:
-        raise Refused(f"The weight {weight.name[:80]!r} lies outside weight.bin.", AGAIN)
+        raise Refused(f"The weight {weight.name[:80]!r} is outside weight.bin.", AGAIN)
     mark, _, size, place = struct.unpack_from("<IIQQ", weights, weight.place)
     elements = 1
     for dim in weight.shape:
         elements *= dim
     if mark != MARK or size != elements * WIDTHS.get(weight.dtype, 4) or place + size > len(weights):
-        raise Refused(f"The weight {weight.name[:80]!r} is not what weight.bin holds at its place.", AGAIN)
+        raise Refused(f"The weight {weight.name[:80]!r} does not match the data in weight.bin at its offset.", AGAIN)
 
 
 def _signature(description: _Message) -> Signature:
@@ -180,11 +183,11 @@ def _dims(shape: list[int], ranges: list[tuple[int, int]]) -> tuple[Dim, ...] | 
 
 def _walk(block: _Message, model: MlProgram, depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise Refused("The program is nested deeper than any model is.", AGAIN)
+        raise Refused("The program is nested more deeply than any model.", AGAIN)
     for operation in block.all(3):
         model.operations.append(_operation(operation))
         if len(model.operations) > MAX_OPERATIONS:
-            raise Refused(f"The program has over {MAX_OPERATIONS:,} operations.", AGAIN)
+            raise Refused(f"The program has more than {MAX_OPERATIONS:,} operations.", AGAIN)
         model.weights.extend(_weights(operation))
         for inner in operation.all(4):
             _walk(inner, model, depth + 1)
@@ -203,7 +206,7 @@ def _weights(operation: _Message) -> Iterator[Weight]:
             continue
         if value.one(5).text(1) != BLOB:
             raise Refused(
-                f"A weight lies in {value.one(5).text(1)[:80]!r}, which is not the package's own file.", AGAIN
+                f"A weight is stored in {value.one(5).text(1)[:80]!r}, which is not a file of the package.", AGAIN
             )
         tensor = value.one(2).one(1)
         shape = tuple(dim.one(1).number(1) for dim in tensor.all(3))

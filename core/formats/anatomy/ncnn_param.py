@@ -156,12 +156,12 @@ def parse(data: bytes) -> list[Row]:
     except ValueError:
         raise Refused("The .param file is not the text that ncnn writes.", AGAIN) from None
     if magic.strip() != MAGIC:
-        raise Refused(f"The .param file starts with {magic[:20]!r} where ncnn writes {MAGIC}.", AGAIN)
+        raise Refused(f"The .param file starts with {magic[:20]!r}; ncnn writes {MAGIC}.", AGAIN)
     if len(rest) != layers or not 0 < layers <= MAX_LAYERS:
-        raise Refused(f"The .param file announces {layers} layers and holds {len(rest)}.", AGAIN)
+        raise Refused(f"The .param file announces {layers} layers but contains {len(rest)}.", AGAIN)
     rows = [_row(line) for line in rest]
     if sum(len(row.gives) for row in rows) != blobs:
-        raise Refused(f"The .param file announces {blobs} blobs and its layers give another number.", AGAIN)
+        raise Refused(f"The .param file announces {blobs} blobs, but its layers produce a different number.", AGAIN)
     return rows
 
 
@@ -172,9 +172,9 @@ def check(rows: list[Row]) -> None:
     known: set[str] = set()
     for row in rows:
         if lost := set(row.takes) - known:
-            raise Refused(f"The layer {row.name!r} takes {min(lost)!r}, which no layer before it gives.", AGAIN)
+            raise Refused(f"The layer {row.name!r} takes {min(lost)!r}, which no earlier layer produces.", AGAIN)
         if known & set(row.gives) or len(set(row.gives)) != len(row.gives):
-            raise Refused(f"The layer {row.name!r} gives a blob that is already there.", AGAIN)
+            raise Refused(f"The layer {row.name!r} produces a blob that already exists.", AGAIN)
         known |= set(row.gives)
     if not inputs(rows) or not outputs(rows):
         raise Refused("The model has no input, or no output.", AGAIN)
@@ -223,23 +223,25 @@ def _row(line: str) -> Row:
     try:
         type, name, takes, gives = words[0], words[1], int(words[2]), int(words[3])
     except (IndexError, ValueError):
-        raise Refused(f"The .param file has a line that is no layer: {line[:60]!r}.", AGAIN) from None
+        raise Refused(f"The .param file has a line that is not a layer: {line[:60]!r}.", AGAIN) from None
     blobs, pairs = words[4 : 4 + max(0, takes) + max(0, gives)], words[4 + max(0, takes) + max(0, gives) :]
     if min(takes, gives) < 0 or len(blobs) != takes + gives or not all(map(NAME.fullmatch, (type, name, *blobs))):
-        raise Refused(f"The layer {name[:60]!r} does not name the blobs that it announces.", AGAIN)
+        raise Refused(f"The layer {name[:60]!r} does not name as many blobs as it announces.", AGAIN)
     return Row(type, name, tuple(blobs[:takes]), tuple(blobs[takes:]), dict(_pair(name, word) for word in pairs))
 
 
 def _pair(layer: str, word: str) -> tuple[str, str]:
     match = PARAMETER.fullmatch(word)
     if match is None:
-        raise Refused(f"The layer {layer[:60]!r} has a parameter that is no number: {word[:40]!r}.", AGAIN)
+        raise Refused(f"The layer {layer[:60]!r} has a parameter that is not a number: {word[:40]!r}.", AGAIN)
     key, value = match[1], match[2]
     listed = value.split(",")
     if (int(key) <= ARRAY_KEYS and listed[0] != str(len(listed) - 1)) or (
         int(key) > ARRAY_KEYS and len(listed) > 1 and value[0] != '"'
     ):
-        raise Refused(f"The layer {layer[:60]!r} has a list whose length is not what it says: {word[:40]!r}.", AGAIN)
+        raise Refused(
+            f"The layer {layer[:60]!r} has a list whose length is not the declared one: {word[:40]!r}.", AGAIN
+        )
     return key, value
 
 

@@ -113,13 +113,13 @@ def check_tensor(tensor: "onnx.TensorProto", payload: Payload | None) -> None:
         raise Refused(f"{where} has a negative dimension, or more than 64 of them.", AGAIN)
     count = dtypes.elements(tensor.dims)
     if count > MAX_ELEMENTS:
-        raise Refused(f"{where} claims {count:,} elements; {MAX_ELEMENTS:,} are the most.", AGAIN)
+        raise Refused(f"{where} claims {count:,} elements; the limit is {MAX_ELEMENTS:,}.", AGAIN)
     if tensor.data_location == dtypes.EXTERNAL:
         return
     if tensor.HasField("segment"):
         raise Refused(f"{where} is a segment of a tensor, which no reader supports.", AGAIN)
     if not _holds(tensor, payload, count):
-        raise Refused(f"{where} claims {count:,} elements and holds another number of bytes.", AGAIN)
+        raise Refused(f"{where} claims {count:,} elements but holds a different number of bytes.", AGAIN)
 
 
 def check_acyclic(nodes: "Sequence[onnx.NodeProto]", given: set[str]) -> None:
@@ -128,13 +128,13 @@ def check_acyclic(nodes: "Sequence[onnx.NodeProto]", given: set[str]) -> None:
     for place, node in enumerate(nodes):
         for output in node.output:
             if output and (output in producer or output in given):
-                raise Refused(f"Two nodes of the graph give the same name {output[:60]!r}.", AGAIN)
+                raise Refused(f"Two nodes of the graph produce the same name {output[:60]!r}.", AGAIN)
             producer[output] = place
     waits = {place: {producer[name] for name in _reads(node) if name in producer} for place, node in enumerate(nodes)}
     try:
         TopologicalSorter(waits).prepare()
     except CycleError:
-        raise Refused("The graph runs in a circle: nodes wait for one another.", AGAIN) from None
+        raise Refused("The graph contains a cycle: nodes wait for one another.", AGAIN) from None
 
 
 def subgraphs(node: "onnx.NodeProto") -> "Iterator[onnx.GraphProto]":
@@ -160,7 +160,7 @@ def constants(node: "onnx.NodeProto") -> "Iterator[onnx.TensorProto]":
 
 def _graph(graph: "onnx.GraphProto", walk: Walk, depth: int, top: "onnx.GraphProto | None" = None) -> None:
     if depth > MAX_DEPTH:
-        raise Refused(f"Graphs lie inside one another more than {MAX_DEPTH} deep.", AGAIN)
+        raise Refused(f"Graphs are nested more than {MAX_DEPTH} levels deep.", AGAIN)
     walk.depth = max(walk.depth, depth)
     _check_texts(value.name for value in (*graph.input, *graph.output, *graph.initializer))
     _check_texts(dim.dim_param for v in (*graph.input, *graph.output) for dim in v.type.tensor_type.shape.dim)
@@ -176,14 +176,14 @@ def _graph(graph: "onnx.GraphProto", walk: Walk, depth: int, top: "onnx.GraphPro
 def _nodes(nodes: "Sequence[onnx.NodeProto]", walk: Walk, depth: int) -> None:
     walk.nodes += len(nodes)
     if walk.nodes > MAX_NODES:
-        raise Refused(f"The model has over {MAX_NODES:,} nodes.", "Simplify it before it is exported.")
+        raise Refused(f"The model has more than {MAX_NODES:,} nodes.", "Simplify the model before exporting it.")
     for node in nodes:
         _check_texts((node.name, node.op_type, node.domain, node.overload, *node.input, *node.output))
         walk.operators[f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type] += 1
         walk.called.add((node.domain, node.op_type, node.overload))
         if node.op_type in OUTSIDE_CODE:
             raise Refused(
-                f"The operator {node.op_type} hands over to code outside the model.",
+                f"The operator {node.op_type} calls code outside the model.",
                 "Export the model without execution-provider caches and plugins.",
             )
         walk.tensors += [(tensor, None) for tensor in constants(node)]
@@ -194,7 +194,7 @@ def _nodes(nodes: "Sequence[onnx.NodeProto]", walk: Walk, depth: int) -> None:
 def _check_texts(texts: Iterable[object]) -> None:
     """Refuse names that are no text: protobuf hands broken UTF-8 over as bytes."""
     if not all(isinstance(text, str) for text in texts):
-        raise Refused("A name in the model is no text.", "Download or export the file again.")
+        raise Refused("A name in the model is not valid text.", "Download or export the file again.")
 
 
 def _check_inlined(model: "onnx.ModelProto", functions: dict[Key, "onnx.FunctionProto"]) -> None:
@@ -209,7 +209,7 @@ def _check_inlined(model: "onnx.ModelProto", functions: dict[Key, "onnx.Function
                 grown(inner.node) for inner in subgraphs(node)
             )
             if total > MAX_INLINED:
-                raise Refused(f"The model's functions would grow it to over {MAX_INLINED:,} nodes.", AGAIN)
+                raise Refused(f"The model's functions expand to more than {MAX_INLINED:,} nodes.", AGAIN)
         return total
 
     def called(key: Key) -> int:
@@ -242,18 +242,18 @@ def _remarks(model: "onnx.ModelProto", walk: Walk) -> Iterator[Risk]:
     version = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
     if version > MAX_OPSET:
         yield warning(
-            f"Opset {version} is newer than ONNX Runtime here reads ({MAX_OPSET}): convert it to a lower opset."
+            f"Opset {version} is newer than this ONNX Runtime supports ({MAX_OPSET}): convert the model to a lower opset."
         )
     if any(domain.startswith("com.microsoft") for domain, _, _ in walk.called):
         yield info("Some operators are ONNX Runtime's own (com.microsoft): other engines may not run them.")
     if quantized := sorted(name for name in walk.operators if name.rpartition(".")[2].startswith(INTEGERS)):
-        yield info(f"The model is quantized already: it holds {', '.join(quantized[:4])}.")
+        yield info(f"The model is already quantized: it holds {', '.join(quantized[:4])}.")
     if walk.operators["Loop"] or walk.operators["Scan"]:
-        yield info("The graph has loops, so that its running time can depend on its inputs.")
+        yield info("The graph has loops, so its running time can depend on its inputs.")
     if any(
         dim.dim_value < 0 for v in (*model.graph.input, *model.graph.output) for dim in v.type.tensor_type.shape.dim
     ):
-        yield warning("A dimension of an input or output is negative; it is read as unknown.")
+        yield warning("A dimension of an input or output is negative; it is treated as unknown.")
 
 
 def _holds(tensor: "onnx.TensorProto", payload: Payload | None, count: int) -> bool:
@@ -278,5 +278,5 @@ def _reads(node: "onnx.NodeProto") -> set[str]:
 
 def _sparse_parts(sparse: "onnx.SparseTensorProto") -> "tuple[onnx.TensorProto, ...]":
     if any(dim < 0 for dim in sparse.dims) or dtypes.elements(sparse.dims) > MAX_ELEMENTS:
-        raise Refused("A sparse weight has a shape that cannot be.", AGAIN)
+        raise Refused("A sparse weight has an impossible shape.", AGAIN)
     return sparse.values, sparse.indices

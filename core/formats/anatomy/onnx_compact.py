@@ -103,7 +103,7 @@ def remarks(model: "onnx.ModelProto") -> Iterator[Risk]:
     """Say that weights are packed already, which a second packing does not make smaller."""
     if found := weights(model):
         which = f"{len(found)} of its weight tensors are" if len(found) > 1 else "One of its weight tensors is"
-        yield info(f"The model is compact already: {which} stored in {bits(model, found):.1f} bits a weight.")
+        yield info(f"The model is already compact: {which} stored in {bits(model, found):.1f} bits per weight.")
 
 
 def _constant(tensor: "onnx.TensorProto") -> Value:

@@ -60,7 +60,7 @@ def read(path: Path) -> Skeleton:
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise Refused(
-            f"The file has {size / 1e9:.1f} GB; 2 GB is the most that one ONNX file can be.",
+            f"The file has {size / 1e9:.1f} GB; one ONNX file can have 2 GB at most.",
             "Save the weights as external data.",
         )
     if size == 0:
@@ -68,7 +68,7 @@ def read(path: Path) -> Skeleton:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         parts, payloads = _model(data, size)
         if sum(map(len, parts)) > MAX_SKELETON:
-            raise Refused("The graph itself, without its weights, is over 256 MB.", "Export the model again.")
+            raise Refused("The graph itself, without its weights, is larger than 256 MB.", "Export the model again.")
         return Skeleton(_parse(b"".join(parts)), payloads)
 
 
@@ -86,7 +86,7 @@ def fields(data: Buffer, start: int, end: int) -> Iterator[Field]:
         else:
             stop = value + {FIXED64: 8, FIXED32: 4}.get(wire, end + 1)
         if tag >> 3 == 0 or stop > end:
-            raise Refused("The file is cut off, or no ONNX model: a part of it is longer than the file.", BROKEN)
+            raise Refused("The file is cut off, or not an ONNX model: a part of it is longer than the file.", BROKEN)
         yield Field(tag >> 3, wire, at, value, stop)
         at = stop
 
@@ -94,6 +94,7 @@ def fields(data: Buffer, start: int, end: int) -> Iterator[Field]:
 def varint(data: Buffer, at: int, end: int) -> tuple[int, int]:
     """Return the number at a place and the place behind it. Raises Refused when it has no end."""
     value = shift = 0
+    # 64 bits of 7 a byte are ten bytes at most.
     while at < end and shift < 70:
         byte = data[at]
         at += 1
@@ -101,7 +102,7 @@ def varint(data: Buffer, at: int, end: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, at
         shift += 7
-    raise Refused("The file is cut off in the middle of a number, or no ONNX model.", BROKEN)
+    raise Refused("The file is cut off in the middle of a number, or not an ONNX model.", BROKEN)
 
 
 def looks_like_model(head: bytes) -> bool:
@@ -136,8 +137,9 @@ def _model(data: Buffer, size: int) -> tuple[list[bytes], dict[int, Payload]]:
             parts += [_tag(MODEL_GRAPH), _number(sum(map(len, inner))), *inner]
         else:
             parts.append(data[item.start : item.end])
+    # Protobuf merges a message that stands twice; a reader that does not would see another model.
     if graphs != 1:
-        raise Refused(f"The file holds {graphs} graphs where an ONNX model has one.", "Export the model again.")
+        raise Refused(f"The file contains {graphs} graphs; an ONNX model has one.", "Export the model again.")
     return parts, payloads
 
 
@@ -164,8 +166,9 @@ def _tensor(data: Buffer, tensor: Field) -> tuple[list[bytes], Payload | None]:
     """Leave out the one long run of bytes that an initializer's data is."""
     items = list(fields(data, tensor.value, tensor.end))
     runs = [i for i in items if i.number in WIDTHS and i.wire == LENGTH and i.end - i.value > SMALL]
+    # Of raw_data that stands twice the last counts, of float_data both do: readers could see different weights.
     if len(runs) > 1 or (runs and sum(item.number in WIDTHS for item in items) > 1):
-        raise Refused("A weight in the file holds its data twice.", "Export the model again.")
+        raise Refused("A weight in the file stores its data twice.", "Export the model again.")
     kept = [data[item.start : item.end] for item in items if item not in runs]
     if not runs:
         return kept, None

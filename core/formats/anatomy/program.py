@@ -72,14 +72,14 @@ def check(program: JsonObject) -> None:
     version = program["schema_version"]["major"]
     if version != SCHEMA_MAJOR:
         raise Refused(
-            f"The program has the schema {version}, and torch here reads {SCHEMA_MAJOR}.",
+            f"The program has the schema {version}; the torch installed here reads {SCHEMA_MAJOR}.",
             "Export it again with torch 2.8 or newer.",
         )
     module = program["graph_module"]
     for symbol, bounds in program["range_constraints"].items():
         check_expression(symbol)
         if any(value is not None and type(value) is not int for value in bounds.values()):
-            raise Refused("A range in the program is no number.", AGAIN)
+            raise Refused("A range in the program is not a number.", AGAIN)
     for guard in program.get("guards_code") or ():
         check_guard(guard)
     if module.get("treespec_namedtuple_fields"):
@@ -107,7 +107,7 @@ def tensors(config: JsonObject, pattern: re.Pattern[str]) -> Iterator[tuple[str,
     """Yield name, member, whether it is a parameter, and the view, of each tensor that a payload config lists. Raises Refused."""
     for name, entry in config["config"].items():
         if not WEIGHT_NAME.fullmatch(name) or not pattern.fullmatch(str(entry["path_name"])):
-            raise Refused(f"The weight {name[:60]!r} has a name or a place that cannot be.", AGAIN)
+            raise Refused(f"The weight {name[:60]!r} has an invalid name or location.", AGAIN)
         if entry["use_pickle"] is not False or not entry["tensor_meta"]:
             raise Refused(f"The weight {name[:60]!r} is a pickle, which is a program.", AGAIN)
         meta = entry["tensor_meta"]
@@ -115,7 +115,7 @@ def tensors(config: JsonObject, pattern: re.Pattern[str]) -> Iterator[tuple[str,
         sizes, strides = _ints(meta["sizes"]), _ints(meta["strides"])
         (offset,) = _ints([meta["storage_offset"]])
         if meta["layout"] != 7 or len(sizes) != len(strides) or len(sizes) > 64:
-            raise Refused(f"The weight {name[:60]!r} is not laid out as a plain tensor.", AGAIN)
+            raise Refused(f"The weight {name[:60]!r} is not stored as a plain tensor.", AGAIN)
         yield (
             name,
             entry["path_name"],
@@ -144,7 +144,7 @@ def _check_tree(module: JsonObject) -> None:
         elif isinstance(item, dict):
             count += "target" in item
             if count > MAX_NODES:
-                raise Refused(f"The program has over {MAX_NODES:,} nodes.", AGAIN)
+                raise Refused(f"The program has more than {MAX_NODES:,} nodes.", AGAIN)
             pending += _check_table(item)
 
 
@@ -178,19 +178,19 @@ def _may_be_nameless(table: JsonObject) -> bool:
 
 def _check_target(target: str) -> None:
     if not TARGETS.fullmatch(target) or any(part.startswith(FILES) for part in target.split(".")[3:4]):
-        raise Refused(f"The program calls {target[:80]!r}, which is no operator of torch's own list.", AGAIN)
+        raise Refused(f"The program calls {target[:80]!r}, which is not one of torch's own operators.", AGAIN)
 
 
 def _check_name(name: str, pattern: re.Pattern[str]) -> None:
     if not pattern.fullmatch(name):
-        raise Refused(f"The program has the name {name[:60]!r}, which is none.", AGAIN)
+        raise Refused(f"The program contains the name {name[:60]!r}, which is not valid.", AGAIN)
 
 
 def _check_metadata(table: JsonObject) -> None:
     """Refuse notes with control characters: torch writes them into the comments of the source that it generates."""
     for text in table.values():
         if not all(c in "\n\t" or c.isprintable() for c in _text(text)):
-            raise Refused("The notes of the program have control characters.", AGAIN)
+            raise Refused("The metadata of the program contains control characters.", AGAIN)
 
 
 def _check_call(call: JsonObject) -> None:
@@ -203,7 +203,7 @@ def _check_call(call: JsonObject) -> None:
         if signature[key]:
             spec = parse_json(_text(signature[key]).encode(), "The structure of the inputs")
             if not isinstance(spec, list) or len(spec) != 2 or spec[0] != 1:
-                raise Refused("The structure of the inputs is written in an unknown way.", AGAIN)
+                raise Refused("The structure of the inputs has an unknown form.", AGAIN)
             _check_structure(spec[1])
     _check_tree({"graph": signature["inputs"], "signature": signature["outputs"]})
 
@@ -213,13 +213,13 @@ def _check_structure(spec: JsonObject) -> None:
     kind = spec["type"]
     if kind not in STRUCTURES and not RETURN_TYPE.fullmatch(str(kind)):
         raise Refused(
-            f"The program takes or returns {str(kind)[:60]!r}, which is no plain structure.",
+            f"The program takes or returns {str(kind)[:60]!r}, which is not a plain structure.",
             "Export it with tuples, lists and dicts.",
         )
     context = parse_json(_text(spec["context"] or "null").encode(), "The structure of the inputs")
     keys = context if isinstance(context, list) else [] if context is None else [context]
     if not all(type(key) is int or (type(key) is str and KEY_TEXT.fullmatch(key)) for key in keys):
-        raise Refused("An input of the program has a name that cannot be.", "Export it with plain names.")
+        raise Refused("An input of the program has an invalid name.", "Export it with plain names.")
     for child in spec["children_spec"]:
         _check_structure(child)
 
@@ -227,11 +227,11 @@ def _check_structure(spec: JsonObject) -> None:
 def _ints(values: list[JsonObject]) -> tuple[int, ...]:
     found = tuple(value.get("as_int", -1) for value in values)
     if any(type(value) is not int or not 0 <= value < 2**60 for value in found):
-        raise Refused("A weight of the program has a shape that is no number.", AGAIN)
+        raise Refused("A weight of the program has a shape that is not a number.", AGAIN)
     return found
 
 
 def _text(value: object) -> str:
     if type(value) is not str:
-        raise Refused("The program has something else where a text must be.", AGAIN)
+        raise Refused("The program contains something other than text where text is required.", AGAIN)
     return value

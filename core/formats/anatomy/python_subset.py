@@ -38,7 +38,7 @@ def parse(text: str) -> ast.Module:
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise Refused("The text is no whole Python.", "Convert the model again.") from None
+        raise Refused("The text is not complete Python source.", "Convert the model again.") from None
     found = list(dict.fromkeys(_outside(tree)))
     if found:
         raise Refused(f"The Python does more than score a model: {', '.join(found[:10])}.", "Convert the model again.")

@@ -11,7 +11,7 @@ DTYPES = ("double", "float", "integer", "string")
 def checked(told: object) -> JsonObject:
     """Return the description of inputs and answers. Raises Refused when it is none."""
     if not isinstance(told, dict) or set(told) != {"inputs", "answers"} or not (_inputs(told) and _answers(told)):
-        raise Refused("The source text does not say what its inputs and answers are.", "Convert the model again.")
+        raise Refused("The source text does not state its inputs and outputs.", "Convert the model again.")
     return told
 
 

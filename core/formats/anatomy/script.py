@@ -39,13 +39,13 @@ class ScriptSource:
 def read(text: bytes, name: str, source: ScriptSource) -> ast.Module:
     """Add what one source file does to ``source``, and return its tree. Raises Refused for files, foreign operators, broken text."""
     if len(text) > MAX_TEXT:
-        raise Refused(f"{name} in the file is over 16 MB of source.", AGAIN)
+        raise Refused(f"{name} in the file is source of more than 16 MB.", AGAIN)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise Refused(f"{name} in the file is no TorchScript source ({str(error)[:60]}).", AGAIN) from None
+        raise Refused(f"{name} in the file is not TorchScript source ({str(error)[:60]}).", AGAIN) from None
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             _operator(node, source)

@@ -22,7 +22,7 @@ MAX_DEPTH = 200
 MAX_NODES = 2_000_000
 MAX_NPY_HEADER = 10_000
 AGAIN = "Save the model again with skops.io.dump."
-WITHOUT = "Fit without functions of your own; histogram trees on categories: put an OrdinalEncoder before them. Then save it again."
+WITHOUT = "Fit the model without custom functions; for histogram trees on categories, put an OrdinalEncoder before them. Then save it again."
 
 LOADERS = {
     *(
@@ -49,7 +49,7 @@ def check(archive: Archive, schema: object, trusts: Callable[[Global], bool]) ->
         loader, module, name = node.get("__loader__"), node.get("__module__"), node.get("__class__")
         if loader not in LOADERS or type(module) is not str or type(name) is not str:
             raise Refused(
-                f"The file wants {str(loader)[:60]!r}, which can do more than hold a model's values.", WITHOUT
+                f"The file asks for {str(loader)[:60]!r}, which can do more than hold a model's values.", WITHOUT
             )
         if not trusts(Global(module, name)):
             off[f"{module}.{name}"[:120]] = None
@@ -76,7 +76,7 @@ def _nodes(schema: object) -> Iterator[JsonObject]:
         item, depth = pending.pop()
         count += 1
         if depth > MAX_DEPTH or count > MAX_NODES:
-            raise Refused("The file is nested deeper, or has more parts, than any model has.", AGAIN)
+            raise Refused("The file is nested more deeply, or has more parts, than any model.", AGAIN)
         if isinstance(item, dict):
             if any(key in item for key in ("__loader__", "__class__", "__module__")):
                 yield item
@@ -91,7 +91,7 @@ def _check_file(archive: Archive, name: object) -> None:
     if name.endswith(".npy"):
         table, start = _npy(archive, name)
         if table.dtype[:1] == "O" or start + _nbytes(table) != archive.members[name].size:
-            raise Refused(f"The array {name[:60]} has another size than it says, or holds objects.", AGAIN)
+            raise Refused(f"The array {name[:60]} has a different size than declared, or contains objects.", AGAIN)
     elif name.endswith(".npz"):
         _check_npz(archive, name)
     elif not name.endswith(".bin"):
@@ -107,7 +107,7 @@ def _check_npz(archive: Archive, name: str) -> None:
             for member in inner.names:
                 table, start = _npy(inner, member)
                 if table.dtype[:1] == "O" or start + _nbytes(table) != inner.members[member].size:
-                    raise Refused(f"A sparse matrix in {name[:60]} has another size than it says.", AGAIN)
+                    raise Refused(f"A sparse matrix in {name[:60]} has a different size than declared.", AGAIN)
 
 
 def _npy(archive: Archive, name: str) -> tuple[StoredArray, int]:
@@ -115,7 +115,7 @@ def _npy(archive: Archive, name: str) -> tuple[StoredArray, int]:
     with archive.open(name) as stream:
         head = stream.read(12)
         if head[:6] != b"\x93NUMPY" or head[6:7] not in b"\x01\x02\x03" or len(head) < 12:
-            raise Refused(f"{name[:60]} is no NumPy array.", AGAIN)
+            raise Refused(f"{name[:60]} is not a NumPy array.", AGAIN)
         wide = head[6] > 1
         length = struct.unpack("<I", head[8:12])[0] if wide else struct.unpack("<H", head[8:10])[0]
         if length > MAX_NPY_HEADER:
@@ -130,7 +130,7 @@ def _npy(archive: Archive, name: str) -> tuple[StoredArray, int]:
             raise ValueError("a negative size")
         return StoredArray(tuple(shape), _descr(descr)), (12 if wide else 10) + length
     except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError):
-        raise Refused(f"{name[:60]} has a header that cannot be read.", AGAIN) from None
+        raise Refused(f"{name[:60]} has an unreadable header.", AGAIN) from None
 
 
 def _descr(descr: Any) -> str:

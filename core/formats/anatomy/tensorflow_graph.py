@@ -16,7 +16,7 @@ from core.formats.anatomy.tensorflow_names import DTYPES
 MAX_NODES = 300_000
 SERVING = ("serving_default", "predict", "serve")
 AGAIN = "Save the model again with tf.saved_model.save or model.export."
-BROKEN = "saved_model.pb is cut off, or no SavedModel."
+BROKEN = "saved_model.pb is cut off, or not a SavedModel."
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def read(data: bytes) -> TensorflowGraph:
     try:
         graphs = [item for item in _fields(data, 0, len(data)) if item.number == 2 and item.wire == LENGTH]
         if len(graphs) != 1:
-            raise Refused(f"The SavedModel holds {len(graphs)} graphs where one is read.", AGAIN)
+            raise Refused(f"The SavedModel contains {len(graphs)} graphs; exactly one is supported.", AGAIN)
         return _graph(data, graphs[0])
     except (UnicodeDecodeError, ValueError):
         raise Refused(BROKEN, AGAIN) from None
@@ -194,7 +194,7 @@ def _tensor(data: bytes, name: str, item: Field) -> tuple[TensorSpec, str]:
             shape = _shape(data, part)
         elif part.number in (4, 5):
             raise Refused(
-                f"The input or output {name[:60]!r} is no plain tensor.",
+                f"The input or output {name[:60]!r} is not a plain tensor.",
                 "Give the model plain tensors, and save it again.",
             )
     if shape is None:

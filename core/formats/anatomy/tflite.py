@@ -86,9 +86,9 @@ def read(path: Path) -> TfliteModel:
 def _model(data: memoryview) -> TfliteModel:
     root = Source(data).root()
     if root.number(0, "I") != 3:
-        raise Refused("This is no LiteRT model of version 3.", AGAIN)
+        raise Refused("This is not a LiteRT model of version 3.", AGAIN)
     if root.count(8) or root.count(9):
-        raise Refused("The model keeps weights in other files, which did not come along.", AGAIN)
+        raise Refused("The model keeps weights in other files, which were not added.", AGAIN)
     codes = [_code(table) for table in root.tables(1)]
     buffers = [_buffer(table, len(data)) for table in root.tables(4)]
     graphs = [_graph(table, codes, buffers) for table in root.tables(2)]
@@ -135,12 +135,13 @@ def _named(graph: TfliteGraph, places: tuple[int, ...], side: str) -> tuple[Tens
 
 def _code(table: Table) -> str:
     """Return an operator's name; older files keep its number in one byte."""
+    # Numbers above 127 do not fit the old byte, which then holds 127; the larger one counts (schema.fbs, OperatorCode).
     number = max(table.number(0, "b"), table.number(3, "i"))
     if number == CUSTOM:
         return f"custom {table.text(1)[:80] or 'without a name'}"
     names = _names()
     if number not in names:
-        raise Refused(f"The operator number {number} is newer than the LiteRT here knows.", AGAIN)
+        raise Refused(f"The operator number {number} is newer than the installed LiteRT supports.", AGAIN)
     return names[number]
 
 
@@ -153,9 +154,10 @@ def _names() -> dict[int, str]:
 def _buffer(table: Table, size: int) -> tuple[int, int]:
     """Return the start and length of a buffer's bytes; large models keep them behind the tables."""
     offset, length = table.number(1, "Q"), table.number(2, "Q")
+    # Only an offset above 1 counts (schema.fbs, Buffer).
     if offset > 1:
         if offset + length > size:
-            raise Refused("A weight lies outside the file; it is cut off or broken.", AGAIN)
+            raise Refused("A weight extends beyond the file, which is cut off or broken.", AGAIN)
         return offset, length
     return table.span(0)
 
@@ -182,7 +184,8 @@ def _tensor(table: Table, buffers: list[tuple[int, int]]) -> TfliteTensor:
     name, kind, buffer = table.text(3)[:200], table.number(1, "b"), table.number(2, "I")
     where = f"The tensor {name[:80]!r}"
     if kind not in DTYPES or buffer >= len(buffers):
-        raise Refused(f"{where} has an unknown type, or a buffer that is not there.", AGAIN)
+        raise Refused(f"{where} has an unknown type, or a missing buffer.", AGAIN)
+    # shape_signature has -1 for a dynamic dimension, where shape holds some number (schema.fbs, Tensor).
     shape, wanted = table.numbers(0, "i"), table.numbers(7, "i")
     start, length = buffers[buffer]
     sparse = table.table(6) is not None
@@ -198,9 +201,9 @@ def _check_size(where: str, shape: tuple[int, ...], bits: int, length: int) -> N
     for dim in shape:
         elements *= max(dim, 0)
     if elements > MAX_ELEMENTS or any(dim < -1 for dim in shape):
-        raise Refused(f"{where} claims an impossible shape.", AGAIN)
+        raise Refused(f"{where} has an impossible shape.", AGAIN)
     if length and bits and length != (elements * bits + 7) // 8:
-        raise Refused(f"{where} claims {elements:,} elements and holds another number of bytes.", AGAIN)
+        raise Refused(f"{where} claims {elements:,} elements but holds a different number of bytes.", AGAIN)
 
 
 def _dims(shape: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[Dim, ...]:

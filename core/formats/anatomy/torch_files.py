@@ -41,7 +41,7 @@ def trace_member(archive: Archive, name: str) -> Trace:
     stream = Stream(iter((archive.read(name, MAX_PICKLE),)))
     trace = pickles.trace(stream)
     if stream.read(1):
-        raise Refused(f"{name} goes on behind its end.", torch_weights.AGAIN)
+        raise Refused(f"{name} continues after its end.", torch_weights.AGAIN)
     return trace
 
 
@@ -49,7 +49,7 @@ def prefix(archive: Archive) -> str:
     """Return the one folder that encloses all members. Raises Refused when there is another."""
     tops = {name.partition("/")[0] for name in archive.names}
     if len(tops) != 1 or any("/" not in name for name in archive.names):
-        raise Refused("The archive is not laid out as torch lays it out.", torch_weights.AGAIN)
+        raise Refused("The archive does not have the layout that torch writes.", torch_weights.AGAIN)
     return tops.pop()
 
 
@@ -58,7 +58,7 @@ def check_members(archive: Archive, folder: str, held: dict[str, int]) -> None:
     for key, size in held.items():
         member = archive.members.get(f"{folder}/{key}")
         if member is None or member.size != size:
-            raise Refused(f"The weights in {key[:40]} have another size than the file says.", CUT)
+            raise Refused(f"The weights in {key[:40]} have a different size than the file declares.", CUT)
 
 
 def _legacy(path: Path) -> Trace:
@@ -70,10 +70,10 @@ def _legacy(path: Path) -> Trace:
         weights, keys = traces[3], traces[4].result
         sizes = {t.key: (t.held, t.width) for t in torch_weights.tensors(weights)}
         if not isinstance(keys, list) or set(keys) != set(sizes):
-            raise Refused("The file lists other weights than it uses.", CUT)
+            raise Refused("The file lists different weights from those that it uses.", CUT)
         for key in keys:
             count = struct.unpack("<q", stream.read(8).ljust(8, b"\xff"))[0]
             size = count * sizes[key][1]
             if count != sizes[key][0] or stream.skip(size) != size:
-                raise Refused("The file is cut off in its weights, or their sizes differ.", CUT)
+                raise Refused("The file is cut off within its weights, or their sizes differ.", CUT)
         return weights

@@ -101,7 +101,7 @@ def tensor(value: object) -> TensorView | None:
         _, kind, key, _, held = stored.id[:5]
         name, width = _element(kind, value)
     except (ValueError, TypeError, AttributeError, KeyError, IndexError):
-        raise Refused("A tensor in the file is rebuilt in a way that cannot be checked.", NEXT) from None
+        raise Refused("A tensor in the file is rebuilt in a way that the audit cannot check.", NEXT) from None
     if (
         not _counts(shape)
         or not _counts(strides)
@@ -109,7 +109,7 @@ def tensor(value: object) -> TensorView | None:
         or type(key) is not str
         or len(shape) != len(strides)
     ):
-        raise Refused("A tensor in the file has a shape that cannot be.", AGAIN)
+        raise Refused("A tensor in the file has an impossible shape.", AGAIN)
     held = held // width if isinstance(kind, Global) and kind.name == "UntypedStorage" else held
     return TensorView(name, tuple(shape), tuple(strides), offset, key, held, width)
 
@@ -127,7 +127,7 @@ def check_view(view: TensorView) -> None:
             f"A tensor of shape {list(view.shape)[:8]} reaches beyond its {view.held:,} stored elements.", AGAIN
         )
     if count > MAX_ELEMENTS or (count > view.held and count > FREE_ELEMENTS):
-        raise Refused(f"A tensor claims {count:,} elements and stores {view.held:,}.", AGAIN)
+        raise Refused(f"A tensor claims {count:,} elements but stores {view.held:,}.", AGAIN)
 
 
 def named(value: object) -> Iterator[tuple[str, TensorView]]:

@@ -108,7 +108,7 @@ def check_tree(tree: Tree, features: int, where: str) -> None:
     while pending:
         place = pending.pop()
         if not 0 <= place < count or seen[place]:
-            raise Refused(f"{where} is no tree: node {place} is missing or reached twice.", "Save the model again.")
+            raise Refused(f"{where} is not a tree: node {place} is missing or reached twice.", "Save the model again.")
         seen[place] = 1
         if tree.left[place] == LEAF:
             continue
@@ -120,4 +120,4 @@ def check_tree(tree: Tree, features: int, where: str) -> None:
 def refuse_size(count: int) -> None:
     """Refuse more nodes than any model has."""
     if count > MAX_NODES:
-        raise Refused(f"The trees have {count:,} nodes; {MAX_NODES:,} are the most.", "Train fewer or smaller trees.")
+        raise Refused(f"The trees have {count:,} nodes; the limit is {MAX_NODES:,}.", "Train fewer or smaller trees.")

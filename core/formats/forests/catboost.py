@@ -90,7 +90,7 @@ def read(path: Path) -> CatBoostModel:
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise Refused(
-            f"The file has {size / 1e6:,.0f} MB; {MAX_BYTES / 1e6:,.0f} MB are the most.", "Train fewer trees."
+            f"The file has {size / 1e6:,.0f} MB; the limit is {MAX_BYTES / 1e6:,.0f} MB.", "Train fewer trees."
         )
     data = path.read_bytes()
     length = struct.unpack("<I", data[4:8].ljust(4, b"\xff"))[0]
@@ -99,14 +99,14 @@ def read(path: Path) -> CatBoostModel:
     core = Source(memoryview(data)[8 : 8 + length]).root()
     trees = core.table(1)
     if trees is None or not core.text(0).startswith("FlabuffersModel_v"):
-        raise Refused("The file holds no CatBoost model.", AGAIN)
+        raise Refused("The file contains no CatBoost model.", AGAIN)
     if not core.count(3) and 8 + length != size:
-        raise Refused("The file has bytes behind its end.", AGAIN)
+        raise Refused("The file has extra bytes after its end.", AGAIN)
     notes = {pair.text(0)[:80]: _long_text(pair, 1) for pair in core.tables(2)}
     columns = tuple(_column(feature) for feature in trees.tables(5))
     others = tuple(feature.number(1, "i", -1) for field in OTHERS for feature in trees.tables(field))
     if any(not 0 <= place < MAX_FEATURES for place in (*(c.place for c in columns), *others)):
-        raise Refused("A column of the model has no place in the table.", AGAIN)
+        raise Refused("A column of the model has no position in the table.", AGAIN)
     return CatBoostModel(trees, columns, others, notes)
 
 
@@ -120,17 +120,17 @@ def forest_of(model: CatBoostModel) -> BoostedTrees:
     trees = model.trees
     answers = trees.number(0, "i", 1)
     if not 0 < answers <= MAX_ANSWERS:
-        raise Refused(f"The file says {answers} answers, which cannot be.", AGAIN)
+        raise Refused(f"The file declares {answers} answers, which is impossible.", AGAIN)
     if model.others:
         raise Refused(
-            f"The model has {len(model.others)} columns of categories, text or embeddings; their statistics work in CatBoost alone.",
+            f"The model has {len(model.others)} columns of categories, text or embeddings, whose statistics only CatBoost can compute.",
             "Encode these columns as numbers before training, and save the model again.",
         )
     borders = [(column, border) for column in model.columns for border in column.borders]
     scale = _doubles(trees, 14, 1.0)
     found = tuple(_grown(trees, borders, answers, scale))
     if not found:
-        raise Refused("The file holds no trees.", "Train the model, and save it again.")
+        raise Refused("The file contains no trees.", "Train the model, and save it again.")
     for number, tree in enumerate(found):
         check_tree(tree, model.features, f"Tree {number // answers}")
     labels, link = model.labels, LINKS.get(model.loss, "unknown")
@@ -175,11 +175,11 @@ def _grown(trees: Table, borders: list[Question], answers: int, scale: float) ->
     splits, sizes, starts = trees.numbers(1, "i"), trees.numbers(2, "i"), trees.numbers(3, "i")
     values = [scale * value for value in trees.numbers(8, "d")]
     if any(not 0 <= split < max(1, len(borders)) for split in splits):
-        raise Refused("A split asks for a border that the model does not have.", AGAIN)
+        raise Refused("A split refers to a border that the model does not have.", AGAIN)
     if len(starts) != len(sizes) or any(
         size < 0 or start < 0 or start + size > len(splits) for start, size in zip(starts, sizes, strict=True)
     ):
-        raise Refused("A tree lies outside the list of splits.", AGAIN)
+        raise Refused("A tree is outside the list of splits.", AGAIN)
     asked = [[borders[split] for split in splits[a : a + n]] for a, n in zip(starts, sizes, strict=True)]
     if trees.count(STEPS):
         yield from _grown_freely(trees, asked, starts, values, answers)
@@ -189,11 +189,11 @@ def _grown(trees: Table, borders: list[Question], answers: int, scale: float) ->
 
 def _grown_evenly(asked: list[list[Question]], values: list[float], answers: int) -> Iterator[Tree]:
     if any(len(questions) > MAX_DEPTH for questions in asked):
-        raise Refused(f"A tree asks more than {MAX_DEPTH} questions.", AGAIN)
+        raise Refused(f"A tree has more than {MAX_DEPTH} levels of splits.", AGAIN)
     wanted = answers * sum(1 << len(questions) for questions in asked)
     refuse_size(2 * wanted)
     if len(values) != wanted:
-        raise Refused(f"The file has {len(values)} leaf values, and its trees need {wanted}.", AGAIN)
+        raise Refused(f"The file has {len(values)} leaf values, but its trees need {wanted}.", AGAIN)
     first = 0
     for questions in asked:
         after = first + (answers << len(questions))
@@ -209,11 +209,11 @@ def _grown_freely(
     steps, leaves = trees.numbers(STEPS, "I"), trees.numbers(STEPS + 1, "I")
     refuse_size(2 * answers * len(steps))
     if len(steps) != len(leaves) or sum(map(len, asked)) > len(steps):
-        raise Refused("The nodes of the trees are not all described.", AGAIN)
+        raise Refused("Some nodes of the trees are not described.", AGAIN)
     for start, questions in zip(starts, asked, strict=True):
         stop = start + len(questions)
         if stop > len(steps):
-            raise Refused("A tree lies outside the list of nodes.", AGAIN)
+            raise Refused("A tree is outside the list of nodes.", AGAIN)
         for target in range(answers):
             yield _free(questions, steps[start:stop], leaves[start:stop], values[target:], target)
 
@@ -230,6 +230,7 @@ def _free(
             value[place] = _leaf(values, leaves[place])
             continue
         ways = []
+        # The distances to the left and to the right child, 16 bits each (model.fbs, TNonSymmetricTreeStepNode).
         for ahead in (step & 0xFFFF, step >> 16):
             if not ahead:
                 ends.append(_leaf(values, leaves[place]))

@@ -80,19 +80,19 @@ def _parts(path: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise Refused(
-            f"The file has {size / 1e6:,.0f} MB; {MAX_BYTES / 1e6:,.0f} MB are the most.", "Train fewer trees."
+            f"The file has {size / 1e6:,.0f} MB; the limit is {MAX_BYTES / 1e6:,.0f} MB.", "Train fewer trees."
         )
     try:
         text = path.read_bytes().decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError:
-        raise Refused("The file holds bytes that are no text.", AGAIN) from None
+        raise Refused("The file contains bytes that are not text.", AGAIN) from None
     body, end, rest = text.partition("\nend of trees\n")
     if not end:
         raise Refused("The file is cut off: the line 'end of trees' is missing.", AGAIN)
     _check_rest(rest)
     first = body.find("\nTree=")
     if first < 0:
-        raise Refused("The file holds no trees.", "Train the model, and save it again.")
+        raise Refused("The file contains no trees.", "Train the model, and save it again.")
     head = _lines(body[:first], HEAD)
     parts = _cut(body[first + 1 :] + "\n", head)
     return head, [_block(part, number) for number, part in enumerate(parts)]
@@ -119,14 +119,14 @@ def _cut(body: str, head: dict[str, str]) -> list[str]:
         told = _numbers(head, "tree_sizes", int)
         sizes = [len(part.encode()) for part in parts]
         if len(told) != len(sizes) or any(abs(a - b) > 2 for a, b in zip(told, sizes, strict=True)):
-            raise Refused("The sizes of the trees in the head are not those of the trees.", AGAIN)
+            raise Refused("The sizes of the trees in the header do not match the trees.", AGAIN)
     return parts
 
 
 def _block(part: str, number: int) -> dict[str, str]:
     first, _, lines = part.partition("\n")
     if first != f"Tree={number}":
-        raise Refused(f"{first[:40]!r} stands where tree {number} should be.", AGAIN)
+        raise Refused(f"{first[:40]!r} appears where tree {number} should be.", AGAIN)
     return _lines(lines, KEYS)
 
 
@@ -137,7 +137,7 @@ def _lines(text: str, known: set[str]) -> dict[str, str]:
         if not line:
             continue
         if key not in known or key in found:
-            raise Refused(f"The line {line[:40]!r} is not known, or stands twice.", AGAIN)
+            raise Refused(f"The line {line[:40]!r} is unknown, or appears twice.", AGAIN)
         found[key] = value
     return found
 
@@ -146,7 +146,7 @@ def _tree(block: dict[str, str], number: int, features: int, target: int) -> Tre
     """Return one tree, its leaves numbered behind its splits."""
     where, leaves = f"Tree {number}", _number(block, "num_leaves", MAX_LEAVES)
     if block.get("is_linear", "0") != "0":
-        raise Refused("The leaves hold linear models (linear_tree=true).", "Train with linear_tree=false.")
+        raise Refused("The leaves contain linear models (linear_tree=true).", "Train with linear_tree=false.")
     values = _numbers(block, "leaf_value", float)
     splits = max(0, leaves - 1)
     if leaves < 1 or len(values) != leaves:
@@ -156,6 +156,7 @@ def _tree(block: dict[str, str], number: int, features: int, target: int) -> Tre
     left = [_place(child, splits) for child in _row(block, "left_child", int, splits)]
     right = [_place(child, splits) for child in _row(block, "right_child", int, splits)]
     sets = _sets(block, kinds, threshold)
+    # A category in the set goes left in LightGBM; a forest here names what goes right.
     for place in sets:
         left[place], right[place] = right[place], left[place]
     missing = [_missing_left(kind, bound) for kind, bound in zip(kinds, threshold, strict=True)]
@@ -182,10 +183,12 @@ def _missing_left(kind: int, threshold: float) -> bool:
 
 
 def _missing(kind: int) -> str:
+    # Bits 2 and 3 of decision_type (LightGBM, include/LightGBM/tree.h).
     return MISSING.get((kind >> 2) & 3, "none")
 
 
 def _place(child: int, splits: int) -> int:
+    # A leaf is stored as the complement of its number (LightGBM, include/LightGBM/tree.h).
     return child if child >= 0 else splits + ~child
 
 
@@ -197,9 +200,10 @@ def _sets(block: dict[str, str], kinds: list[int], threshold: list[float]) -> di
     starts, words = _numbers(block, "cat_boundaries", int), _numbers(block, "cat_threshold", int)
     found: dict[int, tuple[int, ...]] = {}
     for place in places:
+        # The threshold of a split on categories is the number of its set.
         number = int(threshold[place]) if math.isfinite(threshold[place]) else -1
         if not 0 <= number < len(starts) - 1 or not 0 <= starts[number] <= starts[number + 1] <= len(words):
-            raise Refused("The categories of a split lie outside their list.", AGAIN)
+            raise Refused("The categories of a split are outside their list.", AGAIN)
         inside = words[starts[number] : starts[number + 1]]
         found[place] = tuple(32 * i + bit for i, word in enumerate(inside) for bit in range(32) if word >> bit & 1)
     return found
@@ -215,7 +219,7 @@ def _zero_missing(blocks: list[dict[str, str]]) -> frozenset[int]:
             if not kind & IS_CATEGORY:
                 seen.setdefault(feature, set()).add(_missing(kind) == "zero")
     if any(len(ways) > 1 for ways in seen.values()):
-        raise Refused("A column treats zero as missing in one split and not in another.", AGAIN)
+        raise Refused("A column treats zero as missing in one split but not in another.", AGAIN)
     return frozenset(feature for feature, ways in seen.items() if True in ways)
 
 
@@ -247,7 +251,7 @@ def _scale(settings: dict[str, str]) -> float:
     except ValueError:
         scale = math.nan
     if not 0 < scale < 1e6:
-        raise Refused(f"The sigmoid's factor {settings['sigmoid'][:20]!r} cannot be.", AGAIN)
+        raise Refused(f"The sigmoid's factor {settings['sigmoid'][:20]!r} is not valid.", AGAIN)
     return scale
 
 
@@ -274,14 +278,14 @@ def _floats(texts: Iterable[str]) -> Iterator[float]:
 def _number(block: dict[str, str], name: str, most: int) -> int:
     text = block.get(name, "")
     if not text.isdecimal() or len(text) > 12 or int(text) > most:
-        raise Refused(f"The file says {text[:20]!r} for {name}, which cannot be.", AGAIN)
+        raise Refused(f"The file says {text[:20]!r} for {name}, which is not valid.", AGAIN)
     return int(text)
 
 
 def _row(block: dict[str, str], name: str, kind: Callable[[str], N], count: int) -> list[N]:
     found = _numbers(block, name, kind) if count else []
     if len(found) != count:
-        raise Refused(f"{name} has {len(found)} values where {count} splits need one each.", AGAIN)
+        raise Refused(f"{name} has {len(found)} values, but {count} splits need one each.", AGAIN)
     return found
 
 
@@ -289,4 +293,4 @@ def _numbers(block: dict[str, str], name: str, kind: Callable[[str], N]) -> list
     try:
         return [kind(text) for text in block.get(name, "").split()]
     except ValueError:
-        raise Refused(f"{name} holds something that is no number.", AGAIN) from None
+        raise Refused(f"{name} contains something that is not a number.", AGAIN) from None

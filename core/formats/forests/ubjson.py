@@ -21,7 +21,7 @@ def parse(data: bytes) -> Any:
     reader = _Reader(data)
     value = reader.value(reader.marker(), 0)
     if reader.place != len(data):
-        raise Refused("The file has bytes behind its end.", AGAIN)
+        raise Refused("The file has extra bytes after its end.", AGAIN)
     return value
 
 
@@ -55,12 +55,12 @@ class _Reader:
         try:
             return self.take(self.length()).decode("utf-8")
         except UnicodeDecodeError:
-            raise Refused("The file holds a text that is not UTF-8.", AGAIN) from None
+            raise Refused("The file contains text that is not UTF-8.", AGAIN) from None
 
     def value(self, marker: str, depth: int) -> object:
         self.values += 1
         if depth > MAX_DEPTH or self.values > MAX_VALUES:
-            raise Refused("The file is nested deeper, or has more parts, than any model has.", AGAIN)
+            raise Refused("The file is nested more deeply, or has more parts, than any model.", AGAIN)
         if marker in NUMBERS:
             return self.number(marker)
         if marker in PLAIN:
@@ -73,7 +73,7 @@ class _Reader:
             return self.items(depth + 1)
         if marker == "{":
             return self.table(depth + 1)
-        raise Refused(f"The file holds a value of the unknown kind {marker!r}.", AGAIN)
+        raise Refused(f"The file contains a value of the unknown type {marker!r}.", AGAIN)
 
     def items(self, depth: int) -> object:
         marker = self.marker()
@@ -91,16 +91,17 @@ class _Reader:
         """Read a number of values, each of which takes a byte or more."""
         count = self.length()
         if not 0 <= count <= len(self.data) - self.place:
-            raise Refused("The file counts more values than it has bytes.", AGAIN)
+            raise Refused("The file declares more values than it has bytes.", AGAIN)
         return count
 
     def typed(self) -> "array[float]":
         kind = self.marker()
         if kind not in NUMBERS or self.marker() != "#":
-            raise Refused(f"The file holds an array of the unknown kind {kind!r}.", AGAIN)
+            raise Refused(f"The file contains an array of the unknown type {kind!r}.", AGAIN)
         found: array[float] = array(NUMBERS[kind])
         count = self.length()
         found.frombytes(self.take(count * found.itemsize))
+        # Numbers in UBJSON are big-endian.
         if sys.byteorder == "little":
             found.byteswap()
         return found

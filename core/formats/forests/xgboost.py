@@ -41,7 +41,7 @@ def document(path: Path) -> JsonObject:
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise Refused(
-            f"The file has {size / 1e6:,.0f} MB; {MAX_BYTES / 1e6:,.0f} MB are the most.", "Train fewer trees."
+            f"The file has {size / 1e6:,.0f} MB; the limit is {MAX_BYTES / 1e6:,.0f} MB.", "Train fewer trees."
         )
     data = path.read_bytes()
     document = ubjson.parse(data) if _is_binary(data) else _json(data)
@@ -114,12 +114,13 @@ def _json(data: bytes) -> Any:
     try:
         return json.loads(data)
     except RecursionError:
-        raise Refused("The file is nested deeper than any model is.", AGAIN) from None
+        raise Refused("The file is nested more deeply than any model.", AGAIN) from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise Refused(f"The file is no whole JSON ({str(error)[:80]}).", AGAIN) from None
+        raise Refused(f"The file is not complete JSON ({str(error)[:80]}).", AGAIN) from None
 
 
 def _is_binary(data: bytes) -> bool:
+    # In UBJSON the marker of the first key's length follows the brace, in JSON a quote or space.
     return data[:1] == b"{" and data[1:2] in (b"i", b"U", b"I", b"l", b"L")
 
 
@@ -131,7 +132,7 @@ def _model(booster: JsonObject) -> JsonObject:
             "Fit scikit-learn's LogisticRegression or LinearRegression instead, and save it with skops.",
         )
     if kind not in ("gbtree", "dart"):
-        raise Refused(f"The booster {str(kind)[:40]!r} is not known; gbtree and dart are.", AGAIN)
+        raise Refused(f"The booster {str(kind)[:40]!r} is not supported; gbtree and dart are.", AGAIN)
     return _table(_table(booster, "gbtree") if kind == "dart" else booster, "model")
 
 
@@ -148,11 +149,11 @@ def _trees(model: JsonObject, features: int, targets: int, weights: Sequence[flo
     listed = model.get("trees")
     groups = _list(model, "tree_info", int)
     if not isinstance(listed, list) or not listed:
-        raise Refused("The file holds settings and no trees.", "Train the model, and save it with save_model.")
+        raise Refused("The file contains settings but no trees.", "Train the model, and save it with save_model.")
     if len(groups) != len(listed) or (weights is not None and len(weights) != len(listed)):
-        raise Refused(f"The file lists {len(listed)} trees, and another number of their places.", AGAIN)
+        raise Refused(f"The file lists {len(listed)} trees, but a different number of their positions.", AGAIN)
     if not all(0 <= group < targets for group in groups):
-        raise Refused(f"A tree adds to an answer beyond the {targets} that there are.", AGAIN)
+        raise Refused(f"A tree adds to an answer beyond the {targets} answers of the model.", AGAIN)
     refuse_size(sum(len(entry.get("left_children", ())) for entry in listed if isinstance(entry, dict)))
     return tuple(
         _tree(entry, number, features, groups[number], 1.0 if weights is None else float(weights[number]))
@@ -163,10 +164,10 @@ def _trees(model: JsonObject, features: int, targets: int, weights: Sequence[flo
 def _tree(entry: object, number: int, features: int, target: int, weight: float) -> Tree:
     where = f"Tree {number}"
     if not isinstance(entry, dict):
-        raise Refused(f"{where} is no table.", AGAIN)
+        raise Refused(f"{where} is not a table.", AGAIN)
     if _number(_table(entry, "tree_param"), "size_leaf_vector", MAX_CLASSES) > 1:
         raise Refused(
-            "The leaves hold a list of answers (multi_strategy='multi_output_tree').",
+            "The leaves contain lists of answers (multi_strategy='multi_output_tree').",
             "Train with multi_strategy='one_output_per_tree'.",
         )
     left, right = _list(entry, "left_children", int), _list(entry, "right_children", int)
@@ -175,7 +176,9 @@ def _tree(entry: object, number: int, features: int, target: int, weight: float)
     missing = _list(entry, "default_left", int)
     if {len(right), len(conditions), len(feature), len(missing)} != {len(left)}:
         raise Refused(f"The lists of {where.lower()} differ in length.", AGAIN)
+    # The condition of a leaf is its value.
     values = [weight * v if child == LEAF else 0.0 for v, child in zip(conditions, left, strict=True)]
+    # XGBoost compares float32; rounding the decimals of the JSON gives its bits back.
     bounds = array("f", conditions)
     found = Tree(feature, bounds, left, right, [bool(m) for m in missing], values, target, _sets(entry, len(left)))
     check_tree(found, features, where)
@@ -192,14 +195,15 @@ def _sets(entry: JsonObject, count: int) -> dict[int, tuple[int, ...]]:
     fits = len(nodes) == len(starts) == len(sizes) and all(0 <= value < MAX_CATEGORY for value in values)
     ends = [start + size for start, size in zip(starts, sizes, strict=False)]
     if not fits or any(s < 0 or n < 0 or s + n > len(values) for s, n in zip(starts, sizes, strict=True)):
-        raise Refused("The categories of a split lie outside their list.", AGAIN)
+        raise Refused("The categories of a split are outside their list.", AGAIN)
     if not all(0 <= node < count for node in nodes) or sum(sizes) > len(values):
-        raise Refused("Categories are given for a split that there is not.", AGAIN)
+        raise Refused("Categories are given for a split that does not exist.", AGAIN)
     return {node: tuple(values[s:e]) for node, s, e in zip(nodes, starts, ends, strict=True)}
 
 
 def _base(settings: JsonObject, objective: str, targets: int) -> tuple[float, ...]:
     """Return what the sum starts from, per target, before the link."""
+    # One number, or a list of one for each target, depending on the version that wrote it.
     text = str(settings.get("base_score", "0.5")).strip("[] ")
     try:
         scores = [float(part) for part in text.split(",")] if len(text) < 32 * MAX_CLASSES else []
@@ -221,14 +225,14 @@ def _margin(score: float, objective: str) -> float:
 def _table(value: object, name: str) -> JsonObject:
     found = value.get(name) if isinstance(value, dict) else None
     if not isinstance(found, dict):
-        raise Refused(f"The file has no {name!r}, so it is no XGBoost model.", AGAIN)
+        raise Refused(f"The file has no {name!r}, so it is not an XGBoost model.", AGAIN)
     return found
 
 
 def _number(settings: JsonObject, name: str, most: int) -> int:
     text = str(settings.get(name, "0"))
     if not text.isdecimal() or len(text) > 12 or int(text) > most:
-        raise Refused(f"The file says {text[:20]!r} for {name}, which cannot be.", AGAIN)
+        raise Refused(f"The file says {text[:20]!r} for {name}, which is not valid.", AGAIN)
     return int(text)
 
 
@@ -239,4 +243,4 @@ def _list(entry: JsonObject, name: str, kind: type | UnionType) -> list[Any]:
         return found.tolist()
     if isinstance(found, list) and all(isinstance(item, kind) for item in found):
         return found
-    raise Refused(f"The list {name} of the model is missing or holds something else.", AGAIN)
+    raise Refused(f"The list {name} of the model is missing or has the wrong content.", AGAIN)

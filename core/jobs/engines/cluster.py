@@ -28,7 +28,7 @@ def checked(address: str) -> str:
         )
     if parts.scheme == "tcp" and not on_loopback(parts):
         raise Refused(
-            f"The scheduler {address} is on another machine and not protected: anybody there could run programs here.",
+            f"The scheduler {address} is on another machine and unprotected: anyone on its network could run programs here.",
             f"Start it with certificates, and use tls://{parts.hostname}:{parts.port}. {CERTIFICATES}",
         )
     return parts.geturl()

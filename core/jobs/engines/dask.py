@@ -90,10 +90,10 @@ class DaskEngine(LocalEngine):
                 tools.progress(None, f"Waiting for the Dask scheduler at {self._address}")
                 tools.cancel.wait(1)
         if tools.cancel.is_set():
-            raise Cancelled("This was stopped.", "Start it again when you like.")
+            raise Cancelled("The job was stopped.", "Start it again when you need it.")
         raise Unavailable(
             f"The Dask scheduler at {self._address} does not answer ({cause}).",
-            "Start it, or correct PORTOLAN_SCHEDULER; then run this again.",
+            "Start it, or correct PORTOLAN_SCHEDULER; then run the job again.",
         )
 
     def _connect(self) -> "Client":
@@ -127,5 +127,5 @@ def share_of(address: str, chosen: str | None, here: str) -> str:
         return here
     raise Unavailable(
         f"The workers of {address} cannot reach this machine's folders.",
-        "Set PORTOLAN_BLOBS to a folder or bucket that the server and every worker may read and write.",
+        "Set PORTOLAN_BLOBS to a folder or bucket that the server and every worker can read and write.",
     )

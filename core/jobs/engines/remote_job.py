@@ -94,7 +94,7 @@ class RemoteJob:
         if not self._workers:
             self._tools.progress(None, "Waiting for a free worker of the cluster")
         elif self._workers[-1] not in self._asking(self._client.nthreads):
-            self._tools.progress(None, f"The worker at {self._workers[-1]} was lost; waiting for another one")
+            self._tools.progress(None, f"The worker at {self._workers[-1]} was lost; waiting for another worker")
 
     def _read(self) -> None:
         batches = self._asking(lambda: self._up.get(batch=True, callback_timeout=CALL_SECONDS))
@@ -148,7 +148,7 @@ class RemoteJob:
             time.sleep(POLL_SECONDS)
         if not future.cancelled():
             self._read()
-        raise Cancelled("This was stopped.", "Start it again when you like.")
+        raise Cancelled("The job was stopped.", "Start it again when you need it.")
 
     def _ended(self, future: "Future") -> Json:
         """Return the result with its blobs in the store, or raise why there is none."""
@@ -180,19 +180,19 @@ class RemoteJob:
             return self._died([*self._workers, str(error.last_worker.address)][:STARTS])
         return Unavailable(
             f"A worker could not take the job: {type(error).__name__}: {error}".splitlines()[0][:300],
-            "Start the scheduler and the workers in the folder of the same Portolan, with PYTHONPATH=. before the command.",
+            "Start the scheduler and the workers in the folder of the same Portolan version, with PYTHONPATH=. before the command.",
         )
 
     def _died(self, workers: list[str]) -> Crashed:
         return Crashed(
-            f"The workers that ran this were lost, each in the middle of it: {' and '.join(dict.fromkeys(workers))}.",
-            "Look at the logs of these workers: most often a machine ran out of memory. Then run this again.",
+            f"Every worker that ran this job was lost while running it: {' and '.join(dict.fromkeys(workers))}.",
+            "Check the logs of these workers (a machine that ran out of memory is the usual cause), then run the job again.",
         )
 
     def _lost(self) -> Unavailable:
         return Unavailable(
-            f"The Dask scheduler at {self._address} was lost while this ran.",
-            "Start the scheduler and its workers again, then run this again; what was finished is kept.",
+            f"The Dask scheduler at {self._address} was lost while this job was running.",
+            "Start the scheduler and its workers again, then run the job again; finished results are kept.",
         )
 
 

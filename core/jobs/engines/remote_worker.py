@@ -53,8 +53,8 @@ def _worked(request: dict[str, Any], works: Mapping[str, Work], version: str, li
     spec = request["spec"]
     if request["version"] != version:
         raise Unavailable(
-            f"The worker at {line.address} runs another version of Portolan.",
-            "Bring the server and all workers to one version, and start them again.",
+            f"The worker at {line.address} runs a different version of Portolan.",
+            "Install the same version on the server and all workers, and start them again.",
         )
     if spec["verb"] not in works:
         raise Unavailable(f"The worker at {line.address} does not know the verb {spec['verb']!r}.", REPORT)
@@ -143,7 +143,7 @@ class Line:
         self.say({**question, "question": number})
         while not arrived.wait(PAUSE_SECONDS):
             if self.cancel.is_set():
-                raise Cancelled("This was stopped.", "Start it again when you like.")
+                raise Cancelled("The job was stopped.", "Start it again when you need it.")
         return answers[0]
 
     def _move(self) -> None:

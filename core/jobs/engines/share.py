@@ -72,7 +72,7 @@ class Share:
             self._drop(sha256)
             raise Refused(
                 f"A file in {self.url} was damaged: its bytes do not match its SHA-256. It was removed.",
-                "Run the job again, which brings a whole one; if this happens often, find out who else writes there.",
+                "Run the job again to replace it; if this happens often, find out who else writes there.",
             )
 
     def sweep(self) -> int:
@@ -110,7 +110,7 @@ class Share:
     def _closed(self, error: Exception) -> Unavailable:
         return Unavailable(
             f"The shared place for blobs, {self.url}, cannot be used: {error}.",
-            "Set PORTOLAN_BLOBS to a folder or bucket that the server and every worker may read and write.",
+            "Set PORTOLAN_BLOBS to a folder or bucket that the server and every worker can read and write.",
         )
 
 

@@ -16,7 +16,7 @@ from core.libraries.torch import Module
 from core.libraries.torch.torchscripts import parse_shapes
 
 WHICH = (
-    "Name the architecture as timm does (architecture=resnet18), or give the Python file that defines it "
+    "Name the architecture as timm does (architecture=resnet18), or add the Python file that defines it "
     "(command line: --code net.py --consent)."
 )
 
@@ -26,15 +26,15 @@ class ArchitectureOptions:
     """Which network the weights belong to, and what it takes."""
 
     architecture: str = field(
-        default="", metadata={"help": "A name from timm's list, or a class or function of the Python file."}
+        default="", metadata={"help": "A name from timm's list, or a class or function in the Python file."}
     )
     arguments: str = field(
-        default="", metadata={"help": 'Arguments that the network is made with, as JSON, such as {"num_classes": 10}.'}
+        default="", metadata={"help": 'Arguments to build the network with, as JSON, such as {"num_classes": 10}.'}
     )
     shapes: str = field(
         default="",
         metadata={
-            "help": "Input shapes without the batch, such as 3x224x224 or int64:48, one per input with ';' between them."
+            "help": "Input shapes without the batch, such as 3x224x224 or int64:48, one per input separated by ';'."
         },
     )
 
@@ -61,7 +61,7 @@ def build(path: Path, format: str, options: ArchitectureOptions) -> Built:
     elif options.architecture:
         module, sizes = named.make(options.architecture, arguments, state)
     else:
-        raise Refused("The file holds weights without the network that they belong to.", WHICH)
+        raise Refused("The file contains weights without the network that they belong to.", WHICH)
     weights.fill(module, state, options.architecture or type(module).__name__)
     names = written.inputs(module)
     asked = options.shapes or sizes
@@ -75,5 +75,7 @@ def _arguments(text: str) -> JsonObject:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise Refused(f"{text[:80]!r} is no table of arguments.", 'Write JSON, such as arguments={"num_classes": 10}.')
+        raise Refused(
+            f"{text[:80]!r} is not a JSON object of arguments.", 'Write JSON, such as arguments={"num_classes": 10}.'
+        )
     return value

@@ -18,7 +18,7 @@ def to_program(built: Built, out: Path) -> None:
     unknown = [spec.name for spec in built.inputs if spec.shape is None]
     if unknown:
         raise Refused(
-            f"The weights do not say the shapes of {', '.join(unknown)}.",
+            f"The weights do not determine the shapes of {', '.join(unknown)}.",
             "Give shapes without the batch, such as shapes=3x224x224 or int64:48, or add a data set.",
         )
     inputs = exported_programs.examples(built.inputs, exported_programs.sized(built.inputs, BATCH))
@@ -30,8 +30,10 @@ def to_program(built: Built, out: Path) -> None:
     except Exception as error:
         raise Refused(
             f"torch cannot export this network: {first_line(error)}",
-            "Check the shapes; a forward that branches on its data must be rewritten.",
+            "Check the shapes; a forward method that branches on its data must be rewritten.",
         ) from None
     if not exported_programs.free_batch(exported_programs.inputs(program)):
-        raise Refused("The network works for one batch size alone.", "Write its forward for any number of samples.")
+        raise Refused(
+            "The network works for one batch size only.", "Write its forward method for any number of samples."
+        )
     exported_programs.write(program, out)

@@ -14,7 +14,7 @@ CLOSE = 5
 def make(name: str, arguments: JsonObject, state: State) -> tuple[Module, str]:
     """Return the network and its usual input shape. Raises Refused for a name off the list, Unavailable without timm."""
     if reason := GROUPS["timm"].unavailable():
-        raise Unavailable(reason, "Install it and try again, or give the Python file that defines the network.")
+        raise Unavailable(reason, "Install it and try again, or add the Python file that defines the network.")
     define_vision_operators()
     import timm
 
@@ -30,7 +30,7 @@ def make(name: str, arguments: JsonObject, state: State) -> tuple[Module, str]:
         module = timm.create_model(name, pretrained=False, **chosen)
     except Exception as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise Refused(f"timm cannot make {name} with {chosen}: {cause}", "Leave the arguments out.") from None
+        raise Refused(f"timm cannot build {name} with {chosen}: {cause}", "Leave out the arguments.") from None
     return module, _usual_shape(module, chosen)
 
 
@@ -77,4 +77,4 @@ def _similar(name: str, known: list[str]) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(name, known, CLOSE, 0.4)
-    return f"Names like it: {', '.join(near)}." if near else "Take a name from timm.list_models()."
+    return f"Names like it: {', '.join(near)}." if near else "Choose a name from timm.list_models()."

@@ -47,7 +47,7 @@ def read(path: Path, format: str) -> State:
         raise Refused(f"The weights cannot be read: {cause}", "Save the state_dict of the model again.") from None
     tables = list(_tables("", value, 0))
     if not tables:
-        raise Refused("The file holds no table of weights by name.", "Save the state_dict of the model.")
+        raise Refused("The file contains no named weights.", "Save the state_dict of the model.")
     return max(tables, key=lambda table: (len(table[1]), -_rank(table[0])))[1]
 
 
@@ -60,7 +60,7 @@ def fill(module: Module, state: State, architecture: str) -> None:
     if misfit.count:
         raise Refused(
             f"The weights do not fit {architecture}: {_told(misfit)}.",
-            "Name another architecture, or the arguments that it was made with.",
+            "Name another architecture, or the arguments that it was built with.",
         )
     with torch.no_grad():
         module.load_state_dict(table, strict=False)

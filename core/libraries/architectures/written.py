@@ -13,7 +13,7 @@ MODULE = "architecture"
 MAX_BYTES = 1 << 20
 MAKER = "build"
 """The function that is called when the file has one and no name is given."""
-FORM = f"Give a file that defines one torch.nn.Module, or a function {MAKER}() that returns it, or name the class."
+FORM = f"Add a file that defines one torch.nn.Module, or a function {MAKER}() that returns it, or name the class."
 
 
 def make(code: Path, name: str, arguments: JsonObject) -> Module:
@@ -27,7 +27,7 @@ def make(code: Path, name: str, arguments: JsonObject) -> Module:
     except Exception as error:
         raise _failed(error) from None
     if not isinstance(made, torch.nn.Module):
-        raise Refused(f"The Python file gives {type(made).__name__!r}, which is no torch.nn.Module.", FORM)
+        raise Refused(f"The Python file returns {type(made).__name__!r}, which is not a torch.nn.Module.", FORM)
     return made
 
 
@@ -39,14 +39,14 @@ def inputs(module: Module) -> tuple[str, ...]:
     names = tuple(one.name for one in taken if one.kind in places and one.default is empty)
     if not names:
         raise Refused(
-            "The network's forward takes no named tensor.", "Write forward(self, x) with its tensors by name."
+            "The network's forward method takes no named tensor.", "Write forward(self, x) with its tensors by name."
         )
     return names
 
 
 def _run(code: Path) -> dict[str, object]:
     if code.stat().st_size > MAX_BYTES:
-        raise Refused("The Python file is over 1 MB.", "Give the file that defines the network alone.")
+        raise Refused("The Python file is over 1 MB.", "Add only the file that defines the network.")
     module = types.ModuleType(MODULE)
     sys.modules[MODULE] = module
     try:

@@ -27,7 +27,7 @@ KerasLayer: TypeAlias = "keras.Layer"
 KerasVariable: TypeAlias = "keras.Variable"
 KerasTensor: TypeAlias = "keras.KerasTensor"
 
-REBUILD = "Save the model again with Keras 3, or export it as ONNX where its code is."
+REBUILD = "Save the model again with Keras 3, or export it as ONNX where its code is installed."
 
 
 def library(backend: str = "torch") -> Any:
@@ -103,7 +103,7 @@ def _built(keras: Any, config: JsonObject, weights: Path) -> KerasModel:
         model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     if not getattr(model, "inputs", None):
         raise Refused(
-            "The model does not say what goes in: it was saved before it was built.",
+            "The model does not record its inputs: it was saved before it was built.",
             "Give its first layer an Input, and save it again.",
         )
     model.load_weights(weights)

@@ -17,7 +17,7 @@ BATCH, LENGTH = 2, 8
 """Sizes of the example that the exporter runs; it could take a one for a constant."""
 COMMON_IR = 10
 NEWEST = 22
-OPEN = "Give the model a fixed length (keras.Input with a number in place of None), and save it again."
+OPEN = "Give the model a fixed length (keras.Input with a number instead of None), and save it again."
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,11 @@ def to_onnx(model: KerasModel, out: Path, opset: int) -> None:
                 output_names=output_names(model),
             )
     except Exception as error:
-        raise Refused(f"The exporter refuses this model: {files.first_line(error)}", "Try another opset.") from None
+        raise Refused(
+            f"The exporter cannot convert this model: {files.first_line(error)}", "Try another opset."
+        ) from None
     if written is None:
-        raise Refused("The exporter wrote nothing.", "Try another opset.")
+        raise Refused("The exporter wrote no file.", "Try another opset.")
     found = written.model_proto
     found.ir_version = max(COMMON_IR, files.lowest_ir(found))
     files.name_batch(found)
@@ -76,13 +78,13 @@ def to_program(model: KerasModel, out: Path) -> None:
 def _refusal(model: KerasModel, error: Exception) -> Refused:
     """Say what the exporter cannot keep free, or else its own first line."""
     cause, opened = files.first_line(error), [t.name for t in model.inputs if None in t.shape[1:]]
-    step = OPEN if opened else "Export the model as ONNX in Keras with TensorFlow behind it."
+    step = OPEN if opened else "Export the model as ONNX in Keras with the TensorFlow backend."
     fixed = re.match(r"Constraints violated \((.*?)\)!", cause)
     if not fixed:
-        return Refused(f"The exporter refuses this model: {cause}", step)
+        return Refused(f"The exporter cannot convert this model: {cause}", step)
     kinds = sorted({type(layer).__name__ for layer in model._flatten_layers() if _looks_at_sizes(layer)})
-    guess = f" The layers that may do so here: {', '.join(kinds)}." if kinds else ""
-    return Refused(f"A layer takes a size for a constant that the model leaves free ({fixed[1][:120]}).{guess}", step)
+    guess = f" Layers that may be the cause: {', '.join(kinds)}." if kinds else ""
+    return Refused(f"A layer treats a dynamic size of the model as a constant ({fixed[1][:120]}).{guess}", step)
 
 
 def _looks_at_sizes(layer: KerasLayer) -> bool:

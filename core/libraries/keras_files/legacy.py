@@ -102,7 +102,8 @@ def _settings(kind: str, config: JsonObject) -> JsonObject:
     for name in (config.keys() & GONE) - accepted - HINTS:
         if json.dumps(config[name]) not in NEUTRAL:
             raise Refused(
-                f"The layer {config.get('name')!r} ({kind}) has {name}={config[name]!r}, which Keras 3 lacks.", SPEED
+                f"The layer {config.get('name')!r} ({kind}) has {name}={config[name]!r}, which Keras 3 does not support.",
+                SPEED,
             )
     kept = {name: value for name, value in config.items() if name in accepted or name not in GONE}
     axis = kept.get("axis")

@@ -24,7 +24,7 @@ def load_skops(path: Path, trusted: tuple[str, ...]) -> Estimator:
         return skops.io.load(path, trusted=[*trusted, *named])
     except Exception as error:
         raise Refused(
-            f"skops does not load this file: {first_line(error)}", "Save it again with skops.io.dump."
+            f"skops cannot load this file: {first_line(error)}", "Save it again with skops.io.dump."
         ) from None
 
 
@@ -45,7 +45,8 @@ def load_pickle(path: Path) -> Estimator:
     except Exception as error:
         cause = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:250]}"
         raise Refused(
-            f"The pickle does not load here: {cause}", "Save the model with skops, or with the versions listed here."
+            f"The pickle does not load here: {cause}",
+            "Save the model with skops, or with the library versions listed here.",
         ) from None
 
 
@@ -53,10 +54,11 @@ def check_fitted(model: Estimator) -> None:
     """Refuse what is no fitted estimator of scikit-learn's kind."""
     if not (hasattr(model, "predict") or hasattr(model, "transform")) or not hasattr(model, "get_params"):
         raise Refused(
-            f"The file holds {type(model).__name__}, no estimator.", "Save the fitted estimator or pipeline itself."
+            f"The file holds {type(model).__name__}, which is not an estimator.",
+            "Save the fitted estimator or pipeline itself.",
         )
     if columns.width(model) is None:
-        raise Refused("The estimator does not say how many columns it takes.", "Fit it, and save it again.")
+        raise Refused("The estimator does not record how many columns it takes.", "Fit it, and save it again.")
 
 
 def inputs(model: Estimator) -> tuple[TensorSpec, ...]:
@@ -71,7 +73,8 @@ def inputs(model: Estimator) -> tuple[TensorSpec, ...]:
     count = columns.width(model) or 0
     if texts and len(texts) < count:
         raise Refused(
-            "Text and number columns are mixed without names.", "Fit the pipeline on a DataFrame, and save it again."
+            "Text and number columns are mixed and have no names.",
+            "Fit the pipeline on a DataFrame, and save it again.",
         )
     return (TensorSpec("X", "str" if texts else "float32", ("batch", count)),)
 

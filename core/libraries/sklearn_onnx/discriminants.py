@@ -78,5 +78,6 @@ def _same_number(graph: EstimatorGraph) -> None:
 
 def _zeros(graph: EstimatorGraph) -> str:
     """Return one zero per sample [batch, 1], whatever the sample holds."""
+    # NaN times zero is NaN; whether a number is NaN is never NaN itself.
     ones = graph.cast(graph.node("IsNaN", graph.gather(graph.table(), [0])), 11)
     return graph.op("Mul", ones, 0.0)

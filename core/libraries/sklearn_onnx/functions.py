@@ -36,7 +36,7 @@ def register() -> None:
 
 
 def _convert(graph: EstimatorGraph) -> None:
-    """Write the function. Raises NotImplementedError for one that has no form here."""
+    """Write the function. Raises NotImplementedError for one that is not supported here."""
     function = graph.model.func
     name = getattr(function, "__name__", "a function")
     if function is not None and (graph.model.kw_args or not _is_numpy(function) or name not in FUNCTIONS):

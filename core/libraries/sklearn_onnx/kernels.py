@@ -24,7 +24,7 @@ def register() -> None:
 def kernel(
     graph: EstimatorGraph, points: np.ndarray, name: str, gamma: float | None, degree: float, coef0: float
 ) -> str:
-    """Return a kernel [batch, points]. Raises NotImplementedError for one that has no form here."""
+    """Return a kernel [batch, points]. Raises NotImplementedError for one that is not supported here."""
     table = graph.table()
     scale = 1.0 / np.shape(points)[1] if gamma is None else float(gamma)
     if name == "rbf":

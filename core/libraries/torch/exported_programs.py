@@ -49,7 +49,7 @@ def _loosen(program: ExportedProgram) -> None:
 
 
 def inputs(program: ExportedProgram) -> list[TensorSpec]:
-    """Return the tensor inputs in order; free dimensions carry their symbols. Raises Refused for an input that is no tensor."""
+    """Return the tensor inputs in order; free dimensions carry their symbols. Raises Refused for an input that is not a tensor."""
     import torch
 
     values = {node.name: node.meta.get("val") for node in program.graph.nodes}
@@ -57,7 +57,7 @@ def inputs(program: ExportedProgram) -> list[TensorSpec]:
     for name in program.graph_signature.user_inputs:
         value = values.get(name)
         if not isinstance(value, torch.Tensor):
-            raise Refused(f"The input {name!r} is no tensor.", "Export the model with plain tensors.")
+            raise Refused(f"The input {name!r} is not a tensor.", "Export the model with plain tensors.")
         dims: tuple[Dim, ...] = tuple(dim if isinstance(dim, int) else str(dim) for dim in value.shape)
         specs.append(TensorSpec(name, str(value.dtype).removeprefix("torch."), dims))
     return specs
@@ -73,8 +73,8 @@ def fixed_behind(specs: Sequence[TensorSpec], target: str) -> None:
     for spec in specs:
         if any(not isinstance(dim, int) for dim in (spec.shape or ())[1:]):
             raise Refused(
-                f"{target} wants fixed sizes; the input {spec.name!r} has the free shape {list(spec.shape or ())}.",
-                "Export the model with fixed sizes behind the batch.",
+                f"{target} needs fixed sizes; the input {spec.name!r} has the dynamic shape {list(spec.shape or ())}.",
+                "Export the model with fixed sizes after the batch dimension.",
             )
 
 

@@ -13,7 +13,9 @@ from core.domain.errors import Refused
 from core.formats.anatomy import script_signature, torch_files
 from core.libraries.torch import ScriptModule, ScriptNode, Tensor
 
-EXAMPLE = "Give shapes without the batch, such as 1x28x28 or int64:48, one per input with ';' between them; or add a data set."
+EXAMPLE = (
+    "Give shapes without the batch, such as 1x28x28 or int64:48, one per input separated by ';', or add a data set."
+)
 ITEM = re.compile(r"(?:(float32|float64|float16|int64|int32|bool):)?((?:\d{1,6}(?:x\d{1,6}){0,7})?)")
 SIDES = (28, 32, 64, 96, 128, 224, 299)
 """Picture sizes that are tried on a network that starts with a convolution."""
@@ -27,7 +29,7 @@ class ShapeOptions:
     shapes: str = field(
         default="",
         metadata={
-            "help": "Input shapes without the batch, such as 1x28x28 or int64:48, one per input with ';' between them."
+            "help": "Input shapes without the batch, such as 1x28x28 or int64:48, one per input separated by ';'."
         },
     )
 
@@ -58,12 +60,12 @@ def kept_inputs(path: Path) -> tuple[TensorSpec, ...]:
 
 
 def input_names(module: Any) -> tuple[str, ...]:
-    """Return the names of the arguments of ``forward``. Raises Refused when one is no tensor."""
+    """Return the names of the arguments of ``forward``. Raises Refused when one is not a tensor."""
     arguments = module.forward.schema.arguments[1:]
     for argument in arguments:
         if str(argument.type) != "Tensor":
             raise Refused(
-                f"The input {argument.name!r} is {argument.type}, no tensor.", "Trace the model with plain tensors."
+                f"The input {argument.name!r} is {argument.type}, not a tensor.", "Trace the model with plain tensors."
             )
     return tuple(argument.name for argument in arguments)
 
@@ -87,7 +89,7 @@ def called(module: ScriptModule, examples: tuple[Tensor, ...]) -> object:
     except Exception as error:
         shapes = ", ".join("x".join(map(str, example.shape)) for example in examples)
         lines = [line for line in str(error).splitlines() if "Error" in line] or str(error).splitlines() or [""]
-        raise Refused(f"The network does not take inputs of {shapes}: {lines[-1][:250]}", EXAMPLE) from None
+        raise Refused(f"The network does not accept inputs of {shapes}: {lines[-1][:250]}", EXAMPLE) from None
 
 
 def parse_shapes(text: str, names: tuple[str, ...]) -> tuple[TensorSpec, ...]:
@@ -131,7 +133,7 @@ def id_bound(module: Any) -> int | None:
 def _spec(name: str, match: re.Match[str]) -> TensorSpec:
     dims = tuple(int(dim) for dim in match[2].split("x") if dim)
     if not 0 < math.prod(dims) <= MAX_ELEMENTS:
-        raise Refused(f"The shape {match[2]} of {name!r} is not between 1 and {MAX_ELEMENTS} elements.", EXAMPLE)
+        raise Refused(f"The shape {match[2]} of {name!r} must have between 1 and {MAX_ELEMENTS} elements.", EXAMPLE)
     return TensorSpec(name, match[1] or "float32", ("batch", *dims))
 
 

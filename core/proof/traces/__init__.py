@@ -41,5 +41,5 @@ TRACES: Mapping[str, Callable[[Path], Trace]] = {
 def open_trace(path: Path, format: str) -> Trace:
     """Load a file so that its values can be seen. Raises Refused for a format that shows none."""
     if format not in TRACES:
-        raise Refused(f"{format} does not show the values between its operators.", f"These do: {', '.join(TRACES)}.")
+        raise Refused(f"{format} does not expose the values between its operators.", f"These do: {', '.join(TRACES)}.")
     return TRACES[format](path)

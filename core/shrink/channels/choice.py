@@ -67,6 +67,7 @@ class _Work:
     @classmethod
     def start(cls, reader: Reader, moments: Moments) -> "_Work":
         tail = int(reader.layer.bias is not None)
+        # The last input of the moments is a constant one, the bias's; without a bias it is left out.
         here = slice(None) if tail else slice(-1)
         inputs = _damped(moments.inputs[here, here], tail)
         matrix = reader.layer.whole()
@@ -77,6 +78,8 @@ class _Work:
     def costs(self, units: list[int]) -> Matrix:
         """Return what each unit's removal would add to the error, as a share of the layer's variance."""
         places = self.columns[units]
+        # The least error after correction when several weights go at once is w inv(H^-1 of their block) w.T (optimal
+        # brain surgeon).
         blocks = np.linalg.inv(self.inverse[places[:, :, None], places[:, None, :]])
         weights = self.matrix[:, places].transpose(1, 0, 2)
         return np.asarray(np.einsum("uok,uok->u", weights @ blocks, weights) * self.share)
@@ -84,9 +87,11 @@ class _Work:
     def remove(self, unit: int) -> None:
         """Take a unit out, and let the others make up for it."""
         places = self.columns[unit]
+        # One step of Gauss on the inverse: afterwards it is that of the moments without the unit.
         lifted = np.linalg.solve(self.inverse[np.ix_(places, places)], self.inverse[places])
         self.matrix = self.matrix - self.matrix[:, places] @ lifted
         self.inverse = self.inverse - self.inverse[:, places] @ lifted
+        # Elimination left zeros there; ones keep the matrix regular.
         self.inverse[places, places] = 1.0
 
 

@@ -69,6 +69,7 @@ class Couplings:
             return np.full(size(axis), FIXED)
         ids = np.full(1, FIXED)
         for factor in axis:
+            # All factors but one are FIXED, which is 0: the maximum is the id of the one that is not.
             ids = np.maximum(ids[:, None], factor[None, :]).reshape(-1)
         return ids
 
@@ -136,8 +137,10 @@ class Couplings:
         while True:
             before, least = lowest.copy(), np.minimum(lowest[one], lowest[other])
             for ends in (one, other):
+                # The old representative learns of the tie too; otherwise what else hangs on it would be left behind.
                 np.minimum.at(lowest, before[ends], least)
                 np.minimum.at(lowest, ends, least)
+            # Pointer jumping halves the way to the lowest id, so that long chains settle in few rounds.
             lowest = lowest[lowest]
             if np.array_equal(before, lowest):
                 return lowest

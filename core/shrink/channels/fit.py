@@ -55,9 +55,11 @@ def _fits(layer: LinearLayer, moments: Moments, gone: Mask, holds: tuple[float, 
     """Return the layer's matrix, bias included, for each strength of hold."""
     whole, biased, stays = layer.whole(), layer.bias is not None, np.flatnonzero(~gone)
     given = moments.crossed[: whole.shape[1]]
+    # With a bias the fit is around the means, so that the bias itself is not held to its old value.
     mean, answer = moments.inputs[-1, stays] * biased, whole @ given[:, -1]
     inputs = moments.inputs[np.ix_(stays, stays)] - np.outer(mean, mean)
     missing = whole @ given[:, stays] - np.outer(answer, mean) - whole[:, stays] @ inputs
+    # In the eigenvectors' axes a ridge only adds to the eigenvalues: one decomposition serves every strength of hold.
     spread, turns = np.linalg.eigh(inputs)
     turned, unit = missing @ turns, max(float(np.mean(np.diag(inputs))), 1e-12)
     found = []

@@ -129,4 +129,4 @@ def _shapes(model: ModelProto, samples: Samples, batch: int) -> dict[str, tuple[
     for values in linear_layers.recorded(model, names, few):
         seen = {name: value.shape for name, value in zip(names, values, strict=True) if hasattr(value, "shape")}
         return {**known, **seen}
-    raise Refused(f"The model wants {batch} samples at a time, and there are fewer.", "Add more samples.")
+    raise Refused(f"The model wants {batch} samples at a time, but there are fewer.", "Add more samples.")

@@ -58,7 +58,7 @@ def _plans(model: ModelProto, found: Channels, share: float, spread: str, sample
     """Return how many units of each group may stay: evenly, and where that is measured in another way for the same work."""
     even = budget.even(found.groups, share)
     if even == [len(group.units) for group in found.groups]:
-        raise Refused(_too_few(even, share), "Let a larger share go.")
+        raise Refused(_too_few(even, share), "Choose a larger share.")
     if spread == EVEN:
         return [even]
     work = Work.of(linear_layers.layers(model, 1), found)
@@ -76,18 +76,18 @@ def _plain(source: Path) -> ModelProto:
 
 def _too_few(units: list[int], share: float) -> str:
     held = ", ".join(map(str, sorted(set(units), reverse=True)[:8]))
-    return f"Channels go in steps that processors gain from, and {share:.0%} of the {held} in each group is less than half a step."
+    return f"Channels are removed in steps that make processors faster, and {share:.0%} of the {held} in each group is less than half a step."
 
 
 def _stuck(found: Channels) -> Refused:
     blocking = found.blocking()
     reason = (
-        f"they reach operators that it cannot follow: {', '.join(blocking)}"
+        f"they reach operators that the technique cannot follow: {', '.join(blocking)}"
         if blocking
-        else "the layers are too few, shared, or joined by sums that normalise or answer over all channels"
+        else "the layers are too few, shared, or joined by sums, normalisations or outputs over all channels"
     )
     return Refused(
-        f"No channel, neuron or head can be cut: {reason}.", "Prune single weights instead: prune_second_order."
+        f"No channel, neuron or head can be removed: {reason}.", "Prune single weights instead: prune_second_order."
     )
 
 
@@ -96,6 +96,6 @@ def _must_agree(silent: list[np.ndarray], cut_out: list[np.ndarray]) -> None:
     for one, other in zip(silent, cut_out, strict=True):
         if one.shape != other.shape or not np.allclose(one, other, rtol=ALIKE, atol=ALIKE * float(np.abs(one).max())):
             raise Refused(
-                "Cutting the channels changed more than their own share of the answers, so the result is thrown away.",
-                "Name the weights of unusual layers in keep, or prune single weights instead: prune_second_order.",
+                "The model without these channels answers differently from the model in which they are zero, so the result was discarded.",
+                "Name the weights of unusual layers in the option keep, or prune single weights instead: prune_second_order.",
             )

@@ -14,4 +14,4 @@ def without_trees(operators: Iterable[str]) -> Trouble | None:
     """Return why there is nothing to prune in a file without tree operators, or None where it has some."""
     if any(name.rpartition(".")[2] in OPERATORS for name in operators):
         return None
-    return Trouble(Refused.kind, "The model holds no tree ensemble.", "Choose a technique for weights.")
+    return Trouble(Refused.kind, "The model contains no tree ensemble.", "Choose a technique that works on weights.")

@@ -62,6 +62,7 @@ class SharedForest:
 
     def grow(self, root: Key, ask: Ask, done: dict[Key, int]) -> int:
         """Read one tree and return the place of its root. Raises Refused where it is too deep or runs in a circle."""
+        # A list in place of recursion: the depth of a stranger's tree must not be that of Python's stack.
         waiting = [root]
         while waiting:
             here = ask(waiting[-1])
@@ -72,8 +73,9 @@ class SharedForest:
             else:
                 part = here if isinstance(here, Leaf) else Split(*here[:4], done[here[4]], done[here[5]])
                 done[waiting.pop()] = self.add(part)
+            # A circle never ends and only makes the list longer, so its length finds both.
             if len(waiting) > DEEPEST:
-                raise Refused(f"A tree is deeper than {DEEPEST} splits, or runs in a circle.", "Train flatter trees.")
+                raise Refused(f"A tree is deeper than {DEEPEST} splits, or contains a cycle.", "Train shallower trees.")
         return done[root]
 
     def used(self) -> set[int]:
@@ -107,7 +109,7 @@ def reachable(forest: SharedForest, dtype: Real) -> SharedForest:
         nonlocal steps
         steps += 1
         if steps > MOST:
-            raise Refused(f"The trees have over {MOST:,} splits.", "Train fewer trees.")
+            raise Refused(f"The trees have more than {MOST:,} splits.", "Train fewer trees.")
         part = forest.parts[place]
         if isinstance(part, Leaf):
             return out.add(part)
@@ -124,6 +126,7 @@ def _narrowed(part: Split, span: Span, dtype: Real, yes: bool) -> Span | None:
     """Return what of a span [low, high] of numbers, and of missing values, goes to one side; None where nothing does."""
     low, high = _answering(part.mode, dtype(part.bound), yes)
     low, high = max(span[0], low), min(span[1], high)
+    # NaN differs from every bound, so that a missing value answers yes to BRANCH_NEQ.
     gaps = span[2] and (part.missing or part.mode == "BRANCH_NEQ") is yes
     return (low, high, gaps) if low <= high or gaps else None
 

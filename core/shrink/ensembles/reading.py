@@ -140,7 +140,7 @@ def _grown(roots: list[Key], ask: Ask) -> SharedForest:
 
 def _mode(name: str) -> str:
     if name not in MODES:
-        raise Refused(f"Trees that ask with {name} are not pruned here.", "Leave this model as it is.")
+        raise Refused(f"Trees that compare by {name} cannot be pruned.", "Keep this model as it is.")
     return name
 
 

@@ -58,7 +58,7 @@ def smallest(model: ModelProto, found: Found, operator: str) -> ModelProto:
         copy = copied(model)
         made += [copy] if put(copy, settled_, newest) else []
     if not made:
-        raise Refused("The trees cannot be written so that they answer the same.", "Leave this model as it is.")
+        raise Refused("The trees cannot be rewritten without changing their answers.", "Keep this model as it is.")
     return min(made, key=lambda one: len(serialised(one)))
 
 

@@ -95,7 +95,7 @@ def thinned(model: ModelProto, found: Found, samples: Samples, allowed: Allowed,
             best = min(best or (size, trees), (size, trees), key=lambda one: one[0])
     if best is None:
         raise Refused(
-            "No smaller trees answer the samples as these do.",
+            "No smaller trees give the same answers to the samples.",
             "Allow some predictions to change, or clean up the trees.",
         )
     return best[1]
@@ -114,6 +114,8 @@ def _narrowest(
     """Yield the trees that pass, with their bytes, on the way to the smallest share of splits by bisection."""
     low, high = 0, len(KEPT)
     while low < high:
+        # Bisection supposes that fewer splits never pass where more fail; since each candidate is examined, a wrong
+        # guess costs size and no answers.
         middle = (low + high) // 2
         trees = [(node, one.smaller(KEPT[middle], levels)) for (node, _), one in zip(found, plans, strict=True)]
         data = serialised(replacing.smallest(model, trees, operator))
@@ -128,7 +130,7 @@ def plan(ensemble: Ensemble, rows: FloatArray) -> Plan:
     """Ask the trees about rows [n, features], and find the order in which their splits close."""
     columns = apart(ensemble.forest, ensemble.targets, ensemble.dtype)
     if len(columns.yes) > MOST:
-        raise Refused(f"The trees have over {MOST:,} nodes.", "Clean up the trees, or train fewer.")
+        raise Refused(f"The trees have more than {MOST:,} nodes.", "Clean up the trees, or train fewer.")
     shown = fitting.show(columns, rows.astype(ensemble.dtype))
     return Plan(ensemble, columns, shown, fitting.collapse(columns, shown, 0))
 
@@ -164,10 +166,12 @@ def answers(data: bytes, inputs: Samples) -> list[np.ndarray]:
 
 def _check(found: Found, samples: Samples) -> None:
     if not samples:
-        raise Refused("Trees are pruned by samples, and there are none.", "Add a data set, or clean up the trees.")
+        raise Refused(
+            "Samples are needed to prune trees, and there are none.", "Add a data set, or clean up the trees."
+        )
     for _, one in found:
         if one.aggregate not in ("SUM", "AVERAGE"):
-            raise Refused(f"Trees whose {one.aggregate} is the answer are not pruned.", "Clean up the trees instead.")
+            raise Refused(f"Trees whose {one.aggregate} is the answer cannot be pruned.", "Clean up the trees instead.")
 
 
 def _error(one: np.ndarray, two: np.ndarray) -> float:

@@ -67,8 +67,9 @@ def packed(model: bytes) -> bytes:
     coders = (_digit, _coded) if words <= CODED else (_digit,)
     streams = [(0, smallest(rest, None, coders)), *((start, smallest(a.tobytes(), a, coders)) for start, a in parts)]
     result = written(model, streams)
+    # Checked on every file, not in tests alone: there is no second copy of what is lost here.
     if unpack.unpacked(result) != model:
-        raise Refused("The packed file does not come back as it was.", "Download the model as it runs.")
+        raise Refused("The packed file did not unpack to the original bytes.", "Download the model unpacked.")
     return result
 
 
@@ -84,6 +85,8 @@ def places(model: bytes) -> list[tuple[int, np.ndarray]]:
     found, at = [], 0
     for tensor in _tensors(onnx.load_from_string(model)):
         values = tensor.tobytes()
+        # The values of raw_data stand in the file as they are; those of typed fields are not found, and stay in the
+        # rest.
         start = model.find(values, at)
         if start >= 0:
             found.append((start, tensor))
@@ -96,9 +99,12 @@ def smallest(data: bytes, array: np.ndarray | None, coders: tuple[Coder, ...]) -
     options = [Stream(len(data), unpack.PLAIN, (0, 0, 0), data)]
     width = 1 if array is None else array.itemsize
     if width > 1:
+        # Bytes with sign and exponent are alike from number to number, the others are noise: apart, they compress.
         planes = np.frombuffer(data, np.uint8).reshape(-1, width).T.tobytes()
         options.append(Stream(len(data), unpack.PLANES, (0, width, 0), squeezed(planes, 0)))
     if len(data) < LARGE or width == 1:
+        # Bits of the byte before that LZMA takes as context (lc, 4 at most); which number is best depends on the
+        # tensor.
         tried = (0, 2, 3, 4) if len(data) < LARGE else (0,)
         options += [Stream(len(data), unpack.LZMA, (bits, 0, 0), squeezed(data, bits)) for bits in tried]
     if array is not None and array.dtype in WORDS and array.min() >= 0:
@@ -126,9 +132,11 @@ def encoded(digits: bytes, base: int) -> bytes:
             low, high = (low, middle) if bit else (middle + 1, high)
             unpack.learn(counts[node], bool(bit))
             node = 2 * node + bit
+            # Once the bounds agree in their first byte it cannot change any more and goes out, as in lpaq's coder.
             while (low ^ high) < 0x1000000:
                 out.append(high >> 24)
                 low, high = (low << 8) & 0xFFFFFFFF, (high << 8) & 0xFFFFFFFF | 255
+    # Any number between the bounds ends the code.
     return bytes(out) + (low + (high - low) // 2).to_bytes(4, "big")
 
 

@@ -26,7 +26,7 @@ LARGEST = 1 << 24
 def unpacked(data: bytes) -> bytes:
     """Return the model. Raises ValueError when the bytes are no packed model, or were changed on the way."""
     if data[:8] != MAGIC:
-        raise ValueError("This is no packed model.")
+        raise ValueError("This is not a packed model.")
     numbers = Numbers(data, 40)
     headers = [[numbers.next() for _ in range(7)] for _ in range(numbers.next())]
     at, parts = numbers.at, []
@@ -35,7 +35,7 @@ def unpacked(data: bytes) -> bytes:
         at += size
     model = joined(parts[0][1], parts[1:])
     if hashlib.sha256(model).digest() != data[8:40]:
-        raise ValueError("The packed model was changed on the way.")
+        raise ValueError("The packed model has been changed: its checksum differs.")
     return model
 
 

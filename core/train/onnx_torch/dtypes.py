@@ -40,7 +40,7 @@ def torch_dtype(code: int) -> torch.dtype:
     """Return torch's dtype for a TensorProto.DataType. Raises Refused for text and for types that torch has not."""
     if code not in DTYPES:
         what = "text" if code == TEXT else f"the element type {code}"
-        raise Refused(f"The model works with {what}, which torch has not.", "Cut that part off the model.")
+        raise Refused(f"The model works with {what}, which torch does not support.", "Remove that part of the model.")
     return DTYPES[code]
 
 

@@ -25,7 +25,7 @@ LONGER = 5
 """What is added to free sizes behind the batch to see whether a trace follows."""
 LENGTHS = (8, 32, 64, 224)
 """Sizes that are tried for what is free behind the batch, until the network takes one."""
-SHAPES = "Name sizes that fit behind the batch, such as shapes=3x224x224, one per input with ';' between them."
+SHAPES = "Name sizes that fit after the batch, such as shapes=3x224x224, one per input separated by ';'."
 
 
 def to_program(network: Network, shapes: str, out: Path) -> None:
@@ -73,7 +73,7 @@ def fitting(network: Network, shapes: str) -> tuple[torch.Tensor, ...]:
                 break
         else:
             return inputs
-    raise refused or Refused("The network takes no example.", SHAPES)
+    raise refused or Refused("No example input runs through the network.", SHAPES)
 
 
 def examples(ports: tuple[Port, ...], sizes: list[list[int]], batch: int, fill: int) -> tuple[torch.Tensor, ...]:
@@ -114,9 +114,9 @@ def _check_free(network: Network, program: ExportedProgram) -> None:
         if fixed:
             what = "batch" if fixed[0] == 0 else f"dimension {fixed[0]}"
             raise Refused(
-                f"The {what} of the input {port.name!r} is free in the file, but the graph works for "
-                f"{values[name].shape[fixed[0]]} alone.",
-                "Export the source again with that size free in the whole graph, or fixed in its inputs.",
+                f"The {what} of the input {port.name!r} is dynamic in the file, but the graph works only for "
+                f"{values[name].shape[fixed[0]]} only.",
+                "Export the source again with that size dynamic in the whole graph, or fixed in its inputs.",
             )
 
 
@@ -134,7 +134,7 @@ def _check_trace(network: Network, traced: ScriptModule, inputs: tuple[torch.Ten
             continue
         if not _same(wanted, traced, other):
             raise Refused(
-                "The trace works for the sizes of its example alone.", "Choose torch exported program instead."
+                "The trace works only for the sizes of its example.", "Choose torch exported program instead."
             )
 
 
@@ -176,5 +176,5 @@ def _cause(error: BaseException) -> Refused:
         seen = seen.__cause__ or seen.__context__
     return Refused(
         f"torch cannot export this graph: {files.first_line(error) if isinstance(error, Exception) else error}",
-        "Fix the sizes behind the batch, or choose another target.",
+        "Fix the sizes after the batch dimension, or choose another target.",
     )

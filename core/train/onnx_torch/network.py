@@ -22,7 +22,7 @@ from core.train.onnx_torch.values import Known, Value, as_numbers, as_tensor, ca
 
 FOLDED_ELEMENTS = 65_536
 """Elements up to which a value that hangs on constants alone is computed once."""
-FREE = "Check that the graph takes every size that its inputs leave free (a Reshape may hold the exporter's batch), or fix it."
+FREE = "Check that the graph accepts every dynamic size of its inputs (a Reshape may contain the exporter's batch size), or fix that size."
 UNFOLDED = {"DequantizeLinear"}
 TRAINABLE = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 

@@ -24,8 +24,8 @@ def read(model: ModelProto) -> tuple[DecodedGraph, dict[str, torch.Tensor]]:
     """Return graph and weights of a ModelProto. Raises Refused with all unsupported operators and where they are."""
     if files.opset(model) < OLDEST:
         raise Refused(
-            f"The file is of opset {files.opset(model)}, and operators changed their meaning before {OLDEST}.",
-            "Convert it to ONNX of a newer opset first.",
+            f"The file has opset {files.opset(model)}, and operators had another meaning before opset {OLDEST}.",
+            "Convert it to a newer opset first (ONNX to ONNX).",
         )
     model = _inlined(model)
     _check_supported(model.graph)
@@ -115,12 +115,14 @@ def _constant(node: NodeProto) -> torch.Tensor:
         return torch.tensor(value, dtype=torch.float32)
     if attribute.name in ("value_int", "value_ints"):
         return torch.tensor(value, dtype=torch.int64)
-    raise Refused(f"The constant {node.output[0]!r} is sparse or text.", "Cut that part off the model.")
+    raise Refused(f"The constant {node.output[0]!r} is sparse or text.", "Remove that part of the model.")
 
 
 def _port(value: ValueInfoProto) -> Port:
     if not value.type.HasField("tensor_type"):
-        raise Refused(f"The input {value.name!r} is no tensor.", "Cut the part that works with sequences or maps off.")
+        raise Refused(
+            f"The input {value.name!r} is not a tensor.", "Remove the part that works with sequences or maps."
+        )
     kind = value.type.tensor_type
     if not kind.HasField("shape"):
         return Port(value.name, torch_dtype(kind.elem_type), None)
@@ -174,8 +176,8 @@ def _check_supported(graph: GraphProto) -> None:
     named = [_said(key, count, first[key]) for key, count in counted.most_common(NAMED)]
     more = f" and {len(counted) - NAMED} more kinds" if len(counted) > NAMED else ""
     raise Refused(
-        f"torch has no equal here for: {', '.join(named)}{more}.",
-        "Cut these operators off the model or replace them, or choose OpenVINO or ONNX as the target.",
+        f"These operators have no torch equivalent here: {', '.join(named)}{more}.",
+        "Remove or replace these operators, or choose OpenVINO or ONNX as the target.",
     )
 
 

@@ -116,7 +116,7 @@ def as_numbers(value: Value) -> Any:
         return value.array.tolist()
     if is_traced():
         raise Refused(
-            "a size or a place is computed from the data",
+            "a size or an index is computed from the data",
             "Simplify the model, or export it again with that number fixed.",
         )
     return value.tolist()

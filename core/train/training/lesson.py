@@ -56,6 +56,8 @@ class Goal:
             return F.mse_loss(said, wanted) / one.variance
         mine, theirs = (_log(one.kind, each) / self.temperature for each in (said, wanted))
         mine, theirs = F.log_softmax(mine, one.axis), F.log_softmax(theirs, one.axis)
+        # Softening shrinks the gradients by 1 / T**2; the factor keeps them level with those of labels (Hinton 2015,
+        # section 2).
         return (theirs.exp() * (theirs - mine)).sum(one.axis).mean() * self.temperature**2
 
     def _wrong(self, said: list[Tensor], labels: Tensor) -> Tensor:

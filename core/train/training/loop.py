@@ -88,8 +88,8 @@ def train(source: Path, lesson: Lesson, plan: Plan) -> ModelProto:
     if (n := len(answers[0])) < LEAST:
         given = len(next(iter(lesson.inputs.values())))
         raise Refused(
-            f"In so short a training the first model answers {n} of {given} samples, and {LEAST} are needed.",
-            "Give it more minutes or operations, or take a technique that does not train.",
+            f"In such a short training the original answers only {n} of {given} samples, and {LEAST} are needed.",
+            "Allow more minutes or operations, or choose a technique that does not train.",
         )
     goal = Goal(outputs(answers), plan.temperature)
     material = Material.split(_samples(lesson, answers, goal, plan), teacher.batch, plan.seed)
@@ -137,7 +137,7 @@ class Course:
         before = self._first_look()
         if before < KNOWN and self._thinning is None:
             raise Refused(
-                "The model answers like its teacher already, so there is nothing to learn.",
+                "The model already answers like its teacher, so there is nothing to learn.",
                 "Put this step after one that changes the answers, or use labels.",
             )
         best = math.inf if self._thinning else before
@@ -150,7 +150,9 @@ class Course:
             if found < best:
                 best, kept = found, self._student.weighed()
         if self._thinning and not math.isfinite(best):
-            raise Refused("The training ended before the weights were gone.", "Give it more minutes, or a lower share.")
+            raise Refused(
+                "The training ended before enough weights were removed.", "Allow more minutes, or choose a lower share."
+            )
         self._student.put(kept)
         return Outcome(before, best)
 
@@ -218,8 +220,8 @@ class Course:
         distance = self._goal.distance(said, wanted, labels)
         if torch.is_grad_enabled() and not distance.requires_grad:
             raise Refused(
-                "No answer of the model depends on its weights in a way that can be trained.",
-                "Use its scores as outputs.",
+                "No output of the model depends on its weights in a way that can be trained.",
+                "Export the model with its scores as outputs.",
             )
         return distance
 

@@ -33,7 +33,7 @@ def require(inputs: Samples) -> None:
     if not n:
         raise Refused("Training learns from samples, and there are none.", "Add a data set; it needs no labels.")
     if n < LEAST:
-        raise Refused(f"Training needs {LEAST} samples, and there are {n}.", "Bring more samples.")
+        raise Refused(f"Training needs {LEAST} samples, but there are only {n}.", "Add more samples.")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,9 @@ class Material:
         step, n = batch or 1, len(samples)
         kept = max(LEAST // 2, min(int(KEPT * n), MOST_KEPT)) // step * step or step
         if n < LEAST or n - kept < step:
-            raise Refused(f"Training needs {max(LEAST, 2 * step)} samples, and there are {n}.", "Bring more samples.")
+            raise Refused(
+                f"Training needs {max(LEAST, 2 * step)} samples, but there are only {n}.", "Add more samples."
+            )
         order = np.random.default_rng(seed).permutation(n)
         return cls(samples.rows(np.sort(order[kept:])), samples.rows(np.sort(order[:kept])), step)
 

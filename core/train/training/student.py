@@ -49,7 +49,7 @@ class Student:
         if not self.weights:
             if trouble := onnx_weights.unreached(self.model, 2):
                 raise Refused(trouble.message, trouble.next_step)
-            raise Refused("The file holds no weights that can be trained.", "Choose another technique.")
+            raise Refused("The file contains no weights that can be trained.", "Choose another technique.")
         for name, parameter in self.network.named_parameters():
             parameter.requires_grad_(name in self.weights)
         self.rules: dict[str, Rule] = {name: rule(self._parameter(name)) for name in self.weights}
@@ -63,7 +63,7 @@ class Student:
         """Return arrays as the tensors that the inputs take. Raises Refused where one is missing."""
         ports = {port.name: port for port in self.network.graph.inputs}
         if missing := [name for name in ports if name not in feed]:
-            raise Refused(f"The samples have nothing for the input {', '.join(missing)}.", "Bring one array per input.")
+            raise Refused(f"The samples have no values for the input {', '.join(missing)}.", "Add one array per input.")
         return {name: torch.from_numpy(np.ascontiguousarray(feed[name])).to(port.dtype) for name, port in ports.items()}
 
     def weighed(self) -> dict[str, Tensor]:
@@ -97,7 +97,7 @@ class Student:
             apart = float(np.abs(said.numpy() - wanted).max()) / max(float(np.abs(wanted).max()), 1e-6)
             if not apart <= APART:
                 raise Refused(
-                    f"torch answers otherwise than ONNX Runtime, by {apart:.2g} of the largest answer, so training would miss.",
+                    f"torch answers differently from ONNX Runtime, by {apart:.2g} of the largest answer, so training would miss.",
                     "Export the model again with a newer opset, or choose a technique that does not train.",
                 )
 
@@ -125,4 +125,4 @@ def _is_weight(weight: Weight) -> bool:
 
 def _refuse_integers(model: ModelProto) -> None:
     if trouble := integers.already(node.op_type for node in onnx_weights.nodes(model.graph)):
-        raise Refused(trouble.message, "Train the file that this one was made from: fine-tune before the integers.")
+        raise Refused(trouble.message, "Train the file that this one was made from: fine-tune before quantizing.")

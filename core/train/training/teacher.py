@@ -78,7 +78,10 @@ def outputs(answers: list[np.ndarray]) -> list[Output]:
     """Return what each output of floats is. Raises Refused where there is none to learn from."""
     found = [_output(place, array) for place, array in enumerate(answers) if array.dtype.kind == "f" and array.size]
     if not found:
-        raise Refused("The model answers no floats, so nothing tells which way to train.", "Use its scores as outputs.")
+        raise Refused(
+            "The model has no float outputs, so there is no gradient to train by.",
+            "Export the model with its scores as outputs.",
+        )
     return found
 
 
@@ -102,6 +105,6 @@ def _kind(array: np.ndarray, axis: int) -> Kind:
 def _check_rows(found: list[np.ndarray], rows: int) -> None:
     if any(not out.shape or out.shape[0] != rows for out in found if hasattr(out, "shape")):
         raise Refused(
-            "An output of the model has not one row for each sample, so samples cannot be learned apart.",
-            "Cut the part that sums samples up, sorts them, or hands out a state, off the model.",
+            "An output of the model does not have one row per sample, so there is nothing to learn for a single sample.",
+            "Remove the part of the model that sums or sorts samples, or returns a state.",
         )

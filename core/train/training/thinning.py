@@ -30,8 +30,8 @@ class Thinning:
         tables = {name: rule for name, rule in student.rules.items() if isinstance(rule, Loose) and _is_table(rule)}
         if not tables:
             raise Refused(
-                f"No tensor has two dimensions and {TABLE} free weights, so there is nothing to prune.",
-                "Prune before values are shared.",
+                f"No tensor has two dimensions and {TABLE} weights that may be pruned, so there is nothing to prune.",
+                "Prune before the step that shares values.",
             )
         self._tables, self._share = tables, share
         self._sizes = _input_sizes(student, samples, list(tables))
@@ -60,6 +60,7 @@ class Thinning:
         squares = (self._tables[name].leaf.detach() ** 2 * self._sizes[name]).reshape(-1).double()
         ordered, places = squares.sort(descending=True)
         scores = torch.empty_like(squares)
+        # From the largest on, the running sum is that of all weights at least as large, which LAMP divides by.
         scores[places] = ordered / ordered.cumsum(0).clamp_min(1e-30)
         return scores
 

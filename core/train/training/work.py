@@ -58,7 +58,7 @@ class Work:
         steps = self.total / (LEARNING * self.answer * samples)
         if steps < LOOKS:
             raise Refused(
-                f"A model of {self.answer / 1e9:.3g} billion operations a sample learns nothing in {self.total / 1e12:.3g} trillion.",
-                "Let the training compute more, or take a technique that does not train.",
+                f"A model of {self.answer / 1e9:.3g} billion operations per sample learns nothing in {self.total / 1e12:.3g} trillion.",
+                "Allow the training more operations, or choose a technique that does not train.",
             )
         return steps

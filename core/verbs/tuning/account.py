@@ -6,7 +6,7 @@ from core.domain.tuning import RULE, Goal, Progress, Standing
 from core.verbs.tuning.state import State
 from core.verbs.tuning.walks import Walk
 
-WON = {Goal.SIZE: "smaller", Goal.TRAVEL: "smaller to send", Goal.LATENCY: "faster", Goal.MEMORY: "less memory"}
+WON = {Goal.SIZE: "smaller", Goal.TRAVEL: "smaller to download", Goal.LATENCY: "faster", Goal.MEMORY: "less memory"}
 
 
 def keep(search: State, stage: str) -> None:
@@ -73,17 +73,19 @@ def sentence(search: State) -> str:
     if not search.looks:
         so_far = "" if search.stage == "done" else " so far"
         best = (
-            f"best{so_far}: {search.best.title}, {won(search)}" if search.best else f"none is within the drop{so_far}"
+            f"best{so_far}: {search.best.title}, {won(search)}"
+            if search.best
+            else f"none is within the allowed drop{so_far}"
         )
         return f"{tried}; {best}."
     failed = [look for look in search.looks if look.verdict == Verdict.FAIL]
     times = "once" if len(search.looks) == 1 else f"{len(search.looks)} times"
-    words = f"{tried}; the test half was looked at {times}."
+    words = f"{tried}; the test half was used {times}."
     if failed:
         words += f" The winner of the search failed there: {failed[0].reason}"
     if search.best is None:
-        return f"{words} Nothing is left to offer: allow a larger drop, or bring more samples."
-    who = "A gentler one" if failed else "The winner"
+        return f"{words} Nothing is left to offer: allow a larger drop, or add more samples."
+    who = "A gentler candidate" if failed else "The winner"
     return f"{words} {who}, {search.best.title}, {won(search)}: {search.looks[-1].verdict}. {search.looks[-1].reason}"
 
 

@@ -129,8 +129,8 @@ def _every(heat: HeatMap | None, training: Step) -> Iterator[Ladder]:
     yield Ladder("shared", "Shared weights, layer by layer", sharing, rungs, FILES, 1, losses=foretold[1])
     yield Ladder("gptq", "Integer weights, corrected", integers, tuple(_gptq()), FILES, 2)
     yield Ladder("static", "Static int8, weights of fewer bits", integers, tuple(_static()), FILES, 2)
-    yield Ladder("pruned_16", "Pruned alike, 16 values", pruning, tuple(_pruned(4.0)), FILES, 3)
-    yield Ladder("pruned_8", "Pruned alike, 8 values", pruning, tuple(_pruned(3.0)), FILES, 3)
+    yield Ladder("pruned_16", "Pruned evenly, 16 values", pruning, tuple(_pruned(4.0)), FILES, 3)
+    yield Ladder("pruned_8", "Pruned evenly, 8 values", pruning, tuple(_pruned(3.0)), FILES, 3)
     yield Ladder("low_rank_16", "Low rank, 16 values", str(Family.LOW_RANK), tuple(_low_rank(4.0)), FILES, 4)
     sparing = tuple(_sparing(heat))
     yield Ladder(
@@ -140,13 +140,13 @@ def _every(heat: HeatMap | None, training: Step) -> Iterator[Ladder]:
     yield Ladder("low_rank", "Low rank", str(Family.LOW_RANK), tuple(_low_rank(None)), RUNNING, 3)
     yield Ladder("float16", "Float16 weights", integers, ((Step("float16"),),), FILES, 5, 0.45)
     yield Ladder("clean_up", "Clean up", str(Family.CLEAN_UP), ((CLEAN_UP,),), ALL, 5)
-    trees = (Step("clean_trees"),), *((Step("prune_trees", {"flips": share}),) for share in FLIPS)
+    trees = (Step("clean_trees"),), *((Step("prune_trees", {"changed predictions": share}),) for share in FLIPS)
     yield Ladder("trees", "Fewer and smaller trees", pruning, trees, ALL, 0)
     thin = Step("prune_channels", {"share": CUTS[0], "spread": "even"})
     found = tuple(
         (thin, Step("codebooks_second_order", {"bits": bits})) for bits in layerwise.BUDGETS[8::2] if bits >= 1.2
     )
-    yield Ladder("thin_shared", "A few channels less, shared weights", "recipe", found, FILES, 1.5)
+    yield Ladder("thin_shared", "Slightly fewer channels, shared weights", "recipe", found, FILES, 1.5)
     fewer = tuple(Step("drop_blocks", {"blocks": blocks}) for blocks in range(1, BLOCKS + 1))
     yield Ladder("blocks", "Fewer blocks", pruning, tuple((one,) for one in fewer), RUNNING, 1.5, start=0)
     found = tuple((one, Step("static_int8")) for one in fewer)

@@ -10,7 +10,7 @@ from core.domain.tuning import HeatMap, Row
 from core.shrink.sensitivity import Change, chosen
 
 BUDGETS = tuple(round(6 * 0.93**step, 2) for step in range(36))
-"""Bits a weight, on average over the model."""
+"""Bits per weight, on average over the model."""
 GAP = 1.5
 """Bits that the step from one entry to the next takes beyond the information in it."""
 COST = 0.3

@@ -31,7 +31,7 @@ class Search(State):
         before = self.bench.tools.memory.known("tune", self.request, Tuning)
         self.spent = before.seconds if before else 0.0
         self.earlier = {(p.ladder, p.rung): p for p in (before.points if before else ())}
-        self.tell("Recording the answers of the source on the selection samples")
+        self.tell("Recording the answers of the source model on the selection samples")
         self.trials = self.opened()
         subject, quality = self.request.subject, self.trials.quality
         measure = self.trials.measure(self.source)
@@ -53,7 +53,7 @@ class Search(State):
     def measured(self, before: HeatMap | None) -> HeatMap | None:
         """Return the heat map, measured once; None where there is none, which the search can do without."""
         keep, learning = set(self.request.keep), replace(self.data, half=LEARNING)
-        self.tell("Measuring what each layer bears")
+        self.tell("Measuring the sensitivity of each layer")
         try:
             heat = before or sensitivity.ask(self.bench, self.source, learning)
         except Cancelled:
@@ -63,7 +63,10 @@ class Search(State):
             return None
         if unknown := keep - {row.name for row in heat.rows}:
             known = ", ".join(row.name for row in heat.rows[:20])
-            raise Refused(f"No weight that is tuned is called {', '.join(sorted(unknown))}.", f"There are: {known}.")
+            raise Refused(
+                f"No weight that can be tuned is called {', '.join(sorted(unknown))}.",
+                f"Weights that there are: {known}.",
+            )
         return heat.keeping(keep)
 
     def usable(self, summary: Summary) -> list[Ladder]:
@@ -72,7 +75,7 @@ class Search(State):
         means = Means(self.trials.samples, self.budget / 60)
         found = ladders.ladders(summary, self.goal, self.heat, keep, means)
         if not found:
-            raise Refused(f"No technique here makes the {self.goal} of this model less.", "Choose another goal.")
+            raise Refused(f"No technique here makes the {self.goal} of this model smaller.", "Choose another goal.")
         return found
 
     def walk(self) -> None:

@@ -65,7 +65,7 @@ class Trials:
 
     def _applied(self, point: Point, key: tuple[str, int]) -> list[Reduced]:
         if key not in self.made and not self.attempted(point, WORKING.wall_seconds).models:
-            raise Refused("The recipe no longer comes to what it was.", "Start the search again.")
+            raise Refused("The recipe no longer gives the same file.", "Start the search again.")
         models = self.made[key]
         steps = compress.plan(self.source.format, point.recipe)
         found = inspect.audit(self.bench, models, "artifact.onnx")
@@ -113,7 +113,7 @@ class Trials:
         return 1 / race.ask(self.bench, self.source, model, self.golden, seconds=QUICK.seconds).ratio
 
     def packed(self, model: Model) -> int:
-        """Return the bytes of a file as it travels: packed, or zipped where it is not packed."""
+        """Return the download size of a file in bytes: packed, or zipped where it is not packed."""
         try:
             return pack.ask(self.bench, model).size
         except Refused:

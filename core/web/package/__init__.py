@@ -29,7 +29,7 @@ MAX_MODEL_BYTES = 100_000_000
 """A script twice as large is more than a browser opens from a folder in a few seconds."""
 MAX_RECORDED_BYTES = 6_000_000
 EPOCH = (1980, 1, 1, 0, 0, 0)
-AGAIN = "Take model.onnx out of the zip and open that, or make the package again."
+AGAIN = "Take model.onnx out of the zip and open that, or convert the model again."
 
 _RECORDED = re.compile(rb'self\.PORTOLAN_RECORDED = "([A-Za-z0-9+/=]*)";\n')
 

@@ -60,7 +60,7 @@ const amount = (size) => (size < 1e6 ? `${Math.ceil(size / 1e3)} kB` : `${(size 
 
 function promise() {
   const { cases, recorded } = state.recorded ?? { cases: [] };
-  if (!cases.length) return "This package carries no recorded answers.";
+  if (!cases.length) return "This package contains no recorded answers.";
   const share = cases.length === recorded ? `All ${recorded}` : `${cases.length} of ${recorded}`;
   const samples = cases.reduce((sum, one) => sum + one.samples, 0);
   return `${share} recorded cases with ${samples.toLocaleString("en")} samples are inside, answered by the original model. Tolerance: ${tolerance.absolute} absolute plus ${tolerance.relative} of the value.`;

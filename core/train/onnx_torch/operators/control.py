@@ -12,7 +12,7 @@ from core.train.onnx_torch.values import Known, Value, as_tensor, is_traced
 Scope = dict[str, Value]
 Evaluate = Callable[[DecodedGraph, Scope], list[Value]]
 MAX_ROUNDS = 2048
-NEXT = "Export the model with a fixed number of rounds."
+NEXT = "Export the model with a fixed number of iterations."
 
 
 def branch(node: Node, scope: Scope, evaluate: Evaluate) -> list[Value]:
@@ -73,9 +73,9 @@ def loop(node: Node, scope: Scope, evaluate: Evaluate) -> list[Value]:
         collected.append(given)
         going = bool(_known(again, 1))
         if step + 1 == MAX_ROUNDS:
-            raise Refused(f"it runs for more than {MAX_ROUNDS} rounds", NEXT)
+            raise Refused(f"it runs for more than {MAX_ROUNDS} iterations", NEXT)
     if not collected and len(body.outputs) - 1 > kept:
-        raise Refused("it collects results of no round at all", NEXT)
+        raise Refused("it collects the results of zero iterations", NEXT)
     return [*carried, *(torch.stack([as_tensor(v) for v in column]) for column in zip(*collected, strict=True))]
 
 
@@ -87,7 +87,7 @@ def _known(value: Value | None, default: int) -> int:
         return int(value.array.reshape(-1)[0].item())
     if isinstance(value, torch.Tensor) and not is_traced():
         return int(value.reshape(-1)[0].item())
-    raise Refused("the number of its rounds depends on the data or on a free size", NEXT)
+    raise Refused("the number of its iterations depends on the data or on a dynamic size", NEXT)
 
 
 def scan(node: Node, scope: Scope, evaluate: Evaluate) -> list[Value]:
@@ -100,7 +100,7 @@ def scan(node: Node, scope: Scope, evaluate: Evaluate) -> list[Value]:
     axes = node.get("scan_input_axes") or [0] * count
     back = node.get("scan_input_directions") or [0] * count
     if node.opset < 9 or not isinstance(scanned[0].shape[axes[0]], int):
-        raise Refused("it runs over a free number of slices, or in the form of opset 8", NEXT)
+        raise Refused("it runs over a dynamic number of slices, or has the form of opset 8", NEXT)
     slices = [x.flip(a).unbind(a) if b else x.unbind(a) for x, a, b in zip(scanned, axes, back, strict=True)]
     collected = []
     for parts in zip(*slices, strict=True):

@@ -146,7 +146,7 @@ def swish(node: Node, x: Tensor) -> Tensor:
 def dropout(node: Node, x: Tensor, ratio: float | None = None, training: bool | None = None) -> tuple[Tensor, Tensor]:
     """Hand the input on, as inference does. Raises Refused for a model that drops while it answers."""
     if training and ratio != 0:
-        raise Refused("it drops values at random while the model answers", "Export the model in inference mode.")
+        raise Refused("it drops values at random during inference", "Export the model in inference mode.")
     return x, torch.ones_like(x, dtype=torch.bool)
 
 

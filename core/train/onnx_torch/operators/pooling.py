@@ -36,7 +36,7 @@ def _max_pool_places(node: Node, x: Tensor) -> tuple[Tensor, Tensor]:
     kernel = node.get("kernel_shape")
     strides, dilations, pads = window(node, x, kernel)
     if not symmetric(pads) or node.get("storage_order", 0):
-        raise Refused("it asks for places under pads that differ, or by columns", "Leave its second output out.")
+        raise Refused("it returns indices with uneven padding, or in column order", "Leave out its second output.")
     rank = len(kernel)
     y, places = MAXIMA[rank](
         x, kernel, strides, pads[:rank], dilations, bool(node.get("ceil_mode", 0)), return_indices=True

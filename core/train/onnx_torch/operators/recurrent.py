@@ -106,7 +106,7 @@ def _apart(y: Tensor, directions: int) -> Tensor:
 
 def _by_steps(node: Node, layer: RecurrentLayer) -> tuple[Tensor, ...]:
     if not isinstance(layer.x.shape[0], int | Tensor):
-        raise Refused("it steps over a free number of time steps", "Fix the length of the sequence.")
+        raise Refused("it steps over a dynamic number of time steps", "Fix the length of the sequence.")
     runs = [_direction(node, layer, d) for d in range(int(layer.r.shape[0]))]
     parts = [torch.stack(one, dim=1 if place == 0 else 0) for place, one in enumerate(zip(*runs, strict=True))]
     return tuple(parts if node.type == "LSTM" else parts[:2])

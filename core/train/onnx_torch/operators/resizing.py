@@ -85,7 +85,9 @@ def _floored(size: Any, scale: float) -> Any:
         return size // int(inverse)
     if isinstance(size, int):
         return math.floor(size * scale)
-    raise Refused("it scales a free size by a factor that is not whole", "Fix the sizes behind the batch.")
+    raise Refused(
+        "it scales a dynamic size by a factor that is not a whole number", "Fix the sizes after the batch dimension."
+    )
 
 
 def _resized(x: Tensor, plan: Plan, mode: str, rules: Rules) -> Tensor:

@@ -108,7 +108,7 @@ def _backward(x: Tensor, axis: int, start: int, end: int, step: int) -> Tensor:
         return x.index_select(axis, torch.tensor(places, dtype=torch.int64))
     if step == -1 and start in (-1, 2**63 - 1) and end <= -(2**31):
         return x.flip(axis)
-    raise Refused("it cuts a free dimension backwards", "Fix that dimension, or remove the reversed slice.")
+    raise Refused("it slices a dynamic dimension backwards", "Fix that dimension, or remove the reversed slice.")
 
 
 def expand(node: Node, x: Tensor, target: list[int]) -> Tensor:
