@@ -59,7 +59,9 @@ def _answer(output: Any, values: dict[str, Any]) -> Any:
     if not isinstance(output, Label):
         return table
     best = (table if output.pick == "largest" else -table).argmax(axis=1)
-    return np.array(output.categories)[best]
+    if output.nothing is not None:
+        best = np.where(np.isnan(table).any(axis=1), len(output.categories), best)
+    return np.array(output.choices)[best]
 
 
 def _step(step: Step, values: dict[str, Any], rows: int) -> Any:

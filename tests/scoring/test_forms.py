@@ -14,7 +14,7 @@ from lxml import etree
 
 from core.runtimes import runtime_for
 from core.scoring import c_source, pmml_read, pmml_write, python_source, score
-from core.scoring.form import Form, Label
+from core.scoring.form import NO_NUMBER, NO_TEXT, Form, Input, Label, Regression, check
 from tests.scoring import forms
 
 MODELS = forms.fitted()
@@ -115,7 +115,7 @@ def compiled(predict: Any, form: Form, columns: dict[str, Any]) -> dict[str, Any
     table, found, place = np.array(rows), {}, 0
     for output in form.outputs:
         if isinstance(output, Label):
-            found[output.name] = np.array(output.categories)[table[:, place].astype(int)]
+            found[output.name] = np.array(output.choices)[table[:, place].astype(int)]
         else:
             found[output.name] = table[:, place : place + len(output.of)]
         place += 1 if isinstance(output, Label) else len(output.of)
@@ -164,6 +164,25 @@ def test_zero_of_two_classes_is_a_tie_for_the_first() -> None:
     model = RidgeLike()
     got = score.score(model.form(), {"x1": np.array([0.0, 1.0, -1.0])})
     assert got["label"].tolist() == ["no", "yes", "no"]
+
+
+@pytest.mark.parametrize(("categories", "nothing"), [(("no", "yes"), NO_TEXT), ((3, 4), NO_NUMBER)])
+def test_every_language_knows_a_label_of_nothing(categories: Any, nothing: Any, tmp_path: Path) -> None:
+    line = Regression(("a", "b"), ("x1",), ((-1.0,), (1.0,)), (0.0, 0.0))
+    label = Label("label", ("a", "b"), categories, nothing=nothing)
+    form = check(Form((Input("x1", "double"),), (line,), (label,)))
+    cells, wanted = np.array([np.nan, 1.0, -1.0]), [nothing, categories[1], categories[0]]
+    assert score.score(form, {"x1": cells})["label"].tolist() == wanted
+    (tmp_path / "m.py").write_text(python_source.write(form))
+    for name, suffix in (("python_source", "py"),):
+        session = runtime_for(name).open(tmp_path / f"m.{suffix}", name)
+        assert session.run({"X": cells.reshape(-1, 1)})["label"].tolist() == wanted
+    if shutil.which("cc") is not None:
+        (tmp_path / "m.c").write_text(c_source.write(form))
+        strict = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-shared", "-fPIC"]
+        subprocess.run(["cc", *strict, "m.c", "-o", "m.so", "-lm"], cwd=tmp_path, check=True)
+        library = ctypes.CDLL(str(tmp_path / "m.so"))
+        assert compiled(library.predict, form, {"x1": cells})["label"].tolist() == wanted
 
 
 class RidgeLike:
