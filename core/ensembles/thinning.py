@@ -29,6 +29,9 @@ HARDER = 2.0
 MOST = 200_000
 """Nodes of all trees up to which they are fitted."""
 
+WHOLE = (5, 6, 7)
+"""ONNX's numbers of int16, int32 and int64."""
+
 Found = list[tuple[Any, Ensemble]]
 
 
@@ -83,7 +86,7 @@ class Plan:
 
 def thinned(model: Any, found: Found, samples: dict[str, Any], allowed: Allowed, operator: str) -> Found:
     """Return the operators with the smallest trees that pass. Raises Refused without samples, for other sums, or where none pass."""
-    _check(found, samples)
+    _check(model, found, samples)
     rng = np.random.default_rng(0)
     seen_ = {name: array[np.arange(len(array)) % PART != 0] for name, array in samples.items()}
     unseen = {name: array[::PART] for name, array in samples.items()}
@@ -176,12 +179,19 @@ def answers(data: bytes, inputs: dict[str, Any]) -> list[Any]:
     return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
 
-def _check(found: Found, samples: dict[str, Any]) -> None:
+def _check(model: Any, found: Found, samples: dict[str, Any]) -> None:
     if not samples:
         raise Refused("Trees are pruned by samples, and there are none.", "Add a data set, or clean up the trees.")
     for _, one in found:
         if one.aggregate not in ("SUM", "AVERAGE"):
             raise Refused(f"Trees whose {one.aggregate} is the answer are not pruned.", "Clean up the trees instead.")
+    answers = {name for node, _ in found for name in node.output}
+    if any(node.op_type == "Cast" and node.input[0] in answers and _to(node) in WHOLE for node in model.graph.node):
+        raise Refused("These trees answer with places in a table, which have no mean.", "Clean up the trees instead.")
+
+
+def _to(cast: Any) -> int:
+    return next((int(attribute.i) for attribute in cast.attribute if attribute.name == "to"), 0)
 
 
 def _error(one: Any, two: Any) -> float:

@@ -13,7 +13,7 @@ import pytest
 from lxml import etree
 
 from core.runtimes import runtime_for
-from core.scoring import c_source, pmml_read, pmml_write, python_source, score
+from core.scoring import c_source, onnx_model, pmml_read, pmml_write, python_source, score
 from core.scoring.form import NO_NUMBER, NO_TEXT, Form, Input, Label, Regression, check
 from tests.scoring import forms
 
@@ -174,7 +174,8 @@ def test_every_language_knows_a_label_of_nothing(categories: Any, nothing: Any, 
     cells, wanted = np.array([np.nan, 1.0, -1.0]), [nothing, categories[1], categories[0]]
     assert score.score(form, {"x1": cells})["label"].tolist() == wanted
     (tmp_path / "m.py").write_text(python_source.write(form))
-    for name, suffix in (("python_source", "py"),):
+    (tmp_path / "m.onnx").write_bytes(onnx_model.write(form, "tests").SerializeToString())
+    for name, suffix in (("python_source", "py"), ("onnx", "onnx")):
         session = runtime_for(name).open(tmp_path / f"m.{suffix}", name)
         assert session.run({"X": cells.reshape(-1, 1)})["label"].tolist() == wanted
     if shutil.which("cc") is not None:
