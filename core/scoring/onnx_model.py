@@ -1,7 +1,7 @@
 """A form as an ONNX model that any ONNX Runtime since 1.20 runs: the numbers stay in float64 from the inputs to the answers.
 
 A missing number is NaN. A missing text is one of the texts that the form says stand for one; ONNX has no other.
-Opset 21, ai.onnx.ml 5 and IR 10 are the first that hold trees which compare and add up in float64.
+ai.onnx.ml 5 and IR 10 are the first that hold trees which compare and add up in float64; opset 21 came with them.
 """
 
 from collections.abc import Iterator
@@ -18,32 +18,33 @@ from core.scoring.onnx_models import numbers
 from core.scoring.signature import signature
 from core.scoring.source import described
 
-OPSETS = {"": 21, "ai.onnx.ml": 5}
-IR = 10
+OPSET, TREES, IR = 21, 5, 10
 KINDS = {"float64": DOUBLE, "float32": 1, "int64": INT64, "str": 8}
 """ONNX's numbers of the types of a signature."""
 
 
-def write(form: Form, producer: str) -> Any:
-    """Return the model: the inputs and answers are those of ``signature``. Raises Refused for what ONNX cannot hold."""
+def write(form: Form, producer: str, opset: int = OPSET, answers: str = "float64") -> Any:
+    """Return the model: inputs and answers are those of ``signature``, numbers in the type ``answers``. Raises Refused for what ONNX cannot hold."""
     from onnx import helper
 
     told = signature(described(form))
     graph = Graph([spec.name for spec in told.inputs])
     try:
         _inputs(graph, form, [spec.name for spec in told.inputs])
-        _steps(graph, form)
-        names = [_answer(graph, output) for output in form.outputs]
+        steps(graph, form)
+        names = [_answer(graph, output, KINDS[answers]) for output in form.outputs]
     except RecursionError:
         raise Refused("An expression of the model is nested too deep.", "Write it with fewer steps.") from None
-    kinds = [(spec, KINDS[spec.dtype]) for spec in (*told.inputs, *told.outputs)]
+    given = [answers if spec.dtype == "float64" else spec.dtype for spec in told.outputs]
+    kinds = [(spec, KINDS[spec.dtype]) for spec in told.inputs]
+    kinds += [(spec, KINDS[dtype]) for spec, dtype in zip(told.outputs, given, strict=True)]
     values = [
         helper.make_tensor_value_info(name, kind, list(spec.shape or ()))
         for name, (spec, kind) in zip([*(one.name for one in told.inputs), *names], kinds, strict=True)
     ]
     count = len(told.inputs)
     body = helper.make_graph(graph.nodes, "model", values[:count], values[count:], list(graph.constants.values()))
-    sets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
+    sets = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", TREES)]
     return helper.make_model(body, opset_imports=sets, producer_name=producer, ir_version=IR)
 
 
@@ -77,10 +78,10 @@ def _coded(graph: Graph, name: str, codes: Codes) -> str:
     return graph.cast(found, DOUBLE)
 
 
-def _steps(graph: Graph, form: Form) -> None:
+def steps(graph: Graph, form: Form) -> None:
+    """Write the steps of a form whose inputs are placed. Raises Refused for what ONNX cannot hold."""
     codes = Codes(form)
-    steps = [codes.field(step) if isinstance(step, Field) else step for step in form.steps]
-    for group in _groups(steps):
+    for group in _groups([codes.field(step) if isinstance(step, Field) else step for step in form.steps]):
         if not isinstance(group[0], Field):
             graph.place(group[0].names, numbers(graph, group[0]))
             continue
@@ -91,10 +92,10 @@ def _steps(graph: Graph, form: Form) -> None:
         graph.place(tuple(step.name for step in fields), graph.rounded(found) if fields[0].dtype == "float" else found)
 
 
-def _groups(steps: list[Step]) -> Iterator[list[Step]]:
+def _groups(row: list[Step]) -> Iterator[list[Step]]:
     """Yield models alone, and fields of one shape that stand in a row and do not need one another together."""
     group, made, kind = list[Step](), set[str](), None
-    for step in steps:
+    for step in row:
         now = (step.dtype, shape(step.expression), bool(step.fields)) if isinstance(step, Field) else object()
         if group and (now != kind or made.intersection(step.fields)):
             yield group
@@ -106,11 +107,11 @@ def _groups(steps: list[Step]) -> Iterator[list[Step]]:
         yield group
 
 
-def _answer(graph: Graph, output: Label | Numbers) -> str:
+def _answer(graph: Graph, output: Label | Numbers, kind: int) -> str:
     """Add an answer under its own name, or under another where an input has that, and return it."""
     name, table = graph.free(output.name), graph.table(output.of)
     if not isinstance(output, Label):
-        return graph.add("Identity", table, out=name)
+        return graph.add("Cast", table, out=name, to=kind)
     sign = 1.0 if output.pick == "largest" else -1.0
     gone = graph.add("Where", graph.add("IsNaN", table), graph.constant(sign * np.inf), table)
     place = graph.add("ArgMax" if sign > 0 else "ArgMin", gone, axis=1, keepdims=0)
