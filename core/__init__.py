@@ -3,7 +3,7 @@
 domain                                     nouns: artifact, format, transform, runtime, report, job, errors
 archives pickles jail                      the border: what may be read, and what a child locks itself into
 formats converters runtimes                shelves: one file an extension, one row in the table
-onnx_files torchscripts columns estimators exact_scaling    what several books on a shelf need of one library
+onnx_files torchscripts columns estimators fitted    what several books on a shelf need of one library
 blobs database migrations rows store ledger                 memory: files by hash, rows beside them
 proof                                      probes, parity, divergence, quality: run in the child
 sandbox worker tasks                       parent and child of the border

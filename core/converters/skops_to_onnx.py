@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import columns, estimators, exact_scaling, onnx_files, sklearn_onnx
+from core import columns, estimators, onnx_files, sklearn_onnx
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
@@ -40,7 +40,6 @@ class SkopsToOnnx(Converter):
         model = estimators.load_skops(source, TRUSTED)
         estimators.check_fitted(model)
         _register()
-        exact_scaling.register()
         sklearn_onnx.register()
         answers = estimators.outputs(model)
         inputs = _types(model)

@@ -4,14 +4,25 @@ Each converter computes in float64, as scikit-learn does, and hands on float32. 
 differences and never expanded into products, which cancel on data that is not scaled.
 """
 
-from core.sklearn_onnx import clusters, discriminants, encoders, functions, kernels, linear, quantiles, votes, words
+from core.sklearn_onnx import (
+    clusters,
+    discriminants,
+    encoders,
+    forms,
+    functions,
+    kernels,
+    linear,
+    quantiles,
+    votes,
+    words,
+)
 from core.sklearn_onnx.known import takes, unknown
 from core.sklearn_onnx.rewriting import simplified
 
 
 def register() -> None:
     """Teach skl2onnx every family."""
-    for family in (linear, kernels, clusters, quantiles, encoders, functions, votes, discriminants, words):
+    for family in (forms, linear, kernels, clusters, quantiles, encoders, functions, votes, discriminants, words):
         family.register()
 
 

@@ -1,6 +1,6 @@
 """A small writer of ONNX operators in float64 for the converters of this package."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,21 @@ class Graph:
         name = str(self._scope.get_unique_variable_name("learned"))
         self._container.add_initializer(name, kind, list(array.shape), array.ravel().tolist())
         return name
+
+    def taken_over(self, nodes: Iterable[Any], constants: Iterable[Any], names: dict[str, str]) -> dict[str, str]:
+        """Add operators and constants of another graph under free names, and return all names by those that they had."""
+        from onnx import helper, numpy_helper
+
+        for tensor in constants:
+            array = numpy_helper.to_array(tensor)
+            names[tensor.name] = str(self._scope.get_unique_variable_name("learned"))
+            self._container.add_initializer(
+                names[tensor.name], tensor.data_type, list(array.shape), array.ravel().tolist()
+            )
+        for node in nodes:
+            given = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+            names[node.output[0]] = self.node(node.op_type, *(names[name] for name in node.input), **given)
+        return names
 
     def joined(self) -> str:
         """Return the inputs side by side as they are."""

@@ -160,6 +160,15 @@ def test_a_threshold_in_float32_parts_samples_as_scikit_learn_does() -> None:
     assert (score.score(form, {"x1": near})["variable"][:, 0] == model.predict(near[:, None])).all()
 
 
+def test_a_missing_number_is_not_clipped_to_a_bound() -> None:
+    from sklearn.preprocessing import MinMaxScaler
+
+    model = MinMaxScaler(clip=True).fit([[0.0], [4.0]])
+    cells = np.array([-2.0, 1.0, 9.0, np.nan])
+    got = score.score(forms.form(model), {"x1": cells})["variable"]
+    assert np.array_equal(got, model.transform(cells[:, None]), equal_nan=True)
+
+
 def test_zero_of_two_classes_is_a_tie_for_the_first() -> None:
     model = RidgeLike()
     got = score.score(model.form(), {"x1": np.array([0.0, 1.0, -1.0])})
