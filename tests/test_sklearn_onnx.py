@@ -11,7 +11,7 @@ from core.domain.errors import Refused
 PROVEN = [
     "AdditiveChi2Sampler", "DummyClassifier", "FactorAnalysis", "FixedThresholdClassifier", "KernelRidge", "LabelSpreading", "MeanShift",
     "NearestCentroid", "PLSRegression", "QuadraticDiscriminantAnalysis", "RFECV", "SelectKBest", "SparsePCA", "SparseRandomProjection",
-    "VotingRegressor", "clusters, unscaled", "logarithms", "one-hot, rare together", "power, box-cox", "quantiles, uniform",
+    "VotingRegressor", "bins", "clusters, unscaled", "forest behind a robust scaler", "logarithms", "one-hot, rare together", "power, box-cox", "quantiles, uniform",
     "target encoder", "text imputer", "voting, hard", "voting, soft, weighted", "word pairs", "words",
 ]  # fmt: skip
 

@@ -3,15 +3,18 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.classic import forest_onnx
 from core.domain.transform import Converter, Tolerance
 from core.formats.forests import catboost
+from core.libraries.fitted import forests
 from core.onnx import files
+from core.scoring import onnx_model
+
+PRODUCER = "portolan"
 
 
 @dataclass(frozen=True)
 class CatboostOptions:
-    """The operator set of the numeric operators; trees are written in ai.onnx.ml 3."""
+    """The operator set of the numeric operators; trees are written in ai.onnx.ml 5 (ONNX Runtime 1.20 or newer)."""
 
     opset: int = field(default=20, metadata={"help": "ONNX operator set to write; 15 to 22.", "low": 15, "high": 22})
 
@@ -27,7 +30,8 @@ class CatboostToOnnx(Converter):
 
     def convert(self, source: Path, out: Path, options: CatboostOptions) -> None:
         """Convert, check and load. Raises Refused for columns of categories or text, or a loss whose link is not known."""
-        files.write(forest_onnx.model(catboost.forest(source), options.opset, "float32"), out)
+        form = forests.table(catboost.forest(source), "float32")
+        files.write(onnx_model.write(form, PRODUCER, options.opset, "float32"), out)
         files.loads(out)
 
 

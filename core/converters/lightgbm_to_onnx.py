@@ -3,28 +3,31 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.classic import forest_onnx
 from core.domain.transform import Converter, Tolerance
 from core.formats.forests import lightgbm
+from core.libraries.fitted import forests
 from core.onnx import files
+from core.scoring import onnx_model
+
+PRODUCER = "portolan"
 
 
 @dataclass(frozen=True)
 class LightgbmOptions:
-    """The operator set, and the type in which thresholds are compared."""
+    """The operator set, and the type of the table that comes in."""
 
     opset: int = field(default=20, metadata={"help": "ONNX operator set to write; 15 to 22.", "low": 15, "high": 22})
     precision: str = field(
         default="float64",
         metadata={
-            "help": "float64 compares as LightGBM does; float32 takes half the space, and samples within rounding of a threshold may fall on the other side.",
+            "help": "Type of the table: float64 compares as LightGBM does; a sample that is rounded to float32 may cross a threshold.",
             "choices": ("float64", "float32"),
         },
     )
 
 
 class LightgbmToOnnx(Converter):
-    """Takes one table ``X``; sums of leaves come out as float32, whatever the thresholds are."""
+    """Takes one table ``X``; leaves are added up in float64, and the answers come out as float32."""
 
     title = "LightGBM to ONNX"
     sentence = (
@@ -36,7 +39,8 @@ class LightgbmToOnnx(Converter):
 
     def convert(self, source: Path, out: Path, options: LightgbmOptions) -> None:
         """Convert, check and load. Raises Refused for an objective whose link is not known."""
-        files.write(forest_onnx.model(lightgbm.forest(source), options.opset, options.precision), out)
+        form = forests.table(lightgbm.forest(source), options.precision)
+        files.write(onnx_model.write(form, PRODUCER, options.opset, "float32"), out)
         files.loads(out)
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.classic import exact_scaling
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
@@ -47,7 +46,6 @@ class SkopsToOnnx(Converter):
         model = estimators.load_skops(source, TRUSTED)
         estimators.check_fitted(model)
         _register()
-        exact_scaling.register()
         sklearn_onnx.register()
         answers = estimators.outputs(model)
         inputs = _types(model)

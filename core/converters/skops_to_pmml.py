@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from core.classic.fitted import models
 from core.domain.errors import Refused
 from core.domain.transform import Converter, NoOptions, Tolerance
 from core.formats.skops import TRUSTED
+from core.libraries.fitted import models
 from core.libraries.sklearn import columns, estimators
 from core.scoring import pmml_read, pmml_write
 from core.scoring.form import Input

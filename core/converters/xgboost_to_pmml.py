@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from core.classic.fitted import forests
 from core.domain.transform import Converter, NoOptions, Tolerance
 from core.formats.forests import xgboost
+from core.libraries.fitted import forests
 from core.scoring import pmml_read, pmml_write
 
 

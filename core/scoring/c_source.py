@@ -149,11 +149,13 @@ class _Writer:
         for output in self.form.outputs:
             of = self._ints("of", [self.places.numbers[name] for name in output.of])
             if isinstance(output, Label):
-                labels = ", ".join(LANGUAGE.text(str(c)) for c in output.categories)
+                labels = ", ".join(LANGUAGE.text(str(c)) for c in output.choices)
                 self.tables.insert(
                     0, f"extern const char *const predict_labels[];\nconst char *const predict_labels[] = {{{labels}}};"
                 )
-                lines.append(f"answer[{place}] = {output.pick}(v, {len(output.of)}, {of});")
+                best = f"{output.pick}(v, {len(output.of)}, {of})"
+                best = best if output.nothing is None else f"known({best}, v, {len(output.of)}, {of})"
+                lines.append(f"answer[{place}] = {best};")
                 place += 1
             else:
                 lines.append(f"gather(v, {len(output.of)}, {of}, answer + {place});")

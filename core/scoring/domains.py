@@ -43,8 +43,8 @@ def thresholds(form: Form) -> dict[int, tuple[float, ...]]:
 
 
 def ranges(form: Form) -> dict[str, tuple[float, float]]:
-    """Return a mean and a spread for each numeric input: a scaler's, else its thresholds', else 0 and 1."""
-    found = {one.name: (0.0, 1.0) for one in form.inputs if one.dtype != "string"}
+    """Return a mean and a spread for each numeric input: a scaler's, else its thresholds', else what the input tells."""
+    found = {one.name: (one.mean, one.spread) for one in form.inputs if one.dtype != "string"}
     for place, values in thresholds(form).items():
         mean = sum(values) / len(values)
         spread = math.sqrt(sum((value - mean) ** 2 for value in values) / len(values))

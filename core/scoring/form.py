@@ -27,6 +27,9 @@ MEASURES = ("euclidean", "squaredEuclidean")
 AT_MOST, BELOW, EQUAL = 0, 1, 2
 """The tests of a tree's node: x <= value, x < value, x == value."""
 
+NO_TEXT, NO_NUMBER = "", -(2**63)
+"""Labels of rows without an answer: the empty text, and the lowest of all whole numbers."""
+
 
 @dataclass(frozen=True)
 class Input:
@@ -184,12 +187,21 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Label:
-    """An answer of one category a row: that of the ``largest`` or ``smallest`` number, the first of equals."""
+    """An answer of one category a row: that of the ``largest`` or ``smallest`` number, the first of equals.
+
+    ``nothing`` is the answer where a number is missing; without one, missing numbers are the source's accident.
+    """
 
     name: str
     of: tuple[str, ...]
     categories: tuple[str, ...] | tuple[int, ...]
     pick: str = "largest"
+    nothing: str | int | None = None
+
+    @property
+    def choices(self) -> tuple[str | int, ...]:
+        """The categories, and behind them the answer for missing numbers if there is one."""
+        return self.categories if self.nothing is None else (*self.categories, self.nothing)
 
 
 @dataclass(frozen=True)

@@ -262,12 +262,13 @@ def _binned(element: Element, scope: Scope) -> Expression:
     found: Expression = Const(math.nan if default is None else constant(default, dtype))
     for one in reversed(named(element, "DiscretizeBin")):
         (interval,) = named(one, "Interval")
-        found = Apply("if", (_inside(x, interval), Const(constant(str(one.get("binValue")), dtype)), found))
+        found = Apply("if", (inside(x, interval), Const(constant(str(one.get("binValue")), dtype)), found))
     gap = element.get("mapMissingTo")
     return found if gap is None else _or_else(found, Const(constant(gap, dtype)))
 
 
-def _inside(x: Expression, interval: Element) -> Expression:
+def inside(x: Expression, interval: Element) -> Expression:
+    """Return where a number lies in an Interval."""
     closure = str(interval.get("closure"))
     tests: list[Expression] = []
     if interval.get("leftMargin") is not None:

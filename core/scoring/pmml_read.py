@@ -1,11 +1,14 @@
 """PMML 4.x read into the form: dictionaries, schemas, transformations, one model or a chain, and the answers it declares."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from core.domain.errors import Refused
+from core.scoring import pmml_schema
 from core.scoring.form import (
+    NO_NUMBER,
+    NO_TEXT,
     Apply,
     Const,
     Expression,
@@ -24,6 +27,7 @@ from core.scoring.form import (
 )
 from core.scoring.pmml_expressions import Element, Scope, constant, local, named, number, understand
 from core.scoring.pmml_models import MODELS, Found, trees
+from core.scoring.pmml_schema import DataField, data_field
 
 DTYPES = {"double": "double", "float": "float", "integer": "integer", "string": "string"}
 MAX_BYTES = 64 << 20
@@ -65,16 +69,6 @@ def read(path: Path) -> Form:
         raise Refused(f"The PMML file breaks the rules of PMML ({type(error).__name__}: {words}).", AGAIN) from None
 
 
-@dataclass(frozen=True)
-class _DataField:
-    """One entry of the data dictionary."""
-
-    name: str
-    dtype: str
-    values: tuple[str, ...]
-    missing: tuple[str, ...]
-
-
 class _Document:
     """One file on its way into a form."""
 
@@ -83,12 +77,13 @@ class _Document:
         self.steps: list[Step] = []
         self.taken: set[str] = set()
         self.made: dict[tuple[str, Expression], str] = {}
+        self.sound: list[Expression] = []
         models = [one for one in root if local(one) in MODELS or local(one) == "MiningModel"]
         if len(models) != 1:
             raise Refused(f"The PMML file contains {len(models)} supported models; one is needed.", AGAIN)
         self.model = models[0]
         (dictionary, *_) = named(root, "DataDictionary") or [()]
-        self.fields = {one.name: one for one in (_data_field(f) for f in dictionary if local(f) == "DataField")}
+        self.fields = {one.name: one for one in (data_field(f) for f in dictionary if local(f) == "DataField")}
 
     def form(self) -> Form:
         """Return what the document says."""
@@ -97,8 +92,23 @@ class _Document:
         for one in named(self.root, "TransformationDictionary"):
             self.derive_all(one, scope)
         found = self.read_model(self.model, scope)
-        outputs = found.answers or self._default(found)
-        return needed(check(Form(inputs, tuple(self.steps), tuple(outputs))))
+        outputs = self._if_sound(tuple(found.answers or self._default(found)))
+        return needed(check(Form(inputs, tuple(self.steps), outputs)))
+
+    def _if_sound(self, outputs: tuple[Label | Numbers, ...]) -> tuple[Label | Numbers, ...]:
+        """Return the answers without those of rows that the file gives no result for."""
+        if not self.sound:
+            return outputs
+        sound = Ref(self.derive("valid", self.sound[0] if len(self.sound) == 1 else Apply("and", tuple(self.sound))))
+        found = list[Label | Numbers]()
+        for one in outputs:
+            of = tuple(self.derive(f"{name} if valid", Apply("if", (sound, Ref(name)))) for name in one.of)
+            if isinstance(one, Label):
+                nothing = NO_TEXT if isinstance(one.categories[0], str) else NO_NUMBER
+                found.append(replace(one, of=of, nothing=nothing))
+            else:
+                found.append(replace(one, of=of))
+        return tuple(found)
 
     def read_model(self, element: Element, scope: Scope) -> Found:
         """Read a model with its schema, its transformations and its targets; its outputs join the outer scope."""
@@ -180,38 +190,25 @@ class _Document:
                 scope.texts.add(name)
             if field.dtype == "float":
                 scope.floats.add(name)
-            yield Input(name, field.dtype, field.missing if field.dtype == "string" else (), field.values)
+            mean, spread = field.spread
+            yield Input(name, field.dtype, field.missing if field.is_text else (), field.values, mean, spread)
 
     def apply_schema(self, element: Element, scope: Scope) -> None:
-        """Apply what a mining schema does to its fields: outliers first, then missing values."""
+        """Apply what a mining schema does to its fields; which values are valid is the outermost model's word."""
         for one in next(iter(named(element, "MiningSchema")), ()):
             name = one.get("name")
             if name not in scope.names or one.get("usageType", "active") != "active":
                 continue
             known = scope.names[name]
-            expression: Expression = self._within(Ref(known), one, known in scope.texts)
-            if name in self.fields and self.fields[name].missing and known not in scope.texts:
-                marks = tuple(Const(number(v, "A missing value")) for v in self.fields[name].missing)
-                expression = Apply("if", (Apply("isIn", (expression, *marks)), Const(float("nan")), expression))
-            fill = one.get("missingValueReplacement")
-            if fill is not None:
-                other = Const(fill if known in scope.texts else number(fill, "missingValueReplacement"))
-                expression = Apply("if", (Apply("isMissing", (expression,)), other, expression))
-            if expression != Ref(known):
-                scope.names[name] = self._typed_field(
-                    f"{name} filled", expression, "string" if known in scope.texts else "double", scope
-                )
-
-    def _within(self, value: Expression, one: Element, is_text: bool) -> Expression:
-        rule = one.get("outliers", "asIs")
-        if rule == "asIs" or is_text:
-            return value
-        for attribute, test in (("lowValue", "lessThan"), ("highValue", "greaterThan")):
-            if one.get(attribute) is not None:
-                edge = number(one.get(attribute), attribute)
-                beyond = edge if rule == "asExtremeValues" else float("nan")
-                value = Apply("if", (Apply(test, (value, Const(edge))), Const(beyond), value))
-        return value
+            field = self.fields.get(name) or DataField(name, "string" if known in scope.texts else "double")
+            value = pmml_schema.marked(Ref(known), field)
+            if element is self.model:
+                value, conditions = pmml_schema.checked(value, one, field)
+                self.sound += conditions
+            value = pmml_schema.filled(pmml_schema.within(value, one, field), one, field)
+            dtype = "string" if field.is_text else "float" if known in scope.floats else "double"
+            if value != Ref(known):
+                scope.names[name] = self._typed_field(f"{name} filled", value, dtype, scope)
 
     def derive_all(self, element: Element, scope: Scope) -> None:
         """Add the derived fields of a list of transformations."""
@@ -346,13 +343,6 @@ def reads_text(expression: Expression, scope: Scope) -> bool:
     if isinstance(expression, Lookup):
         return isinstance(expression.default, str)
     return expression.function == "if" and any(reads_text(part, scope) for part in expression.arguments[1:])
-
-
-def _data_field(element: Element) -> _DataField:
-    values = [one for one in element if local(one) == "Value"]
-    valid = tuple(str(v.get("value")) for v in values if v.get("property", "valid") == "valid")
-    gone = tuple(str(v.get("value")) for v in values if v.get("property") == "missing")
-    return _DataField(str(element.get("name")), str(element.get("dataType")), valid, gone)
 
 
 def _whole(categories: list[str]) -> tuple[str, ...] | tuple[int, ...]:

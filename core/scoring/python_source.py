@@ -102,8 +102,10 @@ class _Writer:
         for output in self.form.outputs:
             of = self.table("OF", [self.places.numbers[name] for name in output.of])
             if isinstance(output, Label):
-                labels = self.table("LABELS", [ascii(category) for category in output.categories])
-                lines.append(f"{output.name!a}: {labels}[{output.pick}(v, {of})],")
+                labels = self.table("LABELS", [ascii(category) for category in output.choices])
+                best = f"{output.pick}(v, {of})"
+                best = best if output.nothing is None else f"known({best}, v, {of})"
+                lines.append(f"{output.name!a}: {labels}[{best}],")
             else:
                 lines.append(f"{output.name!a}: gather(v, {of}),")
         return ["return {", *(f"    {line}" for line in lines), "}"]

@@ -58,7 +58,9 @@ def _answer(output: Label | Numbers, values: dict[str, np.ndarray]) -> np.ndarra
     if not isinstance(output, Label):
         return table
     best: np.ndarray = (table if output.pick == "largest" else -table).argmax(axis=1)
-    return np.array(output.categories).take(best)
+    if output.nothing is not None:
+        best = np.where(np.isnan(table).any(axis=1), len(output.categories), best)
+    return np.array(output.choices).take(best)
 
 
 def _step(step: Step, values: dict[str, np.ndarray], rows: int) -> Sequence[np.ndarray] | np.ndarray:

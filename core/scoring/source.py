@@ -145,7 +145,7 @@ def described(form: Form) -> Described:
     """Return what a caller must know: inputs in order with their types, and answers in order."""
     inputs = [{"name": i.name, "dtype": i.dtype, "missing": list(i.missing)} for i in form.inputs]
     answers = [
-        {"name": o.name, "labels": list(o.categories)} if isinstance(o, Label) else {"name": o.name, "count": len(o.of)}
+        {"name": o.name, "labels": list(o.choices)} if isinstance(o, Label) else {"name": o.name, "count": len(o.of)}
         for o in form.outputs
     ]
     return {"inputs": inputs, "answers": answers}

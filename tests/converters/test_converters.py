@@ -84,6 +84,8 @@ WAYS = [
     ("lossguide.cbm", "catboost_to_pmml", {}),
     ("text columns.pmml", "pmml_to_python_source", {}),
     ("zeros.pmml", "pmml_to_python_source", {}),
+    ("text columns.pmml", "pmml_to_onnx", {}),
+    ("zeros.pmml", "pmml_to_onnx", {}),
     ("pictures.onnx", "onnx_to_onnx", {"opset": 17}),
     ("words.onnx", "onnx_to_onnx", {"opset": 21, "ir": 13}),
     ("words.onnx", "onnx_to_onnx", {"opset": 26}),

@@ -231,8 +231,8 @@ def write_web_package(path: Path) -> None:
 
 
 def write_pmml(path: Path) -> None:
-    from core.classic.fitted import models
     from core.converters.skops_to_pmml import inputs
+    from core.libraries.fitted import models
     from core.scoring import pmml_write
 
     model = pipeline()

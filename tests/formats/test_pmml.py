@@ -152,3 +152,50 @@ def test_the_runtime_knows_values_and_thresholds(tmp_path: Path) -> None:
     assert session.thresholds == {0: (5.0,)}  # type: ignore[attr-defined]
     assert session.domains["k"].values == ("x", 'a "b')
     assert session.domains["a"].mean == (5.0,)
+
+
+LINE = """<Header/><DataDictionary><DataField name="a" optype="continuous" dataType="double">{space}</DataField>
+<DataField name="y" optype="continuous" dataType="double"/></DataDictionary><RegressionModel functionName="regression">
+<MiningSchema><MiningField name="a" {rule}/><MiningField name="y" usageType="target"/></MiningSchema>
+<RegressionTable intercept="1"><NumericPredictor name="a" coefficient="2"/></RegressionTable></RegressionModel>"""
+SPACE = '<Interval closure="closedOpen" leftMargin="0" rightMargin="5"/><Value value="7"/><Value value="-9" property="missing"/>'
+GONE = np.nan
+
+
+@pytest.mark.parametrize(
+    ("rule", "wanted"),
+    [
+        ("", [1.0, 9.0, GONE, 15.0, GONE, GONE, GONE]),
+        ('invalidValueTreatment="asIs"', [1.0, 9.0, 11.0, 15.0, -1.0, GONE, GONE]),
+        ('invalidValueTreatment="asMissing" missingValueReplacement="3"', [1.0, 9.0, 7.0, 15.0, 7.0, 7.0, 7.0]),
+        ('invalidValueTreatment="asValue" invalidValueReplacement="2"', [1.0, 9.0, 5.0, 15.0, 5.0, GONE, GONE]),
+        ('missingValueReplacement="3"', [1.0, 9.0, GONE, 15.0, GONE, 7.0, 7.0]),
+        ('invalidValueTreatment="asIs" outliers="asExtremeValues" lowValue="0" highValue="6"', [1.0, 9.0, 11.0, 13.0, 1.0, GONE, GONE]),
+        ('invalidValueTreatment="asMissing" missingValueTreatment="returnInvalid"', [1.0, 9.0, GONE, 15.0, GONE, GONE, GONE]),
+    ],
+)  # fmt: skip
+def test_invalid_values_are_treated_as_the_schema_says(tmp_path: Path, rule: str, wanted: list[float]) -> None:
+    form = pmml_read.read(saved(tmp_path, pmml(LINE.format(space=SPACE, rule=rule), data="")))
+    got = score.score(form, {"a": np.array([0.0, 4.0, 5.0, 7.0, -1.0, -9.0, np.nan])})
+    assert np.array_equal(got["variable"][:, 0], wanted, equal_nan=True)
+
+
+def test_probes_are_drawn_where_values_are_valid(tmp_path: Path) -> None:
+    session = runtime_for("pmml").open(
+        saved(tmp_path, pmml(LINE.format(space=SPACE.partition("/>")[0] + "/>", rule=""), data="")), "pmml"
+    )
+    assert (session.domains["a"].mean, session.domains["a"].spread) == ((2.5,), (1.25,))
+
+
+def test_an_invalid_text_has_no_label(tmp_path: Path) -> None:
+    known = 'name="k" optype="categorical" dataType="string"'
+    data = DATA.replace(f"{known}/>", f'{known}><Value value="x"/><Value value="z"/></DataField>')
+    got = answers(tmp_path, pmml(data=data), [0.0, 1.0, 1.0], ["z", "q", "x"])
+    assert got["label"].tolist() == ["yes", "", "yes"]
+    assert np.isnan(got["probabilities"]).all(axis=1).tolist() == [False, True, False]
+
+
+def test_another_treatment_of_invalid_values_is_refused(tmp_path: Path) -> None:
+    rule = 'invalidValueTreatment="asGuess"'
+    with pytest.raises(Refused, match="asGuess"):
+        pmml_read.read(saved(tmp_path, pmml(LINE.format(space=SPACE, rule=rule), data="")))

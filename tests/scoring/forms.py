@@ -38,8 +38,8 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
-from core.classic.fitted import models
 from core.converters.skops_to_pmml import inputs
+from core.libraries.fitted import models
 from core.runtimes.sklearn import EstimatorSession
 from core.scoring.form import Form
 from tests.converters.small import classes, table

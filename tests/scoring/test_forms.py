@@ -13,8 +13,8 @@ import pytest
 from lxml import etree
 
 from core.runtimes import runtime_for
-from core.scoring import c_source, pmml_read, pmml_write, python_source, score
-from core.scoring.form import Form, Label
+from core.scoring import c_source, onnx_model, pmml_read, pmml_write, python_source, score
+from core.scoring.form import NO_NUMBER, NO_TEXT, Form, Input, Label, Regression, check
 from tests.scoring import forms
 
 MODELS = forms.fitted()
@@ -115,7 +115,7 @@ def compiled(predict: Any, form: Form, columns: dict[str, Any]) -> dict[str, Any
     table, found, place = np.array(rows), {}, 0
     for output in form.outputs:
         if isinstance(output, Label):
-            found[output.name] = np.array(output.categories)[table[:, place].astype(int)]
+            found[output.name] = np.array(output.choices)[table[:, place].astype(int)]
         else:
             found[output.name] = table[:, place : place + len(output.of)]
         place += 1 if isinstance(output, Label) else len(output.of)
@@ -160,10 +160,39 @@ def test_a_threshold_in_float32_parts_samples_as_scikit_learn_does() -> None:
     assert (score.score(form, {"x1": near})["variable"][:, 0] == model.predict(near[:, None])).all()
 
 
+def test_a_missing_number_is_not_clipped_to_a_bound() -> None:
+    from sklearn.preprocessing import MinMaxScaler
+
+    model = MinMaxScaler(clip=True).fit([[0.0], [4.0]])
+    cells = np.array([-2.0, 1.0, 9.0, np.nan])
+    got = score.score(forms.form(model), {"x1": cells})["variable"]
+    assert np.array_equal(got, model.transform(cells[:, None]), equal_nan=True)
+
+
 def test_zero_of_two_classes_is_a_tie_for_the_first() -> None:
     model = RidgeLike()
     got = score.score(model.form(), {"x1": np.array([0.0, 1.0, -1.0])})
     assert got["label"].tolist() == ["no", "yes", "no"]
+
+
+@pytest.mark.parametrize(("categories", "nothing"), [(("no", "yes"), NO_TEXT), ((3, 4), NO_NUMBER)])
+def test_every_language_knows_a_label_of_nothing(categories: Any, nothing: Any, tmp_path: Path) -> None:
+    line = Regression(("a", "b"), ("x1",), ((-1.0,), (1.0,)), (0.0, 0.0))
+    label = Label("label", ("a", "b"), categories, nothing=nothing)
+    form = check(Form((Input("x1", "double"),), (line,), (label,)))
+    cells, wanted = np.array([np.nan, 1.0, -1.0]), [nothing, categories[1], categories[0]]
+    assert score.score(form, {"x1": cells})["label"].tolist() == wanted
+    (tmp_path / "m.py").write_text(python_source.write(form))
+    (tmp_path / "m.onnx").write_bytes(onnx_model.write(form, "tests").SerializeToString())
+    for name, suffix in (("python_source", "py"), ("onnx", "onnx")):
+        session = runtime_for(name).open(tmp_path / f"m.{suffix}", name)
+        assert session.run({"X": cells.reshape(-1, 1)})["label"].tolist() == wanted
+    if shutil.which("cc") is not None:
+        (tmp_path / "m.c").write_text(c_source.write(form))
+        strict = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-shared", "-fPIC"]
+        subprocess.run(["cc", *strict, "m.c", "-o", "m.so", "-lm"], cwd=tmp_path, check=True)
+        library = ctypes.CDLL(str(tmp_path / "m.so"))
+        assert compiled(library.predict, form, {"x1": cells})["label"].tolist() == wanted
 
 
 class RidgeLike:

@@ -176,6 +176,18 @@ def test_long_lists_are_written_packed_and_read_alike(tmp_path: Path) -> None:
     assert FORMATS["onnx"].inspect(tmp_path / "m.onnx") == FORMATS["onnx"].inspect(SEGMENT)
 
 
+def test_trees_that_answer_with_places_are_not_pruned(tmp_path: Path) -> None:
+    from core.libraries.fitted import models
+    from core.scoring import onnx_model
+    from core.scoring.form import Input
+
+    forest = RandomForestClassifier(12, max_leaf_nodes=30, random_state=0).fit(ROWS, THREE)
+    form = models.form(forest, tuple(Input(f"x{place + 1}", "double") for place in range(6)))
+    (tmp_path / "m.onnx").write_bytes(onnx_model.write(form, "tests").SerializeToString())
+    with pytest.raises(Refused, match="places in a table"):
+        apply("prune_trees", tmp_path / "m.onnx", tmp_path / "out.onnx", {"X": ROWS.astype(np.float64)})
+
+
 def test_what_has_no_trees_or_no_samples_is_refused(tmp_path: Path) -> None:
     dense = sample("fashion_cnn").source
     for technique, source, words in (

@@ -8,6 +8,7 @@ from core.libraries.sklearn_onnx import (
     clusters,
     discriminants,
     encoders,
+    forms,
     functions,
     kernels,
     linear,
@@ -21,7 +22,7 @@ from core.libraries.sklearn_onnx.rewriting import simplified
 
 def register() -> None:
     """Teach skl2onnx every family."""
-    for family in (linear, kernels, clusters, quantiles, encoders, functions, votes, discriminants, tfidf):
+    for family in (forms, linear, kernels, clusters, quantiles, encoders, functions, votes, discriminants, tfidf):
         family.register()
 
 

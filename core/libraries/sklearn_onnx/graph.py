@@ -1,6 +1,6 @@
 """A small writer of ONNX operators in float64 for the converters of this package."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from core.libraries.sklearn import Estimator
 
 if TYPE_CHECKING:
+    from onnx import NodeProto, TensorProto
     from skl2onnx.common import _container, _topology
 
 Scope: TypeAlias = "_topology.Scope"
@@ -45,6 +46,23 @@ class EstimatorGraph:
         name = str(self._scope.get_unique_variable_name("learned"))
         self._container.add_initializer(name, kind, list(array.shape), array.ravel().tolist())
         return name
+
+    def taken_over(
+        self, nodes: "Iterable[NodeProto]", constants: "Iterable[TensorProto]", names: dict[str, str]
+    ) -> dict[str, str]:
+        """Add operators and constants of another graph under free names, and return all names by those that they had."""
+        from onnx import helper, numpy_helper
+
+        for tensor in constants:
+            array = numpy_helper.to_array(tensor)
+            names[tensor.name] = str(self._scope.get_unique_variable_name("learned"))
+            self._container.add_initializer(
+                names[tensor.name], tensor.data_type, list(array.shape), array.ravel().tolist()
+            )
+        for node in nodes:
+            given = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+            names[node.output[0]] = self.node(node.op_type, *(names[name] for name in node.input), **given)
+        return names
 
     def joined(self) -> str:
         """Return the inputs side by side as they are."""

@@ -1,41 +1,15 @@
-"""Transforms by steps and by interpolation between learned quantiles: compared in float64 with the numbers that were learned."""
+"""Transforms by interpolation between learned quantiles: compared in float64 with the numbers that were learned."""
 
 import numpy as np
 
-from core.libraries.sklearn import Estimator
-from core.libraries.sklearn_onnx.graph import DOUBLE, INT64, EstimatorGraph, teach
+from core.libraries.sklearn_onnx.graph import INT64, EstimatorGraph, teach
 
 
 def register() -> None:
-    """Teach quantiles and bins."""
-    from sklearn.preprocessing import KBinsDiscretizer, QuantileTransformer
+    """Teach quantiles."""
+    from sklearn.preprocessing import QuantileTransformer
 
     teach(QuantileTransformer, _quantiles, lambda model: int(model.n_features_in_))
-    teach(KBinsDiscretizer, _bins, _bins_width)
-
-
-def _bins_width(model: Estimator) -> int:
-    return int(model.n_features_in_) if model.encode == "ordinal" else int(sum(model.n_bins_))
-
-
-def _bins(graph: EstimatorGraph) -> None:
-    """Count the inner edges at or below each number, as ``searchsorted`` does from the right."""
-    model, table = graph.model, graph.table()
-    places = [_bin(graph, table, column, edges[1:-1]) for column, edges in enumerate(model.bin_edges_)]
-    if model.encode == "ordinal":
-        return graph.give(graph.node("Concat", *places, axis=1))
-    flags = [
-        graph.node("Equal", place, graph.constant([list(range(int(count)))]))
-        for place, count in zip(places, model.n_bins_, strict=True)
-    ]
-    return graph.give(graph.node("Concat", *(graph.cast(flag, DOUBLE) for flag in flags), axis=1))
-
-
-def _bin(graph: EstimatorGraph, table: str, column: int, edges: np.ndarray) -> str:
-    values = graph.gather(table, [column])
-    if not len(edges):
-        return graph.op("Mul", values, 0.0)
-    return graph.sum(graph.cast(graph.node("GreaterOrEqual", values, graph.constant([edges])), DOUBLE))
 
 
 def _quantiles(graph: EstimatorGraph) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from core.domain.errors import Refused
 from core.onnx import calibration, linear_layers
 from core.onnx.files import serialised
-from core.onnx.typing import FloatArray, IntArray, ModelProto, Samples
+from core.onnx.typing import FloatArray, IntArray, ModelProto, NodeProto, Samples
 from core.shrink.ensembles import fitting, replacing
 from core.shrink.ensembles.reading import Ensemble, Found
 from core.shrink.ensembles.tree_columns import TreeColumns, apart, together
@@ -28,6 +28,9 @@ HARDER = 2.0
 """How much more often a mixture may change its prediction than a sample."""
 MOST = 200_000
 """Nodes of all trees up to which they are fitted."""
+
+WHOLE = (5, 6, 7)
+"""ONNX's numbers of int16, int32 and int64."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Plan:
 
 def thinned(model: ModelProto, found: Found, samples: Samples, allowed: Allowed, operator: str) -> Found:
     """Return the operators with the smallest trees that pass. Raises Refused without samples, for other sums, or where none pass."""
-    _check(found, samples)
+    _check(model, found, samples)
     rng = np.random.default_rng(0)
     seen_ = {name: array[np.arange(len(array)) % PART != 0] for name, array in samples.items()}
     unseen = {name: array[::PART] for name, array in samples.items()}
@@ -164,7 +167,7 @@ def answers(data: bytes, inputs: Samples) -> list[np.ndarray]:
     return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
 
-def _check(found: Found, samples: Samples) -> None:
+def _check(model: ModelProto, found: Found, samples: Samples) -> None:
     if not samples:
         raise Refused(
             "Samples are needed to prune trees, and there are none.", "Add a data set, or clean up the trees."
@@ -172,6 +175,13 @@ def _check(found: Found, samples: Samples) -> None:
     for _, one in found:
         if one.aggregate not in ("SUM", "AVERAGE"):
             raise Refused(f"Trees whose {one.aggregate} is the answer cannot be pruned.", "Clean up the trees instead.")
+    answers = {name for node, _ in found for name in node.output}
+    if any(node.op_type == "Cast" and node.input[0] in answers and _to(node) in WHOLE for node in model.graph.node):
+        raise Refused("These trees answer with places in a table, which have no mean.", "Clean up the trees instead.")
+
+
+def _to(cast: NodeProto) -> int:
+    return next((int(attribute.i) for attribute in cast.attribute if attribute.name == "to"), 0)
 
 
 def _error(one: np.ndarray, two: np.ndarray) -> float:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from core.classic.fitted import forests
-from core.classic.fitted.columns import TRANSFORMERS, Columns, Estimator, needs, projected, transformed
-from core.classic.fitted.trees import boosted, forest, histogram, isolated_tree
 from core.domain.errors import Refused
+from core.libraries.fitted import forests
+from core.libraries.fitted.columns import TRANSFORMERS, Columns, Estimator, needs, projected, transformed
+from core.libraries.fitted.trees import boosted, forest, histogram, isolated_tree
 from core.scoring.builder import Builder
 from core.scoring.form import (
     Bayes,

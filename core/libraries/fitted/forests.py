@@ -4,10 +4,10 @@ import json
 import tempfile
 from pathlib import Path
 
-from core.classic.fitted.columns import Columns, Estimator, needs
-from core.classic.fitted.trees import linked
 from core.domain.errors import Refused
 from core.formats.forests import LEAF, BoostedTrees, Tree, lightgbm, xgboost
+from core.libraries.fitted.columns import Columns, Estimator, needs
+from core.libraries.fitted.trees import linked
 from core.scoring.builder import Builder, Grower
 from core.scoring.form import AT_MOST, BELOW, Apply, Const, Expression, Form, Input, Label, Numbers, Ref, check, needed
 
@@ -19,8 +19,20 @@ NO_LINK = "Train with one of the library's own objectives, or convert the raw sc
 def form(forest: BoostedTrees) -> Form:
     """Return the form of a file of boosted trees, with its own names for the columns where it has them. Raises Refused."""
     named = len(set(forest.names)) == forest.features and "" not in forest.names
-    names = forest.names if named else tuple(f"x{place + 1}" for place in range(forest.features))
-    inputs = tuple(Input(name, "float" if forest.dtype == "float32" else "double") for name in names)
+    return _form(forest, forest.names if named else _places(forest), forest.dtype)
+
+
+def table(forest: BoostedTrees, dtype: str) -> Form:
+    """Return the form of a file of boosted trees that takes one table of float32 or float64. Raises Refused."""
+    return _form(forest, _places(forest), dtype)
+
+
+def _places(forest: BoostedTrees) -> tuple[str, ...]:
+    return tuple(f"x{place + 1}" for place in range(forest.features))
+
+
+def _form(forest: BoostedTrees, names: tuple[str, ...], dtype: str) -> Form:
+    inputs = tuple(Input(name, "float" if dtype == "float32" else "double") for name in names)
     build = Builder(inputs)
     found = numbers(forest, list(names), build)
     if not forest.classes:

@@ -89,7 +89,13 @@ def _min_max(step: Estimator, columns: Columns, build: Builder) -> Columns:
     if not step.clip:
         return found
     low, high = (number(bound) for bound in step.feature_range)
-    return [build.field("clip", c, Apply("max", (Apply("min", (Ref(c), high)), low))) for c in found]
+    return [build.field("clip", c, _clipped(Ref(c), low, high)) for c in found]
+
+
+def _clipped(x: Expression, low: Const, high: Const) -> Expression:
+    """Return a number within bounds; ``min`` and ``max`` would put a bound where it is missing."""
+    below = Apply("if", (Apply("lessThan", (x, low)), low, x))
+    return Apply("if", (Apply("greaterThan", (x, high)), high, below))
 
 
 def _normalizer(step: Estimator, columns: Columns, build: Builder) -> Columns:

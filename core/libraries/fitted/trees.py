@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.classic.fitted.columns import Columns, Estimator, needs
+from core.libraries.fitted.columns import Columns, Estimator, needs
 from core.scoring.builder import Builder, Grower
 from core.scoring.form import AT_MOST, Apply, Const, Expression, Lookup, Ref, Regression
 
