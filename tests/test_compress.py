@@ -8,17 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from core import compress
 from core.__main__ import main
+from core.bench import Bench
 from core.charts import frontier
 from core.domain.errors import Refused
 from core.domain.report import Check, Count, Parity, Quality, Verdict
 from core.domain.technique import HALVES
+from core.domain.work import Data, Model
 from core.presets import PRESETS, Preset
 from core.proof.datasets import Dataset
+from core.runtimes import RUNTIMES
 from core.samples import FOLDER
+from core.store import Store
+from core.tools import Tools
 
 FASHION = FOLDER / "fashion_cnn"
 
@@ -132,3 +138,89 @@ def test_the_frontier_keeps_what_no_smaller_variant_beats() -> None:
 def test_a_preset_is_a_recipe_of_techniques_that_are_here(preset: Preset) -> None:
     planned = compress.plan("onnx", preset.recipe.to_json())
     assert len(planned) == len(preset.recipe.steps) > 1
+
+
+PRUNED = [{"transform": "prune_second_order", "options": {"share": 0.9, "spread": "even"}}]
+"""A recipe that learns from samples and changes many answers."""
+
+
+def rows(seed: int, which: str, widths: Any) -> Any:
+    """Return drawn samples [about 150, 64] that belong to one half; column by column they are as wide as told."""
+    drawn = (np.random.default_rng(seed).normal(size=(300, 64)) * widths).astype(np.float32)
+    return Dataset({"x": drawn}, None, len(drawn)).half(which).inputs["x"]
+
+
+class Linear:
+    """One layer of 64 inputs and 8 classes that is right about every sample."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "linear.onnx"
+        self.weights = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
+        text = """<ir_version: 8, opset_import: ["" : 17]> linear (float[N, 64] x) => (float[N, 8] y) { y = MatMul (x, w) }"""
+        model = onnx.parser.parse_model(text)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(self.weights, "w"))
+        onnx.save(model, self.path)
+
+    def args(self, tools: Tools, *parts: Any) -> dict[str, Any]:
+        """Store the model and a data set of these samples; return what Compress is asked."""
+        x, data = np.concatenate(parts), self.path.with_suffix(".npz")
+        np.savez(data, x=x, y=(x @ self.weights).argmax(axis=1))
+        blob, held = tools.blobs.put(self.path), tools.blobs.put(data)
+        named = {"sha256": held.sha256, "name": data.name, "label": None}
+        return {"sha256": blob.sha256, "size": blob.size, "format": "onnx", "name": "linear.onnx", "artifact": None, "data": named, "recipe": PRUNED}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_what_fails_is_measured_on_the_test_half_and_offered_to_nobody(
+    tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compress, "RACE_SECONDS", 0.2)
+    linear, widths = Linear(tmp_path), np.linspace(0.2, 2.0, 64)
+    seen, held, other = rows(1, "calibration", widths), rows(2, "test", widths), rows(3, "test", widths[::-1])
+    failed = compress.run(tools, linear.args(tools, seen, held))
+    quality = failed["quality"]
+    assert failed["parity"]["verdict"] == "FAIL"
+    assert quality["before"]["correct"]["k"] == quality["before"]["correct"]["n"] == len(held)
+    assert quality["after"]["correct"]["n"] == len(held)
+    assert (
+        quality["after"]["correct"]["k"] == right(tools, failed["artifact"]["sha256"], linear, held) < 0.9 * len(held)
+    )
+    assert (failed["bundle"], failed["travel"]) == (None, None)
+    assert kept(tools, tmp_path / "failed", failed) == []
+
+    passed = compress.run(tools, {**linear.args(tools, seen, other), "max_drop": 1.0})
+    assert passed["parity"]["verdict"] == "PASS"
+    assert passed["artifact"]["sha256"] == failed["artifact"]["sha256"], "another test half made another file"
+    assert tools.blobs.path(passed["bundle"]["sha256"]).stat().st_size == passed["bundle"]["size"]
+    assert kept(tools, tmp_path / "passed", passed) == [passed["artifact"]["sha256"]]
+
+
+def test_another_half_makes_another_file(tools: Tools, tmp_path: Path) -> None:
+    """What the test before this one rests on: this technique does depend on what it learns from."""
+    linear, widths = Linear(tmp_path), np.linspace(0.2, 2.0, 64)
+    args = linear.args(tools, rows(1, "calibration", widths), rows(3, "test", widths[::-1]))
+    source, steps = Model(args["sha256"], args["size"], "onnx"), compress.plan("onnx", PRUNED)
+    made = {
+        compress.reduce(Bench(tools), source, steps, Data(**args["data"], half=half))[-1].model.sha256
+        for half in HALVES
+    }
+    assert len(made) == 2
+
+
+def right(tools: Tools, sha256: str, linear: Linear, x: Any) -> int:
+    """Count the samples about which a stored file says what the layer says."""
+    session = RUNTIMES["onnxruntime"].open(tools.blobs.path(sha256), "onnx")
+    return int((session.run({"x": x})["y"].argmax(axis=1) == (x @ linear.weights).argmax(axis=1)).sum())
+
+
+def kept(tools: Tools, home: Path, result: dict[str, Any]) -> list[str]:
+    """Write a result down, as of no job, and return the files that were made of the model."""
+    store = Store(home, tools.blobs)
+    source = result["source"]
+    root = store.add_artifact("ann", **{key: source[key] for key in ("sha256", "size", "format", "name")})
+    told = compress.record(store, "ann", {"artifact": root.id}, result, job=None)
+    (report,) = store.reports("ann", told["artifact_id"], "compression")
+    assert report.value["parity"]["verdict"] == result["parity"]["verdict"]
+    made = [one.sha256 for one in store.children("ann", root.id)]
+    store.close()
+    return made

@@ -135,6 +135,77 @@ def test_a_tie_within_the_tolerance_is_shown_and_does_not_fail(tmp_path: Path) -
     assert found.flips.k == found.flips.n > 0
 
 
+class Named(Formula):
+    """A session that answers a class number alone."""
+
+    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Return what the function makes of x, a class for each sample."""
+        return {"label": self._call(inputs["x"])}
+
+
+def positive(x: Any) -> Any:
+    """Return a class by the sign of the first number."""
+    return (x[:, 0] > 0).astype(np.int64)
+
+
+@pytest.mark.parametrize("places", [1, 2])
+def test_not_one_changed_prediction_is_forgiven(places: int, tmp_path: Path) -> None:
+    """Exactly as many samples of one case are answered otherwise as are told; what is allowed is a share of that case."""
+    probes.record(Named(positive), 3, None, tmp_path / "g.npz")
+    recorded = golden.read(tmp_path / "g.npz")
+    (number,) = [n for n, case in enumerate(recorded.cases) if case.name == "random"]
+    (x,) = recorded.case_inputs(number).values()
+    chosen = [row.tobytes() for row in x[3 : 3 + places]]
+
+    def otherwise(batch: Any) -> Any:
+        return positive(batch) ^ np.array([row.tobytes() in chosen for row in batch])
+
+    def found(allowed: float) -> Any:
+        return parity.compare(Named(otherwise), tmp_path / "g.npz", Tolerance(1e-4, 1e-4, allowed), 3)
+
+    strict = found(0.0)
+    assert strict.verdict is Verdict.FAIL
+    assert strict.flips.k == places
+    assert f"{places} of {len(x)} predictions changed" in strict.reason
+    assert found(places / len(x)).verdict is Verdict.PASS
+    assert found((places - 0.5) / len(x)).verdict is Verdict.FAIL
+
+
+class Scored(Formula):
+    """A session that answers a class number, and the scores of two classes behind it."""
+
+    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Return both, as the function makes them of x."""
+        return dict(zip(("label", "scores"), self._call(inputs["x"]), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("gap", "moved", "verdict"),
+    [(1e-4, 3, Verdict.PASS), (1e-3, 3, Verdict.FAIL), (1e-4, 4, Verdict.FAIL), (3e-4, 3, Verdict.PASS)],
+)
+def test_only_a_tie_is_forgiven(gap: float, moved: int, verdict: Verdict, tmp_path: Path) -> None:
+    """The fourth of the drawn samples has two scores that lie ``gap`` apart around 1; one sample gets the other class."""
+    probes.record(Named(positive), 3, None, tmp_path / "g.npz")
+    recorded = golden.read(tmp_path / "g.npz")
+    (number,) = [n for n, case in enumerate(recorded.cases) if case.name == "random"]
+    (x,) = recorded.case_inputs(number).values()
+
+    def source(batch: Any) -> Any:
+        close = np.array([row.tobytes() == x[3].tobytes() for row in batch])
+        scores = np.where(close[:, None], np.array([1.0, 1.0 - gap]), np.array([2.0, 1.0]))
+        return np.zeros(len(batch), np.int64), scores.astype(np.float32)
+
+    def target(batch: Any) -> Any:
+        label, scores = source(batch)
+        return label + np.array([row.tobytes() == x[moved].tobytes() for row in batch]), scores
+
+    probes.record(Scored(source), 3, None, tmp_path / "g.npz")
+    found = parity.compare(Scored(target), tmp_path / "g.npz", EQUAL, 3)
+    (check,) = [check for check in found.checks if check.name == "random"]
+    assert (found.verdict, found.flips.k) == (verdict, 1)
+    assert ("1 of them ties" in check.detail) == (verdict is Verdict.PASS)
+
+
 def test_a_fixed_batch_is_proven_with_that_and_says_so(tmp_path: Path) -> None:
     found = judged(tmp_path, np.cos, np.cos, batch=2)
     assert found.verdict is Verdict.PASS
