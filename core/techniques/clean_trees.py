@@ -6,7 +6,7 @@ from typing import Any
 
 from core import onnx_files
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Lesson, Technique
+from core.domain.technique import Claim, Family, Keeps, Lesson, Technique
 from core.domain.transform import Tolerance
 from core.ensembles import reading, replacing, without_trees, writing
 from core.ensembles.forest import reachable
@@ -35,6 +35,7 @@ class CleanTrees(Technique):
         "Drops branches that nothing reaches, stores equal leaves and subtrees once, and every number in fewer bytes."
     )
     family, claim = Family.CLEAN_UP, Claim.SIZE
+    keeps = Keeps("segment", changed=0.0, decibels=100)
     tolerance = Tolerance(absolute=1e-5, relative=1e-5)
     Options = CleanTreesOptions
 

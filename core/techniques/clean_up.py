@@ -8,7 +8,7 @@ from typing import Any
 
 from core import onnx_files, onnx_weights
 from core.domain.errors import Refused
-from core.domain.technique import Claim, Family, Lesson, Technique
+from core.domain.technique import Claim, Family, Keeps, Lesson, Technique
 from core.domain.transform import Tolerance
 from core.integers import already
 from core.onnx_storage import LEAST, OPSET, Storage, letters
@@ -33,6 +33,7 @@ class CleanUp(Technique):
     title = "Clean up"
     sentence = "Removes what the answers do not need: constant parts, dead code, equal tensors twice, long inner names."
     family, claim = Family.CLEAN_UP, Claim.SIZE
+    keeps = Keeps("fashion_cnn", changed=0.0, decibels=80)
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
     Options = CleanUpOptions
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from core import kmeans, onnx_files, onnx_weights
 from core.domain.errors import Trouble
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique, without_weights
 from core.integers import finish
 from core.onnx_storage import Storage
 
@@ -32,6 +32,7 @@ class Codebooks(Technique):
         "Replaces each weight by the nearest of a few values of its tensor, and stores the values and short indices."
     )
     family, claim = Family.SHARING, Claim.SIZE
+    keeps = Keeps("fashion_cnn", changed=0.03, decibels=15)
     Options = CodebookOptions
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:

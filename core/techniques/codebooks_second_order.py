@@ -12,7 +12,7 @@ import numpy as np
 
 from core import kmeans, linear_layers, onnx_files, onnx_weights, second_order, sensitivity
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique, without_weights
 from core.integers import finish
 from core.linear_layers import Layer, Moments
 from core.onnx_storage import Storage
@@ -61,6 +61,7 @@ class CodebooksSecondOrder(Technique):
     )
     family, claim, calibrates = Family.SHARING, Claim.SIZE, True
     rows = 1024
+    keeps = Keeps("fashion_cnn", changed=0.06, decibels=18)
     Options = SecondOrderCodebookOptions
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:

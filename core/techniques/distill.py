@@ -12,7 +12,7 @@ from typing import Any
 from core import residuals
 from core.channels import narrow
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Lesson, Technique
+from core.domain.technique import Claim, Family, Keeps, Lesson, Technique
 from core.integers import finish, written
 from core.training_options import TrainingOptions, minutes
 
@@ -45,6 +45,7 @@ class Distill(Technique):
     sentence = "Cuts out channels, neurons and heads, or whole blocks, and trains what is left to answer as before: faster and smaller."
     family, claim, calibrates = Family.DISTILLATION, Claim.LATENCY, True
     rows, kind = 100_000, "torch"
+    keeps = Keeps("fashion_cnn", changed=0.15)
     Options = DistillOptions
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:

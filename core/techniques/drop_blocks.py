@@ -6,7 +6,7 @@ from typing import Any
 
 from core import residuals
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
 from core.integers import finish
 
 
@@ -26,6 +26,7 @@ class DropBlocks(Technique):
         "Leaves out the residual blocks, such as attention layers, that your samples miss least: fewer layers to run."
     )
     family, claim, calibrates = Family.PRUNING, Claim.LATENCY, True
+    keeps = Keeps("spam_transformer", changed=0.03, decibels=10)
     Options = BlockOptions
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from core import host_truth, onnx_files, onnx_weights
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
 from core.host_truth import HostTruth, Pairing
 from core.integer_tables import Tables, large
 from core.integers import Names, already, finish, refuse_quantized, symmetric, unsigned
@@ -50,6 +50,7 @@ class DynamicInt8(Technique):
     title = "Dynamic int8"
     sentence = "Multiplies in integers, with ranges found while the model runs: for transformers and linear layers, no samples needed."
     family, claim = Family.QUANTIZATION, Claim.SIZE
+    keeps = Keeps("spam_transformer", changed=0.02, decibels=25)
     Options = DynamicOptions
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:

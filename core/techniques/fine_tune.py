@@ -9,7 +9,7 @@ from typing import Any
 
 from core import onnx_files
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import Claim, Family, Keeps, Lesson, Technique, without_weights
 from core.integers import already
 from core.training_options import TrainingOptions, minutes
 
@@ -31,6 +31,7 @@ class FineTune(Technique):
     sentence = "Trains the smaller model to answer like the one you began with: zeros stay zero, shared values shared."
     family, claim, calibrates = Family.DISTILLATION, Claim.QUALITY, True
     rows, kind = 100_000, "torch"
+    keeps = Keeps("fashion_cnn", changed=0.12, after="prune_magnitude")
     Options = FineTuneOptions
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:

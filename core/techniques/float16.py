@@ -14,7 +14,7 @@ import numpy as np
 
 from core import onnx_files, onnx_weights
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
 from core.integers import Names, finish
 
 LEAST = 64
@@ -36,6 +36,7 @@ class Float16(Technique):
     title = "Float16 weights"
     sentence = "Stores weights in half the bytes; they are widened when the file is loaded, so speed and memory stay."
     family, claim = Family.QUANTIZATION, Claim.SIZE
+    keeps = Keeps("fashion_cnn", changed=0.005, decibels=50)
     Options = Float16Options
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:

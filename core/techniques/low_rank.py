@@ -8,7 +8,7 @@ import numpy as np
 
 from core import onnx_files, onnx_weights
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
 from core.integers import finish
 from core.linear_layers import Layer, layers
 from core.onnx_storage import Storage
@@ -34,6 +34,7 @@ class LowRank(Technique):
     title = "Low rank"
     sentence = "Splits a large layer into two thin ones with fewer weights and fewer operations."
     family, claim = Family.LOW_RANK, Claim.SIZE
+    keeps = Keeps("fashion_cnn", changed=0.05, decibels=5)
     Options = LowRankOptions
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:

@@ -11,7 +11,7 @@ from typing import Any
 from core.channels import narrow
 from core.channels.narrow import EVEN, MEASURED
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
 from core.integers import finish
 
 
@@ -40,6 +40,7 @@ class PruneChannels(Technique):
     sentence = "Cuts out the channels, neurons and heads that matter least on your samples: a smaller and faster ordinary model."
     family, claim, calibrates = Family.PRUNING, Claim.LATENCY, True
     rows = narrow.ROWS
+    keeps = Keeps("fashion_cnn", changed=0.075, decibels=9)
     Options = ChannelOptions
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:

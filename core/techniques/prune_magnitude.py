@@ -9,7 +9,7 @@ import numpy as np
 
 from core import onnx_files, onnx_weights, patterns
 from core.domain.errors import Trouble
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique, without_weights
 from core.integers import finish
 from core.onnx_storage import Storage
 from core.onnx_weights import Weight
@@ -39,6 +39,7 @@ class PruneMagnitude(Technique):
     title = "Prune by magnitude"
     sentence = "Sets the smallest weights to zero and stores only the others, so that the file shrinks; speed stays."
     family, claim = Family.PRUNING, Claim.SIZE
+    keeps = Keeps("fashion_cnn", changed=0.25, decibels=1)
     Options = MagnitudeOptions
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from core import linear_layers, onnx_files, onnx_weights, patterns, second_order, sensitivity
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique, without_weights
 from core.integers import finish
 from core.linear_layers import Layer, Moments
 from core.onnx_storage import Storage
@@ -63,6 +63,7 @@ class PruneSecondOrder(Technique):
     sentence = "Sets the weights to zero that matter least on your samples, corrects the others, and stores only those."
     family, claim, calibrates = Family.PRUNING, Claim.SIZE, True
     rows = 1024
+    keeps = Keeps("fashion_cnn", changed=0.06, decibels=8)
     Options = SecondOrderOptions
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from core import onnx_files
 from core.domain.errors import Trouble
-from core.domain.technique import Claim, Family, Lesson, Technique
+from core.domain.technique import Claim, Family, Keeps, Lesson, Technique
 from core.ensembles import reading, replacing, thinning, without_trees
 from core.ensembles.forest import reachable
 from core.techniques.clean_trees import CleanTreesOptions
@@ -36,6 +36,7 @@ class PruneTrees(Technique):
     sentence = "Closes splits that change little on your samples, lets leaves share values, and fits them to the original's answers."
     family, claim, calibrates = Family.PRUNING, Claim.SIZE, True
     rows = 4096
+    keeps = Keeps("segment", changed=0.03, decibels=15)
     Options = PruneTreesOptions
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:

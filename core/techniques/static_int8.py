@@ -11,7 +11,7 @@ from typing import Any
 
 from core import calibration, host_truth, integer_drafts, newer_opset, onnx_files, onnx_weights, scaled_integers
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
 from core.host_truth import HostTruth, Pairing
 from core.integer_drafts import Draft
 from core.integer_pairs import SITES, Site, sites
@@ -90,6 +90,7 @@ class StaticInt8(Technique):
     sentence = "Runs convolutions and linear layers in integers, with ranges learned from samples: smaller, and faster on most processors."
     family, claim = Family.QUANTIZATION, Claim.SIZE
     calibrates = True
+    keeps = Keeps("fashion_cnn", changed=0.03, decibels=25)
     Options = StaticOptions
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from core import linear_layers, onnx_files, onnx_weights, scaled_integers
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
 from core.integers import Names, already, finish, refuse_quantized
 from core.onnx_storage import Storage
 
@@ -35,6 +35,7 @@ class WeightsGptq(Technique):
         "Stores weights as integers of a few bits, rounded so that the layers' answers to your samples change least."
     )
     family, claim, calibrates = Family.QUANTIZATION, Claim.SIZE, True
+    keeps = Keeps("fashion_cnn", changed=0.04, decibels=23)
     Options = GptqOptions
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from core import onnx_files, onnx_weights, scaled_integers
 from core.domain.errors import Refused, Trouble
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique, without_weights
 from core.integers import Names, already, finish, refuse_quantized
 from core.onnx_storage import Storage
 
@@ -25,6 +25,7 @@ class WeightsNearest(Technique):
     title = "Integer weights"
     sentence = "Stores each weight as an integer of a few bits with a scale a channel; the arithmetic stays float32."
     family, claim = Family.QUANTIZATION, Claim.SIZE
+    keeps = Keeps("fashion_cnn", changed=0.01, decibels=35)
     Options = NearestOptions
 
     def applies(self, summary: dict[str, Any]) -> Trouble | None:
