@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,38 @@ def test_the_verdict_is_about_what_was_lost() -> None:
     worse = {side: Quality("RMSE", value, 100).to_json() for side, value in (("before", 2.0), ("after", 2.1))}
     assert compress.judge(parity(None), worse, 0.04).verdict is Verdict.FAIL
     assert compress.judge(parity(None), worse, 0.06).verdict is Verdict.PASS
+
+
+def test_the_verdict_tells_what_it_rests_on() -> None:
+    random = Check("random", 32, 0.5, 0.5, None, None, Verdict.PASS)
+    open_ = replace(parity(Count(2, 1000)), verdict=Verdict.NOT_PROVEN, reason="before")
+    both = replace(open_, checks=(random, *open_.checks))
+    passed = compress.judge(both, {"before": quality(90), "after": quality(89)}, 0.02)
+    assert passed.verdict is Verdict.PASS
+    assert passed.reason == ("Accuracy went from 90.00% to 89.00%: 90 to 89 of 100 held-out samples; 2.00% is allowed.")
+    failed = compress.judge(both, None, 0.001)
+    assert [check.verdict for check in failed.checks] == [Verdict.PASS, Verdict.FAIL]
+    assert failed.reason == ("2 of 1,000 predictions changed on held-out samples without labels; 0.10% is allowed.")
+    assert compress.judge(parity(Count(2, 1000)), None, 0.002).verdict is Verdict.PASS, "the bound itself is allowed"
+    unknown = compress.judge(replace(both, checks=(random,)), None, 1.0)
+    assert unknown.verdict is Verdict.NOT_PROVEN
+    assert "add a data set" in unknown.reason
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lost"),
+    [(2.0, 2.5, 0.25), (2.0, 1.0, -0.5), (0.0, 0.0, 0.0), (0.0, 0.3, 1.0)],
+)
+def test_an_error_grows_by_a_share_of_itself(before: float, after: float, lost: float) -> None:
+    found, words = compress.fallen(Quality("RMSE", before, 50), Quality("RMSE", after, 1234))
+    assert found == pytest.approx(lost)
+    assert words == f"RMSE went from {before:.4g} to {after:.4g} on 1,234"
+
+
+def test_an_accuracy_that_was_not_counted_twice_falls_by_its_value() -> None:
+    counted, told = Quality("accuracy", 0.5, 100, Count(50, 100)), Quality("accuracy", 0.75, 100)
+    assert compress.fallen(counted, told)[0] == pytest.approx(0.5)
+    assert compress.fallen(told, counted)[0] == pytest.approx(-1 / 3)
 
 
 def test_the_frontier_keeps_what_no_smaller_variant_beats() -> None:
