@@ -7,7 +7,7 @@ BIN := .venv/bin
 export ORT_DISABLE_TELEMETRY = 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check lint bench samples readme
+.PHONY: run test check lint mutants bench samples readme
 
 .venv: .venv/ready
 
@@ -34,6 +34,10 @@ lint: .venv/ready-dev
 	$(BIN)/lint-imports
 
 check: lint test
+
+mutants: .venv/ready-dev
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 nice $(BIN)/mutmut run --max-children 1 $(ONLY)
+	$(BIN)/mutmut results
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks.dispatch

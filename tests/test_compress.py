@@ -4,23 +4,34 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from core.answers.charts import frontier
+from core.calls import footprint
+from core.calls.bench import Bench
+from core.domain.codec import decode
+from core.domain.compression import Compression, CompressRequest
 from core.domain.errors import Refused
 from core.domain.measures import Qualities
 from core.domain.recipe import Step
 from core.domain.report import Check, Count, Parity, Quality, Verdict
 from core.domain.technique import ANY, HALVES
+from core.domain.work import Subject
 from core.doors.commands import main
 from core.doors.samples import FOLDER
+from core.memory.store import Store
 from core.proof.datasets import Dataset
+from core.runtimes import RUNTIMES
+from core.sandbox.tools import Tools
 from core.verbs import compress
 from core.verbs.presets import PRESETS, Preset
+from tests.asking import ask, ask_on
 
 FASHION = FOLDER / "fashion_cnn"
 
@@ -31,6 +42,7 @@ def portolan(capsys: pytest.CaptureFixture[str], *words: Any) -> tuple[int, dict
     return code, json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_a_sample_gets_smaller_and_keeps_its_quality(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = ("--data", FASHION / "test.npz")
     out = ("-o", tmp_path / "half.onnx", "--bundle", tmp_path / "half.zip")
@@ -49,6 +61,7 @@ def test_a_sample_gets_smaller_and_keeps_its_quality(tmp_path: Path, capsys: pyt
     assert replay.returncode == 0, replay.stdout + replay.stderr
 
 
+@pytest.mark.slow
 def test_without_data_nothing_is_proven(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = ("-o", tmp_path / "half.onnx")
     code, value = portolan(capsys, "compress", FASHION / "model.onnx", "--technique", "float16", *out)
@@ -56,6 +69,7 @@ def test_without_data_nothing_is_proven(tmp_path: Path, capsys: pytest.CaptureFi
     assert "add a data set" in value["parity"]["reason"]
 
 
+@pytest.mark.slow
 def test_a_recipe_runs_its_steps_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = tmp_path / "recipe.json"
     recipe.write_text('[{"transform": "float16"}, {"transform": "float16"}]')
@@ -122,6 +136,38 @@ def test_the_verdict_is_about_what_was_lost() -> None:
     assert compress.judge(parity(None), worse, 0.06).verdict is Verdict.PASS
 
 
+def test_the_verdict_tells_what_it_rests_on() -> None:
+    random = Check("random", 32, 0.5, 0.5, None, None, Verdict.PASS)
+    open_ = replace(parity(Count(2, 1000)), verdict=Verdict.NOT_PROVEN, reason="before")
+    both = replace(open_, checks=(random, *open_.checks))
+    passed = compress.judge(both, {"before": quality(90), "after": quality(89)}, 0.02)
+    assert passed.verdict is Verdict.PASS
+    assert passed.reason == ("Accuracy went from 90.00% to 89.00%: 90 to 89 of 100 held-out samples; 2.00% is allowed.")
+    failed = compress.judge(both, None, 0.001)
+    assert [check.verdict for check in failed.checks] == [Verdict.PASS, Verdict.FAIL]
+    assert failed.reason == ("2 of 1,000 predictions changed on held-out samples without labels; 0.10% is allowed.")
+    assert compress.judge(parity(Count(2, 1000)), None, 0.002).verdict is Verdict.PASS, "the bound itself is allowed"
+    unknown = compress.judge(replace(both, checks=(random,)), None, 1.0)
+    assert unknown.verdict is Verdict.NOT_PROVEN
+    assert "add a data set" in unknown.reason
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lost"),
+    [(2.0, 2.5, 0.25), (2.0, 1.0, -0.5), (0.0, 0.0, 0.0), (0.0, 0.3, 1.0)],
+)
+def test_an_error_grows_by_a_share_of_itself(before: float, after: float, lost: float) -> None:
+    found, words = compress.fallen(Quality("RMSE", before, 50), Quality("RMSE", after, 1234))
+    assert found == pytest.approx(lost)
+    assert words == f"RMSE went from {before:.4g} to {after:.4g} on 1,234"
+
+
+def test_an_accuracy_that_was_not_counted_twice_falls_by_its_value() -> None:
+    counted, told = Quality("accuracy", 0.5, 100, Count(50, 100)), Quality("accuracy", 0.75, 100)
+    assert compress.fallen(counted, told)[0] == pytest.approx(0.5)
+    assert compress.fallen(told, counted)[0] == pytest.approx(-1 / 3)
+
+
 def test_the_frontier_keeps_what_no_smaller_variant_beats() -> None:
     points = [(100, 0.8), (200, 0.9), (200, 0.85), (300, 0.88), (400, 0.95)]
     rows = [{"bytes": size, "quality": value, "metric": "accuracy"} for size, value in points]
@@ -134,3 +180,104 @@ def test_the_frontier_keeps_what_no_smaller_variant_beats() -> None:
 def test_a_preset_is_a_recipe_of_techniques_that_are_here(preset: Preset) -> None:
     planned = compress.plan("onnx", preset.recipe.steps)
     assert len(planned) == len(preset.recipe.steps) > 1
+
+
+PRUNED = [{"transform": "prune_second_order", "options": {"share": 0.9, "spread": "even"}}]
+"""A recipe that learns from samples and changes many answers."""
+WIDTHS = np.linspace(0.2, 2.0, 64)
+"""Of the columns: which weights matter depends on them."""
+
+
+def rows(seed: int, which: str, widths: Any) -> Any:
+    """Return drawn samples [about 150, 64] that belong to one half; column by column they are as wide as told."""
+    drawn = (np.random.default_rng(seed).normal(size=(300, 64)) * widths).astype(np.float32)
+    return Dataset({"x": drawn}, None, len(drawn)).half(which).inputs["x"]
+
+
+class Linear:
+    """One layer of 64 inputs and 8 classes that is right about every sample."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "linear.onnx"
+        self.weights = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
+        text = """<ir_version: 8, opset_import: ["" : 17]> linear (float[N, 64] x) => (float[N, 8] y) { y = MatMul (x, w) }"""
+        model = onnx.parser.parse_model(text)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(self.weights, "w"))
+        onnx.save(model, self.path)
+
+    def args(self, tools: Tools, *parts: Any) -> dict[str, Any]:
+        """Store the model and a data set of these samples; return what Compress is asked."""
+        x, data = np.concatenate(parts), self.path.with_suffix(".npz")
+        np.savez(data, x=x, y=(x @ self.weights).argmax(axis=1))
+        blob, held = tools.blobs.put(self.path), tools.blobs.put(data)
+        named = {"sha256": held.sha256, "name": data.name, "label": None}
+        return {"sha256": blob.sha256, "size": blob.size, "format": "onnx", "name": "linear.onnx", "artifact": None, "data": named, "recipe": PRUNED}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_what_fails_is_measured_on_the_test_half_and_offered_to_nobody(
+    tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compress, "RACE_SECONDS", 0.2)
+    monkeypatch.setattr(footprint, "PROCESSES", 1)
+    linear, held = Linear(tmp_path), rows(2, "test", WIDTHS)
+    result = ask(compress, tools, linear.args(tools, rows(1, "calibration", WIDTHS), held))
+    assert result["parity"]["verdict"] == "FAIL"
+    before, after = (result["quality"][side]["correct"] for side in ("before", "after"))
+    assert before["k"] == before["n"] == after["n"] == len(held)
+    assert after["k"] == right(tools, result["artifact"]["sha256"], linear, held) < 0.9 * len(held)
+    assert (result["bundle"], result["travel"]) == (None, None)
+    assert written_down(tools, tmp_path / "failed", result) == []
+    passed = {**result, "parity": {**result["parity"], "verdict": "PASS"}}
+    assert written_down(tools, tmp_path / "passed", passed) == [result["artifact"]["sha256"]]
+
+
+@pytest.mark.slow
+def test_nothing_is_learned_from_the_test_half(tools: Tools, tmp_path: Path) -> None:
+    """The file does not depend on the test half, though the technique would make another one of it."""
+    linear, seen = Linear(tmp_path), rows(1, "calibration", WIDTHS)
+    first = made(tools, linear.args(tools, seen, rows(2, "test", WIDTHS)))
+    args = linear.args(tools, seen, rows(3, "test", WIDTHS[::-1]))
+    assert made(tools, args) == first
+    assert made(tools, {**args, "learns": "test"}) != first
+
+
+class Made(Exception):
+    """A file was made, and there is no need to measure it."""
+
+
+class Maker(Bench):
+    """A bench that stops where the result would be compared with its source."""
+
+    def call(self, call: Any, request: Any, blobs: Any, *rest: Any, **named: Any) -> Any:
+        """Tell the file that was made."""
+        if call.name == "compare":
+            raise Made(blobs[request.model.file])
+        return super().call(call, request, blobs, *rest, **named)
+
+
+def made(tools: Tools, args: dict[str, Any]) -> str:
+    """Return the SHA-256 of the file that Compress makes."""
+    with pytest.raises(Made) as stopped:
+        ask_on(compress, Maker(tools), args)
+    return str(stopped.value)
+
+
+def right(tools: Tools, sha256: str, linear: Linear, x: Any) -> int:
+    """Count the samples about which a stored file says what the layer says."""
+    session = RUNTIMES["onnxruntime"].open(tools.blobs.path(sha256), "onnx")
+    return int((session.run({"x": x})["y"].argmax(axis=1) == (x @ linear.weights).argmax(axis=1)).sum())
+
+
+def written_down(tools: Tools, home: Path, result: dict[str, Any]) -> list[str]:
+    """Write a result down, as of no job, and return the files that were made of the model."""
+    store = Store(home, tools.blobs)
+    found = decode(Compression, result)
+    root = store.add_artifact("ann", **vars(found.source))
+    request = CompressRequest(Subject.of(root), found.recipe)
+    told = compress.record(store, "ann", request, found, None)  # type: ignore[arg-type]
+    (report,) = store.reports("ann", str(told), "compression")
+    assert report.read(Compression).parity.verdict == found.parity.verdict
+    made = [one.sha256 for one in store.children("ann", root.id)]
+    store.close()
+    return made

@@ -1,7 +1,7 @@
 """The arrow that keeps the format: a way to make a model smaller or faster, at a cost that is measured and not declared."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
@@ -67,6 +67,23 @@ class Lesson:
     """Takes how far a long technique is, from 0 to 1, and what it does now."""
 
 
+@dataclass(frozen=True)
+class Keeps:
+    """What is kept of the answers of a shipped sample at a technique's default options, on the half that it never saw."""
+
+    sample: str
+    """The sample's folder."""
+
+    changed: float
+    """Largest share of predictions that may differ from the sample's own."""
+
+    decibels: float | None = None
+    """Least ratio of the sample's answers to what they differ by, in power: a wrong scale shows where no prediction changes. None for trainings, which may scale."""
+
+    after: str = ""
+    """Technique that takes something away first, where this one gives back."""
+
+
 class Technique(Entry):
     """Rewrites an ONNX file, the hub, so that it stays an ONNX file which stock ONNX Runtime opens; runs in the sandboxed worker."""
 
@@ -80,6 +97,9 @@ class Technique(Entry):
 
     kind: ClassVar[str] = "light"
     """The sort of warm child that it runs in."""
+
+    keeps: ClassVar[Keeps]
+    """What the shelf's test holds it to."""
 
     tolerance: ClassVar[Tolerance] = ANY
     """A technique without loss declares how far rounding may move the answers."""
@@ -104,5 +124,6 @@ class Technique(Entry):
             "family": str(self.family),
             "claim": str(self.claim),
             "calibrates": self.calibrates,
+            "keeps": asdict(self.keeps),
             "options": {f.name: {"default": f.default, "help": f.help} for f in option_fields(self.Options)},
         }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
-from core.domain.technique import Claim, Family, Lesson, Technique
+from core.domain.technique import Claim, Family, Keeps, Lesson, Technique
 from core.domain.transform import Tolerance
 from core.onnx import files
 from core.shrink.ensembles import reading, replacing, without_trees, writing
@@ -39,6 +39,7 @@ class CleanTrees(Technique):
         "Removes branches that nothing reaches, stores equal leaves and subtrees once, and every number in fewer bytes."
     )
     family, claim = Family.CLEAN_UP, Claim.SIZE
+    keeps = Keeps("segment", changed=0.0, decibels=100)
     tolerance = Tolerance(absolute=1e-5, relative=1e-5)
     Options = CleanTreesOptions
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
-from core.domain.technique import Claim, Family, Lesson, Technique
+from core.domain.technique import Claim, Family, Keeps, Lesson, Technique
 from core.domain.transform import Tolerance
 from core.onnx import files, weights
 from core.onnx.integers import already
@@ -40,6 +40,7 @@ class CleanUp(Technique):
     title = "Clean up"
     sentence = "Removes what the answers do not need: constant subgraphs, unused nodes, duplicate tensors, long internal names."
     family, claim = Family.CLEAN_UP, Claim.SIZE
+    keeps = Keeps("fashion_cnn", changed=0.0, decibels=80)
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
     Options = CleanUpOptions
 

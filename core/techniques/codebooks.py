@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.domain.errors import Trouble
 from core.domain.format import Summary
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique, without_weights
 from core.onnx import files, kmeans, weights
 from core.onnx.integers import finish
 from core.onnx.storage import Storage
@@ -35,6 +35,7 @@ class Codebooks(Technique):
     title = "Shared weights (codebooks)"
     sentence = "Replaces each weight with the nearest of a few shared values per tensor, and stores these values with short indices."
     family, claim = Family.SHARING, Claim.SIZE
+    keeps = Keeps("fashion_cnn", changed=0.03, decibels=15)
     Options = CodebookOptions
 
     def applies(self, summary: Summary) -> Trouble | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique, without_weights
 from core.onnx import files, kmeans, linear_layers, second_order, weights
 from core.onnx.integers import finish
 from core.onnx.linear_layers import LinearLayer, Moments
@@ -65,6 +65,7 @@ class CodebooksSecondOrder(Technique):
     sentence = "Stores weights as indices into a few shared values, and corrects each layer so that its answers to your samples change least."
     family, claim, calibrates = Family.SHARING, Claim.SIZE, True
     rows = 1024
+    keeps = Keeps("fashion_cnn", changed=0.06, decibels=18)
     Options = SecondOrderCodebookOptions
 
     def applies(self, summary: Summary) -> Trouble | None:

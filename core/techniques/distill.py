@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
-from core.domain.technique import Claim, Family, Lesson, Technique
+from core.domain.technique import Claim, Family, Keeps, Lesson, Technique
 from core.onnx.integers import finish, written
 from core.shrink import residuals
 from core.shrink.channels import narrow
@@ -53,6 +53,7 @@ class Distill(Technique):
     sentence = "Removes channels, neurons and heads, or whole blocks, and trains the rest to answer as before: faster and smaller."
     family, claim, calibrates = Family.DISTILLATION, Claim.LATENCY, True
     rows, kind = 100_000, "torch"
+    keeps = Keeps("fashion_cnn", changed=0.15)
     Options = DistillOptions
 
     def applies(self, summary: Summary) -> Trouble | None:

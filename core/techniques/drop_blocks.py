@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
 from core.onnx.integers import finish
 from core.shrink import residuals
 
@@ -26,6 +26,7 @@ class DropBlocks(Technique):
         "Removes the residual blocks, such as attention layers, that matter least on your samples: fewer layers to run."
     )
     family, claim, calibrates = Family.PRUNING, Claim.LATENCY, True
+    keeps = Keeps("spam_transformer", changed=0.03, decibels=10)
     Options = BlockOptions
 
     def applies(self, summary: Summary) -> Trouble | None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
 from core.onnx import files, saturation, weights
 from core.onnx.integers import already, finish, refuse_quantized, symmetric, unsigned
 from core.onnx.names import FreshNames
@@ -55,6 +55,7 @@ class DynamicInt8(Technique):
     title = "Dynamic int8"
     sentence = "Multiplies in integers, with ranges found while the model runs: for transformers and linear layers; no samples needed."
     family, claim = Family.QUANTIZATION, Claim.SIZE
+    keeps = Keeps("spam_transformer", changed=0.02, decibels=25)
     Options = DynamicOptions
 
     def applies(self, summary: Summary) -> Trouble | None:

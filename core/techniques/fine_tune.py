@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
-from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import Claim, Family, Keeps, Lesson, Technique, without_weights
 from core.onnx import files
 from core.onnx.integers import already
 from core.train.training_options import TrainingOptions, minutes
@@ -31,6 +31,7 @@ class FineTune(Technique):
     sentence = "Trains the smaller model to answer like the original: zeros stay zero, and shared values stay shared."
     family, claim, calibrates = Family.DISTILLATION, Claim.QUALITY, True
     rows, kind = 100_000, "torch"
+    keeps = Keeps("fashion_cnn", changed=0.12, after="prune_magnitude")
     Options = FineTuneOptions
 
     def applies(self, summary: Summary) -> Trouble | None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
 from core.onnx import files, weights
 from core.onnx.integers import finish
 from core.onnx.names import FreshNames
@@ -39,6 +39,7 @@ class Float16(Technique):
         "Stores weights in half the bytes; they are widened when the file is loaded, so speed and memory do not change."
     )
     family, claim = Family.QUANTIZATION, Claim.SIZE
+    keeps = Keeps("fashion_cnn", changed=0.005, decibels=50)
     Options = Float16Options
 
     def applies(self, summary: Summary) -> Trouble | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
 from core.onnx import files, weights
 from core.onnx.integers import finish
 from core.onnx.linear_layers import LinearLayer, layers
@@ -43,6 +43,7 @@ class LowRank(Technique):
     title = "Low rank"
     sentence = "Splits a large layer into two thin ones with fewer weights and fewer operations."
     family, claim = Family.LOW_RANK, Claim.SIZE
+    keeps = Keeps("fashion_cnn", changed=0.05, decibels=5)
     Options = LowRankOptions
 
     def applies(self, summary: Summary) -> Trouble | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
 from core.onnx.integers import finish
 from core.shrink.channels import narrow
 from core.shrink.channels.narrow import EVEN, MEASURED
@@ -40,6 +40,7 @@ class PruneChannels(Technique):
     sentence = "Removes the channels, neurons and heads that matter least on your samples: an ordinary model, smaller and faster."
     family, claim, calibrates = Family.PRUNING, Claim.LATENCY, True
     rows = narrow.ROWS
+    keeps = Keeps("fashion_cnn", changed=0.075, decibels=9)
     Options = ChannelOptions
 
     def applies(self, summary: Summary) -> Trouble | None:

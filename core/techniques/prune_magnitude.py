@@ -8,7 +8,7 @@ import numpy as np
 
 from core.domain.errors import Trouble
 from core.domain.format import Summary
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique, without_weights
 from core.onnx import files, sparsity_patterns, weights
 from core.onnx.integers import finish
 from core.onnx.storage import Storage
@@ -44,6 +44,7 @@ class PruneMagnitude(Technique):
         "Sets the smallest weights to zero and stores only the others, so that the file shrinks; speed does not change."
     )
     family, claim = Family.PRUNING, Claim.SIZE
+    keeps = Keeps("fashion_cnn", changed=0.25, decibels=1)
     Options = MagnitudeOptions
 
     def applies(self, summary: Summary) -> Trouble | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique, without_weights
 from core.onnx import files, linear_layers, second_order, sparsity_patterns
 from core.onnx import weights as onnx_weights
 from core.onnx.integers import finish
@@ -69,6 +69,7 @@ class PruneSecondOrder(Technique):
     sentence = "Sets the weights to zero that matter least on your samples, corrects the others, and stores only those."
     family, claim, calibrates = Family.PRUNING, Claim.SIZE, True
     rows = 1024
+    keeps = Keeps("fashion_cnn", changed=0.06, decibels=8)
     Options = SecondOrderOptions
 
     def applies(self, summary: Summary) -> Trouble | None:

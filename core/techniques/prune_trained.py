@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.domain.errors import Trouble
 from core.domain.format import Summary
-from core.domain.technique import Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import Claim, Family, Keeps, Lesson, Technique, without_weights
 from core.onnx.integers import already, finish
 from core.train.training_options import TrainingOptions, rate
 
@@ -33,6 +33,7 @@ class PruneTrained(Technique):
     sentence = "Removes weights step by step while the others learn to answer as before: works best with many samples."
     family, claim, calibrates = Family.PRUNING, Claim.SIZE, True
     rows, kind = 100_000, "torch"
+    keeps = Keeps("fashion_cnn", changed=0.2)
     Options = PruneTrainedOptions
 
     def applies(self, summary: Summary) -> Trouble | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.domain.errors import Trouble
 from core.domain.format import Summary
-from core.domain.technique import Claim, Family, Lesson, Technique
+from core.domain.technique import Claim, Family, Keeps, Lesson, Technique
 from core.onnx import files
 from core.shrink.ensembles import reading, replacing, thinning, without_trees
 from core.shrink.ensembles.forest import reachable
@@ -36,6 +36,7 @@ class PruneTrees(Technique):
     sentence = "Removes splits that change little on your samples, lets leaves share values, and fits these to the original's answers."
     family, claim, calibrates = Family.PRUNING, Claim.SIZE, True
     rows = 4096
+    keeps = Keeps("segment", changed=0.03, decibels=15)
     Options = PruneTreesOptions
 
     def applies(self, summary: Summary) -> Trouble | None:

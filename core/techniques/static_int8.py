@@ -13,7 +13,7 @@ import numpy as np
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
 from core.onnx import calibration, files, newer_opset, saturation, weights
 from core.onnx.integers import already, finish, refuse_quantized
 from core.onnx.names import FreshNames
@@ -101,6 +101,7 @@ class StaticInt8(Technique):
     sentence = "Runs convolutions and linear layers in integers, with ranges learned from samples: smaller, and faster on most processors."
     family, claim = Family.QUANTIZATION, Claim.SIZE
     calibrates = True
+    keeps = Keeps("fashion_cnn", changed=0.03, decibels=25)
     Options = StaticOptions
 
     def applies(self, summary: Summary) -> Trouble | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
 from core.onnx import files, linear_layers, weights
 from core.onnx.integers import already, finish, refuse_quantized
 from core.onnx.storage import Storage
@@ -40,6 +40,7 @@ class WeightsGptq(Technique):
         "Stores weights as integers of a few bits, rounded so that the layers' answers to your samples change least."
     )
     family, claim, calibrates = Family.QUANTIZATION, Claim.SIZE, True
+    keeps = Keeps("fashion_cnn", changed=0.04, decibels=23)
     Options = GptqOptions
 
     def applies(self, summary: Summary) -> Trouble | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
-from core.domain.technique import KEEP, Claim, Family, Lesson, Technique, without_weights
+from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique, without_weights
 from core.onnx import files, weights
 from core.onnx.integers import already, finish, refuse_quantized
 from core.onnx.storage import Storage
@@ -28,6 +28,7 @@ class WeightsNearest(Technique):
         "Stores each weight as an integer of a few bits, with one scale per channel; the arithmetic stays float32."
     )
     family, claim = Family.QUANTIZATION, Claim.SIZE
+    keeps = Keeps("fashion_cnn", changed=0.01, decibels=35)
     Options = NearestOptions
 
     def applies(self, summary: Summary) -> Trouble | None:

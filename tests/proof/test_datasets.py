@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
-from core.proof.datasets import read_dataset
+from core.proof.datasets import Dataset, read_dataset
 
 TABLE = Signature((TensorSpec("X", "float32", ("batch", 2)),))
 NAMED = Signature((TensorSpec("size", "float32", ("batch", 1)), TensorSpec("kind", "str", ("batch", 1))))
@@ -105,3 +106,32 @@ def test_pickled_arrays_are_never_loaded(tmp_path: Path) -> None:
     (tmp_path / "d.npz").write_bytes(buffer.getvalue())
     with pytest.raises(Refused, match="pickled"):
         read_dataset(tmp_path / "d.npz", None, TABLE)
+
+
+def test_a_sample_belongs_to_a_part_by_its_bytes_for_ever() -> None:
+    """A data set that was split is split in the same way by every later version, or what was held out is learned from."""
+    n = 200
+    numbers = np.random.default_rng(0).normal(size=(n, 3)).astype(np.float32)
+    words = np.array([f"word {place}" for place in range(n)])
+    data = Dataset({"z": numbers, "a": words}, np.arange(n), n, {"z": ("batch", 3)})
+    digests = [sha256(f"['word {row}']".encode() + numbers[row].tobytes()).digest() for row in range(n)]
+    wanted = {
+        "calibration": [row for row in range(n) if digests[row][0] % 2 == 0],
+        "test": [row for row in range(n) if digests[row][0] % 2],
+        "learning": [row for row in range(n) if digests[row][0] % 2 == 0 and digests[row][1] % 2 == 0],
+        "selection": [row for row in range(n) if digests[row][0] % 2 == 0 and digests[row][1] % 2],
+    }
+    for name, places in wanted.items():
+        part = data.half(name)
+        assert (part.n, part.shapes) == (len(places), data.shapes)
+        assert part.labels is not None
+        assert part.labels.tolist() == places
+        np.testing.assert_array_equal(part.inputs["z"], numbers[places])
+        np.testing.assert_array_equal(part.inputs["a"], words[places])
+
+
+def test_a_text_belongs_to_its_part_however_wide_its_column_is() -> None:
+    narrow = np.array([f"word {place}" for place in range(60)])
+    parts = [Dataset({"a": column}, None, 60).half("test") for column in (narrow, narrow.astype("<U40"))]
+    assert parts[0].labels is None
+    assert parts[0].inputs["a"].tolist() == parts[1].inputs["a"].tolist()

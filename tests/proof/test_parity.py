@@ -1,5 +1,6 @@
 """The proof: faults are found and named, rounding is not, and too little evidence is no PASS."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_equal_answers_pass_with_their_evidence(tmp_path: Path) -> None:
     found = judged(tmp_path, np.sin, np.sin)
     assert found.verdict is Verdict.PASS
     assert (found.max_abs, found.sqnr_db) == (0.0, None)
-    assert found.flips.n >= 36
+    assert found.top1_flips.n >= 36
     assert found.versions["numpy"] == np.__version__
     assert "cores" in found.machine
 
@@ -133,7 +134,78 @@ def test_a_tie_within_the_tolerance_is_shown_and_does_not_fail(tmp_path: Path) -
         tmp_path, lambda x: np.tile(tie, (len(x), 1)), lambda x: np.tile(tie - np.float32([1e-6, 0, 0]), (len(x), 1))
     )
     assert found.verdict is Verdict.PASS
-    assert found.flips.k == found.flips.n > 0
+    assert found.top1_flips.k == found.top1_flips.n > 0
+
+
+class Named(Formula):
+    """A session that answers a class number alone."""
+
+    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Return what the function makes of x, a class for each sample."""
+        return {"label": self._call(inputs["x"])}
+
+
+def positive(x: Any) -> Any:
+    """Return a class by the sign of the first number."""
+    return (x[:, 0] > 0).astype(np.int64)
+
+
+@pytest.mark.parametrize("places", [1, 2])
+def test_not_one_changed_prediction_is_forgiven(places: int, tmp_path: Path) -> None:
+    """Exactly as many samples of one case are answered otherwise as are told; what is allowed is a share of that case."""
+    probes.record(Named(positive), 3, None, tmp_path / "g.npz")
+    recorded = golden.read(tmp_path / "g.npz")
+    (number,) = [n for n, case in enumerate(recorded.cases) if case.name == "random"]
+    (x,) = recorded.case_inputs(number).values()
+    chosen = [row.tobytes() for row in x[3 : 3 + places]]
+
+    def otherwise(batch: Any) -> Any:
+        return positive(batch) ^ np.array([row.tobytes() in chosen for row in batch])
+
+    def found(allowed: float) -> Any:
+        return parity.compare(Named(otherwise), tmp_path / "g.npz", Tolerance(1e-4, 1e-4, allowed), 3)
+
+    strict = found(0.0)
+    assert strict.verdict is Verdict.FAIL
+    assert strict.top1_flips.k == places
+    assert f"{places} of {len(x)} predictions changed" in strict.reason
+    assert found(places / len(x)).verdict is Verdict.PASS
+    assert found((places - 0.5) / len(x)).verdict is Verdict.FAIL
+
+
+class Scored(Formula):
+    """A session that answers a class number, and the scores of two classes behind it."""
+
+    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Return both, as the function makes them of x."""
+        return dict(zip(("label", "scores"), self._call(inputs["x"]), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("gap", "moved", "verdict"),
+    [(1e-4, 3, Verdict.PASS), (5e-4, 3, Verdict.FAIL), (1e-4, 4, Verdict.FAIL), (3e-4, 3, Verdict.PASS)],
+)
+def test_only_a_tie_is_forgiven(gap: float, moved: int, verdict: Verdict, tmp_path: Path) -> None:
+    """The fourth of the drawn samples has two scores that lie ``gap`` apart around 1; one sample gets the other class."""
+    probes.record(Named(positive), 3, None, tmp_path / "g.npz")
+    recorded = golden.read(tmp_path / "g.npz")
+    (number,) = [n for n, case in enumerate(recorded.cases) if case.name == "random"]
+    (x,) = recorded.case_inputs(number).values()
+
+    def source(batch: Any) -> Any:
+        close = np.array([row.tobytes() == x[3].tobytes() for row in batch])
+        scores = np.where(close[:, None], np.array([1.0, 1.0 - gap]), np.array([2.0, 1.0]))
+        return np.zeros(len(batch), np.int64), scores.astype(np.float32)
+
+    def target(batch: Any) -> Any:
+        label, scores = source(batch)
+        return label + np.array([row.tobytes() == x[moved].tobytes() for row in batch]), scores
+
+    probes.record(Scored(source), 3, None, tmp_path / "g.npz")
+    found = parity.compare(Scored(target), tmp_path / "g.npz", EQUAL, 3)
+    (check,) = [check for check in found.checks if check.name == "random"]
+    assert (found.verdict, found.top1_flips.k) == (verdict, 1)
+    assert ("1 of them ties" in check.detail) == (verdict is Verdict.PASS)
 
 
 def test_a_fixed_batch_is_proven_with_that_and_says_so(tmp_path: Path) -> None:
@@ -233,3 +305,150 @@ def reshaping(first: int, batch: int | str) -> onnx.ModelProto:
     y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [batch, 2, 3])
     graph = onnx.helper.make_graph([onnx.helper.make_node("Reshape", ["x", "shape"], ["y"])], "g", [x], [y], [shape])
     return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+
+
+class Beside(Formula):
+    """A session whose first answer is plain, and whose second the function makes."""
+
+    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Return x and what the function makes of it."""
+        return {"y": inputs["x"], "more": self._call(inputs["x"])}
+
+
+def beside(tmp_path: Path, source: Any, target: Any, tolerance: Tolerance = EQUAL) -> Any:
+    """Record one function and compare another with it, each beside a plain answer."""
+    probes.record(Beside(source), 3, None, tmp_path / "g.npz")
+    return parity.compare(Beside(target), tmp_path / "g.npz", tolerance, 3)
+
+
+def whole(kind: Any) -> Any:
+    """Return a function to whole numbers of a type, in three dimensions so that they are no classes."""
+    return lambda x: np.nan_to_num(np.abs(x[:, :, None])).clip(0, 100).astype(kind)
+
+
+def infinite(value: float) -> Any:
+    """Return a function with an infinite number in the place of each number over 0.5."""
+    return lambda x: np.where(x > 0.5, np.float32(value), x)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "verdict", "word"),
+    [
+        (whole(np.int64), whole(np.uint8), Verdict.PASS, ""),
+        (whole(np.uint8), whole(np.int32), Verdict.PASS, ""),
+        (whole(np.int64), whole(np.float32), Verdict.FAIL, "float32 where the source gives int64"),
+        (whole(np.float32), whole(np.int64), Verdict.FAIL, "int64 where the source gives float32"),
+        (whole(np.int64), whole(bool), Verdict.FAIL, "bool where the source gives int64"),
+        (infinite(np.inf), infinite(np.inf), Verdict.PASS, ""),
+        (infinite(np.inf), infinite(-np.inf), Verdict.FAIL, "not finite"),
+        (infinite(np.inf), infinite(1e30), Verdict.FAIL, "not finite"),
+        (infinite(np.inf), infinite(np.nan), Verdict.FAIL, "not finite"),
+        (infinite(1.0), infinite(np.inf), Verdict.FAIL, "not finite"),
+        (infinite(np.nan), infinite(np.nan), Verdict.PASS, ""),
+        (infinite(np.nan), infinite(np.inf), Verdict.FAIL, "not finite"),
+    ],
+)
+def test_types_and_numbers_that_are_not_finite(
+    source: Any, target: Any, verdict: Verdict, word: str, tmp_path: Path
+) -> None:
+    found = beside(tmp_path, source, target)
+    assert found.verdict is verdict
+    assert word in found.reason
+
+
+def test_the_places_that_are_not_finite_are_counted(tmp_path: Path) -> None:
+    def spoilt(x: Any) -> Any:
+        out = x.copy()
+        out[0, :3] = np.nan
+        return out
+
+    found = beside(tmp_path, lambda x: x, spoilt)
+    assert "in 3 places" in found.checks[0].detail
+
+
+def test_the_figures_of_a_check_are_those_of_all_its_cases(tmp_path: Path) -> None:
+    """Several cases have one name; their largest difference, their noise and their distribution are taken together."""
+
+    def off(x: Any) -> Any:
+        return np.where(np.isfinite(x), x * np.float32(1.001) + np.float32(1e-3), x)
+
+    found = judged(tmp_path, lambda x: x, off, Tolerance(1.0, 1.0))
+    recorded = golden.read(tmp_path / "g.npz")
+    for check in found.checks:
+        numbers = [n for n, case in enumerate(recorded.cases) if case.stored and case.name == check.name]
+        source = np.concatenate([recorded.case_outputs(n)[0].ravel() for n in numbers]).astype(np.float64)
+        gap = np.abs(off(source.astype(np.float32)).astype(np.float64) - source)
+        assert check.samples == sum(recorded.cases[n].samples for n in numbers)
+        assert check.max_abs == pytest.approx(gap.max())
+        assert check.max_rel == pytest.approx((gap / np.maximum(np.abs(source), 1.0)).max())
+        assert check.sqnr_db == pytest.approx(10 * np.log10((source**2).sum() / (gap**2).sum()))
+        assert check.percentiles[2] == pytest.approx(np.percentile(gap, 99, method="higher"), rel=0.13)
+    assert len([case for case in recorded.cases if case.name == "edge"]) > 1
+
+
+def test_a_difference_as_large_as_the_tolerance_is_within_it(tmp_path: Path) -> None:
+    exact = Tolerance(0.5, 0.0)
+    source, target = (lambda x: np.sign(np.nan_to_num(x))), (lambda x: np.sign(np.nan_to_num(x)) + np.float32(0.5))
+    assert judged(tmp_path, source, target, exact).checks[0].detail == ""
+    assert "beyond" in judged(tmp_path, source, target, Tolerance(0.4999, 0.0)).checks[0].detail
+
+
+def test_samples_that_do_not_count_are_told_apart(tmp_path: Path) -> None:
+    found = judged(tmp_path, lambda x: x, lambda x: np.where(np.isnan(x), np.float32(7), x))
+    assert found.verdict is Verdict.PASS
+    assert "Told apart, 4 samples 'missing numbers': output 'y' is not finite" in found.reason
+    assert "The model was not fitted on missing numbers." in found.reason
+    assert "random" not in found.reason
+    assert "missing numbers" not in {check.name for check in found.checks}
+
+
+@pytest.mark.parametrize(("refused", "words"), [({3}, "batch 3,"), ({1, 3}, "batch 1 and batch 3,")])
+def test_a_batch_that_the_source_did_not_answer_leaves_it_open(refused: set[int], words: str, tmp_path: Path) -> None:
+    def picky(x: Any) -> Any:
+        if len(x) in refused:
+            raise ValueError("not this many")
+        return x
+
+    found = judged(tmp_path, picky, picky)
+    assert found.verdict is Verdict.NOT_PROVEN
+    assert f"The source did not answer {words} so other batch sizes are open." in found.reason
+
+
+@pytest.mark.parametrize(("samples", "missing"), [(29, "1 more"), (30, "")])
+def test_thirty_samples_are_enough(samples: int, missing: str, tmp_path: Path) -> None:
+    found = judged(tmp_path, np.cos, np.cos, batch=2)
+    check = replace(found.checks[0], samples=samples)
+    said = parity._missing(golden.read(tmp_path / "g.npz"), [check])
+    assert (missing in said) if missing else said == ""
+
+
+class Mask(Formula):
+    """A session that answers a mask of four places for each sample."""
+
+    def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Return probabilities [n, 1, 2, 2], as the function makes them of x."""
+        return {"mask": self._call(inputs["x"]).reshape(-1, 1, 2, 2)}
+
+
+def test_the_places_of_a_mask_are_counted_where_either_says_yes(tmp_path: Path) -> None:
+    first, second = np.array([0.9, 0.1, 0.1, 0.1], np.float32), np.array([0.9, 0.1, 0.1, 0.8], np.float32)
+    probes.record(Mask(lambda x: np.tile(first, (len(x), 1))), 3, None, tmp_path / "g.npz")
+    target = Mask(lambda x: np.tile(second, (len(x), 1)))
+    found = parity.compare(target, tmp_path / "g.npz", Tolerance(1.0, 0.0), 3)
+    assert {(check.flips.k, check.flips.n) for check in found.checks} == {
+        (check.samples, 2 * check.samples) for check in found.checks
+    }
+
+
+def test_answers_with_the_steps_first_are_counted_by_sample(tmp_path: Path) -> None:
+    def steps(x: Any) -> Any:
+        return np.tile(np.array([2.0, 1.0, 0.0], np.float32), (5, len(x), 1))
+
+    def wrong(x: Any) -> Any:
+        out = steps(x)
+        out[4, 0] = out[4, 0, ::-1]
+        return out
+
+    found = judged(tmp_path, steps, wrong)
+    (check,) = [check for check in found.checks if check.name == "random"]
+    assert (check.flips.k, check.flips.n) == (1, check.samples)

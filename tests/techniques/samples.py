@@ -1,5 +1,7 @@
 """The trained samples with their test halves, and how techniques are applied and counted on them."""
 
+import functools
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,10 +10,11 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from core.domain.technique import Lesson
+from core.domain.technique import HALVES, Lesson
 from core.domain.transform import parse_options
 from core.proof import quality
-from core.proof.datasets import Dataset
+from core.proof.datasets import Dataset, read_dataset
+from core.proof.predictions import prediction
 from core.runtimes import RUNTIMES
 from core.techniques import TECHNIQUES
 
@@ -42,6 +45,66 @@ class Sample:
         return np.concatenate(
             [next(iter(session.run(self.test.rows(at, at + 100)).values())) for at in range(0, self.test.n, 100)]
         )
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a file answers of what a sample does, over ``n`` held-out samples; the ratio is infinite where all is equal."""
+
+    n: int
+    changed: int
+    decibels: float
+
+
+@dataclass(frozen=True)
+class Halves:
+    """A trained model with the halves of its test file as Compress takes them apart, by the hash of each sample."""
+
+    source: Path
+    calibration: Dataset
+    test: Dataset
+
+    def lesson(self, rows: int) -> Lesson:
+        """Return what a technique may learn from, at most so many rows."""
+        assert self.calibration.labels is not None
+        return Lesson(self.source, self.calibration.samples(0, rows), self.calibration.labels[:rows])
+
+    @functools.cached_property
+    def answers(self) -> list[Any]:
+        """What the model answers to the half that no technique sees."""
+        return answers(self.source, self.test)
+
+    def kept(self, path: Path) -> Kept:
+        """Compare the answers of a file with those of the model on the half that no technique sees."""
+        return compared(self.answers, answers(path, self.test))
+
+
+def compared(before: list[Any], after: list[Any]) -> Kept:
+    """Count the predictions that differ, and weigh the answers against their differences."""
+    first, second = prediction(before), prediction(after)
+    assert first is not None
+    assert second is not None
+    pairs = [(a.astype(np.float64), b) for a, b in zip(before, after, strict=True) if a.dtype.kind == "f"]
+    signal, noise = (
+        float(sum(np.square(one).sum() for one in part)) for part in ([a for a, _ in pairs], [a - b for a, b in pairs])
+    )
+    return Kept(
+        len(first[0]), int((first[0] != second[0]).sum()), 10 * math.log10(signal / noise) if noise else math.inf
+    )
+
+
+def answers(path: Path, data: Dataset) -> list[Any]:
+    """Return what a file answers to every row."""
+    return quality.answers(RUNTIMES["onnxruntime"].open(path, "onnx"), data)
+
+
+@functools.cache
+def halves(name: str) -> Halves:
+    """Return a shipped sample by its folder's name, with both halves of its test file."""
+    source = FOLDER / name / "model.onnx"
+    (table,) = FOLDER.joinpath(name).glob("test.*")
+    data = read_dataset(table, None, RUNTIMES["onnxruntime"].open(source, "onnx").signature)
+    return Halves(source, *(data.half(which) for which in HALVES))
 
 
 def sample(name: str) -> Sample:

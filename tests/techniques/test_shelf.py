@@ -14,10 +14,14 @@ from core.domain.technique import ANY, Claim, Lesson, Technique
 from core.domain.transform import option_fields, parse_options
 from core.formats.onnx import FORMAT
 from core.techniques import TECHNIQUES
+from tests.techniques.samples import Halves, compared, halves
+from tests.techniques.samples import answers as held_out_answers
 from tests.techniques.strangers import STRANGERS
 
 BRIEF = {"minutes": 0.3, "epochs": 4}
 """What techniques that train are given, so that all of them together take seconds."""
+FEW = 64
+"""Rows that techniques learn from where their promise is measured."""
 TAUGHT = {Claim.QUALITY}
 """Claims that only a step before can make room for; their own tests hold those techniques to it."""
 
@@ -28,6 +32,11 @@ def _one_thread() -> Any:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+def promised(technique: Technique) -> Any:
+    """Return a technique as a parameter; trainings are slow."""
+    return pytest.param(technique, id=technique.id, marks=[pytest.mark.slow] if technique.kind == "torch" else [])
 
 
 @pytest.mark.parametrize("name", STRANGERS)
@@ -55,11 +64,43 @@ def test_some_stranger_is_compressed(technique: Technique, tmp_path: Path) -> No
     assert any(done)
 
 
+@pytest.mark.parametrize("technique", [promised(one) for one in TECHNIQUES])
+def test_a_technique_keeps_what_it_declares(technique: Technique, tmp_path: Path) -> None:
+    model, source, out = halves(technique.keeps.sample), tmp_path / "source.onnx", tmp_path / "out.onnx"
+    source.write_bytes(model.source.read_bytes())
+    if technique.keeps.after:
+        at_defaults(TECHNIQUES[technique.keeps.after], model.source, source, model)
+    at_defaults(technique, source, out, model)
+    assert out.stat().st_size < source.stat().st_size or technique.claim in TAUGHT
+    kept = model.kept(out)
+    assert kept.changed <= technique.keeps.changed * kept.n
+    assert technique.keeps.decibels is None or kept.decibels >= technique.keeps.decibels
+    if technique.tolerance is not ANY:
+        for one, other in zip(model.answers, held_out_answers(out, model.test), strict=True):
+            assert_alike(technique, one, other)
+
+
+@pytest.mark.parametrize("technique", list(TECHNIQUES), ids=lambda one: one.id)
+def test_what_a_technique_declares_is_more_than_a_damaged_file_keeps(technique: Technique, tmp_path: Path) -> None:
+    """The measure must tell a file apart whose answers are moved to other samples, and one whose answers are twice as large."""
+    wanted = halves(technique.keeps.sample).answers
+    moved = compared(wanted, [np.roll(one, 1, axis=0) for one in wanted])
+    assert moved.changed > technique.keeps.changed * moved.n
+    if technique.keeps.decibels is not None:
+        twice = compared(wanted, [one * 2 if one.dtype.kind == "f" else one for one in wanted])
+        assert max(moved.decibels, twice.decibels) < technique.keeps.decibels
+
+
 @pytest.mark.parametrize("name", STRANGERS)
 def test_strangers_run(name: str, tmp_path: Path) -> None:
     samples = STRANGERS[name](tmp_path / "source.onnx")
     assert not [risk for risk in FORMAT.audit(tmp_path / "source.onnx") if risk.level == "refuse"]
     assert answers(tmp_path / "source.onnx", samples)
+
+
+def at_defaults(technique: Technique, source: Path, out: Path, model: Halves) -> None:
+    """Apply a technique as the page does where nobody chose an option, on a few rows of the half that it may learn from."""
+    technique.apply(source, out, parse_options(technique.Options, {}), model.lesson(min(FEW, technique.rows)))
 
 
 def tried(technique: Technique, source: Path, out: Path, samples: dict[str, Any]) -> bool:
