@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from core import pack
 from core.blobs import Blob
 from core.domain.errors import Cancelled, PortolanError, Refused, Unavailable, from_json
+from core.domain.integer_products import Sums
 from core.domain.limits import PACKING, READING, WORKING, Limits
 from core.domain.overhead import Footprint, Kernels, Race
 from core.domain.recipe import Step
@@ -153,11 +154,11 @@ class Bench:
             raise Refused(f"The converter wrote a file that reads as {found['title']}.", "Report this file to us.")
         return found["summary"], self.tools.blobs.put(graph).sha256 if found["graph"] else None
 
-    def probe(self, source: Model, data: Data | None, shapes: str = "") -> Golden:
+    def probe(self, source: Model, data: Data | None, shapes: str = "", sums: Sums = Sums.AS_RUN) -> Golden:
         """Record the source's answers on seeded inputs, edge inputs and the user's data; ``shapes`` says what the file does not."""
-        return self._once(("probe", source, data, shapes), lambda: self._probe(source, data, shapes))
+        return self._once(("probe", source, data, shapes, sums), lambda: self._probe(source, data, shapes, sums))
 
-    def _probe(self, source: Model, data: Data | None, shapes: str) -> Golden:
+    def _probe(self, source: Model, data: Data | None, shapes: str, sums: Sums) -> Golden:
         key, runtime = file_key(source.format), runtime_for(source.format)
         request = {
             "file": key,
@@ -165,6 +166,7 @@ class Bench:
             "runtime": runtime.id,
             "seed": SEED,
             "shapes": shapes,
+            "sums": sums,
             "given": self._along(source).given,
             **data_args(data),
         }
@@ -173,12 +175,12 @@ class Bench:
             answers, plain = (self.tools.blobs.put(done.folder / f"golden.{suffix}") for suffix in ("npz", "bin"))
             return Golden(answers.sha256, done.value, plain.sha256)
 
-    def compare(self, target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
+    def compare(self, target: Model, golden: Golden, tolerance: Tolerance, sums: Sums = Sums.AS_RUN) -> Parity:
         """Replay the probes on the stored bytes of the target in a fresh process; NOT PROVEN where nothing here can run it."""
-        key = ("compare", target, golden.sha256, tolerance)
-        return self._once(key, lambda: self._compare(target, golden, tolerance))
+        key = ("compare", target, golden.sha256, tolerance, sums)
+        return self._once(key, lambda: self._compare(target, golden, tolerance, sums))
 
-    def _compare(self, target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
+    def _compare(self, target: Model, golden: Golden, tolerance: Tolerance, sums: Sums) -> Parity:
         if reason := cannot_run(target.format):
             return unproven(f"Written here, cannot run on this machine: {reason}", tolerance)
         key, runtime = file_key(target.format), runtime_for(target.format)
@@ -190,6 +192,7 @@ class Bench:
             "absolute": tolerance.absolute,
             "relative": tolerance.relative,
             "flips": tolerance.flips,
+            "sums": sums,
             "seed": SEED,
         }
         files = {key: target.sha256, "golden.npz": golden.sha256}

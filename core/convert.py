@@ -8,6 +8,7 @@ from core import bundle, lineage
 from core.bench import Bench
 from core.converters import CONVERTERS, route
 from core.domain.errors import Refused
+from core.domain.integer_products import Sums
 from core.domain.recipe import Recipe, Step
 from core.domain.report import Quality, Verdict
 from core.domain.transform import CODE, Converter, option_fields, parse_options
@@ -42,7 +43,7 @@ def on(bench: Bench, args: dict[str, Any]) -> dict[str, Any]:
     check_code(args.get("code"), bool(args.get("consent")))
     bench.along[source.sha256] = along(steps[0][1].options, args.get("code"))
     tools.progress(0.05, "Recording the answers of the source")
-    golden = bench.probe(source, data, str(steps[0][1].options.get("shapes", "")))
+    golden = bench.probe(source, data, str(steps[0][1].options.get("shapes", "")), Sums.EXACT)
     applied = apply(bench, source, with_data_shapes(steps, golden), golden)
     tools.progress(0.85, "Measuring sizes and quality, packing the artifact with its evidence")
     return finish(bench, args, source, data, golden, applied)

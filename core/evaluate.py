@@ -2,11 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+from core import everywhere
 from core.bench import Bench
 from core.converters import CONVERTERS
 from core.domain.errors import Refused
+from core.domain.integer_products import Sums
 from core.domain.transform import Tolerance
 from core.domain.work import Data, Model
+from core.formats import FORMATS
 from core.tools import Tools
 from core.transform import check_consent, loosest, prove
 
@@ -45,9 +48,12 @@ def compare(bench: Bench, model: Model, other: dict[str, Any], data: Data | None
     source = Model(other["sha256"], other["size"], other["format"])
     check_consent(source, bool(other.get("consent")))
     bench.tools.progress(0.1, "Recording the answers of the model to compare with")
-    golden = bench.probe(source, data)
+    golden = bench.probe(source, data, sums=Sums.EXACT)
     bench.tools.progress(0.5, "Comparing in a fresh process")
     parity = prove(bench, source, model, golden, declared_tolerance(source.format, model.format))
+    if model.format in everywhere.TELLING:
+        summary, _ = bench.audit(model, "model" + FORMATS[model.format].suffixes[0])
+        parity = everywhere.judged(bench, source, model, summary, golden, parity)
     labelled = data if golden.evidence["labelled"] else None
     bench.tools.progress(0.8, "Measuring both on the data")
     before, after = (bench.evaluate(one, labelled).to_json() if labelled else None for one in (source, model))

@@ -9,6 +9,7 @@ from core import convert
 from core.bench import Bench, Cost
 from core.converters import CONVERTERS, route, targets, unavailable
 from core.domain.errors import Cancelled, Crashed, PortolanError, Refused
+from core.domain.integer_products import Sums
 from core.domain.portability import Attempt, Leg, Standing
 from core.domain.recipe import Step
 from core.domain.report import Verdict
@@ -127,7 +128,7 @@ class Search:
         if self.golden is None:
             self.tell(place, 0.0, "Recording the answers of the source")
             shapes = str(self.args.get("options", {}).get("shapes", ""))
-            self.golden = self.bench.probe(self.source, self.data, shapes)
+            self.golden = self.bench.probe(self.source, self.data, shapes, Sums.EXACT)
         return self.golden
 
     @property

@@ -4,6 +4,7 @@ Files are named by keys that the sandbox chose: ``in/<key>`` to read, ``out/`` t
 arguments is the sandbox's own word on the jail, never a caller's.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from core import jail
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Format, Risk
-from core.domain.integer_products import Integers
+from core.domain.integer_products import Integers, Sums
 from core.domain.runtime import Runtime, Session
 from core.domain.technique import Lesson
 from core.domain.transform import CODE
@@ -141,7 +142,7 @@ def probe(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     from core import torchscripts
     from core.proof import probes
 
-    session = open_session(args)
+    session = open_summing(args)
     dataset = open_dataset(args, session)
     cases = probes.record(session, args["seed"], dataset, OUT / "golden.npz", args.get("shapes", ""))
     return {
@@ -159,7 +160,7 @@ def compare(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
     from core.proof import parity
 
     tolerance = Tolerance(args["absolute"], args["relative"], args["flips"])
-    return parity.compare(open_session(args), IN / args["golden"], tolerance, args["seed"]).to_json()
+    return parity.compare(open_summing(args), IN / args["golden"], tolerance, args["seed"]).to_json()
 
 
 def diverge(args: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -230,6 +231,16 @@ def open_session(args: dict[str, Any]) -> Session:
     """Load ``file`` in ``runtime``. Raises Refused where the runtime does not take the format, or the jail is not full."""
     runtime = runtime_of(args)
     return runtime.open_with(IN / args["file"], args["format"], args.get("given") or {})
+
+
+def open_summing(args: dict[str, Any]) -> Session:
+    """Load ``file`` in ``runtime`` as ``open_session`` does, with integers added as ``sums`` says."""
+    runtime, sums = runtime_of(args), Sums(args.get("sums", Sums.AS_RUN))
+    if sums is Sums.EXACT:
+        return runtime.open_exact(IN / args["file"], args["format"], args.get("given") or {})
+    if sums is Sums.WITHOUT_VNNI:
+        os.environ.update(runtime.without_vnni)
+    return open_session(args)
 
 
 def opener(args: dict[str, Any]) -> Callable[[], Session]:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from core import everywhere
 from core.bench import Bench
 from core.blobs import Blobs
 from core.domain.errors import Cancelled, PortolanError, Refused
+from core.domain.integer_products import Sums
 from core.domain.recipe import Step
 from core.domain.report import Parity, Verdict
 from core.domain.transform import Converter, Tolerance
@@ -72,6 +74,7 @@ def advance(
     tell(0.5, "Comparing in a fresh process")
     summary, graph = bench.audit(result, "artifact" + converter.suffix)
     parity = prove(bench, model, result, golden, tolerance)
+    parity = everywhere.judged(bench, source, result, summary, golden, parity)
     applied = Applied(step, result, summary, graph, parity, tolerance)
     if parity.verdict is not Verdict.FAIL or not before:
         return applied
@@ -81,7 +84,7 @@ def advance(
 def compared_alone(bench: Bench, before: Model, after: Model, tolerance: Tolerance) -> Parity | None:
     """Compare a step's result with the step before it; None where that cannot be asked."""
     try:
-        return bench.compare(after, bench.probe(before, None), tolerance)
+        return bench.compare(after, bench.probe(before, None, sums=Sums.EXACT), tolerance, Sums.EXACT)
     except Cancelled:
         raise
     except PortolanError:
@@ -109,7 +112,7 @@ def guilty(applied: Sequence[Applied], titles: Sequence[str]) -> str | None:
 
 def prove(bench: Bench, source: Model, target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
     """Compare the target with the recorded answers; on a FAIL, name where the two part if both expose it."""
-    parity = bench.compare(target, golden, tolerance)
+    parity = bench.compare(target, golden, tolerance, Sums.EXACT)
     if parity.verdict is not Verdict.FAIL:
         return parity
     return replace(parity, diverges_at=bench.diverge(source, target, golden))

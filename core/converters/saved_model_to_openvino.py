@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from core import ir_files, saved_models
-from core.domain.transform import Converter, NoOptions, Tolerance
+from core import ir_arithmetic, ir_files, saved_models
+from core.domain.transform import Converter, Tolerance
+from core.ir_arithmetic import ArithmeticOptions
 
 
 class SavedModelToOpenVino(Converter):
@@ -13,10 +14,13 @@ class SavedModelToOpenVino(Converter):
     sentence = "Writes what a TensorFlow SavedModel serves as OpenVINO IR; proven only where TensorFlow is installed."
     source, target, suffix = "saved_model", "openvino", ".zip"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
+    Options = ArithmeticOptions
 
-    def convert(self, source: Path, out: Path, options: NoOptions) -> None:
+    def convert(self, source: Path, out: Path, options: ArithmeticOptions) -> None:
         """Read, write and compile. Raises Refused with all operators that have no rule."""
-        ir_files.write(saved_models.read(source)[0], out)
+        model = saved_models.read(source)[0]
+        ir_arithmetic.settle(model, options.arithmetic)
+        ir_files.write(model, out)
 
 
 CONVERTER = SavedModelToOpenVino()

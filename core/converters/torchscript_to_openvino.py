@@ -1,17 +1,24 @@
 """TorchScript to OpenVINO IR by the engine's own reader of torch graphs: it takes scripts that the ONNX exporter refuses."""
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import exported_programs, ir_files, torchscripts
+from core import exported_programs, ir_arithmetic, ir_files, torchscripts
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
+from core.ir_arithmetic import ArithmeticOptions
 from core.torchscripts import ShapeOptions
 
 BATCH = 2
 """An example with one row could be taken for a constant."""
+
+
+@dataclass(frozen=True)
+class TorchScriptOptions(ArithmeticOptions, ShapeOptions):
+    """The shapes of the inputs, and whether a quantized script keeps its integers."""
 
 
 class TorchScriptToOpenVino(Converter):
@@ -21,15 +28,16 @@ class TorchScriptToOpenVino(Converter):
     sentence = "Writes a TorchScript file as OpenVINO IR; needs the input shapes where the file does not betray them."
     source, target, suffix = "torchscript", "openvino", ".zip"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
-    Options = ShapeOptions
+    Options = TorchScriptOptions
 
-    def convert(self, source: Path, out: Path, options: ShapeOptions) -> None:
+    def convert(self, source: Path, out: Path, options: TorchScriptOptions) -> None:
         """Convert on an example, write and compile. Raises Refused without shapes, or with all operators that have no rule."""
         module = torchscripts.load(source)
         specs = torchscripts.specs(module, options.shapes)
         model = _converted(module, specs)
         _free_batch(model, specs)
         names = tuple(spec.name for spec in specs)
+        ir_arithmetic.settle(model, options.arithmetic)
         ir_files.write(model, out, names, [f"output_{place}" for place in range(len(model.outputs))])
 
 

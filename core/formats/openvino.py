@@ -9,7 +9,8 @@ from core import archives
 from core.archives import Archive
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.format import Format, Risk, Summary
-from core.formats.anatomy import drawing, ir
+from core.domain.integer_products import Integers
+from core.formats.anatomy import drawing, ir, ir_products
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import gathered, info
 from core.formats.anatomy.tally import Tally
@@ -39,6 +40,7 @@ class OpenVino(Format):
         with archives.walk(path) as archive:
             root, found = _graphs(archive)
             tally = _tally(archive, found)
+            integers = _integers(archive, found)
         layers = [layer for body in found for layer in body.layers.values()]
         sets = [int(layer.version.removeprefix("opset")) for layer in layers]
         version = next((str(item.get("value"))[:60] for item in root.iter("info", "Runtime_version")), None)
@@ -53,7 +55,11 @@ class OpenVino(Format):
             opset=max(sets, default=None),
             dependencies=("openvino",),
             layers=tuple(tally.layers),
-            notes={"ir_version": int(root.get("version")), "name": str(root.get("name", ""))[:120]},
+            notes={
+                "ir_version": int(root.get("version")),
+                "name": str(root.get("name", ""))[:120],
+                "integers": integers.to_json(),
+            },
         )
 
     def graph(self, path: Path, out: Path) -> bool:
@@ -91,6 +97,12 @@ def _tally(archive: Archive, found: list[ir.Body]) -> Tally:
                 tally.measure_stream(stream, weight.size, weight.dtype)
                 end = weight.offset + weight.size
     return tally
+
+
+def _integers(archive: Archive, found: list[ir.Body]) -> Integers:
+    """Return what the model multiplies in integers."""
+    with archive.open(ir.halves(archive.names)[1]) as stream:
+        return Integers.of(ir_products.products(found, ir_products.ends(stream, found)))
 
 
 def _drawing(body: ir.Body) -> bytes:
