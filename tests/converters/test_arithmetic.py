@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
-from core import convert, host_truth, ir_arithmetic
+from core import convert, evaluate, everywhere, host_truth, ir_arithmetic
 from core.converters import CONVERTERS
 from core.domain.integer_products import Integers
 from core.domain.report import Verdict
@@ -148,3 +148,40 @@ def test_the_verdict_is_that_of_processors_without_vnni(
     assert ("VNNI" in result["parity"]["reason"]) == (verdict == "FAIL")
     risks = [risk["what"] for risk in result["summary"]["risks"]]
     assert any("arithmetic=floats" in what for what in risks) == (arithmetic == "integers")
+
+
+def lonely(tmp_path: Path) -> Path:
+    """Write a product whose sums would saturate if there were a second weight beside each of its large ones."""
+    w = np.zeros((67, 33), int)
+    w[::4] = 100
+    path = tmp_path / "lonely.onnx"
+    path.write_bytes(host_truth._model("QDQ MatMul", Pairing.U8S8, np.zeros((1, 67)), w, 4096.0))
+    return path
+
+
+@pytest.mark.parametrize(("arithmetic", "verdict"), [("floats", "PASS"), ("integers", "NOT PROVEN")])
+def test_what_could_saturate_and_does_not_show_is_not_proven(
+    tools: Tools, tmp_path: Path, arithmetic: str, verdict: str
+) -> None:
+    args = bring(tools, lonely(tmp_path))
+    result = convert.run(tools, {**args, "target": "openvino", "options": {"arithmetic": arithmetic}})
+    assert result["parity"]["verdict"] == verdict, result["parity"]["reason"]
+    assert ("Safe on: Processors that add products of four bytes" in result["parity"]["reason"]) == (verdict != "PASS")
+
+
+def test_what_saturates_in_its_own_engine_already_is_said(tools: Tools, tmp_path: Path) -> None:
+    args = bring(tools, lonely(tmp_path))
+    result = convert.run(tools, {**args, "target": "onnx", "options": {"opset": 17}})
+    assert result["parity"]["verdict"] == "PASS", result["parity"]["reason"]
+    assert everywhere.SAME in result["parity"]["reason"]
+    assert "avx512_vnni" in result["parity"]["reason"]
+
+
+def test_integers_that_only_the_second_model_has_are_not_proven(tools: Tools, tmp_path: Path) -> None:
+    """A model in floats, beside the same with integers that saturate elsewhere."""
+    model = bring(tools, lonely(tmp_path))
+    plain = Way(tmp_path / "lonely.onnx", "onnx_to_torch_export", {}).convert(tmp_path).rename(tmp_path / "plain.pt2")
+    against = bring(tools, plain)
+    found = evaluate.run(tools, {**model, "data": None, "against": against})["against"]["parity"]
+    assert found["verdict"] == "NOT PROVEN", found["reason"]
+    assert "avx512_vnni" in found["reason"]

@@ -19,6 +19,7 @@ from core.formats.onnx import FORMAT
 from core.host_truth import Pairing
 from tests.techniques.samples import apply, sample
 
+pytestmark = pytest.mark.integers
 FASHION = "fashion_cnn"
 
 

@@ -124,8 +124,8 @@ class _Graph:
         """Return the type of integers that some numbers have, empty where it cannot be told; None where they are floats."""
         for end in found:
             if _levels(end) in LEVELS:
-                low = [self._told[c] for one in self.takes(end)[3:4] if (c := self._constant(one)) in self._told]
-                return ("int8" if low[0][0] < 0 else "uint8") if low else ""
+                low = self._least(self.takes(end)[3:4])
+                return "" if low is None else "int8" if low < 0 else "uint8"
             if end.type == "Parameter" and _output(end).dtype in ("int8", "uint8"):
                 return _output(end).dtype
         return None
@@ -145,6 +145,11 @@ class _Graph:
             if end.type == "Parameter" and _output(end).dtype in ("int8", "uint8"):
                 return "int8", None
         return None
+
+    def _least(self, layers: list[Layer]) -> float | None:
+        """Return the least number of the constant among some layers; None where there is none, or it was not read."""
+        held = [constant for layer in layers if (constant := self._constant(layer))]
+        return min((self._told[constant][0] for constant in held if constant in self._told), default=None)
 
     def _constant(self, layer: Layer) -> Constant | None:
         return self._held.get(layer.id)
