@@ -7,7 +7,7 @@ BIN := .venv/bin
 export ORT_DISABLE_TELEMETRY = 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check lint mutants bench samples readme
+.PHONY: run test test-without-vnni check lint mutants bench samples readme
 
 .venv: .venv/ready
 
@@ -26,6 +26,14 @@ run: .venv/ready
 test: .venv/ready-dev
 	sh tests/browser/chromium.sh
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# What must hold on every processor, on one without VNNI: an emulated Haswell (AVX2), or CPU=Nehalem (SSE4.2). Slow; not part of CI.
+CPU ?= Haswell
+INTEGERS := tests/converters tests/formats/test_integer_products.py tests/techniques/test_repair.py tests/test_host_truth.py
+test-without-vnni: .venv/ready-dev
+	@command -v qemu-x86_64 >/dev/null || { echo "qemu-x86_64 is missing, which emulates a processor without VNNI: install Debian's package qemu-user, and try again."; exit 1; }
+	$(BIN)/python -m pytest -m integers -o timeout=3600 $(INTEGERS)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 qemu-x86_64 -cpu $(CPU) $(BIN)/python -m pytest -m integers -o timeout=3600 -p no:cacheprovider $(INTEGERS)
 
 lint: .venv/ready-dev
 	$(BIN)/ruff format --check .

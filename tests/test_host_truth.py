@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+import pytest
 
 from core.onnx import saturation
 from core.onnx.saturation import HostTruth, Kernel, Pairing
@@ -18,17 +19,20 @@ def test_every_kernel_is_measured_in_under_a_second() -> None:
     assert truth.cpu
 
 
+@pytest.mark.integers
 def test_sums_that_fit_sixteen_bits_are_exact_everywhere() -> None:
     truth = saturation.measure()
     assert truth.exact(Pairing.U8U8)
     assert truth.exact(Pairing.U8S8_REDUCED)
 
 
+@pytest.mark.integers
 def test_a_kernel_that_does_not_run_is_wrong_throughout() -> None:
     kernel = saturation._try("QDQ Nothing", Pairing.U8S8)
     assert kernel.wrong == kernel.compared > 300
 
 
+@pytest.mark.integers
 def test_a_kernel_that_computes_something_else_is_wrong() -> None:
     """QDQ Sub of one matrix from another has the shape of a product of two square ones, and other numbers."""
     x = np.full((8, 8), 255)

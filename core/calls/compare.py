@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.calls.call import IN, SEED, Call, Here
-from core.calls.opening import Opened, files, opened, session_of
+from core.calls.opening import Opened, files, opened, summing
+from core.domain.integer_products import Sums
 from core.domain.report import Parity, Verdict
 from core.domain.transform import Tolerance
 from core.domain.work import Golden, Model
@@ -18,34 +19,35 @@ GOLDEN = "golden.npz"
 
 @dataclass(frozen=True)
 class Request:
-    """The model, the tolerance, and the seed of the recording."""
+    """The model, the tolerance, the seed of the recording, and how integers are added."""
 
     model: Opened
     tolerance: Tolerance
     seed: int
+    sums: Sums = Sums.AS_RUN
 
 
 def work(request: Request, here: Here) -> Parity:
     """Compare with what was recorded."""
     from core.proof import parity
 
-    return parity.compare(session_of(request.model, here), IN / GOLDEN, request.tolerance, request.seed)
+    return parity.compare(summing(request.model, request.sums, here), IN / GOLDEN, request.tolerance, request.seed)
 
 
 CALL = Call("compare", Request, Parity, work)
 
 
-def ask(bench: "Bench", target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
+def ask(bench: "Bench", target: Model, golden: Golden, tolerance: Tolerance, sums: Sums = Sums.AS_RUN) -> Parity:
     """Compare once; NOT PROVEN where nothing here can run the file."""
-    key = ("compare", target, golden.sha256, tolerance)
-    return bench.once(key, lambda: _ask(bench, target, golden, tolerance))
+    key = ("compare", target, golden.sha256, tolerance, sums)
+    return bench.once(key, lambda: _ask(bench, target, golden, tolerance, sums))
 
 
-def _ask(bench: "Bench", target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
+def _ask(bench: "Bench", target: Model, golden: Golden, tolerance: Tolerance, sums: Sums) -> Parity:
     if reason := cannot_run(target.format):
         words = f"Written, but it cannot run on this machine: {reason}"
         return Parity(Verdict.NOT_PROVEN, (), tolerance, SEED, reason=words)
     blobs = {**files(bench, target), GOLDEN: golden.sha256}
-    request = Request(opened(bench, target), tolerance, SEED)
+    request = Request(opened(bench, target), tolerance, SEED, sums)
     with bench.call(CALL, request, blobs, runtime_for(target.format).kind) as done:
         return done.value

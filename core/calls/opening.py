@@ -1,5 +1,6 @@
 """How a call names a model and its data, and how the child opens them."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 from core.calls.call import IN, Here
 from core.domain.errors import Refused, Trouble, from_trouble
 from core.domain.format import Format
+from core.domain.integer_products import Sums
 from core.domain.recipe import Option
 from core.domain.runtime import Runtime, Session
 from core.domain.transform import CODE
@@ -63,6 +65,16 @@ def files(bench: "Bench", model: Model, data: Data | None = None) -> dict[str, s
 def session_of(model: Opened, here: Here) -> Session:
     """Load a model. Raises Refused where the runtime does not take the format, or the jail is not full."""
     return runtime_of(model, here).open_with(IN / model.file, model.format, model.given)
+
+
+def summing(model: Opened, sums: Sums, here: Here) -> Session:
+    """Load a model as ``session_of`` does, with integers added as ``sums`` says."""
+    runtime = runtime_of(model, here)
+    if sums is Sums.EXACT:
+        return runtime.open_exact(IN / model.file, model.format, model.given)
+    if sums is Sums.WITHOUT_VNNI:
+        os.environ.update(runtime.without_vnni)
+    return session_of(model, here)
 
 
 def opener(model: Opened, here: Here) -> Callable[[], Session]:

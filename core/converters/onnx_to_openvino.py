@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
-from core.domain.transform import Converter, NoOptions, Tolerance
+from core.domain.transform import Converter, Tolerance
 from core.domain.unsupported import Unsupported, told
-from core.libraries import ir
+from core.libraries import ir, ir_arithmetic
+from core.libraries.ir_arithmetic import ArithmeticOptions
 from core.onnx import files
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ class OnnxToOpenVino(Converter):
     sentence = "Writes an ONNX file as OpenVINO IR: the .xml and the .bin in one zip, weights in full precision."
     source, target, suffix = "onnx", "openvino", ".zip"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
+    Options = ArithmeticOptions
 
-    def convert(self, source: Path, out: Path, options: NoOptions) -> None:
+    def convert(self, source: Path, out: Path, options: ArithmeticOptions) -> None:
         """Read, write and compile. Raises Refused with all operators that have no rule, and where they are."""
         try:
             model = ir.engine().Core().read_model(source)
@@ -35,6 +37,7 @@ class OnnxToOpenVino(Converter):
         held = {tensor.name for tensor in graph.graph.initializer}
         names = [value.name for value in graph.graph.input if value.name not in held]
         _check_inputs(model, names)
+        ir_arithmetic.settle(model, options.arithmetic)
         ir.write(model, out, _order(model, names), [value.name for value in graph.graph.output])
 
 

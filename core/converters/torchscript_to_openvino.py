@@ -1,13 +1,15 @@
 """TorchScript to OpenVINO IR by the engine's own reader of torch graphs: it takes scripts that the ONNX exporter refuses."""
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
-from core.libraries import ir
+from core.libraries import ir, ir_arithmetic
+from core.libraries.ir_arithmetic import ArithmeticOptions
 from core.libraries.torch import exported_programs, torchscripts
 from core.libraries.torch.torchscripts import ShapeOptions
 
@@ -19,6 +21,11 @@ BATCH = 2
 """An example with one row could be taken for a constant."""
 
 
+@dataclass(frozen=True)
+class TorchScriptOptions(ArithmeticOptions, ShapeOptions):
+    """The shapes of the inputs, and whether a quantized script keeps its integers."""
+
+
 class TorchScriptToOpenVino(Converter):
     """Traces the types on an example, frees the batch of every input, and refuses what the engine has no rule for."""
 
@@ -26,15 +33,16 @@ class TorchScriptToOpenVino(Converter):
     sentence = "Writes a TorchScript file as OpenVINO IR; needs the input shapes where the file does not imply them."
     source, target, suffix = "torchscript", "openvino", ".zip"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
-    Options = ShapeOptions
+    Options = TorchScriptOptions
 
-    def convert(self, source: Path, out: Path, options: ShapeOptions) -> None:
+    def convert(self, source: Path, out: Path, options: TorchScriptOptions) -> None:
         """Convert on an example, write and compile. Raises Refused without shapes, or with all operators that have no rule."""
         module = torchscripts.load(source)
         specs = torchscripts.specs(module, options.shapes)
         model = _converted(module, specs)
         _free_batch(model, specs)
         names = tuple(spec.name for spec in specs)
+        ir_arithmetic.settle(model, options.arithmetic)
         ir.write(model, out, names, [f"output_{place}" for place in range(len(model.outputs))])
 
 

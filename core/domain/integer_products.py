@@ -3,17 +3,29 @@
 Found with ONNX Runtime 1.31.1 on an AMD EPYC with AVX512-VNNI and on an emulated Haswell, which has AVX2 alone: there
 uint8 times int8 is added in pairs in 16 bits and saturates, unless the weights stay within seven bits. Activations of
 int8 between QuantizeLinear and DequantizeLinear are turned into uint8 before that, so that they saturate too; int8
-times int8 of MatMulInteger and of the QLinear operators, and all else times uint8, was exact on both.
+times int8 of MatMulInteger and of the QLinear operators, and all else times uint8, was exact on both. OpenVINO 2026.4.1
+does as much with int8 weights, on its own kernels for AVX2 as on the emulated Haswell (``core.formats.anatomy.ir_products``).
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar, Self
 
 LARGEST = 64
 """The largest magnitude of a weight of which two products with 255 fit 16 bits: 255 * 64 * 2 = 32640."""
 SHOWN = 4
+TURNING = ("QDQ", "OpenVINO")
+"""How operators begin whose activations of int8 are turned into uint8."""
+
+
+class Sums(StrEnum):
+    """How an engine adds integers while it is asked: as it does for everyone, without saturation, or as without VNNI."""
+
+    AS_RUN = "as run"
+    EXACT = "exact"
+    WITHOUT_VNNI = "without VNNI"
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,7 @@ class Product:
     @property
     def saturates(self) -> bool:
         """Say whether a processor without products of four bytes computes it otherwise."""
-        turned = self.activations == "uint8" or (self.activations == "int8" and self.operator.startswith("QDQ"))
+        turned = self.activations == "uint8" or (self.activations == "int8" and self.operator.startswith(TURNING))
         return turned and self.weights == "int8" and (self.top is None or self.top > LARGEST)
 
 

@@ -1,8 +1,9 @@
 """An engine that runs a format on arrays; loaded and used only in the sandboxed worker."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from core.domain.artifact import Signature
@@ -48,6 +49,9 @@ class Runtime(Entry):
     kind: ClassVar[str]
     """The warm child that has the engine loaded: light, torch or sklearn."""
 
+    without_vnni: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """The environment in which the engine computes as on an x86 processor without VNNI; empty where it has no such switch."""
+
     def open(self, path: Path, format: str) -> Session:
         """Load the file for running on the CPU. Raises Refused with the reason."""
         raise NotImplementedError
@@ -55,6 +59,10 @@ class Runtime(Entry):
     def open_with(self, path: Path, format: str, given: dict[str, Option]) -> Session:
         """Load a file that needs more than its bytes, such as the name of an architecture; most need nothing."""
         return self.open(path, format)
+
+    def open_exact(self, path: Path, format: str, given: dict[str, Option]) -> Session:
+        """Load the file so that no sum of integers saturates on any processor, where the engine has a switch for that."""
+        return self.open_with(path, format, given)
 
     def opener(self, path: Path, format: str, given: dict[str, Option]) -> Callable[[], Session]:
         """Return the call that loads the file, to be made as often as a measurement needs.

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from core.border import archives
 from core.border.archives import Archive
 from core.domain.artifact import Signature, TensorSpec
+from core.domain.codec import encode
 from core.domain.format import Format, Risk, Summary
-from core.formats.anatomy import drawing, ir
+from core.domain.integer_products import Integers
+from core.formats.anatomy import drawing, ir, ir_products
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import gathered, info
 from core.formats.anatomy.weight_counts import WeightCounts
@@ -42,6 +44,7 @@ class OpenVino(Format):
         with archives.walk(path) as archive:
             root, found = _graphs(archive)
             counts = _weight_counts(archive, found)
+            integers = _integers(archive, found)
         layers = [layer for body in found for layer in body.layers.values()]
         sets = [int(layer.version.removeprefix("opset")) for layer in layers]
         version = next((str(item.get("value"))[:60] for item in root.iter("info", "Runtime_version")), None)
@@ -56,7 +59,11 @@ class OpenVino(Format):
             opset=max(sets, default=None),
             dependencies=("openvino",),
             layers=tuple(counts.layers),
-            notes={"ir_version": int(root.get("version")), "name": str(root.get("name", ""))[:120]},
+            notes={
+                "ir_version": int(root.get("version")),
+                "name": str(root.get("name", ""))[:120],
+                "integers": encode(integers),
+            },
         )
 
     def graph(self, path: Path, out: Path) -> bool:
@@ -94,6 +101,12 @@ def _weight_counts(archive: Archive, found: list[ir.Body]) -> WeightCounts:
                 counts.measure_stream(stream, weight.size, weight.dtype)
                 end = weight.offset + weight.size
     return counts
+
+
+def _integers(archive: Archive, found: list[ir.Body]) -> Integers:
+    """Return what the model multiplies in integers."""
+    with archive.open(ir.halves(archive.names)[1]) as stream:
+        return Integers.of(ir_products.products(found, ir_products.ends(stream, found)))
 
 
 def _drawing(body: ir.Body) -> bytes:

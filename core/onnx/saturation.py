@@ -28,6 +28,9 @@ MIDDLE = {"uint8": 128, "int8": 0}
 OPERATORS = ("MatMulInteger", "QLinearMatMul", "QLinearConv", "QDQ MatMul", "QDQ Gemm", "QDQ Conv")
 """ConvInteger is not among them: with it convolutions run five to ten times slower than in float32, so that nothing here writes it."""
 
+INSTEAD = "Convert its source again with arithmetic=floats, which is the same on every processor."
+"""What helps with a file of OpenVINO, which has no switch for that."""
+
 
 class Pairing(StrEnum):
     """Types of activations and weights; reduced keeps weights within seven bits."""
@@ -93,21 +96,26 @@ def warned(integers: Integers) -> Risk | None:
     """Return what the owner of a file should know about its integers, with what this processor makes of such; None where they fit everywhere."""
     if not integers.at_risk:
         return None
+    foreign = any(kind.startswith("OpenVINO") for kind in integers.saturating)
+    what = (
+        f"{integers.at_risk} of {integers.products} integer products multiply by int8 weights of the full range: an x86 "
+        f"processor without VNNI saturates there and answers otherwise, without a word. {INSTEAD if foreign else _here(integers)}"
+    )
+    return Risk("warning", what, ", ".join(integers.where))
+
+
+def _here(integers: Integers) -> str:
+    """Say what ONNX Runtime makes of such integers on this processor."""
     truth = measure()
     alike = [k for k in truth.kernels if f"{k.operator} {k.pairing.activations}" in integers.saturating]
     full = [kernel for kernel in alike if kernel.pairing in (Pairing.U8S8, Pairing.S8S8)]
     wrong, compared = sum(kernel.wrong for kernel in full), sum(kernel.compared for kernel in full)
     cpu = f"{truth.cpu}, {', '.join(truth.flags) or 'no flag of interest'}"
-    here = (
-        f"On this processor ({cpu}) {wrong:,} of {compared:,} extreme integers came out wrong: open the file with the session option session.x64quantprecision=1, which was exact without VNNI."
+    return (
+        f"On this processor ({cpu}) {wrong:,} of {compared:,} extreme integers came out wrong: open it with the session option session.x64quantprecision=1, which was exact without VNNI."
         if wrong
         else f"This processor ({cpu}) computes such products exactly."
     )
-    what = (
-        f"{integers.at_risk} of {integers.products} integer products multiply by int8 weights of the full range: an x86 "
-        f"processor without VNNI saturates there and gives other answers without a warning. {here}"
-    )
-    return Risk("warning", what, ", ".join(integers.where))
 
 
 @cache

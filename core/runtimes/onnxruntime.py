@@ -25,6 +25,8 @@ DTYPES = {
     **{f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
 TABLES = {"seq(map(int64,tensor(float)))": "float32", "seq(map(string,tensor(float)))": "float32"}
+EXACT = "session.x64quantprecision"
+"""The switch that has ONNX Runtime multiply uint8 by uint8 where it would saturate otherwise."""
 UNKNOWN_INTEGER = Domain("ids", bound=2)
 """Integers that look nothing up are masks and switches more often than anything else."""
 
@@ -42,14 +44,13 @@ class OnnxRuntime(Runtime):
         """Load the file. Raises Refused with the engine's first line when it cannot."""
         return self.opener(path, format, {})()
 
+    def open_exact(self, path: Path, format: str, given: dict[str, Option]) -> Session:
+        """Load the file with the kernels of ONNX Runtime that do not saturate without VNNI."""
+        return _opener(path, format, {EXACT: "1"})()
+
     def opener(self, path: Path, format: str, given: dict[str, Option]) -> Callable[[], Session]:
         """Read types and tables of the graph, let go of it, and return the call that loads the file."""
-        if format == "ort":
-            return lambda: OrtSession(_load(path, half=False, ort=True), {})
-        place = unpacked(path) if format in ("onnx_external", "web_package") else path
-        model = load(place)
-        half, bounds = has_half(model), id_bounds(model)
-        return lambda: OrtSession(_load(place, half=half, ort=False), bounds)
+        return _opener(path, format, {})
 
 
 class OrtSession(Session):
@@ -70,7 +71,16 @@ class OrtSession(Session):
         return dict(zip(names, map(_plain, self._session.run(names, feed)), strict=True))
 
 
-def _load(path: Path, *, half: bool, ort: bool) -> "onnxruntime.InferenceSession":
+def _opener(path: Path, format: str, entries: dict[str, str]) -> Callable[[], Session]:
+    if format == "ort":
+        return lambda: OrtSession(_load(path, entries, half=False, ort=True), {})
+    place = unpacked(path) if format in ("onnx_external", "web_package") else path
+    model = load(place)
+    half, bounds = has_half(model), id_bounds(model)
+    return lambda: OrtSession(_load(place, entries, half=half, ort=False), bounds)
+
+
+def _load(path: Path, entries: dict[str, str], *, half: bool, ort: bool) -> "onnxruntime.InferenceSession":
     """Open a session; half precision stays below the highest level, where version 1.31.1 was seen to crash."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
@@ -80,7 +90,8 @@ def _load(path: Path, *, half: bool, ort: bool) -> "onnxruntime.InferenceSession
     options.log_severity_level = 4
     levels = onnxruntime.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_EXTENDED if half else levels.ORT_ENABLE_ALL
-    options.add_session_config_entry("session.load_model_format", "ORT" if ort else "ONNX")
+    for key, value in {"session.load_model_format": "ORT" if ort else "ONNX", **entries}.items():
+        options.add_session_config_entry(key, value)
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +34,7 @@ class OpenVino(Runtime):
     formats = ("openvino",)
     packages = ("numpy", "openvino")
     kind = "light"
+    without_vnni = MappingProxyType({"ONEDNN_MAX_CPU_ISA": "AVX2"})
 
     def open(self, path: Path, format: str) -> Session:
         """Read and compile the model. Raises Refused with the engine's reason when it cannot."""

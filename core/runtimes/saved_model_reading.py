@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from core.domain.runtime import Runtime, Session
-from core.libraries import saved_model
+from core.libraries import ir_arithmetic, saved_model
 from core.runtimes.openvino import IrSession
 
 
@@ -22,7 +22,9 @@ class SavedModelReading(Runtime):
 
     def open(self, path: Path, format: str) -> Session:
         """Read and compile the model. Raises Refused with the engine's reason when it cannot."""
-        session = IrSession(saved_model.read(path)[0])
+        model = saved_model.read(path)[0]
+        ir_arithmetic.settle(model, ir_arithmetic.FLOATS)
+        session = IrSession(model)
         session.secondhand = self.secondhand
         return session
 

@@ -10,6 +10,7 @@ from core.calls.bench import Bench
 from core.converters import CONVERTERS, route
 from core.domain.conversion import Conversion, ConvertedStep, ConvertRequest
 from core.domain.errors import Refused
+from core.domain.integer_products import Sums
 from core.domain.measures import Qualities
 from core.domain.recipe import Option, Step
 from core.domain.report import Verdict
@@ -42,7 +43,7 @@ def on(bench: Bench, request: ConvertRequest) -> Conversion:
     check_code(request.code, consent)
     bench.openings[source.sha256] = along(steps[0][1].options, request.code)
     bench.tools.progress(0.05, "Recording the answers of the source model")
-    golden = probe.ask(bench, source, request.data, str(steps[0][1].options.get("shapes", "")))
+    golden = probe.ask(bench, source, request.data, str(steps[0][1].options.get("shapes", "")), Sums.EXACT)
     applied = apply(bench, source, with_data_shapes(steps, golden), golden)
     bench.tools.progress(0.85, "Measuring sizes and quality, and packing the result with its evidence")
     return finish(bench, request, golden, applied)

@@ -2,16 +2,19 @@
 
 from typing import TYPE_CHECKING
 
-from core.calls import evaluate, probe
+from core.calls import evaluate, inspect, probe
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
 from core.domain.errors import Refused
 from core.domain.evaluation import Against, EvaluateRequest, Evaluation
+from core.domain.integer_products import Sums
 from core.domain.report import Quality
 from core.domain.transform import Tolerance
 from core.domain.work import Data, Model, Subject
+from core.formats import FORMATS
 from core.jobs.verb import Verb
 from core.sandbox.tools import Tools
+from core.verbs import every_processor
 from core.verbs.transform import check_consent, loosest, prove
 
 if TYPE_CHECKING:
@@ -46,9 +49,12 @@ def compare(bench: Bench, model: Model, other: Subject, data: Data | None) -> tu
     source = other.model
     check_consent(source, other.consent)
     bench.tools.progress(0.1, "Recording the answers of the model to compare with")
-    golden = probe.ask(bench, source, data)
+    golden = probe.ask(bench, source, data, sums=Sums.EXACT)
     bench.tools.progress(0.5, "Comparing in a fresh process")
     parity = prove(bench, source, model, golden, declared_tolerance(source.format, model.format))
+    if model.format in every_processor.TELLING:
+        (found,) = inspect.audit(bench, [model], "model" + FORMATS[model.format].suffixes[0])
+        parity = every_processor.judged(bench, source, model, found.summary, golden, parity)
     labelled = data if golden.evidence.labelled else None
     bench.tools.progress(0.8, "Measuring both on the data")
     before, after = (evaluate.ask(bench, one, labelled) if labelled else None for one in (source, model))

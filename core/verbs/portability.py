@@ -10,6 +10,7 @@ from core.calls.bench import Bench, Cost
 from core.converters import CONVERTERS, route, targets, unavailable
 from core.domain.conversion import Conversion, ConvertRequest
 from core.domain.errors import Cancelled, Crashed, PortolanError, Refused
+from core.domain.integer_products import Sums
 from core.domain.portability import Attempt, Leg, Portability, PortabilityRequest, Standing
 from core.domain.recipe import Option, Step
 from core.domain.report import Verdict
@@ -129,7 +130,7 @@ class Search:
         if self.golden is None:
             self.tell(place, 0.0, "Recording the answers of the source model")
             shapes = str(self.request.options.get("shapes", ""))
-            self.golden = probe.ask(self.bench, self.source, self.request.data, shapes)
+            self.golden = probe.ask(self.bench, self.source, self.request.data, shapes, Sums.EXACT)
         return self.golden
 
     def converted(self, planned: Attempt, request: ConvertRequest, golden: Golden, place: int) -> Conversion:

@@ -9,12 +9,14 @@ from core.calls import compare, convert, diverge, inspect, probe
 from core.calls.bench import Bench
 from core.domain.errors import Cancelled, PortolanError, Refused
 from core.domain.format import Summary
+from core.domain.integer_products import Sums
 from core.domain.measures import Sizes
 from core.domain.recipe import Step
 from core.domain.report import Parity, Verdict
 from core.domain.transform import Converter, Tolerance
 from core.domain.work import Code, Golden, Model
 from core.memory.blobs import Blobs
+from core.verbs import every_processor
 
 CHUNK = 1024 * 1024
 Tell = Callable[[float, str], None]
@@ -74,6 +76,7 @@ def advance(
     tell(0.5, "Comparing in a fresh process")
     (found,) = inspect.audit(bench, [result], "artifact" + converter.suffix)
     parity = prove(bench, model, result, golden, tolerance)
+    parity = every_processor.judged(bench, source, result, found.summary, golden, parity)
     applied = Applied(step, result, found.summary, found.graph, parity, tolerance)
     if parity.verdict is not Verdict.FAIL or not before:
         return applied
@@ -83,7 +86,7 @@ def advance(
 def compared_alone(bench: Bench, before: Model, after: Model, tolerance: Tolerance) -> Parity | None:
     """Compare a step's result with the step before it; None where that cannot be asked."""
     try:
-        return compare.ask(bench, after, probe.ask(bench, before, None), tolerance)
+        return compare.ask(bench, after, probe.ask(bench, before, None, sums=Sums.EXACT), tolerance, Sums.EXACT)
     except Cancelled:
         raise
     except PortolanError:
@@ -111,7 +114,7 @@ def guilty(applied: Sequence[Applied], titles: Sequence[str]) -> str | None:
 
 def prove(bench: Bench, source: Model, target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
     """Compare the target with the recorded answers; on a FAIL, name where the two part if both expose it."""
-    parity = compare.ask(bench, target, golden, tolerance)
+    parity = compare.ask(bench, target, golden, tolerance, Sums.EXACT)
     if parity.verdict is not Verdict.FAIL:
         return parity
     return replace(parity, diverges_at=diverge.ask(bench, source, target, golden))

@@ -175,7 +175,7 @@ class Way:
         source = CONVERTERS[self.converter].source
         shapes = self.options.get("shapes", "")
         probes.record(
-            runtime_for(source).open_with(self.source, source, self.options),
+            runtime_for(source).open_exact(self.source, source, self.options),
             7,
             self.data,
             folder / "golden.npz",
@@ -186,7 +186,7 @@ class Way:
     def prove(self, folder: Path) -> Parity:
         """Convert, record the source, and compare."""
         converter = CONVERTERS[self.converter]
-        target = runtime_for(converter.target).open(self.convert(folder), converter.target)
+        target = runtime_for(converter.target).open_exact(self.convert(folder), converter.target, {})
         return parity.compare(target, self.golden(folder), converter.tolerance, 7)
 
 

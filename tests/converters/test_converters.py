@@ -119,7 +119,13 @@ WAYS = [
 ]
 
 
-@pytest.mark.parametrize(("file", "converter", "options"), WAYS, ids=[f"{w[1]}-{i}" for i, w in enumerate(WAYS)])
+CASES = [
+    pytest.param(*way, id=f"{way[1]}-{place}", marks=[pytest.mark.integers] if "quantized" in way[0] else [])
+    for place, way in enumerate(WAYS)
+]
+
+
+@pytest.mark.parametrize(("file", "converter", "options"), CASES)
 def test_output_equals_its_source(
     models: Path, tmp_path: Path, file: str, converter: str, options: dict[str, object]
 ) -> None:

@@ -96,7 +96,7 @@ acts = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "os.fork")
 sys.addaudithook(lambda event, arguments: seen.append(event) if event.startswith(acts) else None)
 from core.converters import torchscript_to_openvino as way
 from core.runtimes import runtime_for
-way.CONVERTER.convert(Path(sys.argv[1]), Path(sys.argv[2]), way.ShapeOptions("int64:12"))
+way.CONVERTER.convert(Path(sys.argv[1]), Path(sys.argv[2]), way.TorchScriptOptions(shapes="int64:12"))
 runtime_for("openvino").open(Path(sys.argv[2]), "openvino")
 print(seen)
 """

@@ -21,6 +21,7 @@ from core.onnx import saturation
 from core.onnx.saturation import Pairing
 from tests.techniques.samples import apply, sample
 
+pytestmark = pytest.mark.integers
 FASHION = "fashion_cnn"
 
 
@@ -108,7 +109,7 @@ def test_weights_of_seven_bits_and_unknown_ones_are_told_apart() -> None:
     assert Product("MatMulInteger", "uint8", "int8", None, "a").saturates
     assert not Product("MatMulInteger", "int8", "int8", 127, "a").saturates
     assert Product("QDQ Gemm", "int8", "int8", 127, "a").saturates
-    assert "Not known" in Integers.of([Product("MatMulInteger", "uint8", "", None, "a")]).safe_on()
+    assert "Not known" in Integers.of([Product("MatMulInteger", "uint8", "", None, "a")]).safe_on
 
 
 def test_weights_inside_a_branch_count(tmp_path: Path) -> None:
