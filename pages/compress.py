@@ -11,11 +11,11 @@ from core.domain.work import Subject
 from core.doors.workspace import current
 from core.techniques import TECHNIQUES
 from core.verbs.compress import FORMAT
+from pages import scaffold
 from pages.visitor import visitor
 from pages.widgets import (
     compression,
     install,
-    library,
     options,
     progress,
     recipe,
@@ -34,25 +34,24 @@ WAYS = SINGLE, RECIPE, TUNE = "One technique", "Recipe", "Tune"
 
 def page() -> None:
     """Tell the story: which model, by what, with which data; then the job; then what it won and what it cost."""
-    st.title("Compress")
-    progress.refusal()
+    scaffold.heading(PAGE)
     to_onnx.arrived()
     models = current().store.artifacts(visitor())
     found = sorted((a for a in models if a.format == FORMAT or to_onnx.leads(a, models)), key=is_variant)
-    if not found:
-        empty()
+    words = "Techniques work on ONNX files; models of other formats are converted first."
+    artifact = scaffold.choose(PAGE, found, words)
+    if artifact is None:
         return
-    artifact = library.choose(found, "Techniques work on ONNX files; models of other formats are converted first.")
     if artifact.format != FORMAT:
         to_onnx.section(artifact)
         return
-    jobs = [job for job in current().queue.jobs(visitor()) if concerns(job, artifact)]
-    job = asked_for(jobs)
-    plan, result = st.columns([1, 2], gap="large")
+    jobs = [job for job in PAGE.jobs(artifact) if job.verb == "tune" or job.request.judged == TEST]
+    job = scaffold.shown(jobs, jobs)
+    plan, result = scaffold.columns()
     with plan:
         form(artifact, job)
     with result:
-        outcome(artifact, job)
+        scaffold.outcome(PAGE, artifact, job)
         done = [one for one in jobs if one.state is State.DONE and one.verb == "compress"]
         if job is not None and job in done:
             show.section(artifact, job, done)
@@ -62,32 +61,6 @@ def page() -> None:
 def is_variant(artifact: Artifact) -> bool:
     """Say whether a technique made this model; those that none made stand first."""
     return artifact.step is not None and artifact.step.transform in TECHNIQUES
-
-
-def empty() -> None:
-    """Say where to begin."""
-    with st.container(border=True, horizontal_alignment="center"):
-        st.markdown("**:material/inbox: No model to compress yet**", text_alignment="center")
-        st.caption(
-            "Techniques work on ONNX files, and on models that can be converted to ONNX.", text_alignment="center"
-        )
-        with st.container(horizontal=True, horizontal_alignment="center"):
-            st.page_link("models.py", label="Add a model", icon=":material/arrow_back:")
-
-
-def concerns(job: Job, artifact: Artifact) -> bool:
-    """Say whether a job compressed or tuned this model; what a search judged by samples that it chooses by stays with the search."""
-    if job.verb not in ("compress", "tune") or job.request.subject.artifact != artifact.id:
-        return False
-    return job.verb == "tune" or job.request.judged == TEST
-
-
-def asked_for(jobs: list[Job]) -> Job | None:
-    """Return the job in the address, else the model's last one."""
-    job = library.job_of_address()
-    if job is not None and any(job.id == one.id for one in jobs):
-        return job
-    return next((one for one in jobs if one.state in library.SHOWN), None)
 
 
 def form(artifact: Artifact, job: Job | None) -> None:
@@ -154,23 +127,22 @@ def allowed(artifact: Artifact) -> float:
     return float(drop) / 100
 
 
-def outcome(artifact: Artifact, job: Job | None) -> None:
-    """Show the job, or what it found, or what will stand here."""
-    if job is None:
-        with st.container(border=True):
-            st.markdown("**The gain and the cost appear here**")
-            st.caption(
-                "The technique learns from one half of your data. Changed predictions and accuracy are measured on the other "
-                "half, with the stored file, so that nothing is judged by samples that it learned from."
-            )
-    elif job.verb == "tune":
-        tuning.show(artifact, job, ink())
-    elif job.state.active:
-        progress.watch(job.id)
-    elif job.state is not State.DONE or job.result is None:
-        progress.ended_badly(job)
-    else:
-        compression.show(job.result, ink())
-
+PAGE = scaffold.Page(
+    "Compress",
+    no_model=(
+        "No model to compress yet",
+        "Techniques work on ONNX files, and on models that can be converted to ONNX.",
+    ),
+    no_job=(
+        "The gain and the cost appear here",
+        "The technique learns from one half of your data. Changed predictions and accuracy are measured on the other "
+        "half, with the stored file, so that nothing is judged by samples that it learned from.",
+    ),
+    shows={
+        "compress": lambda artifact, job: compression.show(job.result, ink()),
+        "tune": lambda artifact, job: tuning.show(artifact, job, ink()),
+    },
+    live=frozenset({"tune"}),
+)
 
 page()

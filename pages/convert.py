@@ -13,9 +13,10 @@ from core.domain.evaluation import EvaluateRequest
 from core.domain.job import Job, State
 from core.domain.portability import PortabilityRequest
 from core.domain.work import Data, Subject
-from core.doors.workspace import VERBS, current
+from core.doors.workspace import current
+from pages import scaffold
 from pages.visitor import visitor
-from pages.widgets import architecture, evidence, install, library, matrix, options, progress, testdata
+from pages.widgets import architecture, evidence, install, matrix, options, progress, testdata
 from pages.widgets.chrome import ink
 from pages.widgets.summary import format_title
 from pages.widgets.text import plain
@@ -23,46 +24,21 @@ from pages.widgets.text import plain
 
 def page() -> None:
     """Tell the story: which model, to what, with which data; then the job; then the proof."""
-    st.title("Convert")
-    progress.refusal()
-    found = current().store.artifacts(visitor())
-    if not found:
-        empty()
+    scaffold.heading(PAGE)
+    artifact = scaffold.choose(PAGE, current().store.artifacts(visitor()))
+    if artifact is None:
         return
-    artifact = library.choose(found)
-    job = asked_for(artifact)
+    jobs = PAGE.jobs(artifact)
+    job = scaffold.shown(jobs, [job for job in jobs if job.attempt])
     top = st.container()
-    plan, result = st.columns([1, 2], gap="large")
+    plan, result = scaffold.columns()
     with plan:
         asked = form(artifact, job)
     with result:
-        outcome(artifact, job)
+        scaffold.outcome(PAGE, artifact, job)
     if asked is not None:
         with top:
             matrix.section(artifact, asked, ready=agreed(artifact, asked))
-
-
-def empty() -> None:
-    """Say where to begin."""
-    with st.container(border=True, horizontal_alignment="center"):
-        st.markdown("**:material/inbox: No model to convert yet**", text_alignment="center")
-        st.caption("Add a file of your own or open a sample first.", text_alignment="center")
-        st.page_link("models.py", label="Add a model", icon=":material/arrow_back:")
-
-
-def asked_for(artifact: Artifact) -> Job | None:
-    """Return the job in the address, else the model's last conversion."""
-    queue = current().queue
-    job = library.job_of_address()
-    if job is None or not concerns(job, artifact):
-        begun = (one for one in queue.jobs(visitor()) if one.attempt and one.state in library.SHOWN)
-        job = next((one for one in begun if concerns(one, artifact)), None)
-    return job
-
-
-def concerns(job: Job, artifact: Artifact) -> bool:
-    """Say whether a job is a conversion or a comparison that was begun on this model's page."""
-    return job.verb in ("convert", "evaluate") and artifact.id == VERBS[job.verb].place(job.request)
 
 
 def form(artifact: Artifact, job: Job | None) -> PortabilityRequest | None:
@@ -182,23 +158,18 @@ def compare(artifact: Artifact, data: Data | None) -> None:
     )
 
 
-def outcome(artifact: Artifact, job: Job | None) -> None:
-    """Show the job, or its proof, or what will stand here."""
-    if job is None:
-        with st.container(border=True):
-            st.markdown("**The proof appears here**")
-            st.caption(
-                "Portolan converts the file, opens the stored result in a fresh process, gives both files the same "
-                "inputs and compares every answer: random inputs, edge inputs, batches of 1 and 3, and your data."
-            )
-    elif job.state.active:
-        progress.watch(job.id)
-    elif job.state is not State.DONE or job.result is None:
-        progress.ended_badly(job)
-    elif job.verb == "convert":
-        evidence.conversion(job.result, str(job.made), ink())
-    else:
-        evidence.comparison(job.result, ink())
-
+PAGE = scaffold.Page(
+    "Convert",
+    no_model=("No model to convert yet", "Add a file of your own or open a sample first."),
+    no_job=(
+        "The proof appears here",
+        "Portolan converts the file, opens the stored result in a fresh process, gives both files the same inputs and "
+        "compares every answer: random inputs, edge inputs, batches of 1 and 3, and your data.",
+    ),
+    shows={
+        "convert": lambda artifact, job: evidence.conversion(job.result, str(job.made), ink()),
+        "evaluate": lambda artifact, job: evidence.comparison(job.result, ink()),
+    },
+)
 
 page()
