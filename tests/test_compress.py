@@ -15,11 +15,11 @@ import pytest
 from core.answers.charts import frontier
 from core.calls import footprint
 from core.calls.bench import Bench
-from core.domain.codec import decode
+from core.domain.codec import decode, encode
 from core.domain.compression import Compression, CompressRequest
 from core.domain.errors import Refused
 from core.domain.measures import Qualities
-from core.domain.recipe import Step
+from core.domain.recipe import Step, fingerprint
 from core.domain.report import Check, Count, Parity, Quality, Verdict
 from core.domain.technique import ANY, HALVES
 from core.domain.work import Subject
@@ -281,3 +281,17 @@ def written_down(tools: Tools, home: Path, result: dict[str, Any]) -> list[str]:
     made = [one.sha256 for one in store.children("ann", root.id)]
     store.close()
     return made
+
+
+@pytest.mark.parametrize("options", [{"bits": "4"}, {"bits": 4}, {"bits": 4.0}, {}])
+def test_options_are_one_step_however_they_are_written(options: dict[str, Any]) -> None:
+    written = CompressRequest(Subject("0" * 64, 1, "onnx", "m.onnx"), (Step("codebooks", options),))
+    asked = compress.normal(decode(CompressRequest, json.loads(json.dumps(encode(written)))))
+    assert asked.recipe == (Step("codebooks"),)
+    assert fingerprint(encode(asked)) == fingerprint(encode(compress.normal(replace(written, recipe=asked.recipe))))
+
+
+def test_options_off_the_declaration_are_refused_at_the_door() -> None:
+    written = CompressRequest(Subject("0" * 64, 1, "onnx", "m.onnx"), (Step("codebooks", {"bits": "many"}),))
+    with pytest.raises(Refused, match="bits"):
+        compress.normal(written)

@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.domain.compression import CompressRequest
+from core.domain.conversion import ConvertRequest
 from core.domain.job import State
 from core.domain.portability import Attempt, Portability, PortabilityRequest, Standing
+from core.domain.recipe import Step
+from core.domain.search import TuneRequest
 from core.domain.work import Subject
 from core.doors import workspace
 from core.doors.samples import sample
@@ -178,3 +182,21 @@ def test_hostile_name_is_inert_text(home: Workspace) -> None:
     assert made
     text = words(opened(model=made))
     assert "](http" not in text.replace("\\", "\0")
+
+
+@pytest.mark.parametrize(("verb", "page"), [("tune", "compress"), ("compress", "compress"), ("convert", "convert")])
+def test_an_interrupted_job_leads_to_the_page_of_its_verb(home: Workspace, verb: str, page: str) -> None:
+    blob = home.store.blobs.put(ROOT / "sample_models" / "fashion_cnn" / "model.onnx")
+    artifact = home.store.add_artifact(VISITOR, sha256=blob.sha256, size=blob.size, format="onnx", name="m.onnx")
+    subject = Subject.of(artifact)
+    requests = {
+        "tune": TuneRequest(subject, None, 0.01),
+        "compress": CompressRequest(subject, (Step("float16"),)),
+        "convert": ConvertRequest(subject, "ort"),
+    }
+    rows = JobRows(home.store, workspace.VERBS)
+    rows.claim(rows.add(VISITOR, verb, f"Some {verb}", requests[verb], "key").id)
+    rows.interrupt()
+    (link,) = [one.proto for one in opened("models.py").get("page_link") if "interrupted" in one.proto.label]
+    assert link.page == page
+    assert f"model={artifact.id}" in link.query_string
