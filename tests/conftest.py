@@ -31,3 +31,14 @@ def tools(tmp_path: Path, sandbox: Sandbox) -> Tools:
 def sample_models() -> Path:
     """The folder of the shipped samples."""
     return SAMPLES
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small products lose more than they gain on several threads of a busy machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

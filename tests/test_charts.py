@@ -1,39 +1,53 @@
 """Every chart is one that the engine of pages and reports can draw, also with names that strangers gave."""
 
 import json
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from core.answers import charts
 from core.answers.report.drawing import svg
+from core.domain.report import Count, Quality
+from core.domain.search import Original, Tuning
+from core.domain.tuning import Cell, Goal, HeatMap, Point, Row
+from core.domain.weight_change import Histogram, WeightChange
+from core.domain.work import Data
 
 NAME = 'layer "1"</text><script>.weight'
-COUNT = {"k": 3, "n": 40}
+COUNT = Count(3, 40)
 
 
-def quality(right: int) -> dict[str, Any]:
+def quality(right: int) -> Quality:
     """Accuracy with two classes."""
-    return {"classes": {NAME: {"k": right, "n": 20}, "b": {"k": 10, "n": 20}}}
+    return Quality("accuracy", 0.5, 40, None, {NAME: Count(right, 20), "b": Count(10, 20)})
 
 
-CELL = {"change": "int8", "bytes": 10, "error": 0.3, "changed": COUNT}
-ROW = {"name": NAME, "parameters": 40, "cells": [CELL, {**CELL, "change": "pruned", "error": 0.0}], "kept": False}
-HEAT = {"changes": {"int8": "int8 per channel", "pruned": "pruned"}, "rows": [ROW, {**ROW, "name": "b", "kept": True}]}
-POINT = {
-    "number": 0, "title": NAME, "family": "pruning", "size": 10, "travel": 8, "time": 0.5, "memory": 3.0,
-    "changed": COUNT, "quality": 0.9, "metric": "accuracy", "within": True,
-}  # fmt: skip
-REFUSED = {**POINT, "number": 2, "size": None, "travel": None, "time": None, "memory": None, "changed": None}
-TENSOR = {"name": NAME, "bytes_before": 10, "bytes_after": 4}
+CELL = Cell("int8", 10, 0.3, COUNT)
+ROW = Row(NAME, "MatMul", (4, 10), 40, 160, (CELL, replace(CELL, change="pruned", error=0.0)))
+HEAT = HeatMap({"int8": "int8 per channel", "pruned": "pruned"}, (ROW, replace(ROW, name="b", kept=True)), 8)
+POINT = Point(
+    0, "one", 0, NAME, "pruning", (), 1.0, size=10, travel=8, time=0.5, memory=3.0,
+    changed=COUNT, quality=0.9, metric="accuracy", within=True,
+)  # fmt: skip
+REFUSED = replace(POINT, number=2, size=None, travel=None, time=None, memory=None, changed=None)
+BINS = Histogram(-1.0, 1.0, (1, 5, 2), (0, 8, 0))
+TENSOR = WeightChange(NAME, (2, 2), (2, 2), 10, 4, 0, 2, 0.1, BINS)
 VARIANT = {"variant": NAME, "family": "pruning", "bytes": 10, "size": "10 B", "quality": 0.9, "metric": "accuracy"}
-BINS = {"low": -1.0, "high": 1.0, "before": [1, 5, 2], "after": [0, 8, 0]}
 
 
-def tuned(goal: str) -> dict[str, Any]:
+def tuned(goal: str, points: tuple[Point, ...], frontier: tuple[int, ...]) -> Tuning:
+    """A search with some candidates."""
+    source = Original(1.0, None, 40, "0" * 64, NAME, None)
+    times = {"seconds": 1.0, "budget_seconds": 60.0, "left_seconds": 0.0, "candidates_left": 0}
+    known = {"ladders": (), "points": points, "frontier": frontier, "best": None, "looks": ()}
+    said = {"stage": "done", "sentence": "", "heatless": "", "rule": "", "heat": None, "keep": ()}
+    data = Data("0" * 64, "d.npz")
+    return Tuning(minimise=Goal(goal), max_drop=0.1, seed=0, source=source, data=data, **times, **known, **said)
+
+
+def some(goal: str) -> Tuning:
     """A search with one candidate within the drop, one that lost too much, and one that was refused."""
-    points = [POINT, {**POINT, "number": 1, "within": False, "family": "recipe"}, REFUSED]
-    return {"minimise": goal, "points": points, "frontier": [0]}
+    return tuned(goal, (POINT, replace(POINT, number=1, within=False, family="recipe"), REFUSED), (0,))
 
 
 CHARTS = {
@@ -45,7 +59,7 @@ CHARTS = {
     "before and after": lambda: charts.before_after([{"file": "before", "value": 1.0, "label": "1"}], "#000"),
     "operators": lambda: charts.operators({NAME: 3}, "#000"),
     **{
-        f"search {goal}": lambda goal=goal: charts.search(tuned(goal), "#000")
+        f"search {goal}": lambda goal=goal: charts.search(some(goal), "#000")
         for goal in ("size", "travel", "latency", "memory")
     },
 }
@@ -60,4 +74,4 @@ def test_a_chart_can_be_drawn(name: str) -> None:
 
 
 def test_a_search_without_candidates_has_no_chart() -> None:
-    assert charts.search({"minimise": "size", "points": [REFUSED], "frontier": []}, "#000") is None
+    assert charts.search(tuned("size", (REFUSED,), ()), "#000") is None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from core.domain.format import Summary
+from core.domain.made import InSteps, MadeStep
 from core.domain.measures import KernelCounts, Memory, Qualities, Sizes
 from core.domain.overhead import Race
 from core.domain.recipe import Step
@@ -39,24 +39,15 @@ class Cause:
 
 
 @dataclass(frozen=True)
-class CompressedStep:
-    """One technique that ran, and what it wrote."""
+class CompressedStep(MadeStep):
+    """One technique that ran, with the family that it is of."""
 
-    INLINE: ClassVar = ("step", "model")
-
-    step: Step
-    model: NamedModel
-    title: str
     family: str
-    summary: Summary
-    graph: str | None
 
 
 @dataclass(frozen=True)
-class Compression:
+class Compression(InSteps[CompressedStep]):
     """All that a compression found, measured on the stored file."""
-
-    DERIVED: ClassVar = ("artifact", "recipe", "summary")
 
     source: NamedModel
     steps: tuple[CompressedStep, ...]
@@ -76,18 +67,3 @@ class Compression:
     bundle: Bundle | None = None
     travel: Bundle | None = None
     """The bundle with the packed model, where that is smaller than zipped."""
-
-    @property
-    def artifact(self) -> NamedModel:
-        """What the last step wrote."""
-        return self.steps[-1].model
-
-    @property
-    def recipe(self) -> tuple[Step, ...]:
-        """The steps as they can be run again."""
-        return tuple(one.step for one in self.steps)
-
-    @property
-    def summary(self) -> Summary:
-        """What the last file says of itself."""
-        return self.steps[-1].summary

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from core.domain.format import Summary
+from core.domain.made import InSteps, MadeStep
 from core.domain.measures import Qualities, Sizes
-from core.domain.recipe import Option, Step
+from core.domain.recipe import Option
 from core.domain.report import Parity
 from core.domain.work import Bundle, Code, Data, Golden, NamedModel, Subject
 
@@ -24,23 +24,16 @@ class ConvertRequest:
 
 
 @dataclass(frozen=True)
-class ConvertedStep:
-    """One converter that ran: what it wrote, the verdict against the source, and against the step before it alone where that was asked."""
+class ConvertedStep(MadeStep):
+    """One converter that ran: its title, the verdict against the source, and against the step before it alone where that was asked."""
 
-    INLINE: ClassVar = ("step", "model")
-
-    step: Step
-    model: NamedModel
-    title: str
     converter: str
     parity: Parity
     alone: Parity | None
-    summary: Summary
-    graph: str | None
 
 
 @dataclass(frozen=True)
-class Conversion:
+class Conversion(InSteps[ConvertedStep]):
     """All that a conversion found; seconds and megabytes are what the children used."""
 
     DERIVED: ClassVar = ("artifact", "recipe", "parity", "summary")
@@ -57,21 +50,6 @@ class Conversion:
     bundle: Bundle | None = None
 
     @property
-    def artifact(self) -> NamedModel:
-        """What the last step wrote."""
-        return self.steps[-1].model
-
-    @property
-    def recipe(self) -> tuple[Step, ...]:
-        """The steps as they can be run again."""
-        return tuple(one.step for one in self.steps)
-
-    @property
     def parity(self) -> Parity:
         """The proof of the last step."""
         return self.steps[-1].parity
-
-    @property
-    def summary(self) -> Summary:
-        """What the last file says of itself."""
-        return self.steps[-1].summary

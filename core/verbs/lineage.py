@@ -2,16 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from core.domain.compression import CompressedStep
-from core.domain.conversion import ConvertedStep
 from core.domain.ingestion import Ingested
+from core.domain.made import MadeStep
 from core.formats import FORMATS
 
 if TYPE_CHECKING:
     from core.memory.store import Store
 
 
-def add(store: "Store", visitor: str, made: ConvertedStep | CompressedStep, parent: str, job: str) -> str:
+def add(store: "Store", visitor: str, made: MadeStep, parent: str, job: str) -> str:
     """Write the artifact of one step of a result under its parent, with its summary, and return its id."""
     model = made.model
     artifact = store.add_artifact(

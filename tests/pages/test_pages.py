@@ -18,9 +18,10 @@ from core.doors.samples import sample
 from core.doors.workspace import Workspace
 from core.jobs.rows import JobRows
 from core.techniques import TECHNIQUES
+from tests.pages import showing
+from tests.pages.showing import FRAME, words
 from tests.serving import ROOT
 
-FRAME = str(Path(__file__).parent.parent.parent / "pages" / "frame.py")
 VISITOR = "v" + "0" * 32
 
 
@@ -33,20 +34,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]
 
 
 def opened(page: str = "models.py", **query: str) -> AppTest:
-    """Open one page through the frame as our visitor."""
-    app = AppTest.from_file(FRAME, default_timeout=30)
-    app.session_state["visitor"] = VISITOR
-    app.run()
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.switch_page(page).run()
-    assert not app.exception, app.exception
-    return app
-
-
-def words(app: AppTest) -> str:
-    """Return all Markdown and captions of a page."""
-    return "\n".join(str(one.value) for one in [*app.title, *app.subheader, *app.markdown, *app.caption, *app.warning])
+    """Open one page as our visitor."""
+    return showing.opened(page, VISITOR, **query)
 
 
 def bring(home: Workspace, id: str) -> str:

@@ -1,6 +1,5 @@
 """Residual blocks: which are found, which goes first, and what a student without them learns back."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,8 @@ WIDTH, DEPTH, LEARNED, TOLD = 24, 4, 700, 500
 """Of the digits: how wide and deep the network is, how many rows it is trained on, and how many the techniques see."""
 BLOCK = "a{0} = Gemm (h{0}, u{0}, b{0})  r{0} = Relu (a{0})  c{0} = MatMul (r{0}, v{0})  h{1} = Add (h{0}, c{0})"
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 class Digits(nn.Module):
     """Residual blocks of two layers between a first and a last one."""
@@ -41,14 +42,6 @@ class Digits(nn.Module):
         for place in range(DEPTH):
             h = h + torch.relu(h @ self.all[f"u{place}"] + self.all[f"b{place}"]) @ self.all[f"v{place}"]
         return h @ self.all["o"]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,10 @@
 """Fine-tuning and pruning by training on the trained samples: what they give back, what stays as small, what they refuse."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from core.domain.errors import Refused
 from core.domain.technique import Claim, Lesson
@@ -18,14 +16,7 @@ from tests.techniques.samples import FOLDER, apply, sample, tiny
 
 TRAINED = ("fine_tune", "prune_trained")
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Small products lose more than they gain on several threads of a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize(

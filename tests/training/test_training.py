@@ -1,7 +1,6 @@
 """Training towards a teacher: it learns, keeps what storage stands on, never ends worse than it began, and says what it cannot."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -28,14 +27,7 @@ from tests.load import busy
 from tests.training import models
 from tests.training.models import PLAN
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Small products lose more than they gain on several threads of a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize("softmax", [False, True])

@@ -1,0 +1,47 @@
+"""What verbs make of a model in steps: each with the file that it wrote, and the last one's word for all of them."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+from core.domain.format import Summary
+from core.domain.recipe import Step
+from core.domain.work import NamedModel
+
+
+@dataclass(frozen=True)
+class MadeStep:
+    """One step that ran: the model that it wrote, the title for people, what the file says of itself, and its graph without weights."""
+
+    INLINE: ClassVar = ("step", "model")
+
+    step: Step
+    model: NamedModel
+    title: str
+    summary: Summary
+    graph: str | None
+
+
+S = TypeVar("S", bound=MadeStep)
+
+
+class InSteps(Generic[S]):
+    """A result that was made in steps."""
+
+    DERIVED: ClassVar[tuple[str, ...]] = ("artifact", "recipe", "summary")
+
+    steps: tuple[S, ...]
+
+    @property
+    def artifact(self) -> NamedModel:
+        """What the last step wrote."""
+        return self.steps[-1].model
+
+    @property
+    def recipe(self) -> tuple[Step, ...]:
+        """The steps as they can be run again."""
+        return tuple(one.step for one in self.steps)
+
+    @property
+    def summary(self) -> Summary:
+        """What the last file says of itself."""
+        return self.steps[-1].summary
