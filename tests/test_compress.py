@@ -140,7 +140,7 @@ def test_the_verdict_tells_what_it_rests_on() -> None:
     random = Check("random", 32, 0.5, 0.5, None, None, Verdict.PASS)
     open_ = replace(parity(Count(2, 1000)), verdict=Verdict.NOT_PROVEN, reason="before")
     both = replace(open_, checks=(random, *open_.checks))
-    passed = compress.judge(both, {"before": quality(90), "after": quality(89)}, 0.02)
+    passed = compress.judge(both, Qualities(quality(90), quality(89)), 0.02)
     assert passed.verdict is Verdict.PASS
     assert passed.reason == ("Accuracy went from 90.00% to 89.00%: 90 to 89 of 100 held-out samples; 2.00% is allowed.")
     failed = compress.judge(both, None, 0.001)

@@ -13,6 +13,7 @@ from core.converters import CONVERTERS
 from core.domain import groups
 from core.domain.errors import Cancelled, Refused, Unavailable
 from core.domain.groups import GROUPS, ROOT, Group, Private
+from core.domain.installation import InstallRequest
 from core.domain.limits import Limits
 from core.doors.commands import main
 from core.runtimes import RUNTIMES
@@ -105,11 +106,11 @@ def test_a_cancelled_installation_leaves_nothing(made: Made) -> None:
 
 def test_the_job_installs_private_groups_alone() -> None:
     with pytest.raises(Refused, match="beside Portolan's own libraries") as caught:
-        install.run(None, {"group": "ncnn"})  # type: ignore[arg-type]
+        install.run(None, InstallRequest("ncnn"))  # type: ignore[arg-type]
     assert "pip install -r requirements-ncnn.txt" in caught.value.next_step
     with pytest.raises(Refused, match="no group called"):
-        install.title({"group": "../../etc"})
-    assert install.title({"group": "litert"}) == "Install LiteRT Torch"
+        install.title(InstallRequest("../../etc"))
+    assert install.title(InstallRequest("litert")) == "Install LiteRT Torch"
 
 
 @pytest.mark.parametrize("group", GROUPS.values(), ids=lambda group: group.id)

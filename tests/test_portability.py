@@ -142,7 +142,7 @@ def test_a_fault_is_told_with_the_guilty_step(few: Shelf[Converter], tools: Tool
         one = attempt(result, target)
         assert one.standing is Standing.DIFFERS
         assert "Step 1, ONNX with external data (zip) to ONNX" in one.reason
-        assert "They part at" in one.reason
+        assert "They first differ at" in one.reason
         assert one.files == {}
     assert [leg.verdict for leg in attempt(result, "ort").steps] == ["FAIL", None]
 

@@ -98,8 +98,8 @@ export function explained(error) {
       "Convert the model to another opset, or replace that operator.",
     ],
     [
-      text.startsWith("no tensor: "),
-      `JavaScript takes and returns tensors only; these are not tensors: ${first.slice(11, 211)}.`,
+      text.startsWith("not a tensor: "),
+      `JavaScript takes and returns tensors only; these are not tensors: ${first.slice(14, 214)}.`,
       "Export the model with plain tensor outputs (scikit-learn: zipmap off).",
     ],
     [

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
+from core.domain.codec import encode
 from core.domain.errors import Refused, Unavailable
 from core.domain.job import Job, Spec, State
 from core.doors import workspace
@@ -110,11 +111,12 @@ def ended(queue: Queue, job: Job, state: State) -> Job:
 
 def test_a_job_runs_in_another_process_and_its_blobs_travel(queue: Queue, store: Store) -> None:
     job = queue.submit("ann", "write", {"sha256": put(store)})
-    result = ended(queue, job, State.DONE).result
+    done = ended(queue, job, State.DONE)
+    result = done.result
     assert result is not None
     assert result["process"] != os.getpid()
     assert store.blobs.verify(result["sha256"]).read_bytes() == b"hellohello"
-    assert [row.id for row in store.artifacts("ann")] == [result["artifact"]]
+    assert [row.id for row in store.artifacts("ann")] == [done.made]
     said = lines(queue, job)
     assert said[-1] == "Writing"
     assert any(line.startswith("Running on the worker at tcp://127.0.0.1:") for line in said)
@@ -183,7 +185,7 @@ def test_a_damaged_file_is_refused_by_the_worker_and_replaced(queue: Queue, stor
 def test_a_job_whose_server_is_gone_is_stopped(cluster: Cluster, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     spec = Spec("1", "hold", {"open": str(gate)})
-    request = {"ticket": "deaf", "spec": spec.to_json(), "version": verbs.VERSION, "share": f"file://{tmp_path}"}
+    request = {"ticket": "deaf", "spec": encode(spec), "version": verbs.VERSION, "share": f"file://{tmp_path}"}
     with Client(cluster.address, set_as_default=False) as client:
         future = client.submit(verbs.carry, json.dumps(request), key="deaf", pure=False)
         assert json.loads(future.result(timeout=30))["trouble"]["kind"] == "cancelled"

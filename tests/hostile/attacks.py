@@ -273,7 +273,7 @@ def program(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     return {"codes": [one.code for one in ended], "said": [one.said for one in ended]}
 
 
-ATTACKS: dict[str, worker.Task] = {
+ATTACKS: dict[str, worker.Work] = {
     task.__name__: task
     for task in (
         syscalls, act, change_attributes, honest, environment, late_import, hang, noisy_crash, refuse, map_files, spin, eat, eat_native, fill, big_file, nest, crash,

@@ -336,9 +336,9 @@ def infinite(value: float) -> Any:
     [
         (whole(np.int64), whole(np.uint8), Verdict.PASS, ""),
         (whole(np.uint8), whole(np.int32), Verdict.PASS, ""),
-        (whole(np.int64), whole(np.float32), Verdict.FAIL, "float32 where the source gives int64"),
-        (whole(np.float32), whole(np.int64), Verdict.FAIL, "int64 where the source gives float32"),
-        (whole(np.int64), whole(bool), Verdict.FAIL, "bool where the source gives int64"),
+        (whole(np.int64), whole(np.float32), Verdict.FAIL, "is float32, but the source gives int64"),
+        (whole(np.float32), whole(np.int64), Verdict.FAIL, "is int64, but the source gives float32"),
+        (whole(np.int64), whole(bool), Verdict.FAIL, "is bool, but the source gives int64"),
         (infinite(np.inf), infinite(np.inf), Verdict.PASS, ""),
         (infinite(np.inf), infinite(-np.inf), Verdict.FAIL, "not finite"),
         (infinite(np.inf), infinite(1e30), Verdict.FAIL, "not finite"),
@@ -396,8 +396,8 @@ def test_a_difference_as_large_as_the_tolerance_is_within_it(tmp_path: Path) -> 
 def test_samples_that_do_not_count_are_told_apart(tmp_path: Path) -> None:
     found = judged(tmp_path, lambda x: x, lambda x: np.where(np.isnan(x), np.float32(7), x))
     assert found.verdict is Verdict.PASS
-    assert "Told apart, 4 samples 'missing numbers': output 'y' is not finite" in found.reason
-    assert "The model was not fitted on missing numbers." in found.reason
+    assert "Reported separately, 4 samples 'missing numbers': output 'y' is not finite" in found.reason
+    assert "The model was not trained on missing values." in found.reason
     assert "random" not in found.reason
     assert "missing numbers" not in {check.name for check in found.checks}
 
@@ -411,7 +411,7 @@ def test_a_batch_that_the_source_did_not_answer_leaves_it_open(refused: set[int]
 
     found = judged(tmp_path, picky, picky)
     assert found.verdict is Verdict.NOT_PROVEN
-    assert f"The source did not answer {words} so other batch sizes are open." in found.reason
+    assert f"The source did not answer {words} so other batch sizes are not proven." in found.reason
 
 
 @pytest.mark.parametrize(("samples", "missing"), [(29, "1 more"), (30, "")])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from core.domain.codec import decode, encode
+from core.domain.measures import KernelCounts, Sizes
 from core.domain.overhead import Kernels, Latency, Race
 from core.domain.report import Quality
 from core.domain.technique import Claim
@@ -85,18 +86,18 @@ def race(low: float, high: float) -> Race:
 
 
 def test_what_is_no_smaller_and_no_faster_is_said_with_its_cause() -> None:
-    dense: list[dict[str, Any]] = [{"bytes_before": 4000, "bytes_after": 4000, "shape_after": [10, 100], "zeros": 500}]
-    size = {"before": 5000, "after": 5500}
+    dense = [WeightChange("w", (10, 100), (10, 100), 4000, 4000, 500, 501, 0.1, None)]
+    size = Sizes(5000, 5500, 5000, 5500)
     floats = Kernels(0, 5, 0, 12)
-    told = list(causes(size, dense, race(0.7, 0.8), (floats, floats), Claim.SIZE))
+    told = list(causes(size, dense, race(0.7, 0.8), KernelCounts(floats, floats), Claim.SIZE))
     assert [one.worse for one in told] == [True, True]
     assert "50% of the weights are zero, yet each weight still takes 4.0 bytes" in told[0].text
     assert "everything else 1,500 instead of 1,000" in told[0].text
     assert "slower" in told[1].text
     assert "the same 5 products" in told[1].text
-    small = {"before": 5000, "after": 500}
-    assert not list(causes(small, dense, race(1.3, 1.5), (floats, floats), Claim.SIZE))
-    same = list(causes(small, dense, race(0.995, 1.005), (floats, Kernels(5, 0, 2, 14)), Claim.LATENCY))
+    small = Sizes(5000, 500, 5000, 500)
+    assert not list(causes(small, dense, race(1.3, 1.5), KernelCounts(floats, floats), Claim.SIZE))
+    same = list(causes(small, dense, race(0.995, 1.005), KernelCounts(floats, Kernels(5, 0, 2, 14)), Claim.LATENCY))
     assert same[0].worse
     assert "5 of its 5 products in integers, with 2 conversions" in same[0].text
 

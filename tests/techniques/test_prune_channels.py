@@ -9,6 +9,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from core.domain.errors import Refused
+from core.formats import FORMATS
 from core.onnx import files
 from core.onnx.weights import weights
 from core.proof.speed import race
@@ -233,7 +234,7 @@ def test_refusals_name_what_is_missing(tmp_path: Path) -> None:
         with pytest.raises(Refused, match=reason) as caught:
             apply("prune_channels", source, tmp_path / "out.onnx", samples, **options)
         assert caught.value.next_step
-    assert TECHNIQUE.applies({"operators": {"TreeEnsembleClassifier": 1}})
+    assert TECHNIQUE.applies(FORMATS["onnx"].inspect(sample("segment").source))
 
 
 def test_numbers_that_stay_suit_processors() -> None:

@@ -193,7 +193,7 @@ def test_what_has_no_trees_or_no_samples_is_refused(tmp_path: Path) -> None:
     for technique, source, words in (
         ("clean_trees", dense, "no tree ensemble"),
         ("prune_trees", dense, "no tree ensemble"),
-        ("prune_trees", SEGMENT, "samples"),
+        ("prune_trees", SEGMENT, "Samples are needed"),
         ("clean_trees", apply("clean_trees", SEGMENT, tmp_path / "once.onnx"), "bytes"),
     ):
         with pytest.raises(Refused) as caught:

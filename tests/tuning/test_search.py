@@ -52,7 +52,7 @@ def test_equal_seeds_give_equal_answers_and_the_test_half_is_seen_last(
     assert one["best"]["size"] < one["source"]["size"] * 0.8
     assert one["stage"] == "done"
     assert [look["verdict"] for look in one["looks"]][-1] == "PASS"
-    assert "looked at once" in one["sentence"]
+    assert "used once" in one["sentence"]
     assert one["points"][one["best"]["number"]]["within"]
     parts = [entry.split()[1] for entry in first.said if not entry.startswith("stage")]
     before = first.said[: first.said.index("stage judging")]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 
 from core import web
 from core.answers.bundle import javascript
+from core.domain.artifact import TensorSpec
 from core.sandbox.tools import Tools
 from core.verbs import convert
 from core.web import recorded
@@ -76,7 +78,7 @@ def test_every_kind_of_input_is_written_in_javascript(dtype: str, tmp_path: Path
     text = f'<ir_version: 8, opset_import: ["" : 17]> g ({kind}[N, 2] x) => ({kind}[N, 2] y) {{ y = Identity(x) }}'
     model = onnx.parser.parse_model(text)
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
-    spec = {"name": "x", "dtype": dtype, "shape": ["N", 2]}
+    spec = TensorSpec("x", dtype, ("N", 2))
     for name, content in javascript.members("onnx", "model.onnx", [spec]).items():
         (tmp_path / name).write_text(content)
     installed(tmp_path, runtime)
@@ -86,9 +88,9 @@ def test_every_kind_of_input_is_written_in_javascript(dtype: str, tmp_path: Path
 
 
 def test_other_formats_carry_no_javascript() -> None:
-    spec = {"name": "x", "dtype": "float32", "shape": [1]}
+    spec = TensorSpec("x", "float32", (1,))
     assert javascript.members("skops", "model.skops", [spec]) == {}
-    assert javascript.members("onnx", "model.onnx", [{**spec, "dtype": "sequence(float32)"}]) == {}
+    assert javascript.members("onnx", "model.onnx", [replace(spec, dtype="sequence(float32)")]) == {}
     assert set(javascript.members("ort", "model.ort", [spec])) == {"use.mjs", "package.json"}
 
 

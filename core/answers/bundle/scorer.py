@@ -15,6 +15,7 @@ FILES = (
             "builder",
             "score",
             "pmml_expressions",
+            "pmml_schema",
             "pmml_trees",
             "pmml_models",
             "pmml_read",
