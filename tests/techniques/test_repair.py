@@ -97,7 +97,6 @@ def simulated(pairing: Pairing, methods: tuple[str, ...], rows: int) -> tuple[fl
 EIGHT_AND_SEVEN_BITS = [Pairing.U8S8, Pairing.U8S8_REDUCED]
 
 
-@pytest.mark.integers
 @pytest.mark.parametrize("pairing", EIGHT_AND_SEVEN_BITS)
 def test_repairs_help_a_trained_model_on_rows_that_they_did_not_see(pairing: Pairing) -> None:
     plain, best = simulated(pairing, ("minmax",), 64)
