@@ -24,6 +24,7 @@ from core.memory.blobs import Blobs
 from core.memory.store import Store
 from core.sandbox import Sandbox
 from core.sandbox.tools import Tools
+from tests.kill.server import VERBS
 
 SERVER = Path(__file__).parent / "kill" / "server.py"
 VISITOR = "ann"
@@ -93,7 +94,7 @@ def check(home: Path, witness: Witness, sandbox: Sandbox) -> int:
     """Open the folder again, look at everything, and return how many half-written files were swept."""
     store = Store(home, Blobs(home / "blobs", reserve_bytes=0))
     ended = {job["id"]: job["state"] for job in rows(store, "SELECT id, state FROM job")}
-    queue = Queue(store, sandbox, LocalEngine(threads=0), {})
+    queue = Queue(store, sandbox, LocalEngine(threads=0), VERBS)
     check_tables(store)
     check_promises(store, witness)
     for id, before in ended.items():
