@@ -14,7 +14,10 @@ from core.runtimes import cannot_run, runtime_for
 
 TELLING = ("onnx", "onnx_external", "web_package", "openvino")
 """Formats whose summary says what a file multiplies in integers."""
-SAME = "Without VNNI source and result saturate in one and the same engine."
+SAME = (
+    "On x86 processors without VNNI, both files run in the same engine, and sums of integers can overflow in both. "
+    "That they overflow alike was not measured."
+)
 
 
 def judged(bench: Bench, source: Model, target: Model, summary: Summary, golden: Golden, parity: Parity) -> Parity:
@@ -63,5 +66,6 @@ def _without_vnni(bench: Bench, target: Model, golden: Golden, parity: Parity) -
     return replace(
         parity,
         verdict=Verdict.NOT_PROVEN,
-        reason=f"{parity.reason} That is for processors with VNNI; without, sums of integers can saturate.",
+        reason=f"{parity.reason} This holds on processors with VNNI; on others, sums of integers can overflow, "
+        "and these samples do not show whether that changes answers. Test the file on the processor that will run it.",
     )
