@@ -284,7 +284,8 @@ def _aside(name: str, tally: Tally) -> str:
     """Say in a sentence what was seen on samples that do not count, and why they do not."""
     seen = "; ".join(dict.fromkeys(tally.faults)) or f"largest difference {tally.max_abs:.3g}"
     changed = f", {tally.flips} of {tally.predicted} predictions changed" if tally.predicted else ""
-    return f"Reported separately, {tally.samples} samples {name!r}: {seen}{changed}. {tally.reason}"
+    noun = "sample" if tally.samples == 1 else "samples"
+    return f"Reported separately, {tally.samples} {noun} {name!r}: {seen}{changed}. {tally.reason}"
 
 
 def _reason(counted: list[Check], verdict: Verdict, missing: str) -> str:
