@@ -1,8 +1,5 @@
 """The pages through the frame: empty, with a model, with a foreign or broken address."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -18,34 +15,8 @@ from core.doors.samples import sample
 from core.doors.workspace import Workspace
 from core.jobs.rows import JobRows
 from core.techniques import TECHNIQUES
-from tests.pages import showing
-from tests.pages.showing import FRAME, words
+from tests.pages.showing import FRAME, VISITOR, bring, opened, words
 from tests.serving import ROOT
-
-VISITOR = "v" + "0" * 32
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    """A workspace of this test's own."""
-    monkeypatch.setenv("PORTOLAN_HOME", str(tmp_path))
-    yield workspace.current()
-    workspace.close_current()
-
-
-def opened(page: str = "models.py", **query: str) -> AppTest:
-    """Open one page as our visitor."""
-    return showing.opened(page, VISITOR, **query)
-
-
-def bring(home: Workspace, id: str) -> str:
-    """Bring a sample to the visitor's library, and return the artifact's id."""
-    found = sample(id)
-    assert found
-    job = workspace.open_sample(home, VISITOR, found)
-    made = home.queue.wait(VISITOR, job.id, 60).made
-    assert made
-    return made
 
 
 def test_models_page_offers_every_sample_with_its_accuracy(home: Workspace) -> None:
