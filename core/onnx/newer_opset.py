@@ -32,7 +32,7 @@ def raised(model: ModelProto, opset: int, samples: Samples) -> ModelProto:
     return newer
 
 
-def _carried(model: ModelProto, opset: int) -> ModelProto:
+def _carried(model: ModelProto, opset: int) -> ModelProto | None:
     """Return what the version converter makes of a model, or None where it gives up or what comes out is not valid."""
     import onnx
 
