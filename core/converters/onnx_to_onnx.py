@@ -83,7 +83,8 @@ def _by_onnxscript(model: "onnx.ModelProto", opset: int) -> "onnx.ModelProto":
 
     graph = ir.from_proto(model)
     version_converter.convert_version(graph, opset)
-    return ir.to_proto(graph)
+    carried: onnx.ModelProto = ir.to_proto(graph)
+    return carried
 
 
 def _attempt(way: Way, model: "onnx.ModelProto", opset: int, ir: int, out: Path) -> bool:

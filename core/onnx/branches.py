@@ -1,38 +1,53 @@
-"""Constants that several branches of a model hold, as constant folding leaves them: stored once, in the main graph, where all branches see them."""
+"""Equal constants, as exporters write them and constant folding leaves them in branches: stored once, where all their readers see them.
+
+By hand, for the reasons of ``unread``: of the same tensors, onnx-ir 1.1.0 also lifts those out of branches that nothing else holds.
+"""
+
+from collections.abc import Iterable
 
 from core.onnx import weights
 from core.onnx.typing import GraphProto, ModelProto, TensorProto
 
 LEAST = 1024
 """Bytes from which a copy is worth taking out."""
+Held = tuple[GraphProto, TensorProto]
+"""A tensor and the graph that holds it."""
 
 
 def share(model: ModelProto) -> None:
     """Let branches and loops read one tensor of the main graph where they hold equal ones."""
     held = [(graph, tensor) for graph in weights.graphs(model.graph) for tensor in graph.initializer]
+    for (graph, kept), *others in _alike(model, [(g, t) for g, t in held if t.ByteSize() >= LEAST]):
+        if inner := [(other, tensor) for other, tensor in others if other is not model.graph]:
+            if graph is not model.graph:
+                model.graph.initializer.append(kept)
+                graph.initializer.remove(kept)
+            _read_instead(inner, kept.name)
+
+
+def merge(model: ModelProto) -> None:
+    """Let readers of equal tensors of the main graph read the first of them."""
+    for (_, kept), *others in _alike(model, [(model.graph, tensor) for tensor in model.graph.initializer]):
+        _read_instead(others, kept.name)
+
+
+def _alike(model: ModelProto, held: Iterable[Held]) -> list[list[Held]]:
+    """Return tensors by their content; those that a graph's input may override are left out."""
     given = {value.name for graph in weights.graphs(model.graph) for value in graph.input}
-    large = [(g, t) for g, t in held if t.ByteSize() >= LEAST and t.name not in given]
-    alike: dict[bytes, list[tuple[GraphProto, TensorProto]]] = {}
-    for graph, tensor in large:
-        alike.setdefault(_content(tensor), []).append((graph, tensor))
-    for copies in [copies for copies in alike.values() if any(graph is not model.graph for graph, _ in copies[1:])]:
-        _keep_one(model, copies)
+    alike: dict[bytes, list[Held]] = {}
+    for graph, tensor in held:
+        if tensor.name not in given:
+            alike.setdefault(_content(tensor), []).append((graph, tensor))
+    return list(alike.values())
 
 
-def _keep_one(model: ModelProto, copies: list[tuple[GraphProto, TensorProto]]) -> None:
-    """Move the first copy into the main graph, and let the readers of the others in inner graphs read it."""
-    graph, kept = copies[0]
-    name = kept.name
-    if graph is not model.graph:
-        model.graph.initializer.append(kept)
-        graph.initializer.remove(kept)
-    for inner, tensor in copies[1:]:
-        if inner is model.graph:
-            continue
-        for node in weights.nodes(inner):
+def _read_instead(copies: list[Held], name: str) -> None:
+    """Let the readers of some copies read another tensor, and drop the copies that are no answers."""
+    for graph, tensor in copies:
+        for node in weights.nodes(graph):
             node.input[:] = [name if read == tensor.name else read for read in node.input]
-        if tensor.name not in {value.name for value in inner.output}:
-            inner.initializer.remove(tensor)
+        if tensor.name not in {value.name for value in graph.output}:
+            graph.initializer.remove(tensor)
 
 
 def _content(tensor: TensorProto) -> bytes:

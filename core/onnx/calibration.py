@@ -9,7 +9,7 @@ import numpy as np
 
 from core.domain import batching
 from core.domain.errors import Refused
-from core.onnx import branches, files, weights
+from core.onnx import branches, files, unread, weights
 from core.onnx.typing import InferenceSession, Matrix, ModelProto, Samples
 
 CHUNK = 32
@@ -25,15 +25,14 @@ def folded(source: Path) -> ModelProto:
     A result that needs operators of ONNX Runtime's own is not taken: then the model comes back as it was.
     """
     model = files.load(source)
+    before = {node.domain for node in weights.nodes(model.graph)} | {"", "ai.onnx"}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "folded.onnx"
         session(source, "basic", path)
         simple = files.load(path)
-    used = {node.domain for node in simple.graph.node} | {node.domain for f in simple.functions for node in f.node}
-    if not used <= {entry.domain for entry in model.opset_import} | {"", "ai.onnx"}:
+    if not {node.domain for node in weights.nodes(simple.graph)} <= before:
         return model
-    for entry in [entry for entry in simple.opset_import if entry.domain not in used | {"", "ai.onnx"}]:
-        simple.opset_import.remove(entry)
+    unread.drop_domains(simple)
     del simple.graph.value_info[:]
     branches.share(simple)
     return simple

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from core.domain.errors import Refused
 from core.onnx import weights
@@ -68,7 +67,7 @@ def serialised(model: ModelProto) -> bytes:
 
 
 @cache
-def _packing() -> Any:
+def _packing() -> type[ModelProto]:
     """Return ModelProto as it would be had onnx.proto asked for packed numbers in attributes."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
     from onnx import ModelProto
@@ -81,7 +80,8 @@ def _packing() -> Any:
             field.options.packed = True
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("onnx.ModelProto"))
+    packed: type[ModelProto] = message_factory.GetMessageClass(pool.FindMessageTypeByName("onnx.ModelProto"))
+    return packed
 
 
 def check(model: ModelProto) -> None:
@@ -139,7 +139,7 @@ def lowest_ir(model: ModelProto) -> int:
 
 
 def strip(model: ModelProto) -> None:
-    """Remove documentation and metadata: exporters write stack traces with paths there."""
+    """Remove documentation and metadata: exporters write stack traces with paths there; onnx-ir 1.1.0 leaves those of values."""
     for part in (
         model,
         model.graph,

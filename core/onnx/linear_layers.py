@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from core.onnx import calibration, parts, second_order, weights
 from core.onnx.typing import FloatArray, GraphProto, IntArray, Matrix, ModelProto, NodeProto, Samples
 from core.onnx.weights import Arrays, Weight
 
+T = TypeVar("T")
 Solve = Callable[[Matrix, Matrix, int], Matrix]
 """From a matrix [outputs, inputs], the moments of its inputs and the number of bias columns to another matrix."""
 
@@ -199,9 +200,9 @@ def _pads(node: NodeProto, sizes: tuple[int, ...], reach: list[int], strides: li
     return less if kind == "SAME_UPPER" else [(after, before) for before, after in less]
 
 
-def attribute(node: NodeProto, name: str, otherwise: Any) -> Any:
-    """Return the value of a node's attribute, or another where it has none."""
+def attribute(node: NodeProto, name: str, otherwise: T) -> T:
+    """Return the value of a node's attribute, or another where it has none, which is of the attribute's own type."""
     from onnx import helper
 
-    found = next((helper.get_attribute_value(a) for a in node.attribute if a.name == name), otherwise)
-    return list(found) if isinstance(otherwise, list) else found
+    found: T = next((helper.get_attribute_value(a) for a in node.attribute if a.name == name), otherwise)
+    return found

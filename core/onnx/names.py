@@ -1,4 +1,7 @@
-"""Names for new values of a model that nothing in it has yet."""
+"""Names for new values of a model that nothing in it has yet.
+
+By hand: onnx-ir 1.1.0 has no public source of names, and its pass for them mends only those that are missing or there twice.
+"""
 
 from collections.abc import Iterable
 from itertools import chain, count

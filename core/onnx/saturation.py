@@ -7,11 +7,10 @@ weights add pairs of products in 16 bits, and 255 * 127 * 2 does not fit there. 
 
 import platform
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -86,10 +85,6 @@ class HostTruth:
     def pairings(self, operators: tuple[str, ...] = ()) -> tuple[Pairing, ...]:
         """Return the pairings that are exact, fastest first."""
         return tuple(pairing for pairing in FASTEST if self.exact(pairing, operators))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain values."""
-        return {**asdict(self), "kernels": [{**asdict(k), "pairing": str(k.pairing)} for k in self.kernels]}
 
 
 def warned(integers: Integers) -> Risk | None:
@@ -193,7 +188,7 @@ def _model(operator: str, pairing: Pairing, x: np.ndarray, w: IntArray, scale: f
     taken = TensorProto.FLOAT if floats else kinds[pairing.activations]
     given = TensorProto.INT32 if whole else taken
     graph = helper.make_graph(
-        _nodes(operator, {"group": group} if "Conv" in operator else {}),
+        _nodes(operator, group if "Conv" in operator else None),
         "kernel",
         [helper.make_tensor_value_info("x", taken, x.shape)],
         [helper.make_tensor_value_info("y", given, None)],
@@ -203,7 +198,7 @@ def _model(operator: str, pairing: Pairing, x: np.ndarray, w: IntArray, scale: f
     return bytes(model.SerializeToString())
 
 
-def _nodes(operator: str, attributes: dict[str, int]) -> list[NodeProto]:
+def _nodes(operator: str, group: int | None) -> list[NodeProto]:
     """Return the operator, or its pairs from floats to floats: ONNX Runtime changes the types of integers between such pairs."""
     from onnx import helper
 
@@ -211,12 +206,12 @@ def _nodes(operator: str, attributes: dict[str, int]) -> list[NodeProto]:
         return [helper.make_node(operator, ["x", "w", "xz", "wz"], ["y"])]
     if operator.startswith("QLinear"):
         inputs = ["x", "one", "xz", "w", "one", "wz", "ys", "yz"]
-        return [helper.make_node(operator, inputs, ["y"], **attributes)]
+        return [helper.make_node(operator, inputs, ["y"], group=group)]
     return [
         helper.make_node("QuantizeLinear", ["x", "one", "xz"], ["q"]),
         helper.make_node("DequantizeLinear", ["q", "one", "xz"], ["a"]),
         helper.make_node("DequantizeLinear", ["w", "one", "wz"], ["b"]),
-        helper.make_node(operator.removeprefix("QDQ "), ["a", "b"], ["c"], **attributes),
+        helper.make_node(operator.removeprefix("QDQ "), ["a", "b"], ["c"], group=group),
         helper.make_node("QuantizeLinear", ["c", "ys", "yz"], ["d"]),
         helper.make_node("DequantizeLinear", ["d", "ys", "yz"], ["y"]),
     ]

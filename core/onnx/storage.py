@@ -70,9 +70,10 @@ class Storage:
                 f"The model has opset {files.opset(model)}; compact weights need opset {OPSET}.",
                 "Convert it to ONNX with opset 13 first.",
             )
-        _free_weights(model)
+        # A new weight may not fit the shapes that are listed, and before IR 4 none could be replaced.
+        onnx_weights.tidy(model)
+        model.ir_version = model.ir_version if model.ir_version >= 4 else max(4, files.lowest_ir(model))
         self._loose = unfolding.unfold(model)
-        _free_weights(model)
         self._model = model
         self._graph = model.graph
         self._pool: dict[Key, str] = {}
@@ -203,10 +204,18 @@ class Storage:
         start, stop = (self._shared(draft, np.array([place], np.int64)) for place in (0, n))
         return self._node(draft, "Slice", flat, start, stop)
 
-    def _node(self, draft: Draft, op: str, *inputs: str, output: str = "", **attributes: int | TensorProto) -> str:
+    def _node(
+        self,
+        draft: Draft,
+        op: str,
+        *inputs: str,
+        output: str = "",
+        to: int | None = None,
+        value: TensorProto | None = None,
+    ) -> str:
         from onnx import helper
 
-        draft.nodes.append(helper.make_node(op, inputs, [output or draft.names.short()], **attributes))
+        draft.nodes.append(helper.make_node(op, inputs, [output or draft.names.short()], to=to, value=value))
         return str(draft.nodes[-1].output[0])
 
     def _tensor(self, draft: Draft, array: np.ndarray) -> str:
@@ -223,21 +232,6 @@ class Storage:
         if key not in draft.shared:
             draft.shared[key] = numpy_helper.from_array(array, draft.names.short())
         return str(draft.shared[key].name)
-
-
-def _free_weights(model: ModelProto) -> None:
-    """Take weights out of the list of shapes, which a new weight may not fit, and in old files out of the graph's inputs.
-
-    Before IR 4 each weight had to be listed as an input, and none could be replaced.
-    """
-    for graph in onnx_weights.graphs(model.graph):
-        held = {tensor.name for tensor in graph.initializer}
-        constant = {node.output[0] for node in graph.node if node.op_type == "Constant"}
-        for value in [value for value in graph.value_info if value.name in held | constant]:
-            graph.value_info.remove(value)
-        for value in [value for value in graph.input if value.name in held and model.ir_version < 4]:
-            graph.input.remove(value)
-    model.ir_version = model.ir_version if model.ir_version >= 4 else max(4, files.lowest_ir(model))
 
 
 def _dense_size(weight: Weight, array: np.ndarray) -> int:

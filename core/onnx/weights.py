@@ -1,4 +1,7 @@
-"""The constant tensors of an ONNX model wherever they lie: initializers and Constant nodes, in the main graph, in branches and in loops."""
+"""The constant tensors of an ONNX model wherever they lie: initializers and Constant nodes, in the main graph, in branches and in loops.
+
+By hand, on ONNX's own messages: onnx-ir 1.1.0 cannot read a model that answers maps, as classifiers of skl2onnx do.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -154,33 +157,33 @@ def rewrite(model: ModelProto, rule: Rule) -> int:
 
 def uses(model: ModelProto) -> Counter[str]:
     """Count how often each name is read by a node or handed out by a graph, anywhere in the model."""
-    read: Counter[str] = Counter()
-    for graph in graphs(model.graph):
-        read.update(value.name for value in graph.output)
-        for node in graph.node:
-            read.update(node.input)
+    read = Counter(value.name for value in model.graph.output)
+    for node in model.graph.node:
+        read.update(reads(node))
     return read
 
 
-def drop_unread(model: ModelProto) -> None:
-    """Remove the constants that nothing reads."""
-    read = uses(model)
-    for graph in graphs(model.graph):
-        for tensor in [tensor for tensor in graph.initializer if not read[tensor.name]]:
-            graph.initializer.remove(tensor)
-            for value in [value for value in graph.input if value.name == tensor.name]:
-                graph.input.remove(value)
-        for node in [node for node in graph.node if node.op_type == "Constant" and not read[node.output[0]]]:
-            graph.node.remove(node)
+def reads(node: NodeProto) -> Iterator[str]:
+    """Yield the names that a node reads, those of its branches included."""
+    yield from (name for name in node.input if name)
+    for branch in branches(node):
+        yield from (value.name for value in branch.output)
+        for inner in branch.node:
+            yield from reads(inner)
 
 
 def tidy(model: ModelProto) -> None:
     """Drop the lists of shapes, which exporters leave stale and any reader finds anew, and before IR 4 weights among the inputs."""
-    for graph in graphs(model.graph):
-        del graph.value_info[:]
+    drop_shapes(model)
     held = {tensor.name for tensor in model.graph.initializer}
     for value in [value for value in model.graph.input if value.name in held and model.ir_version < 4]:
         model.graph.input.remove(value)
+
+
+def drop_shapes(model: ModelProto) -> None:
+    """Drop the lists of shapes."""
+    for graph in graphs(model.graph):
+        del graph.value_info[:]
 
 
 def names(model: ModelProto) -> set[str]:
@@ -196,7 +199,7 @@ def names(model: ModelProto) -> set[str]:
 
 def _rewrite(graph: GraphProto, ir_version: int, around: dict[str, Weight], rule: Rule) -> int:
     seen = {**around, **{weight.name: weight for weight in _constants(graph, ir_version)}}
-    done, after = 0, []
+    done, after = 0, list[NodeProto]()
     for node in graph.node:
         for inner in branches(node):
             done += _rewrite(inner, ir_version, seen, rule)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from core.onnx import weights
+from core.onnx import unread, weights
 from core.onnx.calibration import Spans
 from core.onnx.integers import moved, symmetric, unsigned
 from core.onnx.linear_layers import attribute
@@ -124,7 +124,7 @@ def quantized(
             if site.bias is not None:
                 node.input[2] = pairs.bias(site)
     pairs.place()
-    weights.drop_unread(copy)
+    unread.drop_constants(copy)
     pack(copy, pairs.packable)
     return copy
 
@@ -232,8 +232,7 @@ class _Pairs:
 
         name = self._fresh.short()
         inputs = [made or self._constant(values), self._constant(scales), self._constant(zeros)]
-        held = {"axis": axis} if scales.ndim else {}
-        self._nodes[""].append(helper.make_node("DequantizeLinear", inputs, [name], **held))
+        self._nodes[""].append(helper.make_node("DequantizeLinear", inputs, [name], axis=axis if scales.ndim else None))
         return name
 
     def _constant(self, array: np.ndarray | np.generic) -> str:

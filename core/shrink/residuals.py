@@ -14,10 +14,9 @@ import numpy as np
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
-from core.onnx import files, linear_layers, parts, weights
+from core.onnx import files, linear_layers, unread, weights
 from core.onnx.integers import already, refuse_quantized
 from core.onnx.typing import ModelProto, NodeProto, Samples
-from core.onnx.unfolding import sweep
 from core.shrink import sensitivity
 
 SUMS = ("Add", "Sum")
@@ -66,8 +65,8 @@ def without(model: ModelProto, gone: list[Block]) -> ModelProto:
     for graph in weights.graphs(left.graph):
         for node in graph.node:
             node.input[:] = [_end(name, instead) for name in node.input]
-    sweep(left, lambda node: True)
-    weights.drop_unread(left)
+    unread.sweep(left)
+    unread.drop_constants(left)
     return left
 
 
@@ -183,7 +182,7 @@ def _before(name: str, made: dict[str, NodeProto]) -> set[str]:
         one = ahead.pop()
         if one not in found:
             found.add(one)
-            ahead.extend(parts.reads(made[one]) if one in made else ())
+            ahead.extend(weights.reads(made[one]) if one in made else ())
     return found
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
-from core.onnx import files, saturation, weights
+from core.onnx import files, saturation, unread, weights
 from core.onnx.integers import already, finish, refuse_quantized, symmetric, unsigned
 from core.onnx.names import FreshNames
 from core.onnx.saturation import HostTruth, Pairing
@@ -81,7 +81,7 @@ class DynamicInt8(Technique):
             readers = {id(node): node.op_type for one in weights.weights(model, LEAST) for node, _ in one.readers}
             nothing, inner = _nothing(Counter(readers.values())), weights.unreached(model, LEAST)
             raise Refused(nothing.message, inner.next_step if inner else nothing.next_step)
-        weights.drop_unread(model)
+        unread.drop_constants(model)
         storage.settle()
         finish(model, source, out)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.onnx import weights
+from core.onnx import unread, weights
 from core.onnx.names import FreshNames
 from core.onnx.typing import Mask, ModelProto, NodeProto
 from core.onnx.weights import Weight
@@ -21,7 +21,7 @@ def cut(model: ModelProto, found: Channels, units: list[int]) -> None:
         _regroup(nodes[output], _left(axis, gone))
     for output, place, axes in found.trace.resized:
         _rename(model, found, nodes[output], place, [(size(axis), _left(axis, gone)) for axis in axes])
-    weights.drop_unread(model)
+    unread.drop_constants(model)
     del model.graph.value_info[:]
 
 

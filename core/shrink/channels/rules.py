@@ -123,7 +123,7 @@ def _same(one: Axis, other: Axis) -> bool:
 
 def _transpose(trace: Trace, node: NodeProto) -> Value:
     given = trace.axes(node.input[0])
-    return tuple(given[place] for place in attribute(node, "perm", range(len(given))[::-1]))
+    return tuple(given[place] for place in attribute(node, "perm", [*range(len(given))][::-1]))
 
 
 def _concat(trace: Trace, node: NodeProto) -> Value:
@@ -167,7 +167,7 @@ def _along(trace: Trace, node: NodeProto) -> Value:
 
 def _reduce(trace: Trace, node: NodeProto) -> Value | None:
     given = trace.axes(node.input[0])
-    asked = attribute(node, "axes", None)
+    asked: list[int] | None = attribute(node, "axes", None)
     if asked is None and len(node.input) > 1:
         found = trace.integers.get(node.input[1])
         asked = None if found is None else found.tolist()

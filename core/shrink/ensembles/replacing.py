@@ -113,7 +113,7 @@ def _classified(node: NodeProto, ensemble: Ensemble, fresh: FreshNames, turned: 
 
 
 def _turned(kind: str, sums: str, answer: str) -> NodeProto:
-    return _node(kind, [sums], answer, **({"axis": 1} if kind == "Softmax" else {}))
+    return _node(kind, [sums], answer, axis=1 if kind == "Softmax" else None)
 
 
 def _on_first(place: int, part: Part) -> Part:
@@ -157,10 +157,10 @@ def _named(nodes: list[NodeProto], best: str, label: str, labels: Labels, fresh:
     return [numpy_helper.from_array(np.array(labels, object if texts else np.int64), table)]
 
 
-def _node(kind: str, inputs: list[str], output: str, **attributes: int) -> NodeProto:
+def _node(kind: str, inputs: list[str], output: str, axis: int | None = None, keepdims: int | None = None) -> NodeProto:
     from onnx import helper
 
-    return helper.make_node(kind, inputs, [output], **attributes)
+    return helper.make_node(kind, inputs, [output], axis=axis, keepdims=keepdims)
 
 
 def _is_float32(model: ModelProto, name: str) -> bool:

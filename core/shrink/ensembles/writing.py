@@ -83,7 +83,7 @@ def newest(ensemble: Ensemble, x: str, y: str) -> NodeProto:
         nodes_falseleafs=[int(row.no in leaves) for row in rows],
         leaf_targetids=[target for target, _ in ends],
         leaf_weights=numpy_helper.from_array(np.array([weight for _, weight in ends], ensemble.dtype)),
-        **({"nodes_missing_value_tracks_true": gaps} if any(gaps) else {}),
+        nodes_missing_value_tracks_true=gaps if any(gaps) else None,
     )
 
 
