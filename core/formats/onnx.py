@@ -6,7 +6,6 @@ from pathlib import Path
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import onnx_audit, onnx_compact, onnx_summary, onnx_wire
-from core.formats.anatomy.findings import gathered
 from core.formats.anatomy.onnx_dtypes import EXTERNAL
 
 
@@ -21,9 +20,17 @@ class Onnx(Format):
         """Say whether the first fields are those of an ONNX model."""
         return not names and onnx_wire.looks_like_model(head)
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check sizes, structure, operators and weights."""
-        return gathered(lambda: _check(path))
+        skeleton = onnx_wire.read(path)
+        yield from onnx_audit.check(skeleton)
+        yield from onnx_compact.remarks(skeleton.model)
+        for tensor, _ in onnx_audit.walked(skeleton).tensors:
+            if tensor.data_location == EXTERNAL:
+                raise Refused(
+                    f"The weight {tensor.name[:80]!r} is stored in another file, which was not added.",
+                    "Put the model and its data file into one zip, and open that.",
+                )
 
     def inspect(self, path: Path) -> Summary:
         """Read signature, operators and weights without loading large weights."""
@@ -33,18 +40,6 @@ class Onnx(Format):
         """Write the graph without its weights."""
         out.write_bytes(onnx_summary.weightless(onnx_wire.read(path).model))
         return True
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    skeleton = onnx_wire.read(path)
-    yield from onnx_audit.check(skeleton)
-    yield from onnx_compact.remarks(skeleton.model)
-    for tensor, _ in onnx_audit.walked(skeleton).tensors:
-        if tensor.data_location == EXTERNAL:
-            raise Refused(
-                f"The weight {tensor.name[:80]!r} is stored in another file, which was not added.",
-                "Put the model and its data file into one zip, and open that.",
-            )
 
 
 FORMAT = Onnx()

@@ -10,7 +10,7 @@ from core.border import archives
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import onnx_audit, onnx_dtypes, onnx_summary, onnx_wire
-from core.formats.anatomy.findings import gathered, warning
+from core.formats.anatomy.findings import warning
 from core.web.package import MANIFEST
 
 if TYPE_CHECKING:
@@ -32,9 +32,21 @@ class OnnxExternal(Format):
         kept = [n for n in names if not archives.JUNK.fullmatch(n)]
         return MANIFEST not in kept and len(kept) > 1 and any(n.lower().endswith(".onnx") for n in kept)
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check the zip, the graph, and that every weight lies inside a data file of the zip."""
-        return gathered(lambda: _check(path))
+        with archives.walk(path) as archive:
+            plain = {name: member for member, name in archives.flat(archive.names).items()}
+            sizes = {name: archive.members[member].size for name, member in plain.items()}
+        with _model(path) as model:
+            skeleton = onnx_wire.read(model)
+            yield from onnx_audit.check(skeleton)
+            used = set()
+            for tensor, _ in onnx_audit.walked(skeleton).tensors:
+                if tensor.data_location == onnx_dtypes.EXTERNAL:
+                    used.add(_check_place(tensor, sizes))
+        for name in sorted(set(sizes) - used):
+            if not name.lower().endswith(".onnx"):
+                yield warning("The zip contains a file that the model does not use.", name)
 
     def inspect(self, path: Path) -> Summary:
         """Read the graph; the weights are counted, not read."""
@@ -46,22 +58,6 @@ class OnnxExternal(Format):
         with _model(path) as model:
             out.write_bytes(onnx_summary.weightless(onnx_wire.read(model).model))
         return True
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    with archives.walk(path) as archive:
-        plain = {name: member for member, name in archives.flat(archive.names).items()}
-        sizes = {name: archive.members[member].size for name, member in plain.items()}
-    with _model(path) as model:
-        skeleton = onnx_wire.read(model)
-        yield from onnx_audit.check(skeleton)
-        used = set()
-        for tensor, _ in onnx_audit.walked(skeleton).tensors:
-            if tensor.data_location == onnx_dtypes.EXTERNAL:
-                used.add(_check_place(tensor, sizes))
-    for name in sorted(set(sizes) - used):
-        if not name.lower().endswith(".onnx"):
-            yield warning("The zip contains a file that the model does not use.", name)
 
 
 def _check_place(tensor: "onnx.TensorProto", sizes: dict[str, int]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.domain.format import Format, Risk, Summary
-from core.formats.anatomy.findings import gathered, info, warning
+from core.formats.anatomy.findings import info, warning
 from core.scoring import pmml_read, signature, source
 from core.scoring.form import Bayes, Clusters, Field, Network, Regression, TreeModel
 from core.scoring.pmml_expressions import local, named
@@ -119,9 +119,30 @@ class Pmml(Format):
         """Say whether the root element is PMML."""
         return head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<" and bool(ROOT.search(head[:8192]))
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check that the XML is plain and whole, and that each element is one that is read here."""
-        return gathered(lambda: _check(path))
+        root = pmml_read.parse(path)
+        space = str(root.tag).rpartition("}")[0].lstrip("{")
+        if local(root) != "PMML" or not NAMESPACE.fullmatch(space) or not str(root.get("version")).startswith("4."):
+            yield Risk(
+                "refuse",
+                f"This is PMML {str(root.get('version'))[:10]}; versions 4.0 to 4.4 are supported.",
+                next_step="Write the model as PMML 4.",
+            )
+            return
+        unknown, extensions = Counter[str](), 0
+        for name in _names(root):
+            extensions += name == "Extension"
+            if name not in ALLOWED and name not in IGNORED:
+                unknown[name] += 1
+        if unknown:
+            listed = ", ".join(f"{name[:60]} ({count})" for name, count in unknown.most_common(20))
+            yield Risk(
+                "refuse", f"These PMML elements are not supported: {listed}.", next_step="Write the model without them."
+            )
+        if extensions:
+            yield warning(f"The file has {extensions} vendor extensions, which are not read.")
+        yield info("The XML has no document type, no entities and no code.")
 
     def inspect(self, path: Path) -> Summary:
         """Tell the model's kind, its fields and its transformations."""
@@ -146,31 +167,6 @@ class Pmml(Format):
                 "transformations": [field.name[:80] for field in fields[:100]],
             },
         )
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    root = pmml_read.parse(path)
-    space = str(root.tag).rpartition("}")[0].lstrip("{")
-    if local(root) != "PMML" or not NAMESPACE.fullmatch(space) or not str(root.get("version")).startswith("4."):
-        yield Risk(
-            "refuse",
-            f"This is PMML {str(root.get('version'))[:10]}; versions 4.0 to 4.4 are supported.",
-            next_step="Write the model as PMML 4.",
-        )
-        return
-    unknown, extensions = Counter[str](), 0
-    for name in _names(root):
-        extensions += name == "Extension"
-        if name not in ALLOWED and name not in IGNORED:
-            unknown[name] += 1
-    if unknown:
-        listed = ", ".join(f"{name[:60]} ({count})" for name, count in unknown.most_common(20))
-        yield Risk(
-            "refuse", f"These PMML elements are not supported: {listed}.", next_step="Write the model without them."
-        )
-    if extensions:
-        yield warning(f"The file has {extensions} vendor extensions, which are not read.")
-    yield info("The XML has no document type, no entities and no code.")
 
 
 def _names(root: "etree._Element") -> Iterator[str]:

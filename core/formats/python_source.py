@@ -6,7 +6,7 @@ from pathlib import Path
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import python_subset, scoring_facts
-from core.formats.anatomy.findings import JsonObject, gathered, info
+from core.formats.anatomy.findings import JsonObject, info
 from core.scoring.source import SIGNATURE, unsigned
 
 START = b'"""'
@@ -25,9 +25,10 @@ class PythonSource(Format):
         """Say whether the first line is Portolan's."""
         return head.startswith(START + SIGNATURE.encode())
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check the text against its own checksum, and its syntax tree against the list of what scoring needs."""
-        return gathered(lambda: _check(path))
+        facts(read(path))
+        yield info("The code does arithmetic on its own tables, and imports nothing but math.")
 
     def inspect(self, path: Path) -> Summary:
         """Tell inputs and answers from the text, with nothing run."""
@@ -47,11 +48,6 @@ def read(path: Path) -> str:
 def facts(text: str) -> JsonObject:
     """Return the description of inputs and answers. Raises Refused when there is none."""
     return scoring_facts.checked(python_subset.literal(python_subset.parse(text), "SIGNATURE"))
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    facts(read(path))
-    yield info("The code does arithmetic on its own tables, and imports nothing but math.")
 
 
 FORMAT = PythonSource()

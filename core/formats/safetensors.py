@@ -8,7 +8,7 @@ from typing import TypeGuard
 
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
-from core.formats.anatomy.findings import JsonObject, gathered, info, parse_json
+from core.formats.anatomy.findings import JsonObject, info, parse_json
 from core.formats.anatomy.weight_counts import WeightCounts
 
 MAX_HEADER = 100_000_000
@@ -74,9 +74,26 @@ class Safetensors(Format):
             return False
         return bool(2 <= struct.unpack("<Q", head[:8])[0] <= MAX_HEADER and (head[9:10] in b'"} \n\t\r'))
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check that the header's promises cover the bytes exactly."""
-        return gathered(lambda: _check(path))
+        header, start = _header(path)
+        metadata = header.pop("__metadata__", {})
+        if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+            raise Refused("The metadata of the file is not text.", BROKEN)
+        edge = 0
+        spans = sorted((_span(name, entry), name) for name, entry in header.items())
+        for (first, last), name in spans:
+            # Bytes that no weight owns could be a file of another kind; the format allows no holes (safetensors' README).
+            if first != edge:
+                raise Refused(f"The weight {name[:80]!r} overlaps another weight, or leaves a gap.", BROKEN)
+            edge = last
+        if start + edge != path.stat().st_size:
+            raise Refused(
+                f"The weights take {edge:,} bytes, but the file contains {path.stat().st_size - start:,}.", BROKEN
+            )
+        yield info(
+            "The file contains weights without an architecture: it can be inspected, and becomes a model once its architecture is given."
+        )
 
     def inspect(self, path: Path) -> Summary:
         """List the weights; their zeros are counted in place."""
@@ -96,27 +113,6 @@ class Safetensors(Format):
             layers=tuple(counts.layers),
             notes={"metadata": {str(k)[:80]: str(v)[:200] for k, v in list(metadata.items())[:20]}},
         )
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    header, start = _header(path)
-    metadata = header.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise Refused("The metadata of the file is not text.", BROKEN)
-    edge = 0
-    spans = sorted((_span(name, entry), name) for name, entry in header.items())
-    for (first, last), name in spans:
-        # Bytes that no weight owns could be a file of another kind; the format allows no holes (safetensors' README).
-        if first != edge:
-            raise Refused(f"The weight {name[:80]!r} overlaps another weight, or leaves a gap.", BROKEN)
-        edge = last
-    if start + edge != path.stat().st_size:
-        raise Refused(
-            f"The weights take {edge:,} bytes, but the file contains {path.stat().st_size - start:,}.", BROKEN
-        )
-    yield info(
-        "The file contains weights without an architecture: it can be inspected, and becomes a model once its architecture is given."
-    )
 
 
 def _header(path: Path) -> tuple[JsonObject, int]:
