@@ -1,9 +1,9 @@
 """LightGBM to ONNX, straight from the file: the library is not needed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from core.domain.transform import Converter, Tolerance
+from core.domain.transform import Converter, Tolerance, option
 from core.formats.forests import lightgbm
 from core.libraries.fitted import forests
 from core.onnx import files
@@ -16,13 +16,11 @@ PRODUCER = "portolan"
 class LightgbmOptions:
     """The operator set, and the type of the table that comes in."""
 
-    opset: int = field(default=20, metadata={"help": "ONNX operator set to write; 15 to 22.", "low": 15, "high": 22})
-    precision: str = field(
-        default="float64",
-        metadata={
-            "help": "Type of the table: float64 compares as LightGBM does; a sample that is rounded to float32 may cross a threshold.",
-            "choices": ("float64", "float32"),
-        },
+    opset: int = option(20, "ONNX operator set to write; 15 to 22.", low=15, high=22)
+    precision: str = option(
+        "float64",
+        "Type of the table: float64 compares as LightGBM does; a sample that is rounded to float32 may cross a threshold.",
+        choices=("float64", "float32"),
     )
 
 

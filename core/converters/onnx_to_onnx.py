@@ -1,12 +1,12 @@
 """ONNX to ONNX of another opset or IR version, for a runtime that is older or newer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
-from core.domain.transform import Converter, Tolerance
+from core.domain.transform import Converter, Tolerance, option
 from core.domain.unsupported import Unsupported, told
 from core.onnx import files
 
@@ -22,19 +22,11 @@ KEEP = 0
 class VersionOptions:
     """Which versions to write; 0 keeps the file's opset, or takes the lowest IR version that is enough."""
 
-    opset: int = field(
-        default=21,
-        metadata={
-            "help": "ONNX operator set to write, 7 to 26; 0 keeps the file's own.",
-            "choices": (KEEP, *range(7, 27)),
-        },
+    opset: int = option(
+        21, "ONNX operator set to write, 7 to 26; 0 keeps the file's own.", choices=(KEEP, *range(7, 27))
     )
-    ir: int = field(
-        default=KEEP,
-        metadata={
-            "help": "IR version to write, 3 to 13; 0 chooses the lowest that the opset allows.",
-            "choices": (KEEP, *range(3, 14)),
-        },
+    ir: int = option(
+        KEEP, "IR version to write, 3 to 13; 0 chooses the lowest that the opset allows.", choices=(KEEP, *range(3, 14))
     )
 
 

@@ -1,11 +1,11 @@
 """ONNX to the ORT format, which ONNX Runtime Mobile and Web load without the ONNX parser."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.errors import Refused
-from core.domain.transform import Converter, Tolerance
+from core.domain.transform import Converter, Tolerance, option
 from core.onnx import files
 
 LEVELS = {"disabled": "ORT_DISABLE_ALL", "basic": "ORT_ENABLE_BASIC", "extended": "ORT_ENABLE_EXTENDED"}
@@ -15,9 +15,7 @@ LEVELS = {"disabled": "ORT_DISABLE_ALL", "basic": "ORT_ENABLE_BASIC", "extended"
 class SaveOptions:
     """How much is optimised before saving; the highest level is left out because it ties the file to one processor."""
 
-    level: str = field(
-        default="basic", metadata={"help": "Level of graph optimisation before saving.", "choices": tuple(LEVELS)}
-    )
+    level: str = option("basic", "Level of graph optimisation before saving.", choices=tuple(LEVELS))
 
 
 class OnnxToOrt(Converter):

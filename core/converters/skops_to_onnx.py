@@ -3,13 +3,13 @@
 import copy
 import importlib.util
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
-from core.domain.transform import Converter, Tolerance
+from core.domain.transform import Converter, Tolerance, option
 from core.formats.skops import TRUSTED
 from core.libraries import sklearn_onnx
 from core.libraries.sklearn import columns, estimators
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class EstimatorOptions:
     """The operator set of the numeric operators; trees and encoders are written in ai.onnx.ml 3."""
 
-    opset: int = field(default=20, metadata={"help": "ONNX operator set to write; 15 to 22.", "low": 15, "high": 22})
+    opset: int = option(20, "ONNX operator set to write; 15 to 22.", low=15, high=22)
 
 
 NEXT = "Replace that step, and fit the model again."

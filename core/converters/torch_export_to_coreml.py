@@ -5,7 +5,7 @@ import sys
 import uuid
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
-from core.domain.transform import Converter, Tolerance
+from core.domain.transform import Converter, Tolerance, option
 from core.libraries.torch import exported_programs
 from core.onnx import files as onnx_files
 
@@ -31,16 +31,12 @@ INPUTS = {"float32": "float32", "float64": "float32", "float16": "float16", "int
 class CoreMlOptions:
     """The precision of the program, and how many samples one call may take."""
 
-    precision: str = field(
-        default="float32",
-        metadata={
-            "help": "float32 keeps full precision; float16 is what the Neural Engine runs, at half the size.",
-            "choices": ("float32", "float16"),
-        },
+    precision: str = option(
+        "float32",
+        "float32 keeps full precision; float16 is what the Neural Engine runs, at half the size.",
+        choices=("float32", "float16"),
     )
-    batch: int = field(
-        default=64, metadata={"help": "Largest number of samples in one call; 1 to 4096.", "low": 1, "high": 4096}
-    )
+    batch: int = option(64, "Largest number of samples in one call; 1 to 4096.", low=1, high=4096)
 
 
 class TorchExportToCoreMl(Converter):

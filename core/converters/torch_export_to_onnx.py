@@ -1,11 +1,11 @@
 """Exported program (.pt2) to ONNX by torch's own exporter, which needs no class of the model."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
-from core.domain.transform import Converter, Tolerance
+from core.domain.transform import Converter, Tolerance, option
 from core.domain.unsupported import told
 from core.libraries.torch import exported_programs, program_operators
 from core.onnx import files
@@ -24,9 +24,7 @@ COMMON_IR = 10
 class ProgramOptions:
     """The operator set to ask for; the exporter may write a newer one, and the file says which."""
 
-    opset: int = field(
-        default=20, metadata={"help": "ONNX operator set to write; 18 to 26.", "low": 18, "high": files.MAX_OPSET}
-    )
+    opset: int = option(20, "ONNX operator set to write; 18 to 26.", low=18, high=files.MAX_OPSET)
 
 
 class TorchExportToOnnx(Converter):

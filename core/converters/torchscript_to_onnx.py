@@ -2,12 +2,12 @@
 
 import logging
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
-from core.domain.transform import Converter, Tolerance
+from core.domain.transform import Converter, Tolerance, option
 from core.domain.unsupported import told
 from core.libraries.torch import exported_programs, program_operators, torchscripts
 from core.libraries.torch.torchscripts import ShapeOptions
@@ -24,7 +24,7 @@ BATCH = 2
 class ScriptOptions(ShapeOptions):
     """The operator set, and the shapes that the file does not keep."""
 
-    opset: int = field(default=17, metadata={"help": "ONNX operator set to write; 9 to 20.", "low": 9, "high": 20})
+    opset: int = option(17, "ONNX operator set to write; 9 to 20.", low=9, high=20)
 
 
 class TorchScriptToOnnx(Converter):

@@ -1,9 +1,9 @@
 """XGBoost to ONNX, straight from the file: the library is not needed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from core.domain.transform import Converter, Tolerance
+from core.domain.transform import Converter, Tolerance, option
 from core.formats.forests import xgboost
 from core.libraries.fitted import forests
 from core.onnx import files
@@ -16,7 +16,7 @@ PRODUCER = "portolan"
 class XgboostOptions:
     """The operator set of the numeric operators; trees are written in ai.onnx.ml 5 (ONNX Runtime 1.20 or newer)."""
 
-    opset: int = field(default=20, metadata={"help": "ONNX operator set to write; 15 to 22.", "low": 15, "high": 22})
+    opset: int = option(20, "ONNX operator set to write; 15 to 22.", low=15, high=22)
 
 
 class XgboostToOnnx(Converter):

@@ -1,13 +1,13 @@
 """Tree ensembles without loss: what no sample can reach goes, equal parts are stored once, and each number in few bytes."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import Claim, Family, Keeps, Lesson, Technique
-from core.domain.transform import Tolerance
+from core.domain.transform import Tolerance, option
 from core.onnx import files
 from core.shrink.ensembles import reading, replacing, without_trees, writing
 from core.shrink.ensembles.forest import reachable
@@ -22,12 +22,10 @@ if TYPE_CHECKING:
 class CleanTreesOptions:
     """Which version of the operator is written."""
 
-    operator: str = field(
-        default=NEWEST,
-        metadata={
-            "help": "Write TreeEnsemble of ai.onnx.ml 5 where that is smaller (needs ONNX Runtime 1.20 or newer), or keep the version.",
-            "choices": (NEWEST, KEPT),
-        },
+    operator: str = option(
+        NEWEST,
+        "Write TreeEnsemble of ai.onnx.ml 5 where that is smaller (needs ONNX Runtime 1.20 or newer), or keep the version.",
+        choices=(NEWEST, KEPT),
     )
 
 

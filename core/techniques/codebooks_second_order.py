@@ -4,7 +4,7 @@ Errors are spread as in GPTQ (Frantar 2022, arXiv 2210.17323), onto values found
 the values are then fitted once more to the answers of the original model.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import numpy as np
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique, without_weights
+from core.domain.transform import option
 from core.onnx import files, kmeans, linear_layers, second_order, weights
 from core.onnx.integers import finish
 from core.onnx.linear_layers import LinearLayer, Moments
@@ -39,23 +40,16 @@ EVEN, MEASURED = "even", "measured"
 class SecondOrderCodebookOptions:
     """How many values a tensor keeps."""
 
-    bits: float = field(
-        default=3.0, metadata={"help": "Bits per weight, on average over the model.", "low": 1.0, "high": 6.0}
+    bits: float = option(3.0, "Bits per weight, on average over the model.", low=1.0, high=6.0)
+    spread: str = option(
+        MEASURED,
+        "Give every tensor the same number of bits, or measure on the samples where bits matter most.",
+        choices=(MEASURED, EVEN),
     )
-    spread: str = field(
-        default=MEASURED,
-        metadata={
-            "help": "Give every tensor the same number of bits, or measure on the samples where bits matter most.",
-            "choices": (MEASURED, EVEN),
-        },
+    levels: str = option(
+        "", "Distinct values per tensor, as name=number separated by commas; empty to let bits and spread decide."
     )
-    levels: str = field(
-        default="",
-        metadata={
-            "help": "Distinct values per tensor, as name=number separated by commas; empty to let bits and spread decide."
-        },
-    )
-    keep: str = field(default="", metadata=KEEP)
+    keep: str = option("", KEEP)
 
 
 class CodebooksSecondOrder(Technique):

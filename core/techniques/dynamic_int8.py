@@ -7,7 +7,7 @@ ONNX Runtime raises on weights in ``Constant`` nodes, leaves branches and loops 
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ import numpy as np
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
+from core.domain.transform import option
 from core.onnx import files, saturation, weights
 from core.onnx.integers import already, finish, refuse_quantized, symmetric, unsigned
 from core.onnx.names import FreshNames
@@ -38,15 +39,13 @@ PREFERRED = (Pairing.U8S8, Pairing.U8U8, Pairing.U8S8_REDUCED)
 class DynamicOptions:
     """Where the integers must be exact, and whether tables are stored as integers."""
 
-    exact_on: str = field(
-        default="this processor",
-        metadata={
-            "help": "Choose integer types that this processor computes exactly, or types that every processor computes exactly.",
-            "choices": ("this processor", "every processor"),
-        },
+    exact_on: str = option(
+        "this processor",
+        "Choose integer types that this processor computes exactly, or types that every processor computes exactly.",
+        choices=("this processor", "every processor"),
     )
-    tables: bool = field(default=True, metadata={"help": "Also store lookup tables (embeddings) as rows of int8."})
-    keep: str = field(default="", metadata=KEEP)
+    tables: bool = option(True, "Also store lookup tables (embeddings) as rows of int8.")
+    keep: str = option("", KEEP)
 
 
 class DynamicInt8(Technique):

@@ -1,6 +1,6 @@
 """Low rank: a matrix becomes the product of two thin ones, cut where its singular values end to matter."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ import numpy as np
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
+from core.domain.transform import option
 from core.onnx import files, weights
 from core.onnx.integers import finish
 from core.onnx.linear_layers import LinearLayer, layers
@@ -26,15 +27,10 @@ LEAST = 256
 class LowRankOptions:
     """How much of each matrix stays."""
 
-    energy: float = field(
-        default=0.9,
-        metadata={
-            "help": "Share of the energy (the squared singular values) that each matrix keeps.",
-            "low": 0.1,
-            "high": 0.9999,
-        },
+    energy: float = option(
+        0.9, "Share of the energy (the squared singular values) that each matrix keeps.", low=0.1, high=0.9999
     )
-    keep: str = field(default="", metadata=KEEP)
+    keep: str = option("", KEEP)
 
 
 class LowRank(Technique):

@@ -10,6 +10,7 @@ import numpy as np
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique, without_weights
+from core.domain.transform import option
 from core.onnx import files, linear_layers, second_order, sparsity_patterns
 from core.onnx import weights as onnx_weights
 from core.onnx.integers import finish
@@ -42,24 +43,18 @@ Arrays = list[tuple[Weight, np.ndarray]]
 class SecondOrderOptions:
     """How many weights go."""
 
-    share: float = field(
-        default=0.7, metadata={"help": "Share of the weights to set to zero.", "low": 0.05, "high": 0.99}
+    share: float = option(0.7, "Share of the weights to set to zero.", low=0.05, high=0.99)
+    spread: str = option(
+        MEASURED,
+        "Take the same share of every tensor, or measure on the samples where the same number of bytes matters least.",
+        choices=(MEASURED, EVEN),
     )
-    spread: str = field(
-        default=MEASURED,
-        metadata={
-            "help": "Take the same share of every tensor, or measure on the samples where the same number of bytes matters least.",
-            "choices": (MEASURED, EVEN),
-        },
-    )
-    shares: str = field(
-        default="",
-        metadata={
-            "help": "Shares for single tensors, as name=share separated by commas; the others stay unchanged. Empty to let share and spread decide."
-        },
+    shares: str = option(
+        "",
+        "Shares for single tensors, as name=share separated by commas; the others stay unchanged. Empty to let share and spread decide.",
     )
     pattern: str = field(default=sparsity_patterns.ANY, metadata=sparsity_patterns.OPTION)
-    keep: str = field(default="", metadata=KEEP)
+    keep: str = option("", KEEP)
 
 
 class PruneSecondOrder(Technique):

@@ -5,7 +5,7 @@ candidate file answers the samples with ONNX Runtime's optimisations off, where 
 on, where integer kernels run; one whose kernels lose more than the simulation is thrown away.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import numpy as np
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
+from core.domain.transform import option
 from core.onnx import calibration, files, newer_opset, saturation, weights
 from core.onnx.integers import already, finish, refuse_quantized
 from core.onnx.names import FreshNames
@@ -41,57 +42,37 @@ LARGEST_LOSS = 3.0
 class StaticOptions:
     """How ranges are chosen, how finely weights are scaled, and where the integers must be exact."""
 
-    method: str = field(
-        default=MEASURED,
-        metadata={
-            "help": (
-                "How the ranges of activations are set. measured: whichever of the next three answers the samples best; "
-                "minmax: all values seen; percentile: all but the tails; error: least squared error; entropy: least "
-                "information lost. Entropy suits smooth values with long tails only: where a few values recur, as "
-                "behind an even background, it cuts off what matters."
-            ),
-            "choices": (MEASURED, *TRIED, "entropy"),
-        },
+    method: str = option(
+        MEASURED,
+        "How the ranges of activations are set. measured: whichever of the next three answers the samples best; "
+        "minmax: all values seen; percentile: all but the tails; error: least squared error; entropy: least "
+        "information lost. Entropy suits smooth values with long tails only: where a few values recur, as "
+        "behind an even background, it cuts off what matters.",
+        choices=(MEASURED, *TRIED, "entropy"),
     )
-    percentile: float = field(
-        default=99.99,
-        metadata={"help": "Percentage of the values that the method percentile keeps.", "low": 90.0, "high": 100.0},
+    percentile: float = option(
+        99.99, "Percentage of the values that the method percentile keeps.", low=90.0, high=100.0
     )
-    per_channel: bool = field(
-        default=True, metadata={"help": "Give each output channel of a weight tensor a scale of its own."}
+    per_channel: bool = option(True, "Give each output channel of a weight tensor a scale of its own.")
+    exact_on: str = option(
+        "this processor",
+        "Choose integer types that this processor computes exactly, or types that every processor computes exactly.",
+        choices=("this processor", "every processor"),
     )
-    exact_on: str = field(
-        default="this processor",
-        metadata={
-            "help": "Choose integer types that this processor computes exactly, or types that every processor computes exactly.",
-            "choices": ("this processor", "every processor"),
-        },
+    weight_bits: int = option(
+        8,
+        "Bits per weight in the file; below 8, weights are corrected on the samples, and widened to int8 when the file is loaded.",
+        low=2,
+        high=8,
     )
-    weight_bits: int = field(
-        default=8,
-        metadata={
-            "help": "Bits per weight in the file; below 8, weights are corrected on the samples, and widened to int8 when the file is loaded.",
-            "low": 2,
-            "high": 8,
-        },
+    table_bits: int = option(8, "Bits per value of a lookup table, or of another matrix, in the file.", low=2, high=8)
+    tables: bool = option(True, "Also store lookup tables (embeddings) as rows of int8.")
+    repair: str = option(
+        MEASURED,
+        "Correct biases, and scale neighbouring layers to similar ranges, where this improves the answers to the samples.",
+        choices=(MEASURED, NEVER),
     )
-    table_bits: int = field(
-        default=8,
-        metadata={
-            "help": "Bits per value of a lookup table, or of another matrix, in the file.",
-            "low": 2,
-            "high": 8,
-        },
-    )
-    tables: bool = field(default=True, metadata={"help": "Also store lookup tables (embeddings) as rows of int8."})
-    repair: str = field(
-        default=MEASURED,
-        metadata={
-            "help": "Correct biases, and scale neighbouring layers to similar ranges, where this improves the answers to the samples.",
-            "choices": (MEASURED, NEVER),
-        },
-    )
-    keep: str = field(default="", metadata=KEEP)
+    keep: str = option("", KEEP)
 
 
 class StaticInt8(Technique):

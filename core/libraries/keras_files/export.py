@@ -3,11 +3,12 @@
 import functools
 import keyword
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from inspect import Parameter, Signature
 from pathlib import Path
 
 from core.domain.errors import Refused
+from core.domain.transform import option
 from core.libraries.keras_files import KerasLayer, KerasModel, KerasTensor, KerasVariable
 from core.libraries.keras_files.session import output_names, stateless_call
 from core.libraries.torch import ExportedProgram, Module, Tensor, exported_programs
@@ -24,9 +25,7 @@ OPEN = "Give the model a fixed length (keras.Input with a number instead of None
 class KerasOnnxOptions:
     """The operator set to ask for."""
 
-    opset: int = field(
-        default=20, metadata={"help": "ONNX operator set to write; 18 to 22.", "low": 18, "high": NEWEST}
-    )
+    opset: int = option(20, "ONNX operator set to write; 18 to 22.", low=18, high=NEWEST)
 
 
 def program(model: KerasModel) -> ExportedProgram:
