@@ -14,12 +14,11 @@ from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
 from core.domain.transform import Converter, Tolerance, option
-from core.libraries.torch import exported_programs
+from core.libraries.torch import ExportedProgram, exported_programs
 from core.onnx import files as onnx_files
 
 if TYPE_CHECKING:
     from coremltools.proto.Model_pb2 import Model
-    from torch.export import ExportedProgram
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 UNUSED = ("tensorflow", "keras", "sklearn", "xgboost", "libsvm")
@@ -84,7 +83,7 @@ def _take(proto: "Model", weights_folder: str | None, place: str | None = None) 
     raise _Taken({**files, **({"weights/weight.bin": weights.read_bytes()} if weights.is_file() else {})})
 
 
-def _converted(program: "ExportedProgram", specs: Sequence[TensorSpec], options: CoreMlOptions) -> dict[str, bytes]:
+def _converted(program: ExportedProgram, specs: Sequence[TensorSpec], options: CoreMlOptions) -> dict[str, bytes]:
     """Return the package's files by the first of two ways that works. Raises Refused with both reasons."""
     reasons = []
     for way in (_by_trace, _by_program):
@@ -120,7 +119,7 @@ def _settings(options: CoreMlOptions) -> dict[str, object]:
     }
 
 
-def _by_trace(program: "ExportedProgram", specs: Sequence[TensorSpec], options: CoreMlOptions) -> None:
+def _by_trace(program: ExportedProgram, specs: Sequence[TensorSpec], options: CoreMlOptions) -> None:
     import numpy as np
     import torch
 
@@ -137,7 +136,7 @@ def _by_trace(program: "ExportedProgram", specs: Sequence[TensorSpec], options: 
     tools.convert(script, inputs=inputs, **_settings(options))
 
 
-def _by_program(program: "ExportedProgram", specs: Sequence[TensorSpec], options: CoreMlOptions) -> None:
+def _by_program(program: ExportedProgram, specs: Sequence[TensorSpec], options: CoreMlOptions) -> None:
     _tools().convert(program.run_decompositions({}), **_settings(options))
 
 

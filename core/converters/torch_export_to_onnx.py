@@ -2,17 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance, option
 from core.domain.unsupported import told
-from core.libraries.torch import exported_programs, program_operators
+from core.libraries.torch import ExportedProgram, exported_programs, program_operators
 from core.onnx import files
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
-    from torch.export import ExportedProgram
+from core.onnx.typing import ModelProto
 
 NEWEST = 22
 """From 23 on the exporter of torch 2.13 writes operators of that set and declares an older one."""
@@ -63,7 +59,7 @@ class TorchExportToOnnx(Converter):
         files.loads(out)
 
 
-def _refusal(program: "ExportedProgram", opset: int, error: Exception) -> Refused:
+def _refusal(program: ExportedProgram, opset: int, error: Exception) -> Refused:
     """Say all operators that the exporter does not know, and where they are, or else its reason."""
     found = program_operators.unsupported(program, min(opset, NEWEST))
     if not found:
@@ -74,7 +70,7 @@ def _refusal(program: "ExportedProgram", opset: int, error: Exception) -> Refuse
     )
 
 
-def _raised(model: "ModelProto", opset: int) -> "ModelProto":
+def _raised(model: ModelProto, opset: int) -> ModelProto:
     """Return the model in a newer opset where the version converter carries it there, else as it is."""
     import onnx
 
@@ -88,7 +84,7 @@ def _raised(model: "ModelProto", opset: int) -> "ModelProto":
     return newer
 
 
-def _free_batch(program: "ExportedProgram") -> bool:
+def _free_batch(program: ExportedProgram) -> bool:
     """Say whether the first dimension of every tensor input is free."""
     names = set(program.graph_signature.user_inputs)
     shapes = [

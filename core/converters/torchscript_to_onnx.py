@@ -4,17 +4,13 @@ import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance, option
 from core.domain.unsupported import told
-from core.libraries.torch import exported_programs, program_operators, torchscripts
+from core.libraries.torch import ScriptModule, Tensor, exported_programs, program_operators, torchscripts
 from core.libraries.torch.torchscripts import ShapeOptions
 from core.onnx import files
-
-if TYPE_CHECKING:
-    import torch
 
 BATCH = 2
 """An example with one row could be taken for a constant."""
@@ -56,8 +52,8 @@ class TorchScriptToOnnx(Converter):
 
 
 def _export(
-    module: "torch.jit.ScriptModule",
-    examples: tuple["torch.Tensor", ...],
+    module: ScriptModule,
+    examples: tuple[Tensor, ...],
     names: tuple[str, ...],
     out: Path,
     opset: int,

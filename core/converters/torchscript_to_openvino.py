@@ -10,12 +10,11 @@ from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance
 from core.libraries import ir, ir_arithmetic
 from core.libraries.ir_arithmetic import ArithmeticOptions
-from core.libraries.torch import exported_programs, torchscripts
+from core.libraries.torch import ScriptModule, exported_programs, torchscripts
 from core.libraries.torch.torchscripts import ShapeOptions
 
 if TYPE_CHECKING:
     from openvino import Model
-    from torch.jit import ScriptModule
 
 BATCH = 2
 """An example with one row could be taken for a constant."""
@@ -46,7 +45,7 @@ class TorchScriptToOpenVino(Converter):
         ir.write(model, out, names, [f"output_{place}" for place in range(len(model.outputs))])
 
 
-def _converted(module: "ScriptModule", specs: tuple[TensorSpec, ...]) -> "Model":
+def _converted(module: ScriptModule, specs: tuple[TensorSpec, ...]) -> "Model":
     examples = exported_programs.examples(
         specs, [(BATCH, *(int(dim or 1) for dim in (spec.shape or ())[1:])) for spec in specs]
     )

@@ -4,16 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy.findings import info, warning
 from core.scoring import pmml_read, signature, source
 from core.scoring.form import Bayes, Clusters, Field, Network, Regression, TreeModel
-from core.scoring.pmml_expressions import local, named
-
-if TYPE_CHECKING:
-    from lxml import etree
+from core.scoring.pmml_expressions import Element, local, named
 
 ROOT = re.compile(rb"<PMML[\s>]")
 NAMESPACE = re.compile(r"http://www\.dmg\.org/PMML-4_\d(_\d)?")
@@ -169,7 +165,7 @@ class Pmml(Format):
         )
 
 
-def _names(root: "etree._Element") -> Iterator[str]:
+def _names(root: Element) -> Iterator[str]:
     """Yield the elements' names, without a look inside those that are ignored and into the cells of tables."""
     pending = [root]
     while pending:
@@ -180,7 +176,7 @@ def _names(root: "etree._Element") -> Iterator[str]:
             pending += list(element)
 
 
-def _producer(root: "etree._Element") -> str | None:
+def _producer(root: Element) -> str | None:
     applications = [one for header in named(root, "Header") for one in named(header, "Application")]
     if not applications:
         return None

@@ -6,7 +6,6 @@ the values are then fitted once more to the answers of the original model.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,12 +17,10 @@ from core.onnx import files, kmeans, linear_layers, second_order, weights
 from core.onnx.integers import finish
 from core.onnx.linear_layers import LinearLayer, Moments
 from core.onnx.storage import Storage
+from core.onnx.typing import ModelProto
 from core.onnx.weights import Weight
 from core.shrink import sensitivity
 from core.shrink.sensitivity import Change
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
 
 Samples = dict[str, np.ndarray]
 
@@ -100,7 +97,7 @@ class CodebooksSecondOrder(Technique):
         finish(model, source, out)
 
 
-def tables_beside(model: "ModelProto", layers: list[LinearLayer]) -> list[Weight]:
+def tables_beside(model: ModelProto, layers: list[LinearLayer]) -> list[Weight]:
     """Return the large tensors that are no layers."""
     named = {layer.weight.name for layer in layers}
     large = [weight for weight in weights.weights(model, LEAST) if len(weight.tensor.dims) > 1]
@@ -120,7 +117,7 @@ def _given(names: list[str], levels: str) -> dict[str, int]:
 
 
 def _measured(
-    model: "ModelProto",
+    model: ModelProto,
     layers: list[LinearLayer],
     tables: list[Weight],
     storage: Storage,

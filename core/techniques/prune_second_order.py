@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,12 +15,10 @@ from core.onnx import weights as onnx_weights
 from core.onnx.integers import finish
 from core.onnx.linear_layers import LinearLayer, Moments
 from core.onnx.storage import Storage
+from core.onnx.typing import ModelProto
 from core.onnx.weights import Weight
 from core.shrink import sensitivity
 from core.shrink.sensitivity import Change
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
 
 LEAST = 256
 """Weights below which a tensor is no smaller without its zeros."""
@@ -99,8 +96,8 @@ class PruneSecondOrder(Technique):
 class _Subject:
     """What is pruned: layers and tables of a model, beside the model as it was, with the samples."""
 
-    original: "ModelProto"
-    model: "ModelProto"
+    original: ModelProto
+    model: ModelProto
     layers: list[LinearLayer]
     tables: list[Weight]
     samples: dict[str, np.ndarray]

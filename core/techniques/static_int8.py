@@ -7,7 +7,6 @@ on, where integer kernels run; one whose kernels lose more than the simulation i
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,14 +19,12 @@ from core.onnx.integers import already, finish, refuse_quantized
 from core.onnx.names import FreshNames
 from core.onnx.saturation import HostTruth, Pairing
 from core.onnx.storage import Storage
+from core.onnx.typing import ModelProto
 from core.shrink import integer_drafts, scaled_integers
 from core.shrink.integer_drafts import Draft
 from core.shrink.integer_pairs import SITES, Site, sites
 from core.shrink.integer_tables import BITS, Tables
 from core.shrink.scaled_integers import Scaled
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
 
 OPSET = 13
 """The first with one scale a channel."""
@@ -121,7 +118,7 @@ class StaticInt8(Technique):
         raise Refused("This processor computes none of the int8 forms of this model correctly.", "Choose float16.")
 
 
-def _found(model: "ModelProto", kept: set[str]) -> list[Site]:
+def _found(model: ModelProto, kept: set[str]) -> list[Site]:
     found = [site for site in sites(model) if site.weight.name not in kept]
     if not found:
         nothing = _nothing(sorted({node.op_type for node in model.graph.node}))
@@ -131,7 +128,7 @@ def _found(model: "ModelProto", kept: set[str]) -> list[Site]:
 
 
 def _narrow(
-    original: "ModelProto", model: "ModelProto", found: list[Site], bits: int, samples: dict[str, np.ndarray]
+    original: ModelProto, model: ModelProto, found: list[Site], bits: int, samples: dict[str, np.ndarray]
 ) -> dict[str, Scaled]:
     """Round the weights of the sites in place to fewer bits than int8, and return their integers; none when they keep 8."""
     if bits == BITS:
@@ -139,7 +136,7 @@ def _narrow(
     return scaled_integers.corrected(original, model, bits, samples, {site.weight.name for site in found})
 
 
-def _pack_matrices(model: "ModelProto", bits: int, kept: set[str], packable: set[str]) -> None:
+def _pack_matrices(model: ModelProto, bits: int, kept: set[str], packable: set[str]) -> None:
     """Pack the integers of tables, and round and pack all other matrices that are still floats."""
     storage = Storage(model)
     for weight in scaled_integers.candidates(model):
@@ -152,7 +149,7 @@ def _pack_matrices(model: "ModelProto", bits: int, kept: set[str], packable: set
 
 def _best(
     drafts: list[Draft], pairing: Pairing, options: StaticOptions, source: Path, samples: dict[str, np.ndarray]
-) -> "ModelProto":
+) -> ModelProto:
     """Return the model in integers that answers best: of the drafts, then of that one and its repairs; layers of few bits are corrected already."""
     few = {name: array[: integer_drafts.FEW] for name, array in samples.items()}
     reference = calibration.joined(calibration.session(source, "all"), few)

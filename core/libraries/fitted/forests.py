@@ -6,8 +6,9 @@ from pathlib import Path
 
 from core.domain.errors import Refused
 from core.formats.forests import LEAF, BoostedTrees, Tree, lightgbm, xgboost
-from core.libraries.fitted.columns import Columns, Estimator, needs
+from core.libraries.fitted.columns import Columns, needs
 from core.libraries.fitted.trees import linked
+from core.libraries.sklearn import Estimator
 from core.scoring.builder import Builder, Grower
 from core.scoring.form import AT_MOST, BELOW, Apply, Const, Expression, Form, Input, Label, Numbers, Ref, check, needed
 
