@@ -12,7 +12,6 @@ from core.formats.anatomy.findings import JsonObject, info
 from core.scoring.source import SIGNATURE, unsigned
 
 START = b"/* "
-MAX_BYTES = 64 << 20
 FACTS = re.compile(r"^ \* (\{.*\})$", re.MULTILINE)
 COMMENTS_AND_TEXTS = re.compile(r'/\*.*?\*/|"(\\.|[^"\\])*"', re.DOTALL)
 DIRECTIVES = ("#include <math.h>", "#include <stddef.h>", "#include <string.h>")
@@ -34,7 +33,7 @@ class CSource(Format):
 
     def check(self, path: Path) -> Iterator[Risk]:
         """Check the text against its own checksum, and that it includes three standard headers and no more."""
-        text = read(path)
+        text = unsigned(path, START)
         facts(text)
         odd = [
             line.strip()
@@ -51,15 +50,8 @@ class CSource(Format):
 
     def inspect(self, path: Path) -> Summary:
         """Tell inputs and answers from the comment at the top."""
-        text = read(path)
+        text = unsigned(path, START)
         return scoring_facts.summary(self.id, facts(text), text.count("\n"), "C99")
-
-
-def read(path: Path) -> str:
-    """Return the text behind the first line. Raises Refused when it is not as it was written."""
-    if path.stat().st_size > MAX_BYTES:
-        raise Refused(f"The file is larger than {MAX_BYTES >> 20} MB.", "Convert a smaller model.")
-    return unsigned(path.read_bytes(), START)
 
 
 def facts(text: str) -> JsonObject:

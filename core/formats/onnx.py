@@ -1,15 +1,17 @@
 """ONNX in one file: the hub of all conversions, a graph of standard operators with its weights."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from core.domain.errors import Refused
-from core.domain.format import Format, Risk, Summary
-from core.formats.anatomy import onnx_audit, onnx_compact, onnx_summary, onnx_wire
+from core.domain.format import Risk
+from core.formats.anatomy import onnx_audit, onnx_compact, onnx_wire
 from core.formats.anatomy.onnx_dtypes import EXTERNAL
+from core.formats.anatomy.onnx_summary import OnnxInside
 
 
-class Onnx(Format):
+class Onnx(OnnxInside):
     """A protobuf that holds one graph; declarative, so that it needs no consent."""
 
     title = "ONNX"
@@ -32,14 +34,9 @@ class Onnx(Format):
                     "Put the model and its data file into one zip, and open that.",
                 )
 
-    def inspect(self, path: Path) -> Summary:
-        """Read signature, operators and weights without loading large weights."""
-        return onnx_summary.summary(self.id, path, onnx_wire.read(path))
-
-    def graph(self, path: Path, out: Path) -> bool:
-        """Write the graph without its weights."""
-        out.write_bytes(onnx_summary.weightless(onnx_wire.read(path).model))
-        return True
+    def model(self, path: Path) -> AbstractContextManager[Path]:
+        """Return the file itself."""
+        return nullcontext(path)
 
 
 FORMAT = Onnx()

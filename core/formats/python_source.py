@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import python_subset, scoring_facts
 from core.formats.anatomy.findings import JsonObject, info
 from core.scoring.source import SIGNATURE, unsigned
 
 START = b'"""'
-MAX_BYTES = 64 << 20
 
 
 class PythonSource(Format):
@@ -38,11 +36,8 @@ class PythonSource(Format):
 
 def read(path: Path) -> str:
     """Return the module's text. Raises Refused when it is not as it was written."""
-    if path.stat().st_size > MAX_BYTES:
-        raise Refused(f"The file is larger than {MAX_BYTES >> 20} MB.", "Convert a smaller model.")
-    data = path.read_bytes()
-    unsigned(data, START)
-    return data.decode("ascii")
+    unsigned(path, START)
+    return path.read_bytes().decode("ascii")
 
 
 def facts(text: str) -> JsonObject:

@@ -11,6 +11,7 @@ from core.scoring.form import Apply, Const, Expression, Form, Label, Lookup, Ref
 from core.scoring.signature import Described
 
 HERE = Path(__file__).parent
+MAX_BYTES = 64 << 20
 MAX_DEPTH = 90
 """Compilers and Python's parser promise little beyond a hundred brackets inside one another."""
 CALLS = {
@@ -146,9 +147,11 @@ def signed(text: str) -> str:
     return f"{SIGNATURE} sha256 {sha256(text.encode()).hexdigest()}"
 
 
-def unsigned(data: bytes, start: bytes) -> str:
+def unsigned(path: Path, start: bytes) -> str:
     """Return the text of a file behind its first line. Raises Refused when the file is not as it was written."""
-    first, _, rest = data.partition(b"\n")
+    if path.stat().st_size > MAX_BYTES:
+        raise Refused(f"The file is larger than {MAX_BYTES >> 20} MB.", "Convert a smaller model.")
+    first, _, rest = path.read_bytes().partition(b"\n")
     told = first.removeprefix(start).decode("ascii", "replace")
     try:
         text = rest.decode("ascii")

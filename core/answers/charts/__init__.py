@@ -4,10 +4,11 @@ from core.answers.charts.bars import before_after, megabytes, operators, size_ro
 from core.answers.charts.classes import class_changes, class_rows
 from core.answers.charts.parity import differences
 from core.answers.charts.tuning import heat, search
-from core.answers.charts.variants import changed, frontier, pareto, shown, variants, words
+from core.answers.charts.variants import COLUMNS, changed, frontier, pareto, shown, variants, words
 from core.answers.charts.weights import histogram, layer_rows, layer_sizes
 
 __all__ = [
+    "COLUMNS",
     "before_after",
     "changed",
     "class_changes",
