@@ -294,11 +294,6 @@ def title(request: CompressRequest) -> str:
     return f"Compress {request.subject.name}: {words}"
 
 
-def place(request: CompressRequest) -> str | None:
-    """Return the model on whose page it was asked."""
-    return request.subject.artifact
-
-
 VERB = Verb(
     "compress",
     CompressRequest,
@@ -307,7 +302,6 @@ VERB = Verb(
     record,
     title,
     page="compress.py",
-    place=place,
     normal=normal,
     command="compress",
 )

@@ -149,11 +149,6 @@ def title(request: ConvertRequest) -> str:
     return f"Convert {request.subject.name} to {FORMATS[request.target].title}"
 
 
-def place(request: ConvertRequest) -> str | None:
-    """Return the model on whose page it was asked."""
-    return request.subject.artifact
-
-
 VERB = Verb(
     "convert",
     ConvertRequest,
@@ -162,7 +157,6 @@ VERB = Verb(
     record,
     title,
     page="convert.py",
-    place=place,
     normal=normal,
     command="convert",
 )

@@ -246,11 +246,6 @@ def title(request: PortabilityRequest) -> str:
     return f"Try every target for {request.subject.name}"
 
 
-def place(request: PortabilityRequest) -> str | None:
-    """Return the model on whose page it was asked."""
-    return request.subject.artifact
-
-
 VERB = Verb(
     "portability",
     PortabilityRequest,
@@ -259,6 +254,5 @@ VERB = Verb(
     record,
     title,
     page="convert.py",
-    place=place,
     command="matrix",
 )

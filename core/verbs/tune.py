@@ -62,9 +62,4 @@ def title(request: TuneRequest) -> str:
     return f"Tune {request.subject.name}: least {request.minimise}"
 
 
-def place(request: TuneRequest) -> str | None:
-    """Return the model on whose page it was asked."""
-    return request.subject.artifact
-
-
-VERB = Verb("tune", TuneRequest, Tuning, run, record, title, page="compress.py", place=place, command="tune")
+VERB = Verb("tune", TuneRequest, Tuning, run, record, title, page="compress.py", command="tune")
