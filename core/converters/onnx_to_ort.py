@@ -4,9 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.domain.errors import Refused
+from core.domain.errors import refusing
 from core.domain.transform import Converter, Tolerance, option
-from core.onnx import files
 
 LEVELS = {"disabled": "ORT_DISABLE_ALL", "basic": "ORT_ENABLE_BASIC", "extended": "ORT_ENABLE_EXTENDED"}
 
@@ -40,13 +39,9 @@ class OnnxToOrt(Converter):
         again = onnxruntime.SessionOptions()
         again.log_severity_level = 4
         again.add_session_config_entry("session.load_model_format", "ORT")
-        try:
+        with refusing("ONNX Runtime refuses", "Convert the file to another opset first."):
             onnxruntime.InferenceSession(str(source), settings, providers=["CPUExecutionProvider"])
             onnxruntime.InferenceSession(str(out), again, providers=["CPUExecutionProvider"])
-        except Exception as error:
-            raise Refused(
-                f"ONNX Runtime refuses: {files.first_line(error)}", "Convert the file to another opset first."
-            ) from None
 
 
 CONVERTER = OnnxToOrt()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.artifact import TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.domain.transform import Converter, Tolerance, option
 from core.formats.skops import TRUSTED
 from core.libraries import sklearn_onnx
@@ -71,7 +71,7 @@ def _refusal(model: Estimator, error: Exception) -> Refused:
     unknown = sklearn_onnx.unknown(model)
     if unknown:
         return Refused(f"{', '.join(unknown)}: no ONNX form of this is supported.", NEXT)
-    cause = files.first_line(error)
+    cause = first_line(error)
     return Refused(
         f"{type(model).__name__} cannot become ONNX: {cause}",
         "Change the setting named above, and fit the model again.",

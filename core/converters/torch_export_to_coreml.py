@@ -10,17 +10,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.border import archives
 from core.domain.artifact import TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.domain.groups import GROUPS
 from core.domain.transform import Converter, Tolerance, option
 from core.libraries.torch import ExportedProgram, exported_programs
-from core.onnx import files as onnx_files
 
 if TYPE_CHECKING:
     from coremltools.proto.Model_pb2 import Model
 
-EPOCH = (1980, 1, 1, 0, 0, 0)
 UNUSED = ("tensorflow", "keras", "sklearn", "xgboost", "libsvm")
 """Core ML Tools imports these when they are there, which costs a gigabyte and ten seconds."""
 INPUTS = {"float32": "float32", "float64": "float32", "float16": "float16", "int64": "int32", "int32": "int32"}
@@ -92,7 +91,7 @@ def _converted(program: ExportedProgram, specs: Sequence[TensorSpec], options: C
         except _Taken as done:
             return done.files
         except Exception as error:
-            reasons.append(onnx_files.first_line(error))
+            reasons.append(first_line(error))
     raise Refused(
         f"Core ML Tools cannot convert this program: {'; nor without a trace: '.join(reasons)}",
         "Replace the named operator with other torch operators, and export the model again.",
@@ -152,9 +151,9 @@ def _pack(files: dict[str, bytes], out: Path) -> None:
     """Write one zip; the manifest's ids come from the content, so that equal models give equal bytes."""
     members = {"Manifest.json": _manifest(files).encode()}
     members |= {f"Data/com.apple.CoreML/{name}": data for name, data in files.items()}
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w") as archive:
         for name, data in members.items():
-            archive.writestr(zipfile.ZipInfo(f"model.mlpackage/{name}", EPOCH), data, zipfile.ZIP_DEFLATED)
+            archives.add(archive, f"model.mlpackage/{name}", data)
 
 
 def _manifest(files: dict[str, bytes]) -> str:

@@ -7,11 +7,10 @@ from typing import Any
 
 from core.border.jail import programs
 from core.domain.artifact import TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.domain.groups import GROUPS
 from core.domain.transform import Converter, Tolerance, option
 from core.libraries.torch import exported_programs
-from core.onnx import files
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class TorchExportToExecuTorch(Converter):
             raise
         except Exception as error:
             raise Refused(
-                f"ExecuTorch cannot lower this program: {files.first_line(error)}",
+                f"ExecuTorch cannot lower this program: {first_line(error)}",
                 "Replace the named part with other torch operators, and export the model again.",
             ) from None
 

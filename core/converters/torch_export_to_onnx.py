@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.domain.transform import Converter, Tolerance, option
 from core.domain.unsupported import told
 from core.libraries.torch import ExportedProgram, exported_programs, program_operators
@@ -99,7 +99,7 @@ def _cause(error: Exception) -> str:
     """Return the most telling line of an exporter's error: the last cause's first line."""
     while error.__cause__ is not None and isinstance(error.__cause__, Exception):
         error = error.__cause__
-    return files.first_line(error)
+    return first_line(error)
 
 
 CONVERTER = TorchExportToOnnx()

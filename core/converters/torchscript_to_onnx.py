@@ -5,7 +5,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.domain.transform import Converter, Tolerance, option
 from core.domain.unsupported import told
 from core.libraries.torch import ScriptModule, Tensor, exported_programs, program_operators, torchscripts
@@ -81,7 +81,7 @@ def _export(
                 "Try a higher opset, replace these layers with other torch operators, or export the model with torch.export (.pt2).",
             ) from None
         raise Refused(
-            f"The exporter cannot convert this script: {files.first_line(error)}",
+            f"The exporter cannot convert this script: {first_line(error)}",
             "Check the shapes, try a higher opset, or export the model with torch.export (.pt2).",
         ) from None
 

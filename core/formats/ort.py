@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.domain.artifact import Dim, Signature, TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, refusing
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy.findings import info
 
@@ -57,14 +57,11 @@ def _session(path: Path) -> "onnxruntime.InferenceSession":
     options.intra_op_num_threads, options.log_severity_level = 1, 4
     options.add_session_config_entry("session.load_model_format", "ORT")
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    try:
+    with refusing(
+        "ONNX Runtime cannot open this file",
+        "Convert the model again with the ONNX Runtime version named in the report.",
+    ):
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise Refused(
-            f"ONNX Runtime cannot open this file: {cause}",
-            "Convert the model again with the ONNX Runtime version named in the report.",
-        ) from None
 
 
 def _spec(node: "onnxruntime.NodeArg") -> TensorSpec:

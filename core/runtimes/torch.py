@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from core.domain.artifact import Dim, Signature, TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, refusing
 from core.domain.runtime import Domain, Runtime, Session
 from core.libraries.torch import ExportedProgram, ScriptModule, torch_answers, torchscripts
 
@@ -103,15 +103,10 @@ def load_program(path: Path) -> ExportedProgram:
     """Load an exported program. Raises Refused with the cause."""
     import torch
 
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=r".*(torch\.jit|pickle|weights_only).*", category=FutureWarning)
-            return torch.export.load(str(path))
-    except Exception as error:
-        cause = (str(error).splitlines() or [type(error).__name__])[0][:300]
-        raise Refused(
-            f"torch cannot load this exported program: {cause}", "Save it again with torch.export.save."
-        ) from None
+    said = "torch cannot load this exported program", "Save it again with torch.export.save."
+    with refusing(*said), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r".*(torch\.jit|pickle|weights_only).*", category=FutureWarning)
+        return torch.export.load(str(path))
 
 
 def _tensor(name: str, value: object, symbols: dict[str, str]) -> TensorSpec:
