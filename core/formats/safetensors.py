@@ -14,50 +14,14 @@ from core.formats.anatomy.weight_counts import WeightCounts
 MAX_HEADER = 100_000_000
 """The bound that the format's own reader has."""
 MAX_DIMS = 64
-BITS = {
-    "BOOL": 8,
-    "U8": 8,
-    "I8": 8,
-    "F8_E5M2": 8,
-    "F8_E4M3": 8,
-    "F8_E8M0": 8,
-    "F4": 4,
-    "F6_E2M3": 6,
-    "F6_E3M2": 6,
-    "I16": 16,
-    "U16": 16,
-    "F16": 16,
-    "BF16": 16,
-    "I32": 32,
-    "U32": 32,
-    "F32": 32,
-    "F64": 64,
-    "I64": 64,
-    "U64": 64,
-    "C64": 64,
-}
-NAMES = {
-    "BOOL": "bool",
-    "U8": "uint8",
-    "I8": "int8",
-    "I16": "int16",
-    "U16": "uint16",
-    "F16": "float16",
-    "BF16": "bfloat16",
-    "I32": "int32",
-    "U32": "uint32",
-    "F32": "float32",
-    "F64": "float64",
-    "I64": "int64",
-    "U64": "uint64",
-    "C64": "complex64",
-    "F8_E5M2": "float8e5m2",
-    "F8_E4M3": "float8e4m3fn",
-    "F8_E8M0": "float8e8m0",
-    "F4": "float4",
-    "F6_E2M3": "float6",
-    "F6_E3M2": "float6",
-}
+KINDS = {
+    "BOOL": ("bool", 8), "U8": ("uint8", 8), "I8": ("int8", 8), "F8_E5M2": ("float8e5m2", 8),
+    "F8_E4M3": ("float8e4m3fn", 8), "F8_E8M0": ("float8e8m0", 8), "F4": ("float4", 4), "F6_E2M3": ("float6", 6),
+    "F6_E3M2": ("float6", 6), "I16": ("int16", 16), "U16": ("uint16", 16), "F16": ("float16", 16),
+    "BF16": ("bfloat16", 16), "I32": ("int32", 32), "U32": ("uint32", 32), "F32": ("float32", 32),
+    "F64": ("float64", 64), "I64": ("int64", 64), "U64": ("uint64", 64), "C64": ("complex64", 64),
+}  # fmt: skip
+"""The format's element types: NumPy's name and the bits of each."""
 BROKEN = "Download or save the file again."
 
 
@@ -101,7 +65,7 @@ class Safetensors(Format):
         metadata = header.pop("__metadata__", {})
         counts = WeightCounts()
         for name, entry in header.items():
-            counts.add(name, NAMES[entry["dtype"]], tuple(entry["shape"]))
+            counts.add(name, KINDS[entry["dtype"]][0], tuple(entry["shape"]))
         _measure(path, header, start, counts)
         return Summary(
             format=self.id,
@@ -131,12 +95,12 @@ def _header(path: Path) -> tuple[JsonObject, int]:
 def _span(name: str, entry: object) -> tuple[int, int]:
     """Return where a weight starts and ends. Raises Refused when shape, dtype and place do not fit."""
     where = f"The weight {name[:80]!r}"
-    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"} or entry["dtype"] not in BITS:
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"} or entry["dtype"] not in KINDS:
         raise Refused(f"{where} is described in an unknown way.", BROKEN)
     shape, offsets = entry["shape"], entry["data_offsets"]
     if not _counts(shape) or not _counts(offsets) or len(offsets) != 2 or len(shape) > MAX_DIMS:
         raise Refused(f"{where} has an impossible shape or location.", BROKEN)
-    bits = math.prod(shape) * BITS[entry["dtype"]]
+    bits = math.prod(shape) * KINDS[entry["dtype"]][1]
     if bits % 8 or bits // 8 != offsets[1] - offsets[0]:
         raise Refused(f"{where} has {offsets[1] - offsets[0]:,} bytes, but its shape needs {bits // 8:,}.", BROKEN)
     return offsets[0], offsets[1]
@@ -151,7 +115,7 @@ def _measure(path: Path, header: JsonObject, start: int, counts: WeightCounts) -
         for entry in header.values():
             first, last = entry["data_offsets"]
             file.seek(start + first)
-            counts.measure_stream(file, last - first, NAMES[entry["dtype"]])
+            counts.measure_stream(file, last - first, KINDS[entry["dtype"]][0])
 
 
 FORMAT = Safetensors()
