@@ -17,12 +17,10 @@ from core.onnx import files, kmeans, linear_layers, second_order, weights
 from core.onnx.integers import finish
 from core.onnx.linear_layers import LinearLayer, Moments
 from core.onnx.storage import Storage
-from core.onnx.typing import ModelProto
-from core.onnx.weights import Weight
+from core.onnx.typing import ModelProto, Samples
+from core.onnx.weights import Arrays, Weight
 from core.shrink import sensitivity
 from core.shrink.sensitivity import Change
-
-Samples = dict[str, np.ndarray]
 
 LEAST = 256
 """Weights below which a codebook is no smaller than the tensor."""
@@ -127,7 +125,7 @@ def _measured(
     """Return the values that each tensor keeps so that the answers suffer least within the bits."""
     expected = sensitivity.answers(model, samples)
 
-    def tried(level: int, arrays: list[tuple[Weight, np.ndarray]]) -> Change:
+    def tried(level: int, arrays: Arrays) -> Change:
         size = sum(storage.size(weight, array) for weight, array in arrays)
         return Change(level, size, sensitivity.error(model, arrays, expected, samples))
 
@@ -149,7 +147,7 @@ def _budget(weight: Weight, storage: Storage, bits: float) -> int:
     return int(rest * bits / 8) + storage.size(weight, (array != 0).astype(array.dtype))
 
 
-def shared(layer: LinearLayer, moments: Moments, levels: int) -> list[tuple[Weight, np.ndarray]]:
+def shared(layer: LinearLayer, moments: Moments, levels: int) -> Arrays:
     """Return the new arrays of a layer of ``levels`` different values, and of its bias where it has one; zeros stay zero."""
     kept = layer.matrix != 0
     if not kept.any():

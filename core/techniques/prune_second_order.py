@@ -15,7 +15,7 @@ from core.onnx import weights as onnx_weights
 from core.onnx.integers import finish
 from core.onnx.linear_layers import LinearLayer, Moments
 from core.onnx.storage import Storage
-from core.onnx.typing import ModelProto
+from core.onnx.typing import ModelProto, Samples
 from core.onnx.weights import Weight
 from core.shrink import sensitivity
 from core.shrink.sensitivity import Change
@@ -100,7 +100,7 @@ class _Subject:
     model: ModelProto
     layers: list[LinearLayer]
     tables: list[Weight]
-    samples: dict[str, np.ndarray]
+    samples: Samples
 
 
 def _plans(subject: _Subject, storage: Storage, options: SecondOrderOptions) -> list[Shares]:

@@ -10,11 +10,6 @@ JsonObject = dict[str, Any]
 """An object in the JSON of a file, in which nothing is checked yet."""
 
 
-def refusal(what: str, where: str = "") -> Risk:
-    """Return a finding that ends the story."""
-    return Risk("refuse", what, where)
-
-
 def warning(what: str, where: str = "") -> Risk:
     """Return a finding that the owner should know."""
     return Risk("warning", what, where)

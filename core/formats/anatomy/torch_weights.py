@@ -35,16 +35,6 @@ STORAGES = {
 }
 VIEW_CALLS = {f"torch._utils._rebuild_{name}" for name in ("tensor", "tensor_v2", "tensor_v3", "qtensor")}
 WRAPPERS = {"torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"}
-NUMPY_DTYPES = {
-    "f8": "float64",
-    "f4": "float32",
-    "f2": "float16",
-    "i8": "int64",
-    "i4": "int32",
-    "i1": "int8",
-    "u1": "uint8",
-    "b1": "bool",
-}
 
 
 @dataclass(frozen=True)
@@ -144,11 +134,6 @@ def named(value: object) -> Iterator[tuple[str, TensorView]]:
             pending += [
                 (f"{path}.{key}" if path else str(key), child) for key, child in reversed(list(_children(item)))
             ]
-
-
-def numpy_name(code: str) -> str:
-    """Return the name of a dtype code, the code itself when it has none."""
-    return NUMPY_DTYPES.get(code, code)
 
 
 def _children(item: object) -> Iterable[tuple[object, object]]:
