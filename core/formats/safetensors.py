@@ -8,6 +8,7 @@ from typing import TypeGuard
 
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
+from core.formats.anatomy.elements import bits
 from core.formats.anatomy.findings import JsonObject, info, parse_json
 from core.formats.anatomy.weight_counts import WeightCounts
 
@@ -15,13 +16,12 @@ MAX_HEADER = 100_000_000
 """The bound that the format's own reader has."""
 MAX_DIMS = 64
 KINDS = {
-    "BOOL": ("bool", 8), "U8": ("uint8", 8), "I8": ("int8", 8), "F8_E5M2": ("float8e5m2", 8),
-    "F8_E4M3": ("float8e4m3fn", 8), "F8_E8M0": ("float8e8m0", 8), "F4": ("float4", 4), "F6_E2M3": ("float6", 6),
-    "F6_E3M2": ("float6", 6), "I16": ("int16", 16), "U16": ("uint16", 16), "F16": ("float16", 16),
-    "BF16": ("bfloat16", 16), "I32": ("int32", 32), "U32": ("uint32", 32), "F32": ("float32", 32),
-    "F64": ("float64", 64), "I64": ("int64", 64), "U64": ("uint64", 64), "C64": ("complex64", 64),
+    "BOOL": "bool", "U8": "uint8", "I8": "int8", "F8_E5M2": "float8e5m2", "F8_E4M3": "float8e4m3fn",
+    "F8_E8M0": "float8e8m0", "F4": "float4", "F6_E2M3": "float6", "F6_E3M2": "float6", "I16": "int16", "U16": "uint16",
+    "F16": "float16", "BF16": "bfloat16", "I32": "int32", "U32": "uint32", "F32": "float32", "F64": "float64",
+    "I64": "int64", "U64": "uint64", "C64": "complex64",
 }  # fmt: skip
-"""The format's element types: NumPy's name and the bits of each."""
+"""NumPy's names of the format's element types."""
 BROKEN = "Download or save the file again."
 
 
@@ -65,7 +65,7 @@ class Safetensors(Format):
         metadata = header.pop("__metadata__", {})
         counts = WeightCounts()
         for name, entry in header.items():
-            counts.add(name, KINDS[entry["dtype"]][0], tuple(entry["shape"]))
+            counts.add(name, KINDS[entry["dtype"]], tuple(entry["shape"]))
         _measure(path, header, start, counts)
         return Summary(
             format=self.id,
@@ -100,9 +100,9 @@ def _span(name: str, entry: object) -> tuple[int, int]:
     shape, offsets = entry["shape"], entry["data_offsets"]
     if not _counts(shape) or not _counts(offsets) or len(offsets) != 2 or len(shape) > MAX_DIMS:
         raise Refused(f"{where} has an impossible shape or location.", BROKEN)
-    bits = math.prod(shape) * KINDS[entry["dtype"]][1]
-    if bits % 8 or bits // 8 != offsets[1] - offsets[0]:
-        raise Refused(f"{where} has {offsets[1] - offsets[0]:,} bytes, but its shape needs {bits // 8:,}.", BROKEN)
+    needed = math.prod(shape) * bits(KINDS[entry["dtype"]])
+    if needed % 8 or needed // 8 != offsets[1] - offsets[0]:
+        raise Refused(f"{where} has {offsets[1] - offsets[0]:,} bytes, but its shape needs {needed // 8:,}.", BROKEN)
     return offsets[0], offsets[1]
 
 
@@ -115,7 +115,7 @@ def _measure(path: Path, header: JsonObject, start: int, counts: WeightCounts) -
         for entry in header.values():
             first, last = entry["data_offsets"]
             file.seek(start + first)
-            counts.measure_stream(file, last - first, KINDS[entry["dtype"]][0])
+            counts.measure_stream(file, last - first, KINDS[entry["dtype"]])
 
 
 FORMAT = Safetensors()
