@@ -50,13 +50,11 @@ class CoreMl(Format):
         return Summary(
             format=self.id,
             signature=model.signature,
-            parameters=counts.parameters,
+            **counts.facts,
             operators=dict(Counter(o.type for o in model.operations if o.type != "const").most_common()),
-            precision=counts.precision,
             producer="Core ML Tools",
             opset=model.version,
             dependencies=("Core ML",),
-            layers=tuple(counts.layers),
             notes={"weight_bytes": len(weights)},
         )
 

@@ -50,13 +50,10 @@ class LiteRt(Format):
         return Summary(
             format=self.id,
             signature=Signature(inputs, outputs),
-            parameters=counts.parameters,
+            **counts.facts,
             operators=dict(tflite.used(model).most_common()),
-            precision=counts.precision,
-            sparsity=counts.sparsity,
             producer=model.description or None,
             dependencies=("ai-edge-litert",),
-            layers=tuple(counts.layers),
             notes={
                 "schema": model.version,
                 "subgraphs": len(model.graphs),

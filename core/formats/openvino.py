@@ -56,14 +56,11 @@ class OpenVino(Format):
         return Summary(
             format=self.id,
             signature=Signature(ir.inputs(found[0]), ir.outputs(found[0])),
-            parameters=counts.parameters,
+            **counts.facts,
             operators=dict(Counter(layer.type for layer in layers if layer.type not in VALUES).most_common()),
-            precision=counts.precision,
-            sparsity=counts.sparsity,
             producer=f"OpenVINO {version}" if version else "OpenVINO",
             opset=max(sets, default=None),
             dependencies=("openvino",),
-            layers=tuple(counts.layers),
             notes={
                 "ir_version": int(root.get("version")),
                 "name": str(root.get("name", ""))[:120],

@@ -69,12 +69,9 @@ class Safetensors(Format):
         _measure(path, header, start, counts)
         return Summary(
             format=self.id,
-            parameters=counts.parameters,
-            precision=counts.precision,
-            sparsity=counts.sparsity,
+            **counts.facts,
             producer=str(metadata["format"])[:80] if "format" in metadata else None,
             dependencies=("safetensors",),
-            layers=tuple(counts.layers),
             notes={"metadata": {str(k)[:80]: str(v)[:200] for k, v in list(metadata.items())[:20]}},
         )
 

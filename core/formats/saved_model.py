@@ -63,12 +63,10 @@ class SavedModel(Format):
         return Summary(
             format=self.id,
             signature=graph.signatures[graph.serving or ""],
-            parameters=counts.parameters,
+            **counts.facts,
             operators=dict(operators.most_common()),
-            precision=counts.precision,
             producer=producer,
             dependencies=(producer,),
-            layers=tuple(counts.layers),
             notes={"signature": graph.serving, "tags": list(graph.tags[:5])},
         )
 

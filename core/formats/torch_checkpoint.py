@@ -40,11 +40,8 @@ class TorchCheckpoint(Format):
         _measure(path, trace, counts)
         return Summary(
             format=self.id,
-            parameters=counts.parameters,
-            precision=counts.precision,
-            sparsity=counts.sparsity,
+            **counts.facts,
             dependencies=("torch",),
-            layers=tuple(counts.layers),
             notes={"storage": "zip" if archives.names(path) else "legacy"},
         )
 

@@ -80,13 +80,10 @@ class TorchExport(Format):
         return Summary(
             format=self.id,
             signature=program_view.signature(content),
-            parameters=counts.parameters,
+            **counts.facts,
             operators=program_view.operators(graph),
-            precision=counts.precision,
-            sparsity=counts.sparsity,
             producer=f"torch {content.get('torch_version', '')}"[:60].strip(),
             dependencies=(f"torch {content.get('torch_version', '')}"[:60].strip(), *program_view.packages(graph)),
-            layers=tuple(counts.layers),
             notes={"opset": {str(k)[:40]: int(v) for k, v in content["opset_version"].items()}},
         )
 

@@ -80,12 +80,10 @@ class TorchScript(Format):
         return Summary(
             format=self.id,
             signature=signature,
-            parameters=counts.parameters,
+            **counts.facts,
             operators=dict(source.operators.most_common()),
-            precision=counts.precision,
             producer="torch (TorchScript)",
             dependencies=("torch", *sorted(source.packages)),
-            layers=tuple(counts.layers),
             notes={"archive_version": version[:20]},
         )
 

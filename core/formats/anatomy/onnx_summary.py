@@ -59,14 +59,11 @@ def summary(format: str, path: Path, skeleton: Skeleton) -> Summary:
     return Summary(
         format=format,
         signature=signature(model.graph),
-        parameters=counts.parameters,
+        **counts.facts,
         operators=dict(walk.operators.most_common()),
-        precision=counts.precision,
-        sparsity=counts.sparsity,
         producer=" ".join(part for part in (model.producer_name, model.producer_version) if part)[:200] or None,
         opset=max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=None),
         dependencies=tuple(_domains(model)),
-        layers=tuple(counts.layers),
         notes={
             "ir_version": model.ir_version,
             "nodes": walk.nodes,
