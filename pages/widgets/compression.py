@@ -5,7 +5,8 @@ from typing import Literal
 import streamlit as st
 
 from core.answers.bundle import usage
-from core.answers.charts import before_after, changed, megabytes, words
+from core.answers.charts.bars import before_after, megabytes
+from core.answers.charts.variants import changed, words
 from core.domain.compression import Compression
 from core.domain.measures import Memory
 from core.domain.overhead import Pace, Race, apart

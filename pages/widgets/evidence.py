@@ -3,7 +3,8 @@
 import streamlit as st
 
 from core.answers.bundle import usage
-from core.answers.charts import before_after, differences, megabytes, size_rows
+from core.answers.charts.bars import before_after, megabytes, size_rows
+from core.answers.charts.parity import differences
 from core.domain.compression import Compression
 from core.domain.conversion import Conversion
 from core.domain.evaluation import Evaluation

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.answers.charts import megabytes
+from core.answers.charts.bars import megabytes
 from core.domain.artifact import Artifact
 from core.domain.job import Job, State
 from core.domain.portability import Attempt, Portability, PortabilityRequest, Standing

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.answers.charts import megabytes, operators
+from core.answers.charts.bars import megabytes, operators
 from core.domain.artifact import Artifact, TensorSpec
 from core.domain.format import Layer, Risk, Summary
 from core.domain.ingestion import Ingested

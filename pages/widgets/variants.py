@@ -5,7 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.answers.charts import COLUMNS, changed, megabytes, pareto, shown, variants
+from core.answers.charts.bars import megabytes
+from core.answers.charts.variants import COLUMNS, changed, pareto, shown, variants
 from core.domain.compression import Compression
 from core.domain.job import Job
 from pages.widgets.text import plain

@@ -5,20 +5,10 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from core.answers.charts import (
-    COLUMNS,
-    before_after,
-    changed,
-    class_changes,
-    class_rows,
-    layer_rows,
-    layer_sizes,
-    megabytes,
-    pareto,
-    shown,
-    variants,
-    words,
-)
+from core.answers.charts.bars import before_after, megabytes
+from core.answers.charts.classes import class_changes, class_rows
+from core.answers.charts.variants import COLUMNS, changed, pareto, shown, variants, words
+from core.answers.charts.weights import layer_rows, layer_sizes
 from core.answers.report.drawing import INK, svg
 from core.domain.compression import Compression
 from core.domain.measures import Sizes
