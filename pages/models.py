@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.answers.charts import megabytes
+from core.answers.charts.bars import megabytes
 from core.domain.artifact import Artifact
 from core.domain.errors import NotFound, PortolanError
 from core.domain.job import State

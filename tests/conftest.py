@@ -1,7 +1,7 @@
 """What many tests share: a sandbox, tools for the verbs, and the shipped samples."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from core.memory.blobs import Blobs
 from core.sandbox import Sandbox
 from core.sandbox.tools import Tools
+from tests.serving import Server, start
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"
 
@@ -25,6 +26,21 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 def tools(tmp_path: Path, sandbox: Sandbox) -> Tools:
     """Tools with blobs of their own; progress goes nowhere."""
     return Tools(Blobs(tmp_path / "blobs"), sandbox, lambda fraction, text: None, threading.Event())
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Start servers that end with the run."""
+    started: list[Server] = []
+
+    def begin(*command: str, home: Path | None = None, **settings: str) -> Server:
+        started.append(start(home or tmp_path_factory.mktemp("home"), *command, **settings))
+        return started[-1]
+
+    yield begin
+    for server in started:
+        if server.process.poll() is None:
+            server.kill()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.answers import charts
+from core.answers.charts import bars, classes, tuning, variants, weights
 from core.answers.report.drawing import svg
 from core.domain.report import Count, Quality
 from core.domain.search import Original, Tuning
@@ -51,15 +51,15 @@ def some(goal: str) -> Tuning:
 
 
 CHARTS = {
-    "classes": lambda: charts.class_changes(charts.class_rows(quality(12), quality(9)), "#000"),
-    "layers": lambda: charts.layer_sizes(charts.layer_rows([TENSOR]), "#000"),
-    "histogram": lambda: charts.histogram(BINS),
-    "pareto": lambda: charts.pareto([VARIANT, {**VARIANT, "family": "original", "bytes": 40}], "#000"),
-    "heat": lambda: charts.heat(HEAT, "#000"),
-    "before and after": lambda: charts.before_after([{"file": "before", "value": 1.0, "label": "1"}], "#000"),
-    "operators": lambda: charts.operators({NAME: 3}, "#000"),
+    "classes": lambda: classes.class_changes(classes.class_rows(quality(12), quality(9)), "#000"),
+    "layers": lambda: weights.layer_sizes(weights.layer_rows([TENSOR]), "#000"),
+    "histogram": lambda: weights.histogram(BINS),
+    "pareto": lambda: variants.pareto([VARIANT, {**VARIANT, "family": "original", "bytes": 40}], "#000"),
+    "heat": lambda: tuning.heat(HEAT, "#000"),
+    "before and after": lambda: bars.before_after([{"file": "before", "value": 1.0, "label": "1"}], "#000"),
+    "operators": lambda: bars.operators({NAME: 3}, "#000"),
     **{
-        f"search {goal}": lambda goal=goal: charts.search(some(goal), "#000")
+        f"search {goal}": lambda goal=goal: tuning.search(some(goal), "#000")
         for goal in ("size", "travel", "latency", "memory")
     },
 }
@@ -74,4 +74,4 @@ def test_a_chart_can_be_drawn(name: str) -> None:
 
 
 def test_a_search_without_candidates_has_no_chart() -> None:
-    assert charts.search(tuned("size", (REFUSED,), ()), "#000") is None
+    assert tuning.search(tuned("size", (REFUSED,), ()), "#000") is None

@@ -134,3 +134,8 @@ def test_too_little_to_compare_is_exit_3_with_what_is_missing(tmp_path: Path) ->
     assert code == 3, value
     assert value["parity"]["verdict"] == "NOT PROVEN"
     assert "more would settle it" in value["parity"]["reason"]
+
+
+def test_commands_start_without_what_only_a_store_needs() -> None:
+    code = "import core.doors.commands, sys; assert not {'pandas', 'sqlite_utils', 'altair'} & sys.modules.keys()"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent, check=False).returncode == 0

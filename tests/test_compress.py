@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 
-from core.answers.charts import frontier
+from core.answers.charts.variants import frontier
 from core.calls import footprint
 from core.calls.bench import Bench
 from core.domain.codec import decode, encode

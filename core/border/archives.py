@@ -26,6 +26,7 @@ MAX_NAME = 512
 MAX_DIRECTORY = 8 << 20
 MEMBER_LIMIT = 512 << 20
 CHUNK = 1 << 20
+EPOCH = (1980, 1, 1, 0, 0, 0)
 
 MAGIC = b"PK\x03\x04"
 EMPTY = b"PK\x05\x06"
@@ -202,6 +203,18 @@ def _zip(file: BinaryIO) -> zipfile.ZipFile:
         return zipfile.ZipFile(file)
     except (zipfile.BadZipFile, UnicodeDecodeError, ValueError, NotImplementedError, struct.error) as error:
         raise Refused(f"The zip archive is damaged ({error}).", "Download or export the file again.") from None
+
+
+def add(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> None:
+    """Add bytes, compressed, or a file as it is and in pieces; the date is fixed, so that equal content gives equal bytes."""
+    info = zipfile.ZipInfo(name, EPOCH)
+    info.external_attr = 0o644 << 16
+    if isinstance(content, bytes):
+        archive.writestr(info, content, zipfile.ZIP_DEFLATED)
+        return
+    with content.open("rb") as source, archive.open(info, "w", force_zip64=True) as target:
+        while chunk := source.read(CHUNK):
+            target.write(chunk)
 
 
 def _member(file: BinaryIO, entry: zipfile.ZipInfo) -> Member:

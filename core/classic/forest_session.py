@@ -6,11 +6,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from core.domain.errors import Refused
+from core.domain.errors import refusing
 from core.domain.runtime import Domain, Session
 from core.formats.anatomy import forest_view
 from core.formats.forests import BoostedTrees
-from core.onnx.files import first_line
 
 MAX_THRESHOLDS = 64
 Engine = TypeVar("Engine")
@@ -43,10 +42,8 @@ class ForestSession(Session):
 
 def engine(load: Callable[[], Engine], title: str) -> Engine:
     """Load a model in its own engine. Raises Refused with the engine's first line."""
-    try:
+    with refusing(f"{title} cannot load this file", f"Save it again with {title}."):
         return load()
-    except Exception as error:
-        raise Refused(f"{title} cannot load this file: {first_line(error)}", f"Save it again with {title}.") from None
 
 
 def _domain(forest: BoostedTrees, thresholds: dict[int, tuple[float, ...]]) -> Domain:

@@ -1,28 +1,22 @@
 """LightGBM to ONNX, straight from the file: the library is not needed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from core.domain.transform import Converter, Tolerance
+from core.domain.transform import Converter, Tolerance, option
 from core.formats.forests import lightgbm
 from core.libraries.fitted import forests
-from core.onnx import files
-from core.scoring import onnx_model
-
-PRODUCER = "portolan"
+from core.libraries.fitted.forests import OnnxOptions
 
 
 @dataclass(frozen=True)
-class LightgbmOptions:
+class LightgbmOptions(OnnxOptions):
     """The operator set, and the type of the table that comes in."""
 
-    opset: int = field(default=20, metadata={"help": "ONNX operator set to write; 15 to 22.", "low": 15, "high": 22})
-    precision: str = field(
-        default="float64",
-        metadata={
-            "help": "Type of the table: float64 compares as LightGBM does; a sample that is rounded to float32 may cross a threshold.",
-            "choices": ("float64", "float32"),
-        },
+    precision: str = option(
+        "float64",
+        "Type of the table: float64 compares as LightGBM does; a sample that is rounded to float32 may cross a threshold.",
+        choices=("float64", "float32"),
     )
 
 
@@ -39,9 +33,7 @@ class LightgbmToOnnx(Converter):
 
     def convert(self, source: Path, out: Path, options: LightgbmOptions) -> None:
         """Convert, check and load. Raises Refused for an objective whose link is not known."""
-        form = forests.table(lightgbm.forest(source), options.precision)
-        files.write(onnx_model.write(form, PRODUCER, options.opset, "float32"), out)
-        files.loads(out)
+        forests.to_onnx(lightgbm.forest(source), out, options.opset, options.precision)
 
 
 CONVERTER = LightgbmToOnnx()

@@ -1,7 +1,6 @@
 """ONNX to ncnn by pnnx, the converter of ncnn's own makers."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
@@ -9,9 +8,7 @@ from core.domain.groups import GROUPS
 from core.domain.transform import Converter, NoOptions, Tolerance
 from core.libraries import ncnn
 from core.onnx import files
-
-if TYPE_CHECKING:
-    import onnx
+from core.onnx.typing import ModelProto
 
 
 class OnnxToNcnn(Converter):
@@ -36,7 +33,7 @@ class OnnxToNcnn(Converter):
         ncnn.pack(model, rows, specs, out)
 
 
-def _specs(model: "onnx.ModelProto") -> list[TensorSpec]:
+def _specs(model: ModelProto) -> list[TensorSpec]:
     import onnx
 
     held = {tensor.name for tensor in model.graph.initializer}

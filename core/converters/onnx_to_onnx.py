@@ -1,19 +1,16 @@
 """ONNX to ONNX of another opset or IR version, for a runtime that is older or newer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
-from core.domain.transform import Converter, Tolerance
+from core.domain.transform import Converter, Tolerance, option
 from core.domain.unsupported import Unsupported, told
 from core.onnx import files
+from core.onnx.typing import GraphProto, ModelProto, ValueInfoProto
 
-if TYPE_CHECKING:
-    import onnx
-
-Way = Callable[["onnx.ModelProto", int], "onnx.ModelProto"]
+Way = Callable[[ModelProto, int], ModelProto]
 End = tuple[str, int, list[bool] | None]
 KEEP = 0
 
@@ -22,19 +19,11 @@ KEEP = 0
 class VersionOptions:
     """Which versions to write; 0 keeps the file's opset, or takes the lowest IR version that is enough."""
 
-    opset: int = field(
-        default=21,
-        metadata={
-            "help": "ONNX operator set to write, 7 to 26; 0 keeps the file's own.",
-            "choices": (KEEP, *range(7, 27)),
-        },
+    opset: int = option(
+        21, "ONNX operator set to write, 7 to 26; 0 keeps the file's own.", choices=(KEEP, *range(7, 27))
     )
-    ir: int = field(
-        default=KEEP,
-        metadata={
-            "help": "IR version to write, 3 to 13; 0 chooses the lowest that the opset allows.",
-            "choices": (KEEP, *range(3, 14)),
-        },
+    ir: int = option(
+        KEEP, "IR version to write, 3 to 13; 0 chooses the lowest that the opset allows.", choices=(KEEP, *range(3, 14))
     )
 
 
@@ -64,7 +53,7 @@ class OnnxToOnnx(Converter):
         )
 
 
-def _same(model: "onnx.ModelProto", opset: int) -> "onnx.ModelProto":
+def _same(model: ModelProto, opset: int) -> ModelProto:
     import onnx
 
     copied = onnx.ModelProto()
@@ -72,13 +61,13 @@ def _same(model: "onnx.ModelProto", opset: int) -> "onnx.ModelProto":
     return copied
 
 
-def _by_onnx(model: "onnx.ModelProto", opset: int) -> "onnx.ModelProto":
+def _by_onnx(model: ModelProto, opset: int) -> ModelProto:
     import onnx
 
     return onnx.version_converter.convert_version(model, opset)
 
 
-def _by_onnxscript(model: "onnx.ModelProto", opset: int) -> "onnx.ModelProto":
+def _by_onnxscript(model: ModelProto, opset: int) -> ModelProto:
     from onnxscript import ir, version_converter
 
     graph = ir.from_proto(model)
@@ -87,7 +76,7 @@ def _by_onnxscript(model: "onnx.ModelProto", opset: int) -> "onnx.ModelProto":
     return carried
 
 
-def _attempt(way: Way, model: "onnx.ModelProto", opset: int, ir: int, out: Path) -> bool:
+def _attempt(way: Way, model: ModelProto, opset: int, ir: int, out: Path) -> bool:
     """Write one way's result and say whether it holds: the opset asked for, valid, loadable, the same inputs and outputs, as free as before."""
     try:
         result = way(model, opset)
@@ -104,7 +93,7 @@ def _attempt(way: Way, model: "onnx.ModelProto", opset: int, ir: int, out: Path)
     return True
 
 
-def _same_ends(before: "onnx.ModelProto", after: "onnx.ModelProto") -> bool:
+def _same_ends(before: ModelProto, after: ModelProto) -> bool:
     """Say whether inputs and outputs kept their names, types and ranks, and inputs their free dimensions; some operators lost a batch axis with a version."""
     if _inputs(before.graph) != _inputs(after.graph):
         return False
@@ -112,19 +101,19 @@ def _same_ends(before: "onnx.ModelProto", after: "onnx.ModelProto") -> bool:
     return all(a[:2] == b[:2] and (a[2] is None or b[2] is None or len(a[2]) == len(b[2])) for a, b in pairs)
 
 
-def _inputs(graph: "onnx.GraphProto") -> list[End]:
+def _inputs(graph: GraphProto) -> list[End]:
     held = {tensor.name for tensor in graph.initializer}
     return [_end(value) for value in graph.input if value.name not in held]
 
 
-def _end(value: "onnx.ValueInfoProto") -> End:
+def _end(value: ValueInfoProto) -> End:
     """Return name, element type, and which dimensions are free; None where the shape is unknown."""
     kind = value.type.tensor_type
     free = [not dim.HasField("dim_value") for dim in kind.shape.dim] if kind.HasField("shape") else None
     return value.name, kind.elem_type, free
 
 
-def _ir(model: "onnx.ModelProto", wanted: int) -> int:
+def _ir(model: ModelProto, wanted: int) -> int:
     """Return the IR version to write. Raises Refused when the wanted one is older than the opsets need."""
     needed = files.lowest_ir(model)
     if wanted and wanted < needed:
@@ -135,7 +124,7 @@ def _ir(model: "onnx.ModelProto", wanted: int) -> int:
     return wanted or needed
 
 
-def _in_the_way(model: "onnx.ModelProto", before: int, wanted: int) -> str:
+def _in_the_way(model: ModelProto, before: int, wanted: int) -> str:
     """Name the operators whose definition changed between the two opsets, and where they stand in the graph."""
     found = []
     for place, node in enumerate(model.graph.node, 1):

@@ -10,9 +10,9 @@ from core.domain.unsupported import Unsupported, told
 from core.libraries import ir, ir_arithmetic
 from core.libraries.ir_arithmetic import ArithmeticOptions
 from core.onnx import files
+from core.onnx.typing import GraphProto, NodeProto
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, NodeProto
     from openvino import Model
 
 INSTEAD = "Replace them with other ONNX operators, try another opset, or choose another target."
@@ -62,11 +62,11 @@ def _places(names: tuple[str, ...], source: Path) -> str:
     return "; ".join(part for part in (told(found), ", ".join(unseen)) if part)
 
 
-def _called(node: "NodeProto") -> str:
+def _called(node: NodeProto) -> str:
     return str(node.op_type) if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
 
 
-def _nodes(graph: "GraphProto") -> Iterator["NodeProto"]:
+def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
     for node in graph.node:
         yield node
         for attribute in node.attribute:

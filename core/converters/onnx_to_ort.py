@@ -1,12 +1,11 @@
 """ONNX to the ORT format, which ONNX Runtime Mobile and Web load without the ONNX parser."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from core.domain.errors import Refused
-from core.domain.transform import Converter, Tolerance
-from core.onnx import files
+from core.domain.errors import refusing
+from core.domain.transform import Converter, Tolerance, option
 
 LEVELS = {"disabled": "ORT_DISABLE_ALL", "basic": "ORT_ENABLE_BASIC", "extended": "ORT_ENABLE_EXTENDED"}
 
@@ -15,9 +14,7 @@ LEVELS = {"disabled": "ORT_DISABLE_ALL", "basic": "ORT_ENABLE_BASIC", "extended"
 class SaveOptions:
     """How much is optimised before saving; the highest level is left out because it ties the file to one processor."""
 
-    level: str = field(
-        default="basic", metadata={"help": "Level of graph optimisation before saving.", "choices": tuple(LEVELS)}
-    )
+    level: str = option("basic", "Level of graph optimisation before saving.", choices=tuple(LEVELS))
 
 
 class OnnxToOrt(Converter):
@@ -42,13 +39,9 @@ class OnnxToOrt(Converter):
         again = onnxruntime.SessionOptions()
         again.log_severity_level = 4
         again.add_session_config_entry("session.load_model_format", "ORT")
-        try:
+        with refusing("ONNX Runtime refuses", "Convert the file to another opset first."):
             onnxruntime.InferenceSession(str(source), settings, providers=["CPUExecutionProvider"])
             onnxruntime.InferenceSession(str(out), again, providers=["CPUExecutionProvider"])
-        except Exception as error:
-            raise Refused(
-                f"ONNX Runtime refuses: {files.first_line(error)}", "Convert the file to another opset first."
-            ) from None
 
 
 CONVERTER = OnnxToOrt()

@@ -1,9 +1,9 @@
 """ONNX to a torch exported program: a network that torch can run and train again, without onnx at run time."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from core.domain.transform import Converter, Tolerance
+from core.domain.transform import Converter, Tolerance, option
 from core.onnx import files
 
 
@@ -11,12 +11,10 @@ from core.onnx import files
 class TorchOptions:
     """An example's sizes where the file leaves more than the batch free."""
 
-    shapes: str = field(
-        default="",
-        metadata={
-            "help": "Shape of an example without the batch, such as 3x224x224, one per input separated by ';'; "
-            "dynamic dimensions of the file stay dynamic."
-        },
+    shapes: str = option(
+        "",
+        "Shape of an example without the batch, such as 3x224x224, one per input separated by ';'; "
+        "dynamic dimensions of the file stay dynamic.",
     )
 
 

@@ -1,9 +1,9 @@
 """ONNX to TorchScript, for mobile and C++ runtimes that still read it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from core.domain.transform import Converter, Tolerance
+from core.domain.transform import Converter, Tolerance, option
 from core.onnx import files
 
 
@@ -11,9 +11,8 @@ from core.onnx import files
 class TraceOptions:
     """An example's sizes where the file leaves more than the batch free."""
 
-    shapes: str = field(
-        default="",
-        metadata={"help": "Shape of an example without the batch, such as 3x224x224, one per input separated by ';'."},
+    shapes: str = option(
+        "", "Shape of an example without the batch, such as 3x224x224, one per input separated by ';'."
     )
 
 

@@ -1,10 +1,10 @@
 """ONNX to a folder that any web browser opens: a page with inputs, answers and a self-test, and everything that it needs."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.errors import Refused
-from core.domain.transform import RECORDED, Converter, Tolerance
+from core.domain.transform import RECORDED, Converter, Tolerance, option
 from core.formats.anatomy import onnx_summary, onnx_wire
 from core.onnx import files
 from core.web import package
@@ -14,7 +14,7 @@ from core.web import package
 class PageOptions:
     """What the page says at its top."""
 
-    title: str = field(default="Model in the browser", metadata={"help": "Title of the page, up to 80 characters."})
+    title: str = option("Model in the browser", "Title of the page, up to 80 characters.")
 
 
 class OnnxToWebPackage(Converter):

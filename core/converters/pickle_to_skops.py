@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from core.domain.errors import Refused
+from core.domain.errors import refusing
 from core.domain.transform import Converter, NoOptions, Tolerance
 from core.formats.skops import TRUSTED
 from core.libraries.sklearn import estimators
-from core.onnx import files
 
 
 class PickleToSkops(Converter):
@@ -23,13 +22,8 @@ class PickleToSkops(Converter):
 
         model = estimators.load_pickle(source)
         estimators.check_fitted(model)
-        try:
+        with refusing(f"skops cannot save {type(model).__name__}", "Save the model with skops.io.dump yourself."):
             skops.io.dump(model, out)
-        except Exception as error:
-            cause = files.first_line(error)
-            raise Refused(
-                f"skops cannot save {type(model).__name__}: {cause}", "Save the model with skops.io.dump yourself."
-            ) from None
         estimators.load_skops(out, TRUSTED)
 
 

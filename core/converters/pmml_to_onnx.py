@@ -6,8 +6,6 @@ from core.domain.transform import Converter, NoOptions, Tolerance
 from core.onnx import files
 from core.scoring import onnx_model, pmml_read
 
-PRODUCER = "portolan"
-
 
 class PmmlToOnnx(Converter):
     """Takes the columns in float64 and answers in float64, trees included; a text that the file calls missing is missing."""
@@ -19,7 +17,7 @@ class PmmlToOnnx(Converter):
 
     def convert(self, source: Path, out: Path, options: NoOptions) -> None:
         """Convert, check and load. Raises Refused for what has no reading here, or no ONNX form."""
-        files.write(onnx_model.write(pmml_read.read(source), PRODUCER), out)
+        files.write(onnx_model.write(pmml_read.read(source)), out)
         files.loads(out)
 
 

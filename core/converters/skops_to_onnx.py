@@ -3,28 +3,24 @@
 import copy
 import importlib.util
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.domain.artifact import TensorSpec
-from core.domain.errors import Refused
-from core.domain.transform import Converter, Tolerance
+from core.domain.errors import Refused, first_line
+from core.domain.transform import Converter, Tolerance, option
 from core.formats.skops import TRUSTED
 from core.libraries import sklearn_onnx
-from core.libraries.sklearn import columns, estimators
+from core.libraries.sklearn import Estimator, columns, estimators
 from core.onnx import files
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
-    from sklearn.base import BaseEstimator
+from core.onnx.typing import ModelProto
 
 
 @dataclass(frozen=True)
 class EstimatorOptions:
     """The operator set of the numeric operators; trees and encoders are written in ai.onnx.ml 3."""
 
-    opset: int = field(default=20, metadata={"help": "ONNX operator set to write; 15 to 22.", "low": 15, "high": 22})
+    opset: int = option(20, "ONNX operator set to write; 15 to 22.", low=15, high=22)
 
 
 NEXT = "Replace that step, and fit the model again."
@@ -70,39 +66,39 @@ class SkopsToOnnx(Converter):
         files.loads(out)
 
 
-def _refusal(model: "BaseEstimator", error: Exception) -> Refused:
+def _refusal(model: Estimator, error: Exception) -> Refused:
     """Name every estimator that has no ONNX form, else what the converter said."""
     unknown = sklearn_onnx.unknown(model)
     if unknown:
         return Refused(f"{', '.join(unknown)}: no ONNX form of this is supported.", NEXT)
-    cause = files.first_line(error)
+    cause = first_line(error)
     return Refused(
         f"{type(model).__name__} cannot become ONNX: {cause}",
         "Change the setting named above, and fit the model again.",
     )
 
 
-def _types(model: "BaseEstimator") -> list[tuple[str, object]]:
+def _types(model: Estimator) -> list[tuple[str, object]]:
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
     kinds = {"str": StringTensorType, "float32": FloatTensorType}
     return [(spec.name, kinds[spec.dtype]([None, (spec.shape or (1, 1))[1]])) for spec in estimators.inputs(model)]
 
 
-def _flat(model: "BaseEstimator") -> dict[int, dict[str, object]]:
+def _flat(model: Estimator) -> dict[int, dict[str, object]]:
     """Ask for probabilities as a tensor and not as a list of maps, and for raw scores where there are no probabilities."""
     from sklearn.base import is_classifier
 
     return _spoken(model) | (_told(model) if is_classifier(model) else {})
 
 
-def _spoken(model: "BaseEstimator") -> dict[int, dict[str, object]]:
+def _spoken(model: Estimator) -> dict[int, dict[str, object]]:
     """Ask text vectorizers for the plain locale, which every machine has."""
     steps = [step for _, step in getattr(model, "steps", [("", model)])]
     return {id(step): {"locale": "C"} for step in steps if sklearn_onnx.takes(step, "locale")}
 
 
-def _told(model: "BaseEstimator") -> dict[int, dict[str, object]]:
+def _told(model: Estimator) -> dict[int, dict[str, object]]:
     if hasattr(model, "predict_proba"):
         return {id(model): {"zipmap": False}}
     final = getattr(model, "_final_estimator", model)
@@ -110,7 +106,7 @@ def _told(model: "BaseEstimator") -> dict[int, dict[str, object]]:
     return {id(final): {"raw_scores": True}} if scores else {}
 
 
-def _tell_width(model: "ModelProto", outputs: tuple[TensorSpec, ...]) -> None:
+def _tell_width(model: ModelProto, outputs: tuple[TensorSpec, ...]) -> None:
     """Declare the width of the scores, which skl2onnx gives as 1 for two classes where the engine answers 2."""
     for value, spec in zip(model.graph.output, outputs, strict=True):
         dims, width = value.type.tensor_type.shape.dim, (spec.shape or ())[1:]
@@ -118,7 +114,7 @@ def _tell_width(model: "ModelProto", outputs: tuple[TensorSpec, ...]) -> None:
             dims[1].dim_value = width[0]
 
 
-def _adapted(model: "BaseEstimator") -> "BaseEstimator":
+def _adapted(model: Estimator) -> Estimator:
     """Say in the converter's words what it does not see by itself.
 
     Boosters get columns without names, thresholds of histogram trees get the float32 number that parts float32 samples

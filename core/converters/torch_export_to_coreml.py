@@ -5,23 +5,21 @@ import sys
 import uuid
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.border import archives
 from core.domain.artifact import TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.domain.groups import GROUPS
-from core.domain.transform import Converter, Tolerance
-from core.libraries.torch import exported_programs
-from core.onnx import files as onnx_files
+from core.domain.transform import Converter, Tolerance, option
+from core.libraries.torch import ExportedProgram, exported_programs
 
 if TYPE_CHECKING:
     from coremltools.proto.Model_pb2 import Model
-    from torch.export import ExportedProgram
 
-EPOCH = (1980, 1, 1, 0, 0, 0)
 UNUSED = ("tensorflow", "keras", "sklearn", "xgboost", "libsvm")
 """Core ML Tools imports these when they are there, which costs a gigabyte and ten seconds."""
 INPUTS = {"float32": "float32", "float64": "float32", "float16": "float16", "int64": "int32", "int32": "int32"}
@@ -31,16 +29,12 @@ INPUTS = {"float32": "float32", "float64": "float32", "float16": "float16", "int
 class CoreMlOptions:
     """The precision of the program, and how many samples one call may take."""
 
-    precision: str = field(
-        default="float32",
-        metadata={
-            "help": "float32 keeps full precision; float16 is what the Neural Engine runs, at half the size.",
-            "choices": ("float32", "float16"),
-        },
+    precision: str = option(
+        "float32",
+        "float32 keeps full precision; float16 is what the Neural Engine runs, at half the size.",
+        choices=("float32", "float16"),
     )
-    batch: int = field(
-        default=64, metadata={"help": "Largest number of samples in one call; 1 to 4096.", "low": 1, "high": 4096}
-    )
+    batch: int = option(64, "Largest number of samples in one call; 1 to 4096.", low=1, high=4096)
 
 
 class TorchExportToCoreMl(Converter):
@@ -88,7 +82,7 @@ def _take(proto: "Model", weights_folder: str | None, place: str | None = None) 
     raise _Taken({**files, **({"weights/weight.bin": weights.read_bytes()} if weights.is_file() else {})})
 
 
-def _converted(program: "ExportedProgram", specs: Sequence[TensorSpec], options: CoreMlOptions) -> dict[str, bytes]:
+def _converted(program: ExportedProgram, specs: Sequence[TensorSpec], options: CoreMlOptions) -> dict[str, bytes]:
     """Return the package's files by the first of two ways that works. Raises Refused with both reasons."""
     reasons = []
     for way in (_by_trace, _by_program):
@@ -97,7 +91,7 @@ def _converted(program: "ExportedProgram", specs: Sequence[TensorSpec], options:
         except _Taken as done:
             return done.files
         except Exception as error:
-            reasons.append(onnx_files.first_line(error))
+            reasons.append(first_line(error))
     raise Refused(
         f"Core ML Tools cannot convert this program: {'; nor without a trace: '.join(reasons)}",
         "Replace the named operator with other torch operators, and export the model again.",
@@ -124,7 +118,7 @@ def _settings(options: CoreMlOptions) -> dict[str, object]:
     }
 
 
-def _by_trace(program: "ExportedProgram", specs: Sequence[TensorSpec], options: CoreMlOptions) -> None:
+def _by_trace(program: ExportedProgram, specs: Sequence[TensorSpec], options: CoreMlOptions) -> None:
     import numpy as np
     import torch
 
@@ -141,7 +135,7 @@ def _by_trace(program: "ExportedProgram", specs: Sequence[TensorSpec], options: 
     tools.convert(script, inputs=inputs, **_settings(options))
 
 
-def _by_program(program: "ExportedProgram", specs: Sequence[TensorSpec], options: CoreMlOptions) -> None:
+def _by_program(program: ExportedProgram, specs: Sequence[TensorSpec], options: CoreMlOptions) -> None:
     _tools().convert(program.run_decompositions({}), **_settings(options))
 
 
@@ -157,9 +151,9 @@ def _pack(files: dict[str, bytes], out: Path) -> None:
     """Write one zip; the manifest's ids come from the content, so that equal models give equal bytes."""
     members = {"Manifest.json": _manifest(files).encode()}
     members |= {f"Data/com.apple.CoreML/{name}": data for name, data in files.items()}
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w") as archive:
         for name, data in members.items():
-            archive.writestr(zipfile.ZipInfo(f"model.mlpackage/{name}", EPOCH), data, zipfile.ZIP_DEFLATED)
+            archives.add(archive, f"model.mlpackage/{name}", data)
 
 
 def _manifest(files: dict[str, bytes]) -> str:

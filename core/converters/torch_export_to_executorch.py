@@ -1,26 +1,23 @@
 """Exported program (.pt2) to ExecuTorch by its own exporter, with XNNPACK for what it can take."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.border.jail import programs
 from core.domain.artifact import TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.domain.groups import GROUPS
-from core.domain.transform import Converter, Tolerance
+from core.domain.transform import Converter, Tolerance, option
 from core.libraries.torch import exported_programs
-from core.onnx import files
 
 
 @dataclass(frozen=True)
 class ExecuTorchOptions:
     """How many samples one call may take: memory for so many is planned in the file."""
 
-    batch: int = field(
-        default=64, metadata={"help": "Largest number of samples in one call; 1 to 1024.", "low": 1, "high": 1024}
-    )
+    batch: int = option(64, "Largest number of samples in one call; 1 to 1024.", low=1, high=1024)
 
 
 class TorchExportToExecuTorch(Converter):
@@ -48,7 +45,7 @@ class TorchExportToExecuTorch(Converter):
             raise
         except Exception as error:
             raise Refused(
-                f"ExecuTorch cannot lower this program: {files.first_line(error)}",
+                f"ExecuTorch cannot lower this program: {first_line(error)}",
                 "Replace the named part with other torch operators, and export the model again.",
             ) from None
 

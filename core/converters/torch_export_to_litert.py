@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from core.domain.errors import Refused
+from core.domain.errors import refusing
 from core.domain.groups import GROUPS
 from core.domain.transform import Converter, NoOptions, Tolerance
 from core.libraries.torch import exported_programs
-from core.onnx import files
 
 
 class TorchExportToLiteRt(Converter):
@@ -31,14 +30,12 @@ class TorchExportToLiteRt(Converter):
         with exported_programs.quiet():
             import litert_torch
 
-            try:
+            with refusing(
+                "LiteRT Torch cannot convert this program",
+                "Replace the named part with other torch operators, or convert to ONNX or OpenVINO instead.",
+            ):
                 written = litert_torch.convert(program.module(), examples)
                 written.export(str(out.with_suffix(".tflite")))
-            except Exception as error:
-                raise Refused(
-                    f"LiteRT Torch cannot convert this program: {files.first_line(error)}",
-                    "Replace the named part with other torch operators, or convert to ONNX or OpenVINO instead.",
-                ) from None
         out.with_suffix(".tflite").replace(out)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.artifact import TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, refusing
 from core.domain.groups import GROUPS
 from core.domain.transform import Converter, NoOptions, Tolerance
 from core.libraries import ncnn
@@ -44,29 +44,25 @@ def _traced(program: Any, specs: list[TensorSpec], folder: Path) -> Path:
     import torch
 
     examples = exported_programs.examples(specs, ncnn.one_sample(specs))
-    try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")
-            script = torch.jit.trace(program.module(), examples, check_trace=False)  # type: ignore[no-untyped-call]
-            script.save(str(folder / "traced.pt"))
-    except Exception as error:
-        raise Refused(
-            f"The program does not run on a single sample: {files.first_line(error)}",
+    with (
+        refusing(
+            "The program does not run on a single sample",
             "Export it again with a dynamic batch size (torch.export.Dim).",
-        ) from None
+        ),
+        warnings.catch_warnings(),
+        torch.no_grad(),
+    ):
+        warnings.simplefilter("ignore")
+        script = torch.jit.trace(program.module(), examples, check_trace=False)  # type: ignore[no-untyped-call]
+        script.save(str(folder / "traced.pt"))
     return folder / "traced.pt"
 
 
 def _exported(program: Any, specs: list[TensorSpec], folder: Path) -> Path:
     import torch
 
-    try:
-        with exported_programs.quiet():
-            exported = torch.onnx.export(program, dynamo=True, opset_version=OPSET, verbose=False)
-    except Exception as error:
-        raise Refused(
-            f"The ONNX exporter cannot convert this program: {files.first_line(error)}", "Choose another target."
-        ) from None
+    with refusing("The ONNX exporter cannot convert this program", "Choose another target."), exported_programs.quiet():
+        exported = torch.onnx.export(program, dynamo=True, opset_version=OPSET, verbose=False)
     if exported is None:
         raise Refused("The ONNX exporter wrote no file.", "Choose another target.")
     files.write(exported.model_proto, folder / "exported.onnx")

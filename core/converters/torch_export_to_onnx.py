@@ -1,18 +1,14 @@
 """Exported program (.pt2) to ONNX by torch's own exporter, which needs no class of the model."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from core.domain.errors import Refused
-from core.domain.transform import Converter, Tolerance
+from core.domain.errors import Refused, first_line
+from core.domain.transform import Converter, Tolerance, option
 from core.domain.unsupported import told
-from core.libraries.torch import exported_programs, program_operators
+from core.libraries.torch import ExportedProgram, exported_programs, program_operators
 from core.onnx import files
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
-    from torch.export import ExportedProgram
+from core.onnx.typing import ModelProto
 
 NEWEST = 22
 """From 23 on the exporter of torch 2.13 writes operators of that set and declares an older one."""
@@ -24,9 +20,7 @@ COMMON_IR = 10
 class ProgramOptions:
     """The operator set to ask for; the exporter may write a newer one, and the file says which."""
 
-    opset: int = field(
-        default=20, metadata={"help": "ONNX operator set to write; 18 to 26.", "low": 18, "high": files.MAX_OPSET}
-    )
+    opset: int = option(20, "ONNX operator set to write; 18 to 26.", low=18, high=files.MAX_OPSET)
 
 
 class TorchExportToOnnx(Converter):
@@ -65,7 +59,7 @@ class TorchExportToOnnx(Converter):
         files.loads(out)
 
 
-def _refusal(program: "ExportedProgram", opset: int, error: Exception) -> Refused:
+def _refusal(program: ExportedProgram, opset: int, error: Exception) -> Refused:
     """Say all operators that the exporter does not know, and where they are, or else its reason."""
     found = program_operators.unsupported(program, min(opset, NEWEST))
     if not found:
@@ -76,7 +70,7 @@ def _refusal(program: "ExportedProgram", opset: int, error: Exception) -> Refuse
     )
 
 
-def _raised(model: "ModelProto", opset: int) -> "ModelProto":
+def _raised(model: ModelProto, opset: int) -> ModelProto:
     """Return the model in a newer opset where the version converter carries it there, else as it is."""
     import onnx
 
@@ -90,7 +84,7 @@ def _raised(model: "ModelProto", opset: int) -> "ModelProto":
     return newer
 
 
-def _free_batch(program: "ExportedProgram") -> bool:
+def _free_batch(program: ExportedProgram) -> bool:
     """Say whether the first dimension of every tensor input is free."""
     names = set(program.graph_signature.user_inputs)
     shapes = [
@@ -105,7 +99,7 @@ def _cause(error: Exception) -> str:
     """Return the most telling line of an exporter's error: the last cause's first line."""
     while error.__cause__ is not None and isinstance(error.__cause__, Exception):
         error = error.__cause__
-    return files.first_line(error)
+    return first_line(error)
 
 
 CONVERTER = TorchExportToOnnx()

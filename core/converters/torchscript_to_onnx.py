@@ -2,19 +2,15 @@
 
 import logging
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from core.domain.errors import Refused
-from core.domain.transform import Converter, Tolerance
+from core.domain.errors import Refused, first_line
+from core.domain.transform import Converter, Tolerance, option
 from core.domain.unsupported import told
-from core.libraries.torch import exported_programs, program_operators, torchscripts
+from core.libraries.torch import ScriptModule, Tensor, exported_programs, program_operators, torchscripts
 from core.libraries.torch.torchscripts import ShapeOptions
 from core.onnx import files
-
-if TYPE_CHECKING:
-    import torch
 
 BATCH = 2
 """An example with one row could be taken for a constant."""
@@ -24,7 +20,7 @@ BATCH = 2
 class ScriptOptions(ShapeOptions):
     """The operator set, and the shapes that the file does not keep."""
 
-    opset: int = field(default=17, metadata={"help": "ONNX operator set to write; 9 to 20.", "low": 9, "high": 20})
+    opset: int = option(17, "ONNX operator set to write; 9 to 20.", low=9, high=20)
 
 
 class TorchScriptToOnnx(Converter):
@@ -56,8 +52,8 @@ class TorchScriptToOnnx(Converter):
 
 
 def _export(
-    module: "torch.jit.ScriptModule",
-    examples: tuple["torch.Tensor", ...],
+    module: ScriptModule,
+    examples: tuple[Tensor, ...],
     names: tuple[str, ...],
     out: Path,
     opset: int,
@@ -85,7 +81,7 @@ def _export(
                 "Try a higher opset, replace these layers with other torch operators, or export the model with torch.export (.pt2).",
             ) from None
         raise Refused(
-            f"The exporter cannot convert this script: {files.first_line(error)}",
+            f"The exporter cannot convert this script: {first_line(error)}",
             "Check the shapes, try a higher opset, or export the model with torch.export (.pt2).",
         ) from None
 

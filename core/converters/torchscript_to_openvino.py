@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.domain.artifact import TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, refusing
 from core.domain.transform import Converter, Tolerance
 from core.libraries import ir, ir_arithmetic
 from core.libraries.ir_arithmetic import ArithmeticOptions
-from core.libraries.torch import exported_programs, torchscripts
+from core.libraries.torch import ScriptModule, exported_programs, torchscripts
 from core.libraries.torch.torchscripts import ShapeOptions
 
 if TYPE_CHECKING:
     from openvino import Model
-    from torch.jit import ScriptModule
 
 BATCH = 2
 """An example with one row could be taken for a constant."""
@@ -46,7 +45,7 @@ class TorchScriptToOpenVino(Converter):
         ir.write(model, out, names, [f"output_{place}" for place in range(len(model.outputs))])
 
 
-def _converted(module: "ScriptModule", specs: tuple[TensorSpec, ...]) -> "Model":
+def _converted(module: ScriptModule, specs: tuple[TensorSpec, ...]) -> "Model":
     examples = exported_programs.examples(
         specs, [(BATCH, *(int(dim or 1) for dim in (spec.shape or ())[1:])) for spec in specs]
     )
@@ -66,13 +65,12 @@ def _free_batch(model: "Model", specs: tuple[TensorSpec, ...]) -> None:
     if len(model.inputs) != len(specs):
         raise Refused("OpenVINO drops an input of this script.", "Remove the unused input from the network.")
     shapes = [ir.engine().PartialShape([-1, *(spec.shape or ())[1:]]) for spec in specs]
-    try:
+    with refusing(
+        "The script does not accept a dynamic batch size",
+        "Trace the model so that the batch size is dynamic.",
+        ir.cause,
+    ):
         model.reshape(dict(enumerate(shapes)))
-    except Exception as error:
-        raise Refused(
-            f"The script does not accept a dynamic batch size: {ir.cause(error)}",
-            "Trace the model so that the batch size is dynamic.",
-        ) from None
 
 
 CONVERTER = TorchScriptToOpenVino()

@@ -1,22 +1,11 @@
 """XGBoost to ONNX, straight from the file: the library is not needed."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.domain.transform import Converter, Tolerance
 from core.formats.forests import xgboost
 from core.libraries.fitted import forests
-from core.onnx import files
-from core.scoring import onnx_model
-
-PRODUCER = "portolan"
-
-
-@dataclass(frozen=True)
-class XgboostOptions:
-    """The operator set of the numeric operators; trees are written in ai.onnx.ml 5 (ONNX Runtime 1.20 or newer)."""
-
-    opset: int = field(default=20, metadata={"help": "ONNX operator set to write; 15 to 22.", "low": 15, "high": 22})
+from core.libraries.fitted.forests import OnnxOptions
 
 
 class XgboostToOnnx(Converter):
@@ -28,13 +17,11 @@ class XgboostToOnnx(Converter):
     )
     source, target, suffix = "xgboost", "onnx", ".onnx"
     tolerance = Tolerance(absolute=1e-5, relative=1e-5)
-    Options = XgboostOptions
+    Options = OnnxOptions
 
-    def convert(self, source: Path, out: Path, options: XgboostOptions) -> None:
+    def convert(self, source: Path, out: Path, options: OnnxOptions) -> None:
         """Convert, check and load. Raises Refused for an objective whose link is not known, or a booster without trees."""
-        form = forests.table(xgboost.forest(source), "float32")
-        files.write(onnx_model.write(form, PRODUCER, options.opset, "float32"), out)
-        files.loads(out)
+        forests.to_onnx(xgboost.forest(source), out, options.opset)
 
 
 CONVERTER = XgboostToOnnx()

@@ -9,6 +9,8 @@ PortolanError
 └── NotFound       no such thing for this visitor
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -76,6 +78,21 @@ class NotFound(PortolanError):
 KINDS: dict[str, type[PortolanError]] = {
     error.kind: error for error in (Refused, Unavailable, OverLimit, Crashed, Cancelled, NotFound)
 }
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line that an error says, at most 300 characters."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300]
+
+
+@contextmanager
+def refusing(what: str, next_step: str, cause: Callable[[Exception], str] = first_line) -> Iterator[None]:
+    """Turn whatever a library raises into Refused: what could not be done, the cause, and the next step."""
+    try:
+        yield
+    except Exception as error:
+        raise Refused(f"{what}: {cause(error)}", next_step) from None
 
 
 def from_trouble(trouble: Trouble) -> PortolanError:

@@ -1,11 +1,13 @@
 """One kind of model file: recognised by content, audited against allow-lists, then read; loading is somebody else's work."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.codec import Json
+from core.domain.errors import Refused
 from core.domain.shelf import Entry
 
 
@@ -70,7 +72,20 @@ class Format(Entry):
         raise NotImplementedError
 
     def audit(self, path: Path) -> tuple[Risk, ...]:
-        """Check the file against the format's allow-lists without building anything; a ``refuse`` risk ends the story."""
+        """Return the findings of the check; what it raises as Refused becomes a ``refuse`` finding, which ends the story."""
+        found: list[Risk] = []
+        try:
+            found.extend(self.check(path))
+        except Refused as error:
+            found.append(Risk("refuse", error.message, next_step=error.next_step))
+        except RecursionError:
+            found.append(Risk("refuse", "The file is nested more deeply than any model."))
+        except MemoryError:
+            found.append(Risk("refuse", "The check of this file needs more memory than a file of its size should."))
+        return tuple(found)
+
+    def check(self, path: Path) -> Iterable[Risk]:
+        """Check the file against the format's allow-lists without building anything. Raises Refused with the reason."""
         raise NotImplementedError
 
     def inspect(self, path: Path) -> Summary:

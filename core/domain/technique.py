@@ -38,8 +38,8 @@ HALVES = ("calibration", "test")
 QUARTERS = ("learning", "selection")
 """The calibration half cut again, for a search: what its candidates learn from, and what it chooses among them by."""
 
-KEEP = {"help": "Names of weights to leave unchanged, separated by commas; empty for none."}
-"""The option that techniques have which change weights; ``onnx_weights.kept`` reads it."""
+KEEP = "Names of weights to leave unchanged, separated by commas; empty for none."
+"""The help of the option that techniques have which change weights; ``onnx_weights.kept`` reads it."""
 
 ANY = Tolerance(absolute=1e30, relative=0.0, flips=1.0)
 """For a technique that changes the numbers: what that costs is measured in predictions and in quality, on data."""

@@ -1,13 +1,15 @@
 """The arrow from an artifact to an artifact, and the bounds within which its answers must agree."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from core.domain.errors import Refused
 from core.domain.recipe import Option
 from core.domain.shelf import Entry
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,20 @@ class NoOptions:
     """A transform without a choice."""
 
 
+def option(
+    default: T,
+    help: str,
+    *,
+    choices: tuple[T, ...] | None = None,
+    low: float | None = None,
+    high: float | None = None,
+) -> T:
+    """Declare one option: a field of an options dataclass with its default, one sentence of help, and its choices or bounds."""
+    return field(default=default, metadata={"help": help, "choices": choices, "low": low, "high": high})
+
+
 def option_fields(options: type) -> tuple[OptionField, ...]:
-    """Read the fields of an options dataclass; help, choices, low and high stand in the field's metadata."""
+    """Read the fields of an options dataclass, which ``option`` declares."""
     return tuple(
         OptionField(
             f.name,

@@ -8,11 +8,10 @@ from pathlib import Path
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import scoring_facts
-from core.formats.anatomy.findings import JsonObject, gathered, info
+from core.formats.anatomy.findings import JsonObject, info
 from core.scoring.source import SIGNATURE, unsigned
 
 START = b"/* "
-MAX_BYTES = 64 << 20
 FACTS = re.compile(r"^ \* (\{.*\})$", re.MULTILINE)
 COMMENTS_AND_TEXTS = re.compile(r'/\*.*?\*/|"(\\.|[^"\\])*"', re.DOTALL)
 DIRECTIVES = ("#include <math.h>", "#include <stddef.h>", "#include <string.h>")
@@ -32,21 +31,27 @@ class CSource(Format):
         """Say whether the first line is Portolan's."""
         return head.startswith(START + SIGNATURE.encode())
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check the text against its own checksum, and that it includes three standard headers and no more."""
-        return gathered(lambda: _check(path))
+        text = unsigned(path, START)
+        facts(text)
+        odd = [
+            line.strip()
+            for line in text.splitlines()
+            if line.lstrip().startswith(("#", "%:", "??=")) and line not in DIRECTIVES
+        ]
+        code = COMMENTS_AND_TEXTS.sub("", text)
+        if odd or re.search(r"\b(asm|__\w+)\b", code):
+            raise Refused(
+                "The C does more than score a model: " + (odd[0][:60] if odd else "assembly") + ".",
+                "Convert the model again.",
+            )
+        yield info("The text is not compiled here: verify.py proves its answers on your own machine.")
 
     def inspect(self, path: Path) -> Summary:
         """Tell inputs and answers from the comment at the top."""
-        text = read(path)
+        text = unsigned(path, START)
         return scoring_facts.summary(self.id, facts(text), text.count("\n"), "C99")
-
-
-def read(path: Path) -> str:
-    """Return the text behind the first line. Raises Refused when it is not as it was written."""
-    if path.stat().st_size > MAX_BYTES:
-        raise Refused(f"The file is larger than {MAX_BYTES >> 20} MB.", "Convert a smaller model.")
-    return unsigned(path.read_bytes(), START)
 
 
 def facts(text: str) -> JsonObject:
@@ -56,23 +61,6 @@ def facts(text: str) -> JsonObject:
         return scoring_facts.checked(json.loads(found[1]) if found else None)
     except (ValueError, RecursionError):
         return scoring_facts.checked(None)
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    text = read(path)
-    facts(text)
-    odd = [
-        line.strip()
-        for line in text.splitlines()
-        if line.lstrip().startswith(("#", "%:", "??=")) and line not in DIRECTIVES
-    ]
-    code = COMMENTS_AND_TEXTS.sub("", text)
-    if odd or re.search(r"\b(asm|__\w+)\b", code):
-        raise Refused(
-            "The C does more than score a model: " + (odd[0][:60] if odd else "assembly") + ".",
-            "Convert the model again.",
-        )
-    yield info("The text is not compiled here: verify.py proves its answers on your own machine.")
 
 
 FORMAT = CSource()

@@ -6,7 +6,7 @@ from pathlib import Path
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import forest_view
-from core.formats.anatomy.findings import gathered, warning
+from core.formats.anatomy.findings import warning
 from core.formats.forests import catboost as model
 from core.formats.forests.catboost import CatBoostModel
 
@@ -22,9 +22,16 @@ class Catboost(Format):
         """Say whether the mark of a model stands at the start."""
         return head.startswith(model.MAGIC)
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check every table, tree and leaf."""
-        return gathered(lambda: _check(path))
+        found = model.read(path)
+        if found.others:
+            count = len(found.others)
+            yield warning(
+                f"The model takes {count} columns of categories, text or embeddings: it can only be inspected."
+            )
+        else:
+            yield from forest_view.risks(model.forest_of(found))
 
     def inspect(self, path: Path) -> Summary:
         """Read loss, trees and columns; of splits by category, that they are there."""
@@ -37,15 +44,6 @@ class Catboost(Format):
             return _mixed(found, told)
         missing = "below every border" if not any(column.missing_above for column in found.columns) else "by column"
         return forest_view.summary(self.id, model.forest_of(found), told, "catboost", missing=missing)
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    found = model.read(path)
-    if found.others:
-        count = len(found.others)
-        yield warning(f"The model takes {count} columns of categories, text or embeddings: it can only be inspected.")
-    else:
-        yield from forest_view.risks(model.forest_of(found))
 
 
 def _mixed(found: CatBoostModel, producer: str) -> Summary:

@@ -11,7 +11,7 @@ from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import drawing, mlprogram
 from core.formats.anatomy.drawing import Drawn
-from core.formats.anatomy.findings import gathered, info
+from core.formats.anatomy.findings import info
 from core.formats.anatomy.mlprogram import MlProgram
 from core.formats.anatomy.weight_counts import WeightCounts
 
@@ -33,9 +33,12 @@ class CoreMl(Format):
         """Say whether the zip holds a Core ML program in its place."""
         return any(one.endswith(MODEL) for one in names)
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check that the package holds nothing else, that the program calls no code from outside, and the places of its weights."""
-        return gathered(lambda: _check(path))
+        with archives.walk(path) as archive:
+            model, weights = _read(archive)
+        mlprogram.check(model, weights)
+        yield info("A Core ML program runs on Apple devices only; it is read here, but never run.")
 
     def inspect(self, path: Path) -> Summary:
         """Read signature, operations and weights."""
@@ -47,13 +50,11 @@ class CoreMl(Format):
         return Summary(
             format=self.id,
             signature=model.signature,
-            parameters=counts.parameters,
+            **counts.facts,
             operators=dict(Counter(o.type for o in model.operations if o.type != "const").most_common()),
-            precision=counts.precision,
             producer="Core ML Tools",
             opset=model.version,
             dependencies=("Core ML",),
-            layers=tuple(counts.layers),
             notes={"weight_bytes": len(weights)},
         )
 
@@ -69,13 +70,6 @@ class CoreMl(Format):
         ]
         out.write_bytes(drawing.onnx("coreml", nodes, model.signature.inputs, model.signature.outputs, ()))
         return True
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    with archives.walk(path) as archive:
-        model, weights = _read(archive)
-    mlprogram.check(model, weights)
-    yield info("A Core ML program runs on Apple devices only; it is read here, but never run.")
 
 
 def _read(archive: Archive) -> tuple[MlProgram, bytes]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from core.domain.artifact import Signature
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import executorch_program
-from core.formats.anatomy.findings import gathered, info
+from core.formats.anatomy.findings import info
 
 
 class ExecuTorch(Format):
@@ -22,9 +22,11 @@ class ExecuTorch(Format):
         """Say whether the flatbuffer carries the identifier of ExecuTorch."""
         return head[4:8] == executorch_program.IDENTIFIER
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check the tables, the names of kernels and delegates, and the places of the weights."""
-        return gathered(lambda: _check(path))
+        program = executorch_program.read(path)
+        if program.largest is not None:
+            yield info(f"One call takes at most {program.largest} samples.")
 
     def inspect(self, path: Path) -> Summary:
         """Read the method's inputs, outputs, kernels and delegates; the weights belong to the delegates."""
@@ -37,12 +39,6 @@ class ExecuTorch(Format):
             dependencies=("executorch",),
             notes={"method": program.method, "largest_batch": program.largest, "planned_bytes": program.planned_bytes},
         )
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    program = executorch_program.read(path)
-    if program.largest is not None:
-        yield info(f"One call takes at most {program.largest} samples.")
 
 
 FORMAT = ExecuTorch()

@@ -10,7 +10,7 @@ from core.border.archives import Archive
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import hdf5, keras_config, keras_view
-from core.formats.anatomy.findings import JsonObject, gathered, info, parse_json
+from core.formats.anatomy.findings import JsonObject, info, parse_json
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 AGAIN = "Save the model again with model.save('model.keras')."
@@ -27,9 +27,21 @@ class Keras(Format):
         """Say whether the zip holds a configuration and weights side by side, as Keras saves them."""
         return CONFIG in names and WEIGHTS in names
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check the members, every class that the configuration names, and the tree of the weights."""
-        return gathered(lambda: _check(path))
+        with archives.walk(path) as archive:
+            others = [
+                n for n in archive.names if n not in (CONFIG, METADATA, WEIGHTS) and not archives.JUNK.fullmatch(n)
+            ]
+            unknown = [n for n in others if not n.startswith("assets/")]
+            if unknown:
+                raise Refused(f"The file carries {unknown[0][:80]!r}, which Keras does not write.", AGAIN)
+            version_of(archive)
+            keras_config.check(config_of(archive))
+            with weights_of(archive) as file, hdf5.opened(file) as opened:
+                hdf5.check(opened)
+        if others:
+            yield info("The file contains assets; no accepted layer reads them.")
 
     def inspect(self, path: Path) -> Summary:
         """Read layers and signature from the configuration, and count the weights."""
@@ -64,20 +76,6 @@ def weights_of(archive: Archive) -> Iterator[Path]:
         copy = Path(folder) / WEIGHTS
         archive.copy(WEIGHTS, copy)
         yield copy
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    with archives.walk(path) as archive:
-        others = [n for n in archive.names if n not in (CONFIG, METADATA, WEIGHTS) and not archives.JUNK.fullmatch(n)]
-        unknown = [n for n in others if not n.startswith("assets/")]
-        if unknown:
-            raise Refused(f"The file carries {unknown[0][:80]!r}, which Keras does not write.", AGAIN)
-        version_of(archive)
-        keras_config.check(config_of(archive))
-        with weights_of(archive) as file, hdf5.opened(file) as opened:
-            hdf5.check(opened)
-    if others:
-        yield info("The file contains assets; no accepted layer reads them.")
 
 
 FORMAT = Keras()

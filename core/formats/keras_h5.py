@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import hdf5, keras_config, keras_view
-from core.formats.anatomy.findings import JsonObject, gathered
+from core.formats.anatomy.findings import JsonObject
 
 if TYPE_CHECKING:
     import h5py
@@ -29,9 +29,12 @@ class KerasH5(Format):
         """Say whether the file starts as HDF5 does."""
         return head.startswith(hdf5.MAGIC)
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check the tree of the file, and every class that the configuration names."""
-        return gathered(lambda: _check(path))
+        with hdf5.opened(path) as file:
+            hdf5.check(file)
+            keras_config.check(config_of(file))
+        yield from ()
 
     def inspect(self, path: Path) -> Summary:
         """Read layers and signature from the configuration, and count the weights."""
@@ -57,13 +60,6 @@ def config_of(file: "h5py.File") -> JsonObject:
 def version_of(file: "h5py.File") -> str:
     """Return the version of Keras that wrote the file, or nothing where it does not say."""
     return (hdf5.text(file, "keras_version") or "")[:40]
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    with hdf5.opened(path) as file:
-        hdf5.check(file)
-        keras_config.check(config_of(file))
-    yield from ()
 
 
 def _without_config(file: "h5py.File") -> tuple[str, str]:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import forest_view
-from core.formats.anatomy.findings import gathered
 from core.formats.forests import lightgbm as model
 
 
@@ -19,9 +18,9 @@ class Lightgbm(Format):
         """Say whether the first two lines are those of a model."""
         return head.startswith((b"tree\nversion=", b"tree\r\nversion="))
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> tuple[Risk, ...]:
         """Check every line, list and tree."""
-        return gathered(lambda: forest_view.risks(model.forest(path)))
+        return forest_view.risks(model.forest(path))
 
     def inspect(self, path: Path) -> Summary:
         """Read objective, trees and columns."""

@@ -8,7 +8,7 @@ from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import drawing, tflite
 from core.formats.anatomy.drawing import Drawn
-from core.formats.anatomy.findings import gathered, info
+from core.formats.anatomy.findings import info
 from core.formats.anatomy.tflite import TfliteGraph, TfliteModel
 from core.formats.anatomy.weight_counts import WeightCounts
 
@@ -28,9 +28,18 @@ class LiteRt(Format):
         """Say whether the flatbuffer carries the identifier of LiteRT."""
         return head[4:8] == b"TFL3"
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Read all tables within bounds, check tensors against buffers, and refuse operators that need other code."""
-        return gathered(lambda: _check(path))
+        if path.stat().st_size > MAX_BYTES:
+            raise Refused("The file is larger than 2 GB, the limit of a flatbuffer.", "Use ONNX with external data.")
+        model = tflite.read(path)
+        if model.custom:
+            _refuse_custom(model.custom)
+        tensors = [tensor for graph in model.graphs for tensor in graph.tensors]
+        if any(tensor.variable for tensor in tensors) or "READ_VARIABLE" in tflite.used(model):
+            yield info("The model keeps a state between calls; every proof starts from a fresh state.")
+        if any(tensor.sparse for tensor in tensors):
+            yield info("The model stores weights as sparse tensors.")
 
     def inspect(self, path: Path) -> Summary:
         """Read signature, operators and weights from the tables."""
@@ -41,13 +50,10 @@ class LiteRt(Format):
         return Summary(
             format=self.id,
             signature=Signature(inputs, outputs),
-            parameters=counts.parameters,
+            **counts.facts,
             operators=dict(tflite.used(model).most_common()),
-            precision=counts.precision,
-            sparsity=counts.sparsity,
             producer=model.description or None,
             dependencies=("ai-edge-litert",),
-            layers=tuple(counts.layers),
             notes={
                 "schema": model.version,
                 "subgraphs": len(model.graphs),
@@ -63,19 +69,6 @@ class LiteRt(Format):
         """Write the first graph without its weights."""
         out.write_bytes(_drawing(tflite.read(path).graphs[0]))
         return True
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    if path.stat().st_size > MAX_BYTES:
-        raise Refused("The file is larger than 2 GB, the limit of a flatbuffer.", "Use ONNX with external data.")
-    model = tflite.read(path)
-    if model.custom:
-        _refuse_custom(model.custom)
-    tensors = [tensor for graph in model.graphs for tensor in graph.tensors]
-    if any(tensor.variable for tensor in tensors) or "READ_VARIABLE" in tflite.used(model):
-        yield info("The model keeps a state between calls; every proof starts from a fresh state.")
-    if any(tensor.sparse for tensor in tensors):
-        yield info("The model stores weights as sparse tensors.")
 
 
 def _refuse_custom(names: tuple[str, ...]) -> None:

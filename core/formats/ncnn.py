@@ -11,7 +11,7 @@ from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import drawing, ncnn_param
 from core.formats.anatomy.drawing import Drawn
-from core.formats.anatomy.findings import gathered, info
+from core.formats.anatomy.findings import info
 from core.formats.anatomy.ncnn_param import Row
 
 
@@ -27,9 +27,17 @@ class Ncnn(Format):
         kept = [n.lower() for n in names if not archives.JUNK.fullmatch(n)]
         return sorted(n.rpartition(".")[2] for n in kept) == ["bin", "param"]
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check the zip, every line of the .param against ncnn's own layers, and that the graph is one."""
-        return gathered(lambda: _check(path))
+        with archives.walk(path) as archive:
+            text, weights = halves(archive)
+            rows = ncnn_param.parse(archive.read(text, ncnn_param.MAX_BYTES))
+            size = archive.members[weights].size
+        ncnn_param.check(rows)
+        if size % 4:
+            raise Refused("The weights are cut off: their size is not a multiple of four bytes.", ncnn_param.AGAIN)
+        if any(ncnn_param.shape(row) is None for row in ncnn_param.inputs(rows)):
+            yield info("The file does not state the shape of its inputs; give it, or add a data set, to run it.")
 
     def inspect(self, path: Path) -> Summary:
         """Read inputs, outputs and layers from the text; the weights carry neither names nor shapes."""
@@ -78,18 +86,6 @@ def halves(archive: Archive) -> tuple[str, str]:
             "The zip does not contain exactly one .param and one .bin file.", "Zip the two files of one model."
         )
     return found[0][0], found[1][0]
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    with archives.walk(path) as archive:
-        text, weights = halves(archive)
-        rows = ncnn_param.parse(archive.read(text, ncnn_param.MAX_BYTES))
-        size = archive.members[weights].size
-    ncnn_param.check(rows)
-    if size % 4:
-        raise Refused("The weights are cut off: their size is not a multiple of four bytes.", ncnn_param.AGAIN)
-    if any(ncnn_param.shape(row) is None for row in ncnn_param.inputs(rows)):
-        yield info("The file does not state the shape of its inputs; give it, or add a data set, to run it.")
 
 
 FORMAT = Ncnn()

@@ -1,16 +1,17 @@
 """ONNX in one file: the hub of all conversions, a graph of standard operators with its weights."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from core.domain.errors import Refused
-from core.domain.format import Format, Risk, Summary
-from core.formats.anatomy import onnx_audit, onnx_compact, onnx_summary, onnx_wire
-from core.formats.anatomy.findings import gathered
+from core.domain.format import Risk
+from core.formats.anatomy import onnx_audit, onnx_compact, onnx_wire
 from core.formats.anatomy.onnx_dtypes import EXTERNAL
+from core.formats.anatomy.onnx_summary import OnnxInside
 
 
-class Onnx(Format):
+class Onnx(OnnxInside):
     """A protobuf that holds one graph; declarative, so that it needs no consent."""
 
     title = "ONNX"
@@ -21,30 +22,21 @@ class Onnx(Format):
         """Say whether the first fields are those of an ONNX model."""
         return not names and onnx_wire.looks_like_model(head)
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check sizes, structure, operators and weights."""
-        return gathered(lambda: _check(path))
+        skeleton = onnx_wire.read(path)
+        yield from onnx_audit.check(skeleton)
+        yield from onnx_compact.remarks(skeleton.model)
+        for tensor, _ in onnx_audit.walked(skeleton).tensors:
+            if tensor.data_location == EXTERNAL:
+                raise Refused(
+                    f"The weight {tensor.name[:80]!r} is stored in another file, which was not added.",
+                    "Put the model and its data file into one zip, and open that.",
+                )
 
-    def inspect(self, path: Path) -> Summary:
-        """Read signature, operators and weights without loading large weights."""
-        return onnx_summary.summary(self.id, path, onnx_wire.read(path))
-
-    def graph(self, path: Path, out: Path) -> bool:
-        """Write the graph without its weights."""
-        out.write_bytes(onnx_summary.weightless(onnx_wire.read(path).model))
-        return True
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    skeleton = onnx_wire.read(path)
-    yield from onnx_audit.check(skeleton)
-    yield from onnx_compact.remarks(skeleton.model)
-    for tensor, _ in onnx_audit.walked(skeleton).tensors:
-        if tensor.data_location == EXTERNAL:
-            raise Refused(
-                f"The weight {tensor.name[:80]!r} is stored in another file, which was not added.",
-                "Put the model and its data file into one zip, and open that.",
-            )
+    def model(self, path: Path) -> AbstractContextManager[Path]:
+        """Return the file itself."""
+        return nullcontext(path)
 
 
 FORMAT = Onnx()

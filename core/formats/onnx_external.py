@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from core.border import archives
 from core.domain.errors import Refused
-from core.domain.format import Format, Risk, Summary
-from core.formats.anatomy import onnx_audit, onnx_dtypes, onnx_summary, onnx_wire
-from core.formats.anatomy.findings import gathered, warning
+from core.domain.format import Risk
+from core.formats.anatomy import onnx_audit, onnx_dtypes, onnx_wire
+from core.formats.anatomy.findings import warning
+from core.formats.anatomy.onnx_summary import OnnxInside
 from core.web.package import MANIFEST
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ KEYS = {"location", "offset", "length", "checksum"}
 AGAIN = "Save the model again with all its weights in one data file beside it, and zip both."
 
 
-class OnnxExternal(Format):
+class OnnxExternal(OnnxInside):
     """A zip of one ``.onnx`` file and the data files that it names."""
 
     title = "ONNX with external data (zip)"
@@ -32,36 +33,34 @@ class OnnxExternal(Format):
         kept = [n for n in names if not archives.JUNK.fullmatch(n)]
         return MANIFEST not in kept and len(kept) > 1 and any(n.lower().endswith(".onnx") for n in kept)
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check the zip, the graph, and that every weight lies inside a data file of the zip."""
-        return gathered(lambda: _check(path))
+        with archives.walk(path) as archive:
+            plain = {name: member for member, name in archives.flat(archive.names).items()}
+            sizes = {name: archive.members[member].size for name, member in plain.items()}
+        with self.model(path) as model:
+            skeleton = onnx_wire.read(model)
+            yield from onnx_audit.check(skeleton)
+            used = set()
+            for tensor, _ in onnx_audit.walked(skeleton).tensors:
+                if tensor.data_location == onnx_dtypes.EXTERNAL:
+                    used.add(_check_place(tensor, sizes))
+        for name in sorted(set(sizes) - used):
+            if not name.lower().endswith(".onnx"):
+                yield warning("The zip contains a file that the model does not use.", name)
 
-    def inspect(self, path: Path) -> Summary:
-        """Read the graph; the weights are counted, not read."""
-        with _model(path) as model:
-            return onnx_summary.summary(self.id, model, onnx_wire.read(model))
-
-    def graph(self, path: Path, out: Path) -> bool:
-        """Write the graph without its weights."""
-        with _model(path) as model:
-            out.write_bytes(onnx_summary.weightless(onnx_wire.read(model).model))
-        return True
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    with archives.walk(path) as archive:
-        plain = {name: member for member, name in archives.flat(archive.names).items()}
-        sizes = {name: archive.members[member].size for name, member in plain.items()}
-    with _model(path) as model:
-        skeleton = onnx_wire.read(model)
-        yield from onnx_audit.check(skeleton)
-        used = set()
-        for tensor, _ in onnx_audit.walked(skeleton).tensors:
-            if tensor.data_location == onnx_dtypes.EXTERNAL:
-                used.add(_check_place(tensor, sizes))
-    for name in sorted(set(sizes) - used):
-        if not name.lower().endswith(".onnx"):
-            yield warning("The zip contains a file that the model does not use.", name)
+    @contextmanager
+    def model(self, path: Path) -> Iterator[Path]:
+        """Copy the one graph of the zip to a name of ours. Raises Refused when there is none, or more than one."""
+        with archives.walk(path) as archive, tempfile.TemporaryDirectory(prefix="onnx-") as folder:
+            graphs = [member for member, name in archives.flat(archive.names).items() if name.lower().endswith(".onnx")]
+            if len(graphs) != 1:
+                raise Refused(
+                    f"The zip contains {len(graphs)} .onnx files; one is needed.", "Zip one model with its data files."
+                )
+            copy = Path(folder) / "model"
+            archive.copy(graphs[0], copy)
+            yield copy
 
 
 def _check_place(tensor: "onnx.TensorProto", sizes: dict[str, int]) -> str:
@@ -88,20 +87,6 @@ def _count(text: str, where: str) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 15:
         raise Refused(f"{where} gives {text[:40]!r} as an offset in its data file.", AGAIN)
     return int(text)
-
-
-@contextmanager
-def _model(path: Path) -> Iterator[Path]:
-    """Copy the one graph of the zip to a name of ours. Raises Refused when there is none, or more than one."""
-    with archives.walk(path) as archive, tempfile.TemporaryDirectory(prefix="onnx-") as folder:
-        graphs = [member for member, name in archives.flat(archive.names).items() if name.lower().endswith(".onnx")]
-        if len(graphs) != 1:
-            raise Refused(
-                f"The zip contains {len(graphs)} .onnx files; one is needed.", "Zip one model with its data files."
-            )
-        copy = Path(folder) / "model"
-        archive.copy(graphs[0], copy)
-        yield copy
 
 
 FORMAT = OnnxExternal()

@@ -13,7 +13,7 @@ from core.domain.format import Format, Risk, Summary
 from core.domain.integer_products import Integers
 from core.formats.anatomy import drawing, ir, ir_products
 from core.formats.anatomy.drawing import Drawn
-from core.formats.anatomy.findings import gathered, info
+from core.formats.anatomy.findings import info
 from core.formats.anatomy.weight_counts import WeightCounts
 
 if TYPE_CHECKING:
@@ -35,9 +35,14 @@ class OpenVino(Format):
         kinds = {n.lower().rpartition(".")[2] for n in names if not archives.JUNK.fullmatch(n)}
         return {"xml", "bin"} <= kinds and not kinds & {"onnx", "py", "pkl"}
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check the zip, the XML, the operators' sets, the edges, and that every weight lies inside the .bin."""
-        return gathered(lambda: _check(path))
+        with archives.walk(path) as archive:
+            _, found = _graphs(archive)
+            ir.check(found, archive.members[ir.halves(archive.names)[1]].size)
+        types = Counter(layer.type for body in found for layer in body.layers.values())
+        if any(types[name] for name in STATE):
+            yield info("The model keeps a state between calls; every proof starts from a fresh state.")
 
     def inspect(self, path: Path) -> Summary:
         """Read signature, operators and weights from the XML, and count the zeros in the .bin."""
@@ -51,14 +56,11 @@ class OpenVino(Format):
         return Summary(
             format=self.id,
             signature=Signature(ir.inputs(found[0]), ir.outputs(found[0])),
-            parameters=counts.parameters,
+            **counts.facts,
             operators=dict(Counter(layer.type for layer in layers if layer.type not in VALUES).most_common()),
-            precision=counts.precision,
-            sparsity=counts.sparsity,
             producer=f"OpenVINO {version}" if version else "OpenVINO",
             opset=max(sets, default=None),
             dependencies=("openvino",),
-            layers=tuple(counts.layers),
             notes={
                 "ir_version": int(root.get("version")),
                 "name": str(root.get("name", ""))[:120],
@@ -72,15 +74,6 @@ class OpenVino(Format):
             _, found = _graphs(archive)
         out.write_bytes(_drawing(found[0]))
         return True
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    with archives.walk(path) as archive:
-        _, found = _graphs(archive)
-        ir.check(found, archive.members[ir.halves(archive.names)[1]].size)
-    types = Counter(layer.type for body in found for layer in body.layers.values())
-    if any(types[name] for name in STATE):
-        yield info("The model keeps a state between calls; every proof starts from a fresh state.")
 
 
 def _graphs(archive: Archive) -> "tuple[etree._Element, list[ir.Body]]":

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.domain.artifact import Dim, Signature, TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, refusing
 from core.domain.format import Format, Risk, Summary
-from core.formats.anatomy.findings import gathered, info
+from core.formats.anatomy.findings import info
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -30,9 +30,16 @@ class Ort(Format):
         """Say whether the flatbuffer carries ONNX Runtime's identifier."""
         return head[4:8] == IDENTIFIER
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check the frame of the flatbuffer; the rest is ONNX Runtime's own check, in the sandbox."""
-        return gathered(lambda: _check(path))
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(8)
+        if size > MAX_BYTES:
+            raise Refused("The file is larger than 2 GB, the limit of a flatbuffer.", "Use ONNX with external data.")
+        if len(head) < 8 or not 8 <= struct.unpack("<I", head[:4])[0] < size - 3:
+            raise Refused("The file is cut off: its root is beyond its end.", "Download or export the file again.")
+        yield info("Only ONNX Runtime reads the weights and operators of this format; they are not counted here.")
 
     def inspect(self, path: Path) -> Summary:
         """Open a session without optimising and read its inputs and outputs. Raises Refused when it does not open."""
@@ -40,17 +47,6 @@ class Ort(Format):
         signature = Signature(tuple(map(_spec, session.get_inputs())), tuple(map(_spec, session.get_outputs())))
         producer = session.get_modelmeta().producer_name or None
         return Summary(format=self.id, signature=signature, producer=producer, dependencies=("onnxruntime",))
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(8)
-    if size > MAX_BYTES:
-        raise Refused("The file is larger than 2 GB, the limit of a flatbuffer.", "Use ONNX with external data.")
-    if len(head) < 8 or not 8 <= struct.unpack("<I", head[:4])[0] < size - 3:
-        raise Refused("The file is cut off: its root is beyond its end.", "Download or export the file again.")
-    yield info("Only ONNX Runtime reads the weights and operators of this format; they are not counted here.")
 
 
 def _session(path: Path) -> "onnxruntime.InferenceSession":
@@ -61,14 +57,11 @@ def _session(path: Path) -> "onnxruntime.InferenceSession":
     options.intra_op_num_threads, options.log_severity_level = 1, 4
     options.add_session_config_entry("session.load_model_format", "ORT")
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    try:
+    with refusing(
+        "ONNX Runtime cannot open this file",
+        "Convert the model again with the ONNX Runtime version named in the report.",
+    ):
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise Refused(
-            f"ONNX Runtime cannot open this file: {cause}",
-            "Convert the model again with the ONNX Runtime version named in the report.",
-        ) from None
 
 
 def _spec(node: "onnxruntime.NodeArg") -> TensorSpec:

@@ -10,7 +10,6 @@ from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import estimator
 from core.formats.anatomy.estimator import StoredArray, StoredObject
-from core.formats.anatomy.findings import gathered
 from core.formats.anatomy.torch_files import LEGACY
 
 CONSENT = "This file is a program: it is loaded only in the sandbox, and only with your consent. It refers only to parts of scikit-learn, NumPy and boosted-tree libraries."
@@ -31,30 +30,28 @@ class Pickle(Format):
         """Say whether the bytes, unpacked if they are compressed, begin with a pickle's opcodes; torch's legacy files are another kind."""
         return not names and not head.startswith(LEGACY) and pickles.opcodes_start(pickles.unpacked_head(head))
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Follow every opcode and list every name."""
-        return gathered(lambda: _check(path))
+        trace = _trace(path)
+        off = pickles.off_list(trace.globals.values(), pickles.sklearn_allows)
+        if off:
+            named = ", ".join(name.path[:80] for name in off[:3]) + (
+                f" and {len(off) - 3} more" if len(off) > 3 else ""
+            )
+            raise Refused(f"Loading this file would use {named}, which no scikit-learn model needs.", NEXT)
+        if trace.stored:
+            raise Refused("The pickle refers to objects stored elsewhere.", NEXT)
+        if trace.strange:
+            raise Refused(f"The pickle {trace.strange[0]}, which no genuine model does.", NEXT)
+        if not trace.globals:
+            raise Refused(
+                "The pickle contains plain values, not a model.", "Open the file that contains the fitted estimator."
+            )
+        yield Risk("consent", CONSENT, f"{len(trace.globals)} names, {trace.opcodes:,} steps")
 
     def inspect(self, path: Path) -> Summary:
         """Read the fitted model from the opcodes, with nothing imported or built."""
         return estimator.summary(self.id, TreeBuilder().value(_trace(path).result))
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    trace = _trace(path)
-    off = pickles.off_list(trace.globals.values(), pickles.sklearn_allows)
-    if off:
-        named = ", ".join(name.path[:80] for name in off[:3]) + (f" and {len(off) - 3} more" if len(off) > 3 else "")
-        raise Refused(f"Loading this file would use {named}, which no scikit-learn model needs.", NEXT)
-    if trace.stored:
-        raise Refused("The pickle refers to objects stored elsewhere.", NEXT)
-    if trace.strange:
-        raise Refused(f"The pickle {trace.strange[0]}, which no genuine model does.", NEXT)
-    if not trace.globals:
-        raise Refused(
-            "The pickle contains plain values, not a model.", "Open the file that contains the fitted estimator."
-        )
-    yield Risk("consent", CONSENT, f"{len(trace.globals)} names, {trace.opcodes:,} steps")
 
 
 def _trace(path: Path) -> Trace:

@@ -4,16 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.domain.format import Format, Risk, Summary
-from core.formats.anatomy.findings import gathered, info, warning
+from core.formats.anatomy.findings import info, warning
 from core.scoring import pmml_read, signature, source
 from core.scoring.form import Bayes, Clusters, Field, Network, Regression, TreeModel
-from core.scoring.pmml_expressions import local, named
-
-if TYPE_CHECKING:
-    from lxml import etree
+from core.scoring.pmml_expressions import Element, local, named
 
 ROOT = re.compile(rb"<PMML[\s>]")
 NAMESPACE = re.compile(r"http://www\.dmg\.org/PMML-4_\d(_\d)?")
@@ -27,78 +23,18 @@ IGNORED = (
     "LocalExplanation",
 )
 """Elements that say something about a model and change no answer; their insides are not looked at."""
-ALLOWED = frozenset(
-    [
-        "PMML",
-        "DataDictionary",
-        "DataField",
-        "Value",
-        "Interval",
-        "TransformationDictionary",
-        "LocalTransformations",
-        "DerivedField",
-        "Constant",
-        "FieldRef",
-        "Apply",
-        "NormContinuous",
-        "LinearNorm",
-        "NormDiscrete",
-        "Discretize",
-        "DiscretizeBin",
-        "MapValues",
-        "FieldColumnPair",
-        "InlineTable",
-        "row",
-        "MiningSchema",
-        "MiningField",
-        "Output",
-        "OutputField",
-        "Targets",
-        "Target",
-        "TargetValue",
-        "Array",
-        "MiningModel",
-        "Segmentation",
-        "Segment",
-        "True",
-        "False",
-        "SimplePredicate",
-        "SimpleSetPredicate",
-        "CompoundPredicate",
-        "RegressionModel",
-        "RegressionTable",
-        "NumericPredictor",
-        "CategoricalPredictor",
-        "PredictorTerm",
-        "TreeModel",
-        "Node",
-        "ScoreDistribution",
-        "ClusteringModel",
-        "ComparisonMeasure",
-        "euclidean",
-        "squaredEuclidean",
-        "ClusteringField",
-        "Cluster",
-        "MissingValueWeights",
-        "NaiveBayesModel",
-        "BayesInputs",
-        "BayesInput",
-        "TargetValueStats",
-        "TargetValueStat",
-        "GaussianDistribution",
-        "BayesOutput",
-        "TargetValueCounts",
-        "TargetValueCount",
-        "NeuralNetwork",
-        "NeuralInputs",
-        "NeuralInput",
-        "NeuralLayer",
-        "Neuron",
-        "Con",
-        "NeuralOutputs",
-        "NeuralOutput",
-    ]
-)
+ALLOWED = frozenset((
+    "PMML", "DataDictionary", "DataField", "Value", "Interval", "TransformationDictionary", "LocalTransformations",
+    "DerivedField", "Constant", "FieldRef", "Apply", "NormContinuous", "LinearNorm", "NormDiscrete", "Discretize",
+    "DiscretizeBin", "MapValues", "FieldColumnPair", "InlineTable", "row", "MiningSchema", "MiningField", "Output",
+    "OutputField", "Targets", "Target", "TargetValue", "Array", "MiningModel", "Segmentation", "Segment", "True",
+    "False", "SimplePredicate", "SimpleSetPredicate", "CompoundPredicate", "RegressionModel", "RegressionTable",
+    "NumericPredictor", "CategoricalPredictor", "PredictorTerm", "TreeModel", "Node", "ScoreDistribution",
+    "ClusteringModel", "ComparisonMeasure", "euclidean", "squaredEuclidean", "ClusteringField", "Cluster",
+    "MissingValueWeights", "NaiveBayesModel", "BayesInputs", "BayesInput", "TargetValueStats", "TargetValueStat",
+    "GaussianDistribution", "BayesOutput", "TargetValueCounts", "TargetValueCount", "NeuralNetwork", "NeuralInputs",
+    "NeuralInput", "NeuralLayer", "Neuron", "Con", "NeuralOutputs", "NeuralOutput",
+))  # fmt: skip
 KINDS = {
     Regression: "RegressionModel",
     TreeModel: "TreeModel",
@@ -119,9 +55,30 @@ class Pmml(Format):
         """Say whether the root element is PMML."""
         return head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<" and bool(ROOT.search(head[:8192]))
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check that the XML is plain and whole, and that each element is one that is read here."""
-        return gathered(lambda: _check(path))
+        root = pmml_read.parse(path)
+        space = str(root.tag).rpartition("}")[0].lstrip("{")
+        if local(root) != "PMML" or not NAMESPACE.fullmatch(space) or not str(root.get("version")).startswith("4."):
+            yield Risk(
+                "refuse",
+                f"This is PMML {str(root.get('version'))[:10]}; versions 4.0 to 4.4 are supported.",
+                next_step="Write the model as PMML 4.",
+            )
+            return
+        unknown, extensions = Counter[str](), 0
+        for name in _names(root):
+            extensions += name == "Extension"
+            if name not in ALLOWED and name not in IGNORED:
+                unknown[name] += 1
+        if unknown:
+            listed = ", ".join(f"{name[:60]} ({count})" for name, count in unknown.most_common(20))
+            yield Risk(
+                "refuse", f"These PMML elements are not supported: {listed}.", next_step="Write the model without them."
+            )
+        if extensions:
+            yield warning(f"The file has {extensions} vendor extensions, which are not read.")
+        yield info("The XML has no document type, no entities and no code.")
 
     def inspect(self, path: Path) -> Summary:
         """Tell the model's kind, its fields and its transformations."""
@@ -148,32 +105,7 @@ class Pmml(Format):
         )
 
 
-def _check(path: Path) -> Iterator[Risk]:
-    root = pmml_read.parse(path)
-    space = str(root.tag).rpartition("}")[0].lstrip("{")
-    if local(root) != "PMML" or not NAMESPACE.fullmatch(space) or not str(root.get("version")).startswith("4."):
-        yield Risk(
-            "refuse",
-            f"This is PMML {str(root.get('version'))[:10]}; versions 4.0 to 4.4 are supported.",
-            next_step="Write the model as PMML 4.",
-        )
-        return
-    unknown, extensions = Counter[str](), 0
-    for name in _names(root):
-        extensions += name == "Extension"
-        if name not in ALLOWED and name not in IGNORED:
-            unknown[name] += 1
-    if unknown:
-        listed = ", ".join(f"{name[:60]} ({count})" for name, count in unknown.most_common(20))
-        yield Risk(
-            "refuse", f"These PMML elements are not supported: {listed}.", next_step="Write the model without them."
-        )
-    if extensions:
-        yield warning(f"The file has {extensions} vendor extensions, which are not read.")
-    yield info("The XML has no document type, no entities and no code.")
-
-
-def _names(root: "etree._Element") -> Iterator[str]:
+def _names(root: Element) -> Iterator[str]:
     """Yield the elements' names, without a look inside those that are ignored and into the cells of tables."""
     pending = [root]
     while pending:
@@ -184,7 +116,7 @@ def _names(root: "etree._Element") -> Iterator[str]:
             pending += list(element)
 
 
-def _producer(root: "etree._Element") -> str | None:
+def _producer(root: Element) -> str | None:
     applications = [one for header in named(root, "Header") for one in named(header, "Application")]
     if not applications:
         return None

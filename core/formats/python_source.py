@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import python_subset, scoring_facts
-from core.formats.anatomy.findings import JsonObject, gathered, info
+from core.formats.anatomy.findings import JsonObject, info
 from core.scoring.source import SIGNATURE, unsigned
 
 START = b'"""'
-MAX_BYTES = 64 << 20
 
 
 class PythonSource(Format):
@@ -25,9 +23,10 @@ class PythonSource(Format):
         """Say whether the first line is Portolan's."""
         return head.startswith(START + SIGNATURE.encode())
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check the text against its own checksum, and its syntax tree against the list of what scoring needs."""
-        return gathered(lambda: _check(path))
+        facts(read(path))
+        yield info("The code does arithmetic on its own tables, and imports nothing but math.")
 
     def inspect(self, path: Path) -> Summary:
         """Tell inputs and answers from the text, with nothing run."""
@@ -37,21 +36,13 @@ class PythonSource(Format):
 
 def read(path: Path) -> str:
     """Return the module's text. Raises Refused when it is not as it was written."""
-    if path.stat().st_size > MAX_BYTES:
-        raise Refused(f"The file is larger than {MAX_BYTES >> 20} MB.", "Convert a smaller model.")
-    data = path.read_bytes()
-    unsigned(data, START)
-    return data.decode("ascii")
+    unsigned(path, START)
+    return path.read_bytes().decode("ascii")
 
 
 def facts(text: str) -> JsonObject:
     """Return the description of inputs and answers. Raises Refused when there is none."""
     return scoring_facts.checked(python_subset.literal(python_subset.parse(text), "SIGNATURE"))
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    facts(read(path))
-    yield info("The code does arithmetic on its own tables, and imports nothing but math.")
 
 
 FORMAT = PythonSource()

@@ -8,56 +8,20 @@ from typing import TypeGuard
 
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
-from core.formats.anatomy.findings import JsonObject, gathered, info, parse_json
+from core.formats.anatomy.elements import bits
+from core.formats.anatomy.findings import JsonObject, info, parse_json
 from core.formats.anatomy.weight_counts import WeightCounts
 
 MAX_HEADER = 100_000_000
 """The bound that the format's own reader has."""
 MAX_DIMS = 64
-BITS = {
-    "BOOL": 8,
-    "U8": 8,
-    "I8": 8,
-    "F8_E5M2": 8,
-    "F8_E4M3": 8,
-    "F8_E8M0": 8,
-    "F4": 4,
-    "F6_E2M3": 6,
-    "F6_E3M2": 6,
-    "I16": 16,
-    "U16": 16,
-    "F16": 16,
-    "BF16": 16,
-    "I32": 32,
-    "U32": 32,
-    "F32": 32,
-    "F64": 64,
-    "I64": 64,
-    "U64": 64,
-    "C64": 64,
-}
-NAMES = {
-    "BOOL": "bool",
-    "U8": "uint8",
-    "I8": "int8",
-    "I16": "int16",
-    "U16": "uint16",
-    "F16": "float16",
-    "BF16": "bfloat16",
-    "I32": "int32",
-    "U32": "uint32",
-    "F32": "float32",
-    "F64": "float64",
-    "I64": "int64",
-    "U64": "uint64",
-    "C64": "complex64",
-    "F8_E5M2": "float8e5m2",
-    "F8_E4M3": "float8e4m3fn",
-    "F8_E8M0": "float8e8m0",
-    "F4": "float4",
-    "F6_E2M3": "float6",
-    "F6_E3M2": "float6",
-}
+KINDS = {
+    "BOOL": "bool", "U8": "uint8", "I8": "int8", "F8_E5M2": "float8e5m2", "F8_E4M3": "float8e4m3fn",
+    "F8_E8M0": "float8e8m0", "F4": "float4", "F6_E2M3": "float6", "F6_E3M2": "float6", "I16": "int16", "U16": "uint16",
+    "F16": "float16", "BF16": "bfloat16", "I32": "int32", "U32": "uint32", "F32": "float32", "F64": "float64",
+    "I64": "int64", "U64": "uint64", "C64": "complex64",
+}  # fmt: skip
+"""NumPy's names of the format's element types."""
 BROKEN = "Download or save the file again."
 
 
@@ -74,9 +38,26 @@ class Safetensors(Format):
             return False
         return bool(2 <= struct.unpack("<Q", head[:8])[0] <= MAX_HEADER and (head[9:10] in b'"} \n\t\r'))
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check that the header's promises cover the bytes exactly."""
-        return gathered(lambda: _check(path))
+        header, start = _header(path)
+        metadata = header.pop("__metadata__", {})
+        if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+            raise Refused("The metadata of the file is not text.", BROKEN)
+        edge = 0
+        spans = sorted((_span(name, entry), name) for name, entry in header.items())
+        for (first, last), name in spans:
+            # Bytes that no weight owns could be a file of another kind; the format allows no holes (safetensors' README).
+            if first != edge:
+                raise Refused(f"The weight {name[:80]!r} overlaps another weight, or leaves a gap.", BROKEN)
+            edge = last
+        if start + edge != path.stat().st_size:
+            raise Refused(
+                f"The weights take {edge:,} bytes, but the file contains {path.stat().st_size - start:,}.", BROKEN
+            )
+        yield info(
+            "The file contains weights without an architecture: it can be inspected, and becomes a model once its architecture is given."
+        )
 
     def inspect(self, path: Path) -> Summary:
         """List the weights; their zeros are counted in place."""
@@ -84,39 +65,15 @@ class Safetensors(Format):
         metadata = header.pop("__metadata__", {})
         counts = WeightCounts()
         for name, entry in header.items():
-            counts.add(name, NAMES[entry["dtype"]], tuple(entry["shape"]))
+            counts.add(name, KINDS[entry["dtype"]], tuple(entry["shape"]))
         _measure(path, header, start, counts)
         return Summary(
             format=self.id,
-            parameters=counts.parameters,
-            precision=counts.precision,
-            sparsity=counts.sparsity,
+            **counts.facts,
             producer=str(metadata["format"])[:80] if "format" in metadata else None,
             dependencies=("safetensors",),
-            layers=tuple(counts.layers),
             notes={"metadata": {str(k)[:80]: str(v)[:200] for k, v in list(metadata.items())[:20]}},
         )
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    header, start = _header(path)
-    metadata = header.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise Refused("The metadata of the file is not text.", BROKEN)
-    edge = 0
-    spans = sorted((_span(name, entry), name) for name, entry in header.items())
-    for (first, last), name in spans:
-        # Bytes that no weight owns could be a file of another kind; the format allows no holes (safetensors' README).
-        if first != edge:
-            raise Refused(f"The weight {name[:80]!r} overlaps another weight, or leaves a gap.", BROKEN)
-        edge = last
-    if start + edge != path.stat().st_size:
-        raise Refused(
-            f"The weights take {edge:,} bytes, but the file contains {path.stat().st_size - start:,}.", BROKEN
-        )
-    yield info(
-        "The file contains weights without an architecture: it can be inspected, and becomes a model once its architecture is given."
-    )
 
 
 def _header(path: Path) -> tuple[JsonObject, int]:
@@ -135,14 +92,14 @@ def _header(path: Path) -> tuple[JsonObject, int]:
 def _span(name: str, entry: object) -> tuple[int, int]:
     """Return where a weight starts and ends. Raises Refused when shape, dtype and place do not fit."""
     where = f"The weight {name[:80]!r}"
-    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"} or entry["dtype"] not in BITS:
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"} or entry["dtype"] not in KINDS:
         raise Refused(f"{where} is described in an unknown way.", BROKEN)
     shape, offsets = entry["shape"], entry["data_offsets"]
     if not _counts(shape) or not _counts(offsets) or len(offsets) != 2 or len(shape) > MAX_DIMS:
         raise Refused(f"{where} has an impossible shape or location.", BROKEN)
-    bits = math.prod(shape) * BITS[entry["dtype"]]
-    if bits % 8 or bits // 8 != offsets[1] - offsets[0]:
-        raise Refused(f"{where} has {offsets[1] - offsets[0]:,} bytes, but its shape needs {bits // 8:,}.", BROKEN)
+    needed = math.prod(shape) * bits(KINDS[entry["dtype"]])
+    if needed % 8 or needed // 8 != offsets[1] - offsets[0]:
+        raise Refused(f"{where} has {offsets[1] - offsets[0]:,} bytes, but its shape needs {needed // 8:,}.", BROKEN)
     return offsets[0], offsets[1]
 
 
@@ -155,7 +112,7 @@ def _measure(path: Path, header: JsonObject, start: int, counts: WeightCounts) -
         for entry in header.values():
             first, last = entry["data_offsets"]
             file.seek(start + first)
-            counts.measure_stream(file, last - first, NAMES[entry["dtype"]])
+            counts.measure_stream(file, last - first, KINDS[entry["dtype"]])
 
 
 FORMAT = Safetensors()

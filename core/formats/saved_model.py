@@ -12,7 +12,7 @@ from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import drawing, tensorflow_graph
 from core.formats.anatomy import tensorflow_names as names
 from core.formats.anatomy.drawing import Drawn
-from core.formats.anatomy.findings import gathered, info, warning
+from core.formats.anatomy.findings import info, warning
 from core.formats.anatomy.tensorflow_graph import TensorflowGraph
 from core.formats.anatomy.weight_counts import WeightCounts
 
@@ -38,9 +38,20 @@ class SavedModel(Format):
         """Say whether the zip holds the graph of a SavedModel, at the top or in one folder."""
         return sum(bool(re.fullmatch(r"([^/]+/)?saved_model\.pb", member)) for member in names) == 1
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check the members, and every operator of the graph and of its functions."""
-        return gathered(lambda: _check(path))
+        with archives.walk(path) as archive:
+            start = top(archive)
+            strange = [
+                n for n in archive.names if not (n.startswith(start) and MEMBERS.fullmatch(n.removeprefix(start)))
+            ]
+            graph = read(archive)
+            yield from _judged(graph)
+            for member in strange:
+                if not archives.JUNK.fullmatch(member):
+                    yield warning("The zip contains a file that TensorFlow does not write; it is ignored.", member[:80])
+        if graph.assets:
+            yield info(f"The model names {len(graph.assets)} asset file(s); they are ignored.")
 
     def inspect(self, path: Path) -> Summary:
         """Read the serving signature, the operators that it reaches, and the variables."""
@@ -52,12 +63,10 @@ class SavedModel(Format):
         return Summary(
             format=self.id,
             signature=graph.signatures[graph.serving or ""],
-            parameters=counts.parameters,
+            **counts.facts,
             operators=dict(operators.most_common()),
-            precision=counts.precision,
             producer=producer,
             dependencies=(producer,),
-            layers=tuple(counts.layers),
             notes={"signature": graph.serving, "tags": list(graph.tags[:5])},
         )
 
@@ -93,19 +102,6 @@ def unpack(archive: Archive, folder: Path) -> None:
         name = member.removeprefix(start)
         if LOADED.fullmatch(name):
             archive.copy(member, folder / name)
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    with archives.walk(path) as archive:
-        start = top(archive)
-        strange = [n for n in archive.names if not (n.startswith(start) and MEMBERS.fullmatch(n.removeprefix(start)))]
-        graph = read(archive)
-        yield from _judged(graph)
-        for member in strange:
-            if not archives.JUNK.fullmatch(member):
-                yield warning("The zip contains a file that TensorFlow does not write; it is ignored.", member[:80])
-    if graph.assets:
-        yield info(f"The model names {len(graph.assets)} asset file(s); they are ignored.")
 
 
 def _judged(graph: TensorflowGraph) -> Iterator[Risk]:

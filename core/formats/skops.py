@@ -17,7 +17,7 @@ from core.border.pickles.allowlists import (
 )
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import estimator, skops_tree
-from core.formats.anatomy.findings import gathered, info, parse_json
+from core.formats.anatomy.findings import info, parse_json
 
 MAX_SCHEMA = 64 << 20
 
@@ -97,9 +97,18 @@ class Skops(Format):
         """Say whether the zip is a schema with arrays."""
         return "schema.json" in names
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check each type in the schema against the list, and each array against its size."""
-        return gathered(lambda: _check(path))
+        with archives.walk(path) as archive:
+            schema = _schema(archive)
+            if not isinstance(schema, dict) or "__loader__" not in schema:
+                yield Risk(
+                    "refuse", "The schema describes no object.", next_step="Save the model again with skops.io.dump."
+                )
+                return
+            skops_tree.check(archive, schema, trusts)
+            if not estimator.signature(skops_tree.tree(archive, schema)).inputs:
+                yield info("The file has no estimator at its top level.")
 
     def inspect(self, path: Path) -> Summary:
         """Read the fitted model from the schema, with nothing imported."""
@@ -123,19 +132,6 @@ def trusts(name: Global) -> bool:
     if any(rule.fullmatch(path) for rule in (NUMPY_SCALAR, NUMPY_FUNCTION, SPARSE, BOOSTED, COMPILED)):
         return True
     return name.name[:1].isupper() and sklearn_defines(name)
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    with archives.walk(path) as archive:
-        schema = _schema(archive)
-        if not isinstance(schema, dict) or "__loader__" not in schema:
-            yield Risk(
-                "refuse", "The schema describes no object.", next_step="Save the model again with skops.io.dump."
-            )
-            return
-        skops_tree.check(archive, schema, trusts)
-        if not estimator.signature(skops_tree.tree(archive, schema)).inputs:
-            yield info("The file has no estimator at its top level.")
 
 
 def _schema(archive: Archive) -> object:

@@ -7,7 +7,7 @@ from core.border import archives
 from core.border.pickles import Trace
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import torch_files, torch_weights
-from core.formats.anatomy.findings import gathered, info
+from core.formats.anatomy.findings import info
 from core.formats.anatomy.weight_counts import NOT_WEIGHTS, WeightCounts
 
 
@@ -24,9 +24,12 @@ class TorchCheckpoint(Format):
         program = any(n.startswith(("code/", "models/")) or n in ("constants.pkl", "archive_format") for n in inner)
         return head.startswith(torch_files.LEGACY) or ("data.pkl" in inner and not program)
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check every name that the pickle imports, and every tensor against the bytes stored."""
-        return gathered(lambda: _check(path))
+        torch_files.check(path, "The file")
+        yield info(
+            "The file contains weights without an architecture: it can be inspected, and becomes a model once its architecture is given."
+        )
 
     def inspect(self, path: Path) -> Summary:
         """List the tensors by name."""
@@ -37,20 +40,10 @@ class TorchCheckpoint(Format):
         _measure(path, trace, counts)
         return Summary(
             format=self.id,
-            parameters=counts.parameters,
-            precision=counts.precision,
-            sparsity=counts.sparsity,
+            **counts.facts,
             dependencies=("torch",),
-            layers=tuple(counts.layers),
             notes={"storage": "zip" if archives.names(path) else "legacy"},
         )
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    torch_files.check(path, "The file")
-    yield info(
-        "The file contains weights without an architecture: it can be inspected, and becomes a model once its architecture is given."
-    )
 
 
 def _measure(path: Path, trace: Trace, counts: WeightCounts) -> None:

@@ -11,7 +11,7 @@ from core.border.archives import Archive
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import program, program_view, torch_files
-from core.formats.anatomy.findings import gathered, info, parse_json, warning
+from core.formats.anatomy.findings import info, parse_json, warning
 from core.formats.anatomy.weight_counts import WeightCounts
 
 MEMBERS = re.compile(
@@ -40,9 +40,35 @@ class TorchExport(Format):
         inner = {n.partition("/")[2] for n in names}
         return OLD in names or "archive_format" in inner or any(re.fullmatch(r"models/[^/]+\.json", n) for n in inner)
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check the members, the program's JSON, the weights and the sample inputs."""
-        return gathered(lambda: _check(path))
+        with archives.walk(path) as archive:
+            if OLD in archive.names:
+                raise Refused("The program was written by torch before 2.8, whose format needs pickle.", AGAIN)
+            top = torch_files.prefix(archive)
+            for name in archive.names:
+                if not MEMBERS.fullmatch(name.partition("/")[2]):
+                    raise Refused(
+                        f"The program carries {name.partition('/')[2][:80]!r}, which is compiled code or an object.",
+                        AGAIN,
+                    )
+            content = _json(archive, f"{top}/models/model.json")
+            try:
+                program.check(content)
+                _check_weights(archive, top)
+                program_view.signature(content)
+                program_view.operators(content["graph_module"]["graph"])
+                elsewhere = program_view.devices(content) - {"cpu"}
+            except (KeyError, TypeError, AttributeError, ValueError) as error:
+                raise Refused(
+                    f"The program does not have the form that torch writes ({type(error).__name__}: {str(error)[:60]}).",
+                    AGAIN,
+                ) from None
+            _check_samples(archive, f"{top}/data/sample_inputs/model.pt")
+            if any("/extra/" in name for name in archive.names):
+                yield info("The file contains extra files of its author; they are not read.")
+            if elsewhere:
+                yield warning("The program was exported on an accelerator: its graph may name that device.")
 
     def inspect(self, path: Path) -> Summary:
         """Read signature, operators and weights from the JSON."""
@@ -54,13 +80,10 @@ class TorchExport(Format):
         return Summary(
             format=self.id,
             signature=program_view.signature(content),
-            parameters=counts.parameters,
+            **counts.facts,
             operators=program_view.operators(graph),
-            precision=counts.precision,
-            sparsity=counts.sparsity,
             producer=f"torch {content.get('torch_version', '')}"[:60].strip(),
             dependencies=(f"torch {content.get('torch_version', '')}"[:60].strip(), *program_view.packages(graph)),
-            layers=tuple(counts.layers),
             notes={"opset": {str(k)[:40]: int(v) for k, v in content["opset_version"].items()}},
         )
 
@@ -73,35 +96,6 @@ class TorchExport(Format):
         except (KeyError, TypeError, ValueError, AttributeError):
             return False
         return True
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    with archives.walk(path) as archive:
-        if OLD in archive.names:
-            raise Refused("The program was written by torch before 2.8, whose format needs pickle.", AGAIN)
-        top = torch_files.prefix(archive)
-        for name in archive.names:
-            if not MEMBERS.fullmatch(name.partition("/")[2]):
-                raise Refused(
-                    f"The program carries {name.partition('/')[2][:80]!r}, which is compiled code or an object.", AGAIN
-                )
-        content = _json(archive, f"{top}/models/model.json")
-        try:
-            program.check(content)
-            _check_weights(archive, top)
-            program_view.signature(content)
-            program_view.operators(content["graph_module"]["graph"])
-            elsewhere = program_view.devices(content) - {"cpu"}
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise Refused(
-                f"The program does not have the form that torch writes ({type(error).__name__}: {str(error)[:60]}).",
-                AGAIN,
-            ) from None
-        _check_samples(archive, f"{top}/data/sample_inputs/model.pt")
-        if any("/extra/" in name for name in archive.names):
-            yield info("The file contains extra files of its author; they are not read.")
-        if elsewhere:
-            yield warning("The program was exported on an accelerator: its graph may name that device.")
 
 
 def _check_weights(archive: Archive, top: str) -> None:

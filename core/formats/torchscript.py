@@ -11,7 +11,7 @@ from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import script, script_signature, torch_files, torch_weights
-from core.formats.anatomy.findings import gathered, info, warning
+from core.formats.anatomy.findings import info, warning
 from core.formats.anatomy.weight_counts import WeightCounts
 
 MEMBERS = re.compile(
@@ -39,9 +39,30 @@ class TorchScript(Format):
         inner = {n.partition("/")[2] for n in names}
         return "data.pkl" in inner and ("constants.pkl" in inner or any(n.startswith("code/") for n in inner))
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check the members, the names in the pickles, the tensors, and each operator that the source calls."""
-        return gathered(lambda: _check(path))
+        with archives.walk(path) as archive:
+            top = torch_files.prefix(archive)
+            for name in archive.names:
+                if not MEMBERS.fullmatch(name.partition("/")[2]):
+                    raise Refused(
+                        f"The file carries {name.partition('/')[2][:80]!r}, which TorchScript does not have.", AGAIN
+                    )
+            for part in PICKLES:
+                if f"{top}/{part}.pkl" in archive.members:
+                    _check_pickle(archive, top, part)
+            source = _source(archive, top)
+            told = script_signature.read(archive, top)
+        if told is None:
+            yield info(
+                "TorchScript does not record input shapes: a conversion needs them, or an example from a data set."
+            )
+        if source.at_load:
+            yield warning(
+                "The model's code runs while it is loaded (__setstate__); it runs in the sandbox.", source.at_load[0]
+            )
+        if source.loops:
+            yield info("The code has loops whose length can depend on the input.")
 
     def inspect(self, path: Path) -> Summary:
         """Read names, weights and operators from the text of the file."""
@@ -59,37 +80,12 @@ class TorchScript(Format):
         return Summary(
             format=self.id,
             signature=signature,
-            parameters=counts.parameters,
+            **counts.facts,
             operators=dict(source.operators.most_common()),
-            precision=counts.precision,
             producer="torch (TorchScript)",
             dependencies=("torch", *sorted(source.packages)),
-            layers=tuple(counts.layers),
             notes={"archive_version": version[:20]},
         )
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    with archives.walk(path) as archive:
-        top = torch_files.prefix(archive)
-        for name in archive.names:
-            if not MEMBERS.fullmatch(name.partition("/")[2]):
-                raise Refused(
-                    f"The file carries {name.partition('/')[2][:80]!r}, which TorchScript does not have.", AGAIN
-                )
-        for part in PICKLES:
-            if f"{top}/{part}.pkl" in archive.members:
-                _check_pickle(archive, top, part)
-        source = _source(archive, top)
-        told = script_signature.read(archive, top)
-    if told is None:
-        yield info("TorchScript does not record input shapes: a conversion needs them, or an example from a data set.")
-    if source.at_load:
-        yield warning(
-            "The model's code runs while it is loaded (__setstate__); it runs in the sandbox.", source.at_load[0]
-        )
-    if source.loops:
-        yield info("The code has loops whose length can depend on the input.")
 
 
 def _check_pickle(archive: Archive, top: str, part: str) -> None:

@@ -7,16 +7,17 @@ from pathlib import Path
 
 from core.border import archives
 from core.domain.errors import Refused
-from core.domain.format import Format, Risk, Summary
+from core.domain.format import Risk
 from core.formats.anatomy import onnx_audit, onnx_summary, onnx_wire
-from core.formats.anatomy.findings import gathered, parse_json
+from core.formats.anatomy.findings import parse_json
 from core.formats.anatomy.onnx_dtypes import EXTERNAL
+from core.formats.anatomy.onnx_summary import OnnxInside
 from core.web import package
 
 MANIFEST_BYTES = 1 << 20
 
 
-class WebPackage(Format):
+class WebPackage(OnnxInside):
     """Its code is ours byte for byte, so that it needs no consent; model and answers are data and are checked as such."""
 
     title = "Web package (zip)"
@@ -30,61 +31,41 @@ class WebPackage(Format):
         """Say whether the zip holds a web package's manifest."""
         return package.MANIFEST in names
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> Iterator[Risk]:
         """Check that nothing is inside but our page, data, and a model that passes the audit of ONNX files."""
-        return gathered(lambda: _check(path))
+        with archives.walk(path) as archive:
+            ours = package.fixed()
+            data = {package.MANIFEST, package.MODEL, package.MODEL_SCRIPT, package.RECORDED_SCRIPT}
+            if odd := sorted(set(archive.names) ^ (data | set(ours))):
+                raise Refused(
+                    f"A web package contains unexpected files, or lacks some: {', '.join(odd)[:200]}.", package.AGAIN
+                )
+            for name, content in ours.items():
+                if archive.members[name].size != len(content) or archive.read(name) != content:
+                    raise Refused(f"{name} is not the file that this version of Portolan writes.", package.AGAIN)
+            manifest = archive.read(package.MANIFEST, MANIFEST_BYTES)
+            spec = package.Spec.from_json(parse_json(manifest, package.MANIFEST))
+            model = archive.read(package.MODEL, package.MAX_MODEL_BYTES)
+            package.check_model(model, spec)
+            package.check_model_script(archive.read(package.MODEL_SCRIPT), spec, model)
+            package.check_recorded_script(archive.read(package.RECORDED_SCRIPT, 2 * package.MAX_RECORDED_BYTES))
+        with self.model(path) as inside:
+            skeleton = onnx_wire.read(inside)
+            yield from onnx_audit.check(skeleton)
+            if any(tensor.data_location == EXTERNAL for tensor, _ in onnx_audit.walked(skeleton).tensors):
+                raise Refused(
+                    "The model in the package has weights in another file.", "Convert the model to a web package again."
+                )
+            if onnx_summary.signature(skeleton.model.graph) != spec.signature:
+                raise Refused(f"{package.MANIFEST} describes another model.", package.AGAIN)
 
-    def inspect(self, path: Path) -> Summary:
-        """Read the model inside."""
-        with _model(path) as model:
-            return onnx_summary.summary(self.id, model, onnx_wire.read(model))
-
-    def graph(self, path: Path, out: Path) -> bool:
-        """Write the graph of the model inside without its weights."""
-        with _model(path) as model:
-            out.write_bytes(onnx_summary.weightless(onnx_wire.read(model).model))
-        return True
-
-
-def _check(path: Path) -> Iterator[Risk]:
-    with archives.walk(path) as archive:
-        ours = package.fixed()
-        data = {package.MANIFEST, package.MODEL, package.MODEL_SCRIPT, package.RECORDED_SCRIPT}
-        if odd := sorted(set(archive.names) ^ (data | set(ours))):
-            raise Refused(
-                f"A web package contains unexpected files, or lacks some: {', '.join(odd)[:200]}.", package.AGAIN
-            )
-        for name, content in ours.items():
-            if archive.members[name].size != len(content) or archive.read(name) != content:
-                raise Refused(f"{name} is not the file that this version of Portolan writes.", package.AGAIN)
-        manifest = archive.read(package.MANIFEST, MANIFEST_BYTES)
-        spec = package.Spec.from_json(parse_json(manifest, package.MANIFEST))
-        model = archive.read(package.MODEL, package.MAX_MODEL_BYTES)
-        package.check_model(model, spec)
-        package.check_model_script(archive.read(package.MODEL_SCRIPT), spec, model)
-        package.check_recorded_script(archive.read(package.RECORDED_SCRIPT, 2 * package.MAX_RECORDED_BYTES))
-    yield from _check_model(path, spec)
-
-
-def _check_model(path: Path, spec: package.Spec) -> Iterator[Risk]:
-    with _model(path) as model:
-        skeleton = onnx_wire.read(model)
-        yield from onnx_audit.check(skeleton)
-        if any(tensor.data_location == EXTERNAL for tensor, _ in onnx_audit.walked(skeleton).tensors):
-            raise Refused(
-                "The model in the package has weights in another file.", "Convert the model to a web package again."
-            )
-        if onnx_summary.signature(skeleton.model.graph) != spec.signature:
-            raise Refused(f"{package.MANIFEST} describes another model.", package.AGAIN)
-
-
-@contextmanager
-def _model(path: Path) -> Iterator[Path]:
-    """Copy the model to a name of ours."""
-    with archives.walk(path) as archive, tempfile.TemporaryDirectory(prefix="web-") as folder:
-        copy = Path(folder) / "model"
-        archive.copy(package.MODEL, copy)
-        yield copy
+    @contextmanager
+    def model(self, path: Path) -> Iterator[Path]:
+        """Copy the model to a name of ours."""
+        with archives.walk(path) as archive, tempfile.TemporaryDirectory(prefix="web-") as folder:
+            copy = Path(folder) / "model"
+            archive.copy(package.MODEL, copy)
+            yield copy
 
 
 FORMAT = WebPackage()

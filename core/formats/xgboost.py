@@ -6,7 +6,6 @@ from pathlib import Path
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import forest_view
-from core.formats.anatomy.findings import gathered
 from core.formats.forests import xgboost as model
 
 TEXT = re.compile(rb'\s*\{\s*"(learner"\s*:|version"\s*:.{0,200}"learner"\s*:)', re.DOTALL)
@@ -24,9 +23,12 @@ class Xgboost(Format):
         """Say whether a learner stands at the start of a JSON or UBJSON table."""
         return bool(TEXT.match(head) or PACKED.match(head))
 
-    def audit(self, path: Path) -> tuple[Risk, ...]:
+    def check(self, path: Path) -> tuple[Risk, ...]:
         """Check every node, list and length of the document."""
-        return gathered(lambda: _check(path))
+        try:
+            return forest_view.risks(model.forest(path))
+        except (AttributeError, TypeError, ValueError, KeyError, OverflowError) as error:
+            raise Refused(f"The document is not what XGBoost writes ({type(error).__name__}).", model.AGAIN) from None
 
     def inspect(self, path: Path) -> Summary:
         """Read objective, trees and columns."""
@@ -40,13 +42,6 @@ class Xgboost(Format):
             booster=model.booster(document),
             missing="each split has learned where missing values go",
         )
-
-
-def _check(path: Path) -> tuple[Risk, ...]:
-    try:
-        return forest_view.risks(model.forest(path))
-    except (AttributeError, TypeError, ValueError, KeyError, OverflowError) as error:
-        raise Refused(f"The document is not what XGBoost writes ({type(error).__name__}).", model.AGAIN) from None
 
 
 FORMAT = Xgboost()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from core.domain.codec import Json, decode, encode
+from core.domain.work import Subject
 from core.memory.store import Store
 from core.sandbox.tools import Tools
 
@@ -17,9 +18,10 @@ def as_asked(request: Q) -> Q:
     return request
 
 
-def nowhere(request: object) -> str | None:
-    """Say that a job belongs to no model's page."""
-    return None
+def subject_of(request: Any) -> str | None:
+    """Return the model on whose page the job was asked, or None for one that is about no model of the visitor's."""
+    subject: Subject | None = getattr(request, "subject", None)
+    return subject.artifact if subject else None
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Verb(Generic[Q, R]):
     record: Callable[[Store, str, Q, R, str], str | None]
     title: Callable[[Q], str]
     page: str
-    place: Callable[[Q], str | None] = nowhere
+    place: Callable[[Q], str | None] = subject_of
     normal: Callable[[Q], Q] = as_asked
     command: str = ""
 

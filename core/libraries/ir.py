@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from core.border import archives
-from core.domain.errors import Refused
+from core.domain.errors import Refused, refusing
 from core.formats.anatomy import ir
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ SETTINGS = {
     "CPU_DENORMALS_OPTIMIZATION": "NO",
 }
 """One thread and no shortcut: on some processors the engine would choose bf16 or int8 by itself."""
-EPOCH = (1980, 1, 1, 0, 0, 0)
 TYPES = {"f32": "float32", "f64": "float64", "f16": "float16", "bf16": "bfloat16", "boolean": "bool", "string": "str"}
 MISSING = re.compile(r"(?:No conversion rule found for operations?|Conversion is failed for): (.+)")
 VERSION = re.compile(r"-\d+$")
@@ -55,12 +54,8 @@ def read(path: Path) -> OpenvinoModel:
     with archives.walk(path) as archive:
         for member, name in zip(ir.halves(archive.names), ("model.xml", "model.bin"), strict=True):
             archive.copy(member, folder / name)
-    try:
+    with refusing("OpenVINO cannot read this model", "Convert the model again from its source.", cause):
         return engine().Core().read_model(folder / "model.xml", folder / "model.bin")
-    except Exception as error:
-        raise Refused(
-            f"OpenVINO cannot read this model: {cause(error)}", "Convert the model again from its source."
-        ) from None
 
 
 def write(model: OpenvinoModel, out: Path, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> None:
@@ -76,20 +71,15 @@ def write(model: OpenvinoModel, out: Path, inputs: Sequence[str] = (), outputs: 
         engine().save_model(model, Path(folder) / "model.xml", compress_to_fp16=False)
         with zipfile.ZipFile(out, "w") as archive:
             for name in ("model.xml", "model.bin"):
-                _add(archive, name, Path(folder) / name)
+                archives.add(archive, name, Path(folder) / name)
     compiled(read(out))
 
 
 def compiled(model: OpenvinoModel) -> "openvino.CompiledModel":
     """Make a model ready to run on the CPU. Raises Refused with the engine's reason when it cannot be."""
     openvino = engine()
-    try:
+    with refusing("OpenVINO cannot run this model on a CPU", "Choose another target, or replace this operator.", cause):
         return openvino.Core().compile_model(model, "CPU", SETTINGS)
-    except Exception as error:
-        raise Refused(
-            f"OpenVINO cannot run this model on a CPU: {cause(error)}",
-            "Choose another target, or replace this operator.",
-        ) from None
 
 
 def refusal(error: Exception, told: Callable[[tuple[str, ...]], str], next_step: str) -> Refused:
@@ -120,11 +110,3 @@ def _number(model: OpenvinoModel) -> None:
     for place, node in enumerate(model.get_ordered_ops()):
         if re.fullmatch(rf"{node.get_type_name()}_\d+", node.get_friendly_name()):
             node.set_friendly_name(f"{node.get_type_name()}_{place}")
-
-
-def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
-    info = zipfile.ZipInfo(name, EPOCH)
-    info.external_attr = 0o644 << 16
-    with path.open("rb") as source, archive.open(info, "w", force_zip64=True) as target:
-        while chunk := source.read(1 << 20):
-            target.write(chunk)

@@ -6,10 +6,12 @@ and has no integers: that travels in the file, as the options of the engine do n
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from core.domain.transform import option
 
 if TYPE_CHECKING:
     from openvino import Model, Node, Output
@@ -23,15 +25,11 @@ MORE = {15: 17, 16: 17, 255: 257, 256: 257}
 class ArithmeticOptions:
     """Whether a quantized model keeps its integers."""
 
-    arithmetic: str = field(
-        default=FLOATS,
-        metadata={
-            "help": (
-                "How a quantized model is computed: in floats, with the same answers on every processor; or in integers, "
-                "which is faster, and answers otherwise without VNNI where int8 weights need all eight bits."
-            ),
-            "choices": (FLOATS, INTEGERS),
-        },
+    arithmetic: str = option(
+        FLOATS,
+        "How a quantized model is computed: in floats, with the same answers on every processor; or in integers, "
+        "which is faster, and answers otherwise without VNNI where int8 weights need all eight bits.",
+        choices=(FLOATS, INTEGERS),
     )
 
 

@@ -5,13 +5,13 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.border import archives
 from core.border.jail import programs
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.formats.anatomy import ncnn_param
 from core.formats.anatomy.ncnn_param import Row
 
-EPOCH = (1980, 1, 1, 0, 0, 0)
 KINDS = {
     "float32": "f32", "float64": "f64", "float16": "f16",
     **{f"{sign}int{bits}": f"{sign[:1]}{'i' if not sign else ''}{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
@@ -56,12 +56,9 @@ def pack(model: Path, rows: list[Row], specs: Sequence[TensorSpec], out: Path) -
         )
     sizes = dict(zip(names, (shape[1:] for shape in one_sample(specs)), strict=True))
     lines = [_sized(line, sizes) for line in model.with_suffix(".param").read_text().splitlines()]
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in (
-            ("model.param", ("\n".join(lines) + "\n").encode()),
-            ("model.bin", model.with_suffix(".bin").read_bytes()),
-        ):
-            archive.writestr(zipfile.ZipInfo(name, EPOCH), data, zipfile.ZIP_DEFLATED)
+    with zipfile.ZipFile(out, "w") as archive:
+        archives.add(archive, "model.param", ("\n".join(lines) + "\n").encode())
+        archives.add(archive, "model.bin", model.with_suffix(".bin").read_bytes())
 
 
 def work_folder() -> Path:

@@ -12,7 +12,6 @@ from core.domain.errors import Refused
 from core.formats import saved_model
 from core.libraries import ir
 
-EPOCH = (1980, 1, 1, 0, 0, 0)
 CHANGE = "Remove these operators from the model, or export it as ONNX where TensorFlow is installed."
 
 
@@ -28,10 +27,9 @@ def library() -> Any:
 
 def pack(folder: Path, out: Path) -> None:
     """Write what ``tf.saved_model`` wrote into a folder as one zip, without the fingerprint that is new each time."""
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w") as archive:
         for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "fingerprint.pb"):
-            info = zipfile.ZipInfo(f"model/{path.relative_to(folder).as_posix()}", EPOCH)
-            archive.writestr(info, path.read_bytes(), zipfile.ZIP_DEFLATED)
+            archives.add(archive, f"model/{path.relative_to(folder).as_posix()}", path.read_bytes())
 
 
 def unpacked(path: Path, folder: Path) -> tuple[str, Signature]:

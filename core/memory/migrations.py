@@ -9,15 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database, Migrations
-
 BUSY_SECONDS = 15.0
-MIGRATIONS = Migrations("portolan")
 Change = Callable[[Any], None]
+CHANGES: list[Change] = []
+"""In the order in which they are applied; the name of each is written down then."""
 
 
 def connect(path: Path) -> Any:
     """Open the file with the settings that every connection needs, for use by one thread at a time."""
+    from sqlite_utils import Database
+
     conn = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
         conn.execute(f"PRAGMA {pragma}")
@@ -29,13 +30,18 @@ def prepare(db: Any) -> None:
 
     Two that turn it on together may meet "database is locked" at once: SQLite does not wait here.
     """
+    from sqlite_utils import Migrations
+
     db.execute("PRAGMA journal_mode=WAL")
-    MIGRATIONS.apply(db)
+    migrations = Migrations("portolan")
+    for change in CHANGES:
+        migrations()(change)
+    migrations.apply(db)
 
 
 def migration(change: Change) -> Change:
-    """Put a change of the tables at the end of the order; its name is written down once it is applied."""
-    MIGRATIONS()(change)
+    """Put a change of the tables at the end of the order."""
+    CHANGES.append(change)
     return change
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.domain.artifact import Signature, TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, refusing
 from core.domain.recipe import Option
 from core.domain.runtime import Domain, Runtime, Session
 from core.onnx.files import has_half, id_bounds, load, unpacked
@@ -92,13 +92,8 @@ def _load(path: Path, entries: dict[str, str], *, half: bool, ort: bool) -> "onn
     options.graph_optimization_level = levels.ORT_ENABLE_EXTENDED if half else levels.ORT_ENABLE_ALL
     for key, value in {"session.load_model_format": "ORT" if ort else "ONNX", **entries}.items():
         options.add_session_config_entry(key, value)
-    try:
+    with refusing("ONNX Runtime cannot load this file", "Export it again, or convert it to another opset."):
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        cause = str(error).splitlines()[0][:300]
-        raise Refused(
-            f"ONNX Runtime cannot load this file: {cause}", "Export it again, or convert it to another opset."
-        ) from None
 
 
 def _spec(value: "onnxruntime.NodeArg") -> TensorSpec:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from core.domain.artifact import Signature
-from core.domain.errors import Refused
+from core.domain.errors import Refused, refusing
 from core.domain.groups import GROUPS
 from core.domain.runtime import Domain, Runtime, Session
 from core.libraries import saved_model
@@ -31,11 +31,8 @@ class TensorFlow(Runtime):
         tf = saved_model.library()
         with tempfile.TemporaryDirectory(prefix="saved-", dir="tmp" if Path("tmp").is_dir() else None) as folder:
             key, signature = saved_model.unpacked(path, Path(folder))
-            try:
+            with refusing("TensorFlow cannot load this SavedModel", "Save the model again."):
                 return ServingSession(tf.saved_model.load(folder), key, signature, _domains(path, signature))
-            except Exception as error:
-                cause = (str(error).splitlines() or [type(error).__name__])[0][:300]
-                raise Refused(f"TensorFlow cannot load this SavedModel: {cause}", "Save the model again.") from None
 
 
 class ServingSession(Session):

@@ -3,18 +3,13 @@
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.domain.artifact import Dim, Signature, TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, refusing
 from core.domain.runtime import Domain, Runtime, Session
-from core.libraries.torch import torch_answers, torchscripts
-
-if TYPE_CHECKING:
-    import torch
-    from torch.export import ExportedProgram
+from core.libraries.torch import ExportedProgram, ScriptModule, torch_answers, torchscripts
 
 PASSING = (
     "_to_copy", "to", "reshape", "view", "unsqueeze", "squeeze", "flatten", "slice", "clone", "contiguous", "expand",
@@ -46,7 +41,7 @@ class TorchRuntime(Runtime):
 class ProgramSession(Session):
     """An exported program, called with its flat tensor inputs by name."""
 
-    def __init__(self, program: "ExportedProgram") -> None:
+    def __init__(self, program: ExportedProgram) -> None:
         from torch.export.graph_signature import ConstantArgument
 
         self._call, self._spec = program.module(), program.call_spec.in_spec
@@ -84,7 +79,7 @@ class ProgramSession(Session):
 class ScriptSession(Session):
     """A TorchScript module; shapes are what lies beside it (``kept``) or what the network itself betrays, else unknown."""
 
-    def __init__(self, module: "torch.jit.ScriptModule", kept: tuple[TensorSpec, ...]) -> None:
+    def __init__(self, module: ScriptModule, kept: tuple[TensorSpec, ...]) -> None:
         self._module = module
         names = torchscripts.input_names(module)
         bound = torchscripts.id_bound(module)
@@ -104,19 +99,14 @@ class ScriptSession(Session):
             )
 
 
-def load_program(path: Path) -> "ExportedProgram":
+def load_program(path: Path) -> ExportedProgram:
     """Load an exported program. Raises Refused with the cause."""
     import torch
 
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=r".*(torch\.jit|pickle|weights_only).*", category=FutureWarning)
-            return torch.export.load(str(path))
-    except Exception as error:
-        cause = (str(error).splitlines() or [type(error).__name__])[0][:300]
-        raise Refused(
-            f"torch cannot load this exported program: {cause}", "Save it again with torch.export.save."
-        ) from None
+    said = "torch cannot load this exported program", "Save it again with torch.export.save."
+    with refusing(*said), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r".*(torch\.jit|pickle|weights_only).*", category=FutureWarning)
+        return torch.export.load(str(path))
 
 
 def _tensor(name: str, value: object, symbols: dict[str, str]) -> TensorSpec:
@@ -139,7 +129,7 @@ def _domain(spec: TensorSpec, bound: int | None) -> Domain:
     return Domain("ids", bound=bound) if bound else UNKNOWN_INTEGER
 
 
-def _id_bounds(program: "ExportedProgram") -> dict[str, int]:
+def _id_bounds(program: ExportedProgram) -> dict[str, int]:
     """Return, for each input that an embedding looks up, the rows of its smallest table."""
     bounds: dict[str, int] = {}
     for node in program.graph.nodes:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from core.domain.errors import Refused
-from core.scoring.form import Apply, Const, Expression, Field, Form, Lookup, Ref, texts
+from core.scoring.form import Apply, Const, Expression, Field, Form, Lookup, Ref, is_text, texts
 
 COMPARED = ("equal", "notEqual", "isIn", "isNotIn")
 UNKNOWN = -1.0
@@ -52,7 +52,7 @@ class Codes:
 
     def _check(self, call: Apply) -> None:
         """Refuse what codes cannot stand for: an order of texts, or two columns that may hold texts nobody knows."""
-        words = [part for part in call.arguments if self._is_text(part)]
+        words = [part for part in call.arguments if is_text(part, self._columns)]
         open_ended = [part for part in words if not isinstance(part, Const)]
         if not words or call.function in ("if", "isMissing", "isNotMissing"):
             return
@@ -61,15 +61,6 @@ class Codes:
                 f"The function {call.function} on {'two columns of' if len(open_ended) > 1 else 'a'} text has no ONNX form here.",
                 "Compare one column with written-out texts, or convert to Python or C source.",
             )
-
-    def _is_text(self, expression: Expression) -> bool:
-        if isinstance(expression, Ref):
-            return expression.name in self._columns
-        if isinstance(expression, Const):
-            return isinstance(expression.value, str)
-        if isinstance(expression, Lookup):
-            return isinstance(expression.default, str)
-        return expression.function == "if" and any(map(self._is_text, expression.arguments[1:]))
 
 
 def _texts(expression: Expression) -> Iterator[str]:

@@ -4,7 +4,7 @@ Numbers are float64 and NaN is the missing number; a text that is missing is Non
 missing. A field of the dtype ``float`` is rounded to float32, which is how trees of scikit-learn and XGBoost compare.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from core.domain.errors import Refused
@@ -222,6 +222,17 @@ def texts(form: Form) -> frozenset[str]:
     """Return the names whose values are texts."""
     fields = (step.name for step in form.steps if isinstance(step, Field) and step.dtype == "string")
     return frozenset((*(one.name for one in form.inputs if one.dtype == "string"), *fields))
+
+
+def is_text(expression: Expression, columns: Container[str]) -> bool:
+    """Say whether an expression gives texts; ``columns`` are the names whose values are."""
+    if isinstance(expression, Ref):
+        return expression.name in columns
+    if isinstance(expression, Const):
+        return isinstance(expression.value, str)
+    if isinstance(expression, Lookup):
+        return isinstance(expression.default, str)
+    return expression.function == "if" and any(is_text(part, columns) for part in expression.arguments[1:])
 
 
 def check(form: Form) -> Form:

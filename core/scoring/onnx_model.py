@@ -19,11 +19,12 @@ from core.scoring.signature import signature
 from core.scoring.source import described
 
 OPSET, TREES, IR = 21, 5, 10
+PRODUCER = "portolan"
 KINDS = {"float64": DOUBLE, "float32": 1, "int64": INT64, "str": 8}
 """ONNX's numbers of the types of a signature."""
 
 
-def write(form: Form, producer: str, opset: int = OPSET, answers: str = "float64") -> Any:
+def write(form: Form, opset: int = OPSET, answers: str = "float64") -> Any:
     """Return the model: inputs and answers are those of ``signature``, numbers in the type ``answers``. Raises Refused for what ONNX cannot hold."""
     from onnx import helper
 
@@ -45,7 +46,7 @@ def write(form: Form, producer: str, opset: int = OPSET, answers: str = "float64
     count = len(told.inputs)
     body = helper.make_graph(graph.nodes, "model", values[:count], values[count:], list(graph.constants.values()))
     sets = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", TREES)]
-    return helper.make_model(body, opset_imports=sets, producer_name=producer, ir_version=IR)
+    return helper.make_model(body, opset_imports=sets, producer_name=PRODUCER, ir_version=IR)
 
 
 def _inputs(graph: Graph, form: Form, names: list[str]) -> None:

@@ -16,13 +16,13 @@ from core.scoring.form import (
     Form,
     Input,
     Label,
-    Lookup,
     Model,
     Numbers,
     Ref,
     Regression,
     Step,
     check,
+    is_text,
     needed,
 )
 from core.scoring.pmml_expressions import Element, Scope, constant, local, named, number, understand
@@ -223,11 +223,11 @@ class _Document:
 
     def _typed_field(self, name: str, expression: Expression, dtype: str, scope: Scope) -> str:
         """Add a derived field. Raises Refused where a number would become a text, or the other way round."""
-        is_text = reads_text(expression, scope)
-        if is_text != (dtype == "string") or dtype not in ("double", "float", "integer", "boolean", "string"):
+        gives_text = is_text(expression, scope.texts)
+        if gives_text != (dtype == "string") or dtype not in ("double", "float", "integer", "boolean", "string"):
             raise Refused(f"The derived field {name[:80]!r} turns its value into {dtype}, which is not supported.", "Keep the type of each field.")  # fmt: skip
         made = self.derive(name, expression, dtype if dtype in ("string", "float") else "double")
-        if is_text:
+        if gives_text:
             scope.texts.add(made)
         if dtype == "float":
             scope.floats.add(made)
@@ -332,17 +332,6 @@ class _Document:
             return [Numbers("variable", found.names)]
         labels = self.labels(self.model, found.categories) if found.pick == "largest" else _whole(found.categories)
         return [Label("label", found.names, labels, found.pick), Numbers("probabilities", found.names)]
-
-
-def reads_text(expression: Expression, scope: Scope) -> bool:
-    """Say whether an expression gives texts."""
-    if isinstance(expression, Ref):
-        return expression.name in scope.texts
-    if isinstance(expression, Const):
-        return isinstance(expression.value, str)
-    if isinstance(expression, Lookup):
-        return isinstance(expression.default, str)
-    return expression.function == "if" and any(reads_text(part, scope) for part in expression.arguments[1:])
 
 
 def _whole(categories: list[str]) -> tuple[str, ...] | tuple[int, ...]:

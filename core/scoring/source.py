@@ -7,10 +7,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from core.domain.errors import Refused
-from core.scoring.form import Apply, Const, Expression, Form, Label, Lookup, Ref, texts
+from core.scoring.form import Apply, Const, Expression, Form, Label, Lookup, Ref, is_text, texts
 from core.scoring.signature import Described
 
 HERE = Path(__file__).parent
+MAX_BYTES = 64 << 20
 MAX_DEPTH = 90
 """Compilers and Python's parser promise little beyond a hundred brackets inside one another."""
 CALLS = {
@@ -80,16 +81,6 @@ class Sentences:
             return self._looked_up(expression)
         return self._call(expression, depth + 1)
 
-    def is_text(self, expression: Expression) -> bool:
-        """Say whether an expression gives a text."""
-        if isinstance(expression, Ref):
-            return expression.name in self.places.texts
-        if isinstance(expression, Const):
-            return isinstance(expression.value, str)
-        if isinstance(expression, Lookup):
-            return isinstance(expression.default, str)
-        return expression.function == "if" and any(self.is_text(part) for part in expression.arguments[1:])
-
     def _constant(self, value: float | str) -> str:
         return self.language.text(value) if isinstance(value, str) else self.language.number(value)
 
@@ -102,7 +93,7 @@ class Sentences:
 
     def _call(self, call: Apply, depth: int) -> str:
         parts, name = [self.say(part, depth) for part in call.arguments], call.function
-        text = "_text" if any(self.is_text(part) for part in call.arguments) else ""
+        text = "_text" if any(is_text(part, self.places.texts) for part in call.arguments) else ""
         if name in "+-*":
             return f"({parts[0]} {name} {parts[1]})"
         if name == "/":
@@ -156,9 +147,11 @@ def signed(text: str) -> str:
     return f"{SIGNATURE} sha256 {sha256(text.encode()).hexdigest()}"
 
 
-def unsigned(data: bytes, start: bytes) -> str:
+def unsigned(path: Path, start: bytes) -> str:
     """Return the text of a file behind its first line. Raises Refused when the file is not as it was written."""
-    first, _, rest = data.partition(b"\n")
+    if path.stat().st_size > MAX_BYTES:
+        raise Refused(f"The file is larger than {MAX_BYTES >> 20} MB.", "Convert a smaller model.")
+    first, _, rest = path.read_bytes().partition(b"\n")
     told = first.removeprefix(start).decode("ascii", "replace")
     try:
         text = rest.decode("ascii")

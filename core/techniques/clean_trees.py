@@ -1,33 +1,28 @@
 """Tree ensembles without loss: what no sample can reach goes, equal parts are stored once, and each number in few bytes."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import Claim, Family, Keeps, Lesson, Technique
-from core.domain.transform import Tolerance
+from core.domain.transform import Tolerance, option
 from core.onnx import files
+from core.onnx.typing import ModelProto, NodeProto
 from core.shrink.ensembles import reading, replacing, without_trees, writing
 from core.shrink.ensembles.forest import reachable
 from core.shrink.ensembles.reading import Ensemble
 from core.shrink.ensembles.replacing import KEPT, NEWEST
-
-if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto
 
 
 @dataclass(frozen=True)
 class CleanTreesOptions:
     """Which version of the operator is written."""
 
-    operator: str = field(
-        default=NEWEST,
-        metadata={
-            "help": "Write TreeEnsemble of ai.onnx.ml 5 where that is smaller (needs ONNX Runtime 1.20 or newer), or keep the version.",
-            "choices": (NEWEST, KEPT),
-        },
+    operator: str = option(
+        NEWEST,
+        "Write TreeEnsemble of ai.onnx.ml 5 where that is smaller (needs ONNX Runtime 1.20 or newer), or keep the version.",
+        choices=(NEWEST, KEPT),
     )
 
 
@@ -54,7 +49,7 @@ class CleanTrees(Technique):
         replacing.write(model, found, source, out, options.operator)
 
     @staticmethod
-    def simple(model: "ModelProto", node: "NodeProto") -> Ensemble:
+    def simple(model: ModelProto, node: NodeProto) -> Ensemble:
         """Return an operator without what nothing reaches. Raises Refused where it would not answer the same."""
         ensemble = reading.read(node)
         found = replace(ensemble, forest=reachable(ensemble.forest, ensemble.dtype))

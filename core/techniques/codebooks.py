@@ -1,11 +1,12 @@
 """Weight sharing: each tensor keeps a few values, found by k-means, and an index for each weight (Han 2016, arXiv 1510.00149)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.errors import Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique, without_weights
+from core.domain.transform import option
 from core.onnx import files, kmeans, weights
 from core.onnx.integers import finish
 from core.onnx.storage import Storage
@@ -18,15 +19,8 @@ LEAST = 256
 class CodebookOptions:
     """How many values a tensor keeps."""
 
-    bits: int = field(
-        default=4,
-        metadata={
-            "help": "Bits per index; with b bits a tensor keeps at most 2^b distinct values.",
-            "low": 2,
-            "high": 8,
-        },
-    )
-    keep: str = field(default="", metadata=KEEP)
+    bits: int = option(4, "Bits per index; with b bits a tensor keeps at most 2^b distinct values.", low=2, high=8)
+    keep: str = option("", KEEP)
 
 
 class Codebooks(Technique):

@@ -4,27 +4,23 @@ Errors are spread as in GPTQ (Frantar 2022, arXiv 2210.17323), onto values found
 the values are then fitted once more to the answers of the original model.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique, without_weights
+from core.domain.transform import option
 from core.onnx import files, kmeans, linear_layers, second_order, weights
 from core.onnx.integers import finish
 from core.onnx.linear_layers import LinearLayer, Moments
 from core.onnx.storage import Storage
-from core.onnx.weights import Weight
+from core.onnx.typing import ModelProto, Samples
+from core.onnx.weights import Arrays, Weight
 from core.shrink import sensitivity
 from core.shrink.sensitivity import Change
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
-
-Samples = dict[str, np.ndarray]
 
 LEAST = 256
 """Weights below which a codebook is no smaller than the tensor."""
@@ -39,23 +35,16 @@ EVEN, MEASURED = "even", "measured"
 class SecondOrderCodebookOptions:
     """How many values a tensor keeps."""
 
-    bits: float = field(
-        default=3.0, metadata={"help": "Bits per weight, on average over the model.", "low": 1.0, "high": 6.0}
+    bits: float = option(3.0, "Bits per weight, on average over the model.", low=1.0, high=6.0)
+    spread: str = option(
+        MEASURED,
+        "Give every tensor the same number of bits, or measure on the samples where bits matter most.",
+        choices=(MEASURED, EVEN),
     )
-    spread: str = field(
-        default=MEASURED,
-        metadata={
-            "help": "Give every tensor the same number of bits, or measure on the samples where bits matter most.",
-            "choices": (MEASURED, EVEN),
-        },
+    levels: str = option(
+        "", "Distinct values per tensor, as name=number separated by commas; empty to let bits and spread decide."
     )
-    levels: str = field(
-        default="",
-        metadata={
-            "help": "Distinct values per tensor, as name=number separated by commas; empty to let bits and spread decide."
-        },
-    )
-    keep: str = field(default="", metadata=KEEP)
+    keep: str = option("", KEEP)
 
 
 class CodebooksSecondOrder(Technique):
@@ -106,7 +95,7 @@ class CodebooksSecondOrder(Technique):
         finish(model, source, out)
 
 
-def tables_beside(model: "ModelProto", layers: list[LinearLayer]) -> list[Weight]:
+def tables_beside(model: ModelProto, layers: list[LinearLayer]) -> list[Weight]:
     """Return the large tensors that are no layers."""
     named = {layer.weight.name for layer in layers}
     large = [weight for weight in weights.weights(model, LEAST) if len(weight.tensor.dims) > 1]
@@ -126,7 +115,7 @@ def _given(names: list[str], levels: str) -> dict[str, int]:
 
 
 def _measured(
-    model: "ModelProto",
+    model: ModelProto,
     layers: list[LinearLayer],
     tables: list[Weight],
     storage: Storage,
@@ -136,7 +125,7 @@ def _measured(
     """Return the values that each tensor keeps so that the answers suffer least within the bits."""
     expected = sensitivity.answers(model, samples)
 
-    def tried(level: int, arrays: list[tuple[Weight, np.ndarray]]) -> Change:
+    def tried(level: int, arrays: Arrays) -> Change:
         size = sum(storage.size(weight, array) for weight, array in arrays)
         return Change(level, size, sensitivity.error(model, arrays, expected, samples))
 
@@ -158,7 +147,7 @@ def _budget(weight: Weight, storage: Storage, bits: float) -> int:
     return int(rest * bits / 8) + storage.size(weight, (array != 0).astype(array.dtype))
 
 
-def shared(layer: LinearLayer, moments: Moments, levels: int) -> list[tuple[Weight, np.ndarray]]:
+def shared(layer: LinearLayer, moments: Moments, levels: int) -> Arrays:
     """Return the new arrays of a layer of ``levels`` different values, and of its bias where it has one; zeros stay zero."""
     kept = layer.matrix != 0
     if not kept.any():

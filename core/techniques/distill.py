@@ -5,12 +5,13 @@ most, from which a student learns faster than from chance.
 """
 
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import Claim, Family, Keeps, Lesson, Technique
+from core.domain.transform import option
 from core.onnx.integers import finish, written
 from core.shrink import residuals
 from core.shrink.channels import narrow
@@ -21,21 +22,11 @@ from core.train.training_options import TrainingOptions, minutes
 class StudentSize:
     """How narrow and how shallow the student is."""
 
-    share: float = field(
-        default=0.4,
-        metadata={
-            "help": "Share of the channels, neurons and attention heads to remove; 0 removes none.",
-            "low": 0.0,
-            "high": 0.9,
-        },
+    share: float = option(
+        0.4, "Share of the channels, neurons and attention heads to remove; 0 removes none.", low=0.0, high=0.9
     )
-    blocks: int = field(
-        default=0,
-        metadata={
-            "help": "Number of residual blocks to remove, such as attention layers; 0 removes none.",
-            "low": 0,
-            "high": 1000,
-        },
+    blocks: int = option(
+        0, "Number of residual blocks to remove, such as attention layers; 0 removes none.", low=0, high=1000
     )
 
 

@@ -1,11 +1,12 @@
 """Structured pruning in depth: whole residual blocks go, those that the answers miss least (Men 2024, arXiv 2403.03853)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
+from core.domain.transform import option
 from core.onnx.integers import finish
 from core.shrink import residuals
 
@@ -14,8 +15,8 @@ from core.shrink import residuals
 class BlockOptions:
     """How many blocks go, and which stay."""
 
-    blocks: int = field(default=1, metadata={"help": "Number of residual blocks to remove.", "low": 1, "high": 1000})
-    keep: str = field(default="", metadata=KEEP)
+    blocks: int = option(1, "Number of residual blocks to remove.", low=1, high=1000)
+    keep: str = option("", KEEP)
 
 
 class DropBlocks(Technique):

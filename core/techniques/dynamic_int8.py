@@ -7,25 +7,23 @@ ONNX Runtime raises on weights in ``Constant`` nodes, leaves branches and loops 
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
+from core.domain.transform import option
 from core.onnx import files, saturation, unread, weights
 from core.onnx.integers import already, finish, refuse_quantized, symmetric, unsigned
 from core.onnx.names import FreshNames
 from core.onnx.saturation import HostTruth, Pairing
 from core.onnx.storage import Storage
+from core.onnx.typing import GraphProto, ModelProto, NodeProto
 from core.onnx.weights import Weight
 from core.shrink.integer_tables import Tables, large
-
-if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, NodeProto
 
 OPSET = 11
 LEAST = 1024
@@ -38,15 +36,13 @@ PREFERRED = (Pairing.U8S8, Pairing.U8U8, Pairing.U8S8_REDUCED)
 class DynamicOptions:
     """Where the integers must be exact, and whether tables are stored as integers."""
 
-    exact_on: str = field(
-        default="this processor",
-        metadata={
-            "help": "Choose integer types that this processor computes exactly, or types that every processor computes exactly.",
-            "choices": ("this processor", "every processor"),
-        },
+    exact_on: str = option(
+        "this processor",
+        "Choose integer types that this processor computes exactly, or types that every processor computes exactly.",
+        choices=("this processor", "every processor"),
     )
-    tables: bool = field(default=True, metadata={"help": "Also store lookup tables (embeddings) as rows of int8."})
-    keep: str = field(default="", metadata=KEEP)
+    tables: bool = option(True, "Also store lookup tables (embeddings) as rows of int8.")
+    keep: str = option("", KEEP)
 
 
 class DynamicInt8(Technique):
@@ -106,7 +102,7 @@ def _nothing(operators: Counter[str]) -> Trouble:
 class _Integers:
     """The rule of one pass over a model; integers of a weight and of an activation are made once and shared."""
 
-    def __init__(self, model: "ModelProto", pairing: Pairing, tables: bool, kept: set[str]) -> None:
+    def __init__(self, model: ModelProto, pairing: Pairing, tables: bool, kept: set[str]) -> None:
         self._pairing, self._fresh, self._kept = pairing, FreshNames.of(model), kept
         self._tables = Tables(model, self._fresh, kept=kept) if tables else None
         self._graphs: list[GraphProto] = []
@@ -114,7 +110,7 @@ class _Integers:
         self._activations: dict[tuple[int, str], tuple[str, str, str]] = {}
         self._matrices: dict[tuple[int, str, bool, float], tuple[str, str, str]] = {}
 
-    def __call__(self, graph: "GraphProto", node: "NodeProto", seen: dict[str, Weight]) -> list["NodeProto"] | None:
+    def __call__(self, graph: GraphProto, node: NodeProto, seen: dict[str, Weight]) -> list[NodeProto] | None:
         """Return the nodes of integers instead of a node, or None where there are none."""
         weight = seen.get(node.input[1]) if _is_product(node) else None
         if weight is None or weight.name in self._kept or not large(weight, LEAST):
@@ -122,7 +118,7 @@ class _Integers:
         self._graphs += [graph, weight.graph]
         return self._product(graph, node, weight)
 
-    def _product(self, graph: "GraphProto", node: "NodeProto", weight: Weight) -> list["NodeProto"]:
+    def _product(self, graph: GraphProto, node: NodeProto, weight: Weight) -> list[NodeProto]:
         from onnx import TensorProto, helper
 
         nodes, (x, scale, zero) = self._quantized_input(graph, node.input[0])
@@ -139,7 +135,7 @@ class _Integers:
         ]
         return nodes + ([helper.make_node("Add", [product, node.input[2]], [node.output[0]])] if biased else [])
 
-    def _quantized_input(self, graph: "GraphProto", name: str) -> tuple[list["NodeProto"], tuple[str, str, str]]:
+    def _quantized_input(self, graph: GraphProto, name: str) -> tuple[list[NodeProto], tuple[str, str, str]]:
         from onnx import helper
 
         key = (id(graph), name)
@@ -164,7 +160,7 @@ class _Integers:
         return self._matrices[key]
 
 
-def _is_product(node: "NodeProto") -> bool:
+def _is_product(node: NodeProto) -> bool:
     """Say whether a node multiplies by its second input and has an integer kind: Gemm with a plain first input and bias."""
     from onnx import helper
 

@@ -6,7 +6,7 @@ Arithmetic in float16 is not asked for: processors without its instructions inse
 was measured to be no faster, and some graphs no longer load.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
+from core.domain.transform import option
 from core.onnx import files, weights
 from core.onnx.integers import finish
 from core.onnx.names import FreshNames
@@ -28,7 +29,7 @@ LARGEST_ERROR = 1e-3
 class Float16Options:
     """Which weights stay."""
 
-    keep: str = field(default="", metadata=KEEP)
+    keep: str = option("", KEEP)
 
 
 class Float16(Technique):

@@ -1,22 +1,20 @@
 """Low rank: a matrix becomes the product of two thin ones, cut where its singular values end to matter."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
+from core.domain.transform import option
 from core.onnx import files, weights
 from core.onnx.integers import finish
 from core.onnx.linear_layers import LinearLayer, layers
 from core.onnx.names import FreshNames
 from core.onnx.storage import Storage
-
-if TYPE_CHECKING:
-    from onnx import GraphProto, NodeProto
+from core.onnx.typing import GraphProto, NodeProto
 
 LEAST = 256
 """Weights below which two matrices are no gain."""
@@ -26,15 +24,10 @@ LEAST = 256
 class LowRankOptions:
     """How much of each matrix stays."""
 
-    energy: float = field(
-        default=0.9,
-        metadata={
-            "help": "Share of the energy (the squared singular values) that each matrix keeps.",
-            "low": 0.1,
-            "high": 0.9999,
-        },
+    energy: float = option(
+        0.9, "Share of the energy (the squared singular values) that each matrix keeps.", low=0.1, high=0.9999
     )
-    keep: str = field(default="", metadata=KEEP)
+    keep: str = option("", KEEP)
 
 
 class LowRank(Technique):
@@ -100,7 +93,7 @@ def _nowhere(found: list[tuple[LinearLayer, int]], energy: float) -> str:
     )
 
 
-def _split(graph: "GraphProto", layer: LinearLayer, kept: int, names: FreshNames) -> "NodeProto":
+def _split(graph: GraphProto, layer: LinearLayer, kept: int, names: FreshNames) -> NodeProto:
     """Give the layer the outer factor and return a node with the inner one; name, bias and output of the layer stay."""
     from onnx import numpy_helper
 
@@ -118,7 +111,7 @@ def _split(graph: "GraphProto", layer: LinearLayer, kept: int, names: FreshNames
     return first
 
 
-def _first(node: "NodeProto", weight: str, output: str) -> "NodeProto":
+def _first(node: NodeProto, weight: str, output: str) -> NodeProto:
     """Return a node like the layer's own, with another weight, without its bias and its name."""
     first = type(node)()
     first.CopyFrom(node)
@@ -129,7 +122,7 @@ def _first(node: "NodeProto", weight: str, output: str) -> "NodeProto":
     return first
 
 
-def _put_before(graph: "GraphProto", firsts: dict[str, "NodeProto"]) -> None:
+def _put_before(graph: GraphProto, firsts: dict[str, NodeProto]) -> None:
     """Put each node before the one with the output that it belongs to."""
     nodes = [one for node in graph.node for one in (firsts.get(node.output[0]), node) if one is not None]
     del graph.node[:]

@@ -4,12 +4,13 @@ Which ones go is decided by second order, and layer after layer is fitted by lea
 it gives; nothing is trained. What goes together is found through the whole graph (``core.shrink.channels``).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
+from core.domain.transform import option
 from core.onnx.integers import finish
 from core.shrink.channels import narrow
 from core.shrink.channels.narrow import EVEN, MEASURED
@@ -19,18 +20,13 @@ from core.shrink.channels.narrow import EVEN, MEASURED
 class ChannelOptions:
     """How much goes, and where."""
 
-    share: float = field(
-        default=0.3,
-        metadata={"help": "Share of the channels, neurons and attention heads to remove.", "low": 0.05, "high": 0.9},
+    share: float = option(0.3, "Share of the channels, neurons and attention heads to remove.", low=0.05, high=0.9)
+    spread: str = option(
+        MEASURED,
+        "Remove the same share everywhere, or save as many multiply-adds where the answers suffer least.",
+        choices=(MEASURED, EVEN),
     )
-    spread: str = field(
-        default=MEASURED,
-        metadata={
-            "help": "Remove the same share everywhere, or save as many multiply-adds where the answers suffer least.",
-            "choices": (MEASURED, EVEN),
-        },
-    )
-    keep: str = field(default="", metadata=KEEP)
+    keep: str = option("", KEEP)
 
 
 class PruneChannels(Technique):

@@ -9,6 +9,7 @@ import numpy as np
 from core.domain.errors import Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique, without_weights
+from core.domain.transform import option
 from core.onnx import files, sparsity_patterns, weights
 from core.onnx.integers import finish
 from core.onnx.storage import Storage
@@ -22,18 +23,12 @@ LEAST = 256
 class MagnitudeOptions:
     """How many weights go, and among which they are ranked."""
 
-    share: float = field(
-        default=0.7, metadata={"help": "Share of the weights to set to zero.", "low": 0.05, "high": 0.99}
-    )
-    scope: str = field(
-        default="tensor",
-        metadata={
-            "help": "Rank weights within each tensor, or across the whole model.",
-            "choices": ("tensor", "model"),
-        },
+    share: float = option(0.7, "Share of the weights to set to zero.", low=0.05, high=0.99)
+    scope: str = option(
+        "tensor", "Rank weights within each tensor, or across the whole model.", choices=("tensor", "model")
     )
     pattern: str = field(default=sparsity_patterns.ANY, metadata=sparsity_patterns.OPTION)
-    keep: str = field(default="", metadata=KEEP)
+    keep: str = option("", KEEP)
 
 
 class PruneMagnitude(Technique):

@@ -3,24 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique, without_weights
+from core.domain.transform import option
 from core.onnx import files, linear_layers, second_order, sparsity_patterns
 from core.onnx import weights as onnx_weights
 from core.onnx.integers import finish
 from core.onnx.linear_layers import LinearLayer, Moments
 from core.onnx.storage import Storage
+from core.onnx.typing import ModelProto, Samples
 from core.onnx.weights import Weight
 from core.shrink import sensitivity
 from core.shrink.sensitivity import Change
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
 
 LEAST = 256
 """Weights below which a tensor is no smaller without its zeros."""
@@ -42,24 +40,18 @@ Arrays = list[tuple[Weight, np.ndarray]]
 class SecondOrderOptions:
     """How many weights go."""
 
-    share: float = field(
-        default=0.7, metadata={"help": "Share of the weights to set to zero.", "low": 0.05, "high": 0.99}
+    share: float = option(0.7, "Share of the weights to set to zero.", low=0.05, high=0.99)
+    spread: str = option(
+        MEASURED,
+        "Take the same share of every tensor, or measure on the samples where the same number of bytes matters least.",
+        choices=(MEASURED, EVEN),
     )
-    spread: str = field(
-        default=MEASURED,
-        metadata={
-            "help": "Take the same share of every tensor, or measure on the samples where the same number of bytes matters least.",
-            "choices": (MEASURED, EVEN),
-        },
-    )
-    shares: str = field(
-        default="",
-        metadata={
-            "help": "Shares for single tensors, as name=share separated by commas; the others stay unchanged. Empty to let share and spread decide."
-        },
+    shares: str = option(
+        "",
+        "Shares for single tensors, as name=share separated by commas; the others stay unchanged. Empty to let share and spread decide.",
     )
     pattern: str = field(default=sparsity_patterns.ANY, metadata=sparsity_patterns.OPTION)
-    keep: str = field(default="", metadata=KEEP)
+    keep: str = option("", KEEP)
 
 
 class PruneSecondOrder(Technique):
@@ -104,11 +96,11 @@ class PruneSecondOrder(Technique):
 class _Subject:
     """What is pruned: layers and tables of a model, beside the model as it was, with the samples."""
 
-    original: "ModelProto"
-    model: "ModelProto"
+    original: ModelProto
+    model: ModelProto
     layers: list[LinearLayer]
     tables: list[Weight]
-    samples: dict[str, np.ndarray]
+    samples: Samples
 
 
 def _plans(subject: _Subject, storage: Storage, options: SecondOrderOptions) -> list[Shares]:

@@ -1,11 +1,12 @@
 """Pruning in the course of a training, so that what stays learns to make up for what goes (Zhu 2017, arXiv 1710.01878)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.errors import Trouble
 from core.domain.format import Summary
 from core.domain.technique import Claim, Family, Keeps, Lesson, Technique, without_weights
+from core.domain.transform import option
 from core.onnx.integers import already, finish
 from core.train.training_options import TrainingOptions, rate
 
@@ -14,9 +15,7 @@ from core.train.training_options import TrainingOptions, rate
 class WeightShare:
     """How many weights go."""
 
-    share: float = field(
-        default=0.9, metadata={"help": "Share of the weights to set to zero.", "low": 0.05, "high": 0.995}
-    )
+    share: float = option(0.9, "Share of the weights to set to zero.", low=0.05, high=0.995)
 
 
 @dataclass(frozen=True)

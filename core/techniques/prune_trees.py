@@ -1,11 +1,12 @@
 """Tree ensembles made smaller than their answers allow, without labels: cheap splits go, leaves share a few values, and all are fitted again."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.domain.errors import Trouble
 from core.domain.format import Summary
 from core.domain.technique import Claim, Family, Keeps, Lesson, Technique
+from core.domain.transform import option
 from core.onnx import files
 from core.shrink.ensembles import reading, replacing, thinning, without_trees
 from core.shrink.ensembles.forest import reachable
@@ -16,16 +17,12 @@ from core.techniques.clean_trees import CleanTreesOptions
 class PruneTreesOptions(CleanTreesOptions):
     """How many answers may change on the samples that the trees learn from."""
 
-    flips: float = field(
-        default=0.0, metadata={"help": "Share of the samples whose prediction may change.", "low": 0.0, "high": 0.2}
-    )
-    error: float = field(
-        default=0.01,
-        metadata={
-            "help": "For models that predict numbers: the error allowed, as a share of the spread of the predictions.",
-            "low": 0.0001,
-            "high": 0.5,
-        },
+    flips: float = option(0.0, "Share of the samples whose prediction may change.", low=0.0, high=0.2)
+    error: float = option(
+        0.01,
+        "For models that predict numbers: the error allowed, as a share of the spread of the predictions.",
+        low=0.0001,
+        high=0.5,
     )
 
 

@@ -5,28 +5,26 @@ candidate file answers the samples with ONNX Runtime's optimisations off, where 
 on, where integer kernels run; one whose kernels lose more than the simulation is thrown away.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
+from core.domain.transform import option
 from core.onnx import calibration, files, newer_opset, saturation, weights
 from core.onnx.integers import already, finish, refuse_quantized
 from core.onnx.names import FreshNames
 from core.onnx.saturation import HostTruth, Pairing
 from core.onnx.storage import Storage
+from core.onnx.typing import ModelProto
 from core.shrink import integer_drafts, scaled_integers
 from core.shrink.integer_drafts import Draft
 from core.shrink.integer_pairs import SITES, Site, sites
 from core.shrink.integer_tables import BITS, Tables
 from core.shrink.scaled_integers import Scaled
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
 
 OPSET = 13
 """The first with one scale a channel."""
@@ -41,57 +39,37 @@ LARGEST_LOSS = 3.0
 class StaticOptions:
     """How ranges are chosen, how finely weights are scaled, and where the integers must be exact."""
 
-    method: str = field(
-        default=MEASURED,
-        metadata={
-            "help": (
-                "How the ranges of activations are set. measured: whichever of the next three answers the samples best; "
-                "minmax: all values seen; percentile: all but the tails; error: least squared error; entropy: least "
-                "information lost. Entropy suits smooth values with long tails only: where a few values recur, as "
-                "behind an even background, it cuts off what matters."
-            ),
-            "choices": (MEASURED, *TRIED, "entropy"),
-        },
+    method: str = option(
+        MEASURED,
+        "How the ranges of activations are set. measured: whichever of the next three answers the samples best; "
+        "minmax: all values seen; percentile: all but the tails; error: least squared error; entropy: least "
+        "information lost. Entropy suits smooth values with long tails only: where a few values recur, as "
+        "behind an even background, it cuts off what matters.",
+        choices=(MEASURED, *TRIED, "entropy"),
     )
-    percentile: float = field(
-        default=99.99,
-        metadata={"help": "Percentage of the values that the method percentile keeps.", "low": 90.0, "high": 100.0},
+    percentile: float = option(
+        99.99, "Percentage of the values that the method percentile keeps.", low=90.0, high=100.0
     )
-    per_channel: bool = field(
-        default=True, metadata={"help": "Give each output channel of a weight tensor a scale of its own."}
+    per_channel: bool = option(True, "Give each output channel of a weight tensor a scale of its own.")
+    exact_on: str = option(
+        "this processor",
+        "Choose integer types that this processor computes exactly, or types that every processor computes exactly.",
+        choices=("this processor", "every processor"),
     )
-    exact_on: str = field(
-        default="this processor",
-        metadata={
-            "help": "Choose integer types that this processor computes exactly, or types that every processor computes exactly.",
-            "choices": ("this processor", "every processor"),
-        },
+    weight_bits: int = option(
+        8,
+        "Bits per weight in the file; below 8, weights are corrected on the samples, and widened to int8 when the file is loaded.",
+        low=2,
+        high=8,
     )
-    weight_bits: int = field(
-        default=8,
-        metadata={
-            "help": "Bits per weight in the file; below 8, weights are corrected on the samples, and widened to int8 when the file is loaded.",
-            "low": 2,
-            "high": 8,
-        },
+    table_bits: int = option(8, "Bits per value of a lookup table, or of another matrix, in the file.", low=2, high=8)
+    tables: bool = option(True, "Also store lookup tables (embeddings) as rows of int8.")
+    repair: str = option(
+        MEASURED,
+        "Correct biases, and scale neighbouring layers to similar ranges, where this improves the answers to the samples.",
+        choices=(MEASURED, NEVER),
     )
-    table_bits: int = field(
-        default=8,
-        metadata={
-            "help": "Bits per value of a lookup table, or of another matrix, in the file.",
-            "low": 2,
-            "high": 8,
-        },
-    )
-    tables: bool = field(default=True, metadata={"help": "Also store lookup tables (embeddings) as rows of int8."})
-    repair: str = field(
-        default=MEASURED,
-        metadata={
-            "help": "Correct biases, and scale neighbouring layers to similar ranges, where this improves the answers to the samples.",
-            "choices": (MEASURED, NEVER),
-        },
-    )
-    keep: str = field(default="", metadata=KEEP)
+    keep: str = option("", KEEP)
 
 
 class StaticInt8(Technique):
@@ -140,7 +118,7 @@ class StaticInt8(Technique):
         raise Refused("This processor computes none of the int8 forms of this model correctly.", "Choose float16.")
 
 
-def _found(model: "ModelProto", kept: set[str]) -> list[Site]:
+def _found(model: ModelProto, kept: set[str]) -> list[Site]:
     found = [site for site in sites(model) if site.weight.name not in kept]
     if not found:
         nothing = _nothing(sorted({node.op_type for node in model.graph.node}))
@@ -150,7 +128,7 @@ def _found(model: "ModelProto", kept: set[str]) -> list[Site]:
 
 
 def _narrow(
-    original: "ModelProto", model: "ModelProto", found: list[Site], bits: int, samples: dict[str, np.ndarray]
+    original: ModelProto, model: ModelProto, found: list[Site], bits: int, samples: dict[str, np.ndarray]
 ) -> dict[str, Scaled]:
     """Round the weights of the sites in place to fewer bits than int8, and return their integers; none when they keep 8."""
     if bits == BITS:
@@ -158,7 +136,7 @@ def _narrow(
     return scaled_integers.corrected(original, model, bits, samples, {site.weight.name for site in found})
 
 
-def _pack_matrices(model: "ModelProto", bits: int, kept: set[str], packable: set[str]) -> None:
+def _pack_matrices(model: ModelProto, bits: int, kept: set[str], packable: set[str]) -> None:
     """Pack the integers of tables, and round and pack all other matrices that are still floats."""
     storage = Storage(model)
     for weight in scaled_integers.candidates(model):
@@ -171,7 +149,7 @@ def _pack_matrices(model: "ModelProto", bits: int, kept: set[str], packable: set
 
 def _best(
     drafts: list[Draft], pairing: Pairing, options: StaticOptions, source: Path, samples: dict[str, np.ndarray]
-) -> "ModelProto":
+) -> ModelProto:
     """Return the model in integers that answers best: of the drafts, then of that one and its repairs; layers of few bits are corrected already."""
     few = {name: array[: integer_drafts.FEW] for name, array in samples.items()}
     reference = calibration.joined(calibration.session(source, "all"), few)

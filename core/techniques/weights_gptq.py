@@ -4,12 +4,13 @@ GPTQ (Frantar 2022, arXiv 2210.17323) on Conv, Gemm and MatMul, layer by layer o
 tables and other tensors are rounded to the nearest. It needs samples and no labels.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique
+from core.domain.transform import option
 from core.onnx import files, linear_layers, weights
 from core.onnx.integers import already, finish, refuse_quantized
 from core.onnx.storage import Storage
@@ -20,16 +21,11 @@ from core.shrink import scaled_integers
 class GptqOptions:
     """How many bits a weight keeps."""
 
-    bits: int = field(default=4, metadata={"help": "Bits per weight of a layer.", "low": 2, "high": 8})
-    table_bits: int = field(
-        default=6,
-        metadata={
-            "help": "Bits per value of a lookup table; these are rounded without correction.",
-            "low": 2,
-            "high": 8,
-        },
+    bits: int = option(4, "Bits per weight of a layer.", low=2, high=8)
+    table_bits: int = option(
+        6, "Bits per value of a lookup table; these are rounded without correction.", low=2, high=8
     )
-    keep: str = field(default="", metadata=KEEP)
+    keep: str = option("", KEEP)
 
 
 class WeightsGptq(Technique):

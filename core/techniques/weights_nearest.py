@@ -1,11 +1,12 @@
 """Weight-only integers of 2 to 8 bits, each weight rounded to the nearest; any operator, no samples, float32 arithmetic."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.technique import KEEP, Claim, Family, Keeps, Lesson, Technique, without_weights
+from core.domain.transform import option
 from core.onnx import files, weights
 from core.onnx.integers import already, finish, refuse_quantized
 from core.onnx.storage import Storage
@@ -16,8 +17,8 @@ from core.shrink import scaled_integers
 class NearestOptions:
     """How many bits a weight keeps."""
 
-    bits: int = field(default=8, metadata={"help": "Bits per weight.", "low": 2, "high": 8})
-    keep: str = field(default="", metadata=KEEP)
+    bits: int = option(8, "Bits per weight.", low=2, high=8)
+    keep: str = option("", KEEP)
 
 
 class WeightsNearest(Technique):

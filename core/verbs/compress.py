@@ -8,7 +8,6 @@ allowed, or, without labels, when no larger share of predictions changed.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from core.answers import bundle
 from core.calls import compare, compress, evaluate, footprint, inspect, kernels, probe, race, weights
@@ -27,14 +26,12 @@ from core.domain.transform import Tolerance, normal_options
 from core.domain.work import Data, Golden, Model, NamedModel
 from core.formats import FORMATS
 from core.jobs.verb import Verb
+from core.memory.store import Store
 from core.sandbox.tools import Tools
 from core.techniques import TECHNIQUES
 from core.verbs import download_size, lineage
 from core.verbs.shortfalls import causes
 from core.verbs.transform import sizes
-
-if TYPE_CHECKING:
-    from core.memory.store import Store
 
 FORMAT = "onnx"
 RACE_SECONDS = 8.0
@@ -278,7 +275,7 @@ def compressed(so_far: list[Reduced], name: str) -> CompressedStep:
     )
 
 
-def record(store: "Store", visitor: str, request: CompressRequest, result: Compression, job: str) -> str | None:
+def record(store: Store, visitor: str, request: CompressRequest, result: Compression, job: str) -> str | None:
     """Write each step's artifact under its parent and the proof beside the last; what failed is no artifact."""
     parent = root = request.subject.owned
     if result.parity.verdict is not Verdict.FAIL:
@@ -297,11 +294,6 @@ def title(request: CompressRequest) -> str:
     return f"Compress {request.subject.name}: {words}"
 
 
-def place(request: CompressRequest) -> str | None:
-    """Return the model on whose page it was asked."""
-    return request.subject.artifact
-
-
 VERB = Verb(
     "compress",
     CompressRequest,
@@ -310,7 +302,6 @@ VERB = Verb(
     record,
     title,
     page="compress.py",
-    place=place,
     normal=normal,
     command="compress",
 )

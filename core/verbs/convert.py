@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from core.answers import bundle
 from core.calls import evaluate, probe
@@ -18,13 +17,11 @@ from core.domain.transform import CODE, Converter, normal_options, option_fields
 from core.domain.work import Along, Code, Data, Golden, Model, NamedModel
 from core.formats import FORMATS
 from core.jobs.verb import Verb
+from core.memory.store import Store
 from core.runtimes import cannot_run
 from core.sandbox.tools import Tools
 from core.verbs import lineage
 from core.verbs.transform import Applied, apply, check_code, check_consent, guilty, sizes
-
-if TYPE_CHECKING:
-    from core.memory.store import Store
 
 
 def run(tools: Tools, request: ConvertRequest) -> Conversion:
@@ -132,7 +129,7 @@ def output_name(name: str, one: Applied) -> str:
     return PurePath(name).stem + FORMATS[one.model.format].suffixes[0]
 
 
-def record(store: "Store", visitor: str, request: ConvertRequest, result: Conversion, job: str) -> str | None:
+def record(store: Store, visitor: str, request: ConvertRequest, result: Conversion, job: str) -> str | None:
     """Write each step's artifact under its parent, with its summary and the proof; what failed its proof is no artifact."""
     parent = root = request.subject.owned
     for step in result.steps:
@@ -152,11 +149,6 @@ def title(request: ConvertRequest) -> str:
     return f"Convert {request.subject.name} to {FORMATS[request.target].title}"
 
 
-def place(request: ConvertRequest) -> str | None:
-    """Return the model on whose page it was asked."""
-    return request.subject.artifact
-
-
 VERB = Verb(
     "convert",
     ConvertRequest,
@@ -165,7 +157,6 @@ VERB = Verb(
     record,
     title,
     page="convert.py",
-    place=place,
     normal=normal,
     command="convert",
 )

@@ -1,7 +1,5 @@
 """Measure a model on labelled data, alone or against the model that it came from."""
 
-from typing import TYPE_CHECKING
-
 from core.calls import evaluate, inspect, probe
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
@@ -13,12 +11,10 @@ from core.domain.transform import Tolerance
 from core.domain.work import Data, Model, Subject
 from core.formats import FORMATS
 from core.jobs.verb import Verb
+from core.memory.store import Store
 from core.sandbox.tools import Tools
 from core.verbs import every_processor
 from core.verbs.transform import check_consent, loosest, prove
-
-if TYPE_CHECKING:
-    from core.memory.store import Store
 
 UNDECLARED = Tolerance(absolute=1e-4, relative=1e-4)
 """For a pair that no converter of ours makes: what float32 runtimes differ by on the same graph, with room."""
@@ -67,7 +63,7 @@ def declared_tolerance(source: str, target: str) -> Tolerance:
     return loosest(found[0], found[-1]) if found else UNDECLARED
 
 
-def record(store: "Store", visitor: str, request: EvaluateRequest, result: Evaluation, job: str) -> str | None:
+def record(store: Store, visitor: str, request: EvaluateRequest, result: Evaluation, job: str) -> str | None:
     """Write what was measured beside the model."""
     artifact = request.subject.owned
     against = request.against.artifact if request.against else None

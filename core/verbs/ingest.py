@@ -1,15 +1,11 @@
 """Take in a file: recognise it, audit it and read what it says, all in a sandboxed child."""
 
-from typing import TYPE_CHECKING
-
 from core.calls import inspect
 from core.calls.bench import Bench
 from core.domain.ingestion import Ingested, IngestRequest
 from core.jobs.verb import Verb
+from core.memory.store import Store
 from core.sandbox.tools import Tools
-
-if TYPE_CHECKING:
-    from core.memory.store import Store
 
 
 def run(tools: Tools, request: IngestRequest) -> Ingested:
@@ -18,7 +14,7 @@ def run(tools: Tools, request: IngestRequest) -> Ingested:
     return inspect.ask(Bench(tools), request.sha256, request.name, tools.progress)
 
 
-def record(store: "Store", visitor: str, request: IngestRequest, result: Ingested, job: str) -> str | None:
+def record(store: Store, visitor: str, request: IngestRequest, result: Ingested, job: str) -> str | None:
     """Write the artifact and its summary, and return the artifact's id for the page that waits."""
     artifact = store.add_artifact(
         visitor,

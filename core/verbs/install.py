@@ -1,16 +1,12 @@
 """Install a group of optional libraries, on the owner's word."""
 
-from typing import TYPE_CHECKING
-
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS, Private
 from core.domain.installation import Installed, InstallRequest
 from core.jobs.verb import Verb
+from core.memory.store import Store
 from core.sandbox import environments
 from core.sandbox.tools import Tools
-
-if TYPE_CHECKING:
-    from core.memory.store import Store
 
 
 def run(tools: Tools, request: InstallRequest) -> Installed:
@@ -28,7 +24,7 @@ def run(tools: Tools, request: InstallRequest) -> Installed:
     return Installed(group.id, group.title)
 
 
-def record(store: "Store", visitor: str, request: InstallRequest, result: Installed, job: str) -> str | None:
+def record(store: Store, visitor: str, request: InstallRequest, result: Installed, job: str) -> str | None:
     """Write nothing: an environment belongs to the machine and not to a visitor."""
     return None
 

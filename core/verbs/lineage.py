@@ -1,16 +1,12 @@
 """What a verb made, written down under what it was made from."""
 
-from typing import TYPE_CHECKING
-
 from core.domain.ingestion import Ingested
 from core.domain.made import MadeStep
 from core.formats import FORMATS
-
-if TYPE_CHECKING:
-    from core.memory.store import Store
+from core.memory.store import Store
 
 
-def add(store: "Store", visitor: str, made: MadeStep, parent: str, job: str) -> str:
+def add(store: Store, visitor: str, made: MadeStep, parent: str, job: str) -> str:
     """Write the artifact of one step of a result under its parent, with its summary, and return its id."""
     model = made.model
     artifact = store.add_artifact(

@@ -3,7 +3,6 @@
 import logging
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from core.calls import probe
 from core.calls.bench import Bench, Cost
@@ -18,13 +17,11 @@ from core.domain.transform import Converter, option_fields
 from core.domain.work import Golden, Model
 from core.formats import FORMATS
 from core.jobs.verb import Verb
+from core.memory.store import Store
 from core.runtimes import cannot_run
 from core.sandbox.tools import Tools
 from core.verbs import convert
 from core.verbs.transform import Applied, advance, check_code, check_consent
-
-if TYPE_CHECKING:
-    from core.memory.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -238,7 +235,7 @@ def refused(planned: Attempt, error: PortolanError, ran: dict[tuple[str, ...], A
     )
 
 
-def record(store: "Store", visitor: str, request: PortabilityRequest, result: Portability, job: str) -> str | None:
+def record(store: Store, visitor: str, request: PortabilityRequest, result: Portability, job: str) -> str | None:
     """Write the walk beside the model; each conversion has written its own rows already."""
     store.add_report(visitor, request.subject.owned, "portability", result, job=job)
     return request.subject.artifact
@@ -249,11 +246,6 @@ def title(request: PortabilityRequest) -> str:
     return f"Try every target for {request.subject.name}"
 
 
-def place(request: PortabilityRequest) -> str | None:
-    """Return the model on whose page it was asked."""
-    return request.subject.artifact
-
-
 VERB = Verb(
     "portability",
     PortabilityRequest,
@@ -262,6 +254,5 @@ VERB = Verb(
     record,
     title,
     page="convert.py",
-    place=place,
     command="matrix",
 )

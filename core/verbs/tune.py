@@ -7,21 +7,17 @@ The clock decides only where the search stops, and ends a training that takes se
 decides who wins among files of like latency. What was tried is kept, so that stopping and running again goes on.
 """
 
-from typing import TYPE_CHECKING
-
 from core.calls.bench import Bench
 from core.domain.errors import Refused
 from core.domain.search import TuneRequest, Tuning
 from core.domain.work import Data
 from core.formats import FORMATS
 from core.jobs.verb import Verb
+from core.memory.store import Store
 from core.sandbox.tools import Tools
 from core.verbs import compress
 from core.verbs.tuning import account, finishing
 from core.verbs.tuning.search import Search
-
-if TYPE_CHECKING:
-    from core.memory.store import Store
 
 
 def run(tools: Tools, request: TuneRequest) -> Tuning:
@@ -55,7 +51,7 @@ def checked(request: TuneRequest) -> Data:
     return request.data
 
 
-def record(store: "Store", visitor: str, request: TuneRequest, result: Tuning, job: str) -> str | None:
+def record(store: Store, visitor: str, request: TuneRequest, result: Tuning, job: str) -> str | None:
     """Write the search beside the model; each best has written its own rows already."""
     store.add_report(visitor, request.subject.owned, "tuning", result, job=job)
     return request.subject.artifact
@@ -66,9 +62,4 @@ def title(request: TuneRequest) -> str:
     return f"Tune {request.subject.name}: least {request.minimise}"
 
 
-def place(request: TuneRequest) -> str | None:
-    """Return the model on whose page it was asked."""
-    return request.subject.artifact
-
-
-VERB = Verb("tune", TuneRequest, Tuning, run, record, title, page="compress.py", place=place, command="tune")
+VERB = Verb("tune", TuneRequest, Tuning, run, record, title, page="compress.py", command="tune")

@@ -13,7 +13,7 @@ from core.doors.routes import browser, links
 from core.doors.workspace import current
 from pages.visitor import visitor
 from pages.widgets import component
-from pages.widgets.text import plain
+from pages.widgets.text import plain, small
 
 _COMPONENT = component.beside(__file__, "portolan_browser_run")
 REPORT = "browser"
@@ -89,8 +89,9 @@ def show(run: BrowserRun) -> None:
     verdict(run)
     flips, latency = run.flips, run.latency
     with st.grid(2, min_column_width=200):
-        gap = "0" if run.max_abs == 0 else f"{run.max_abs:.1e}"
-        st.metric("Largest difference", gap, border=True, help="Largest absolute difference over all answers")
+        st.metric(
+            "Largest difference", small(run.max_abs), border=True, help="Largest absolute difference over all answers"
+        )
         changed = f"{flips.k} of {flips.n:,}" if flips else "none"
         st.metric("Changed predictions", changed, border=True, help="Samples whose predicted class changed")
     with st.grid(3, min_column_width=165):

@@ -5,13 +5,15 @@ from typing import Literal
 import streamlit as st
 
 from core.answers.bundle import usage
-from core.answers.charts import before_after, changed, megabytes, words
+from core.answers.charts.bars import before_after, megabytes
+from core.answers.charts.variants import changed, words
 from core.domain.compression import Compression
 from core.domain.measures import Memory
 from core.domain.overhead import Pace, Race, apart
 from core.domain.report import Verdict
 from core.domain.work import Bundle
 from pages.widgets import download, evidence, inside
+from pages.widgets.figure import figure
 from pages.widgets.text import plain
 
 PACES: dict[Pace, tuple[Literal["green", "red", "gray"], Literal["up", "down", "off"]]] = {
@@ -76,31 +78,25 @@ def figures(result: Compression) -> None:
     """Show the figures that decide."""
     size, flips = result.size, changed(result)
     with st.grid(3, min_column_width=190):
-        st.metric(
+        figure(
             "Smaller as deployed",
             f"{size.ratio:.2f}x",
             f"{size.after / size.before - 1:+.0%}",
             delta_color="inverse",
             delta_description=f"{megabytes(size.before)} to {megabytes(size.after)}",
-            border=True,
-            height="stretch",
         )
         how, before, after = size.download()
-        st.metric(
+        figure(
             "Smaller to download",
             f"{size.before / max(1, after):.2f}x",
             delta_description=f"{megabytes(after)} {how}",
-            border=True,
-            height="stretch",
             help=f"The original file's size over the size of the download. The original can itself be sent in {megabytes(before)} {how}. "
             + (size.not_packed or ""),
         )
-        st.metric(
+        figure(
             "Changed predictions",
             f"{flips.k:,}" if flips else "not measured",
             delta_description=f"of {flips.n:,} held-out samples" if flips else "add a data set",
-            border=True,
-            height="stretch",
             help=evidence.flips_help(flips),
         )
         if result.quality:
@@ -113,15 +109,13 @@ def speed(race: Race) -> None:
     """Show the paired ratio with its interval, and in the help how it was measured."""
     colour, arrow = PACES.get(race.pace, ("gray", "off"))
     noise = " Other work on the machine lengthened the wall-clock times." if race.disturbed else ""
-    st.metric(
+    figure(
         "Speed",
         f"{race.ratio:.2f}x",
         race.pace,
         delta_color=colour,
         delta_arrow=arrow,
         delta_description=f"{race.low:.2f} to {race.high:.2f}, 95 %",
-        border=True,
-        height="stretch",
         help=f"Processor time of the original over that of the variant, batch {race.batch}, one thread: "
         f"{race.rounds} pairs in random order over {race.sessions} sessions of each. "
         f"Median {race.parent.cpu_p50:.3g} ms against {race.variant.cpu_p50:.3g} ms.{noise}",
@@ -133,14 +127,12 @@ def memory(both: Memory) -> None:
     before, after = both.before.peak, both.after.peak
     spreads = [one.spread or (one.peak, one.peak) for one in (both.before, both.after)]
     (least, most), runs = spreads[1], both.after.runs
-    st.metric(
+    figure(
         "Peak memory",
         f"{after:.1f} MB",
         f"{after / before - 1:+.0%}" if before else None,
         delta_color="inverse" if apart(*spreads) else "off",
         delta_description=f"from {before:.1f} MB",
-        border=True,
-        height="stretch",
         help=f"Beyond an empty process, median of {runs} ({least:.1f} to {most:.1f} MB): {both.after.load_peak:.1f} MB while it loads, "
         f"{both.after.inference_peak:.1f} MB while it answers, {both.after.loaded:.1f} MB held in between.",
     )

@@ -3,15 +3,17 @@
 import streamlit as st
 
 from core.answers.bundle import usage
-from core.answers.charts import before_after, differences, megabytes, size_rows
+from core.answers.charts.bars import before_after, megabytes, size_rows
+from core.answers.charts.parity import differences
 from core.domain.compression import Compression
 from core.domain.conversion import Conversion
 from core.domain.evaluation import Evaluation
 from core.domain.measures import Sizes
 from core.domain.report import Count, Parity, Quality, Verdict
 from pages.widgets import browser_run, download
+from pages.widgets.figure import figure
 from pages.widgets.summary import format_title
-from pages.widgets.text import plain
+from pages.widgets.text import plain, small
 
 
 def conversion(result: Conversion, made: str, ink: str) -> None:
@@ -99,40 +101,32 @@ def figures(result: Conversion) -> None:
     parity, size = result.parity, result.size
     flips = parity.top1_flips
     with st.grid(2, min_column_width=230):
-        st.metric(
+        figure(
             "Largest difference",
-            number(parity.max_abs) if parity.checks else "not run",
-            border=True,
-            height="stretch",
+            small(parity.max_abs) if parity.checks else "not run",
             help="Largest absolute difference over all answers",
         )
-        st.metric(
+        figure(
             "Changed predictions",
             f"{flips.k:,}" if flips else "none",
             delta_description=f"of {flips.n:,} samples" if flips else None,
-            border=True,
-            height="stretch",
             help=flips_help(flips),
         )
         change = size.after / size.before - 1
-        st.metric(
+        figure(
             "Size",
             megabytes(size.after),
             f"{change:+.0%}" if abs(change) >= 0.005 else None,
             delta_color="inverse",
             delta_description=f"from {megabytes(size.before)}",
-            border=True,
-            height="stretch",
         )
         if result.quality:
             quality(result.quality.before, result.quality.after)
         else:
             noise = parity.sqnr_db
-            st.metric(
+            figure(
                 "Signal-to-noise ratio",
                 f"{noise:.0f} dB" if noise is not None else "identical" if parity.checks else "not run",
-                border=True,
-                height="stretch",
             )
 
 
@@ -145,14 +139,12 @@ def quality(before: Quality | None, after: Quality) -> None:
     if before is not None:
         gap = after.value - before.value
         delta = f"{gap * 100:+.2f} pp" if share else f"{gap:+.2g}"
-    st.metric(
+    figure(
         after.metric.capitalize(),
         value,
         delta,
         delta_color="off" if before is not None and after.value == before.value else "normal",
         delta_description=f"{correct.k:,} of {correct.n:,}" if correct else f"{after.samples:,} samples",
-        border=True,
-        height="stretch",
     )
 
 
@@ -162,11 +154,6 @@ def flips_help(flips: Count | None) -> str:
         return "The model's answers are not classes, so no prediction can change."
     low, high = flips.interval
     return f"Samples whose predicted class changed. 95 % interval of the share: {low:.2%} to {high:.2%} (Wilson)."
-
-
-def number(value: float) -> str:
-    """Write a small difference; exact equality is a bare zero."""
-    return "0" if value == 0 else f"{value:.1e}"
 
 
 def sizes(size: Sizes, ink: str) -> None:
@@ -200,7 +187,7 @@ def route(result: Conversion) -> None:
         proof, model = step.parity, step.model
         colour = {Verdict.PASS: "green", Verdict.FAIL: "red"}.get(proof.verdict, "orange")
         words = [f"by {plain(step.converter)}"]
-        words += [f"largest difference {number(proof.max_abs)}"] if proof.checks else []
+        words += [f"largest difference {small(proof.max_abs)}"] if proof.checks else []
         words += [megabytes(model.size)]
         pair = f"{place}. {format_title(before)} → {format_title(model.format)}"
         st.markdown(f":{colour}-badge[{proof.verdict}] **{plain(pair)}** {', '.join(words)}")
@@ -214,9 +201,9 @@ def checks(parity: Parity) -> None:
             {
                 "check": plain(c.name),
                 "samples": c.samples,
-                "largest difference": number(c.max_abs),
-                "50 / 90 / 99 % below": " / ".join(number(share) for share in c.percentiles),
-                "relative": number(c.max_rel),
+                "largest difference": small(c.max_abs),
+                "50 / 90 / 99 % below": " / ".join(small(share) for share in c.percentiles),
+                "relative": small(c.max_rel),
                 "SQNR dB": "" if c.sqnr_db is None else f"{c.sqnr_db:.0f}",
                 "changed": f"{c.flips.k} of {c.flips.n}" if c.flips else "",
                 "verdict": f"{c.verdict}" + (f": {plain(c.detail, 200)}" if c.detail else ""),

@@ -5,7 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.answers.charts import class_changes, class_rows, histogram, layer_rows, layer_sizes
+from core.answers.charts.classes import class_changes, class_rows
+from core.answers.charts.weights import histogram, layer_rows, layer_sizes
 from core.domain.compression import Compression
 from core.domain.measures import Qualities
 from core.domain.weight_change import WeightChange

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.answers.charts import megabytes
+from core.answers.charts.bars import megabytes
 from core.domain.artifact import Artifact
 from core.domain.job import Job, State
 from core.domain.portability import Attempt, Portability, PortabilityRequest, Standing
@@ -13,7 +13,7 @@ from core.verbs.portability import conversion
 from pages.visitor import visitor
 from pages.widgets import progress
 from pages.widgets.summary import format_title
-from pages.widgets.text import plain
+from pages.widgets.text import plain, small
 
 LOOKS = {
     Standing.WAITING: ("gray", "schedule"),
@@ -171,13 +171,8 @@ def summary(attempt: Attempt) -> str:
 def figures(attempt: Attempt) -> list[str]:
     """Return the figures of a proof in words."""
     words = [f"{attempt.samples:,} samples"] if attempt.samples else []
-    words += [f"largest difference {number(attempt.max_abs)}"] if attempt.max_abs is not None else []
+    words += [f"largest difference {small(attempt.max_abs)}"] if attempt.max_abs is not None else []
     return words + ([megabytes(attempt.size)] if attempt.size else [])
-
-
-def number(value: float) -> str:
-    """Write a small difference; exact equality is a bare zero."""
-    return "0" if value == 0 else f"{value:.1e}"
 
 
 def table(attempts: list[Attempt]) -> None:
@@ -189,7 +184,7 @@ def table(attempts: list[Attempt]) -> None:
             "": badge(one.standing),
             "by way of": plain(", ".join(format_title(leg.format) for leg in one.steps[:-1])),
             "samples": f"{one.samples:,}" if one.samples else "",
-            "difference": number(one.max_abs) if one.max_abs is not None else "",
+            "difference": small(one.max_abs) if one.max_abs is not None else "",
             "size": megabytes(one.size) if one.size else "",
         }
         for one in reachable

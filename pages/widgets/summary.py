@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.answers.charts import megabytes, operators
+from core.answers.charts.bars import megabytes, operators
 from core.domain.artifact import Artifact, TensorSpec
 from core.domain.format import Layer, Risk, Summary
 from core.domain.ingestion import Ingested
@@ -12,6 +12,7 @@ from core.doors.workspace import current
 from core.formats import FORMATS
 from pages.visitor import visitor
 from pages.widgets import graph
+from pages.widgets.figure import figure
 from pages.widgets.text import count, plain, shape
 
 RISKS = {
@@ -56,20 +57,16 @@ def show(artifact: Artifact, ink: str) -> None:
 def figures(artifact: Artifact, facts: Summary) -> None:
     """Show the six figures that people look for first."""
     with st.grid(4, min_column_width=170):
-        st.metric("Size", megabytes(artifact.size), border=True, height="stretch", help=f"{artifact.size:,} bytes")
+        figure("Size", megabytes(artifact.size), help=f"{artifact.size:,} bytes")
         parameters = facts.parameters
-        st.metric(
+        figure(
             "Parameters",
             count(parameters),
-            border=True,
-            height="stretch",
             help=f"{parameters:,}" if parameters else None,
         )
-        st.metric("Precision", facts.precision or "not known", border=True, height="stretch")
+        figure("Precision", facts.precision or "not known")
         operators = facts.operators
-        st.metric(
-            "Operators", count(sum(operators.values())) if operators else "not known", border=True, height="stretch"
-        )
+        figure("Operators", count(sum(operators.values())) if operators else "not known")
     words = [f"sha256 {artifact.sha256[:16]}…"]
     words += [f"made by {plain(facts.producer, 80)}"] if facts.producer else []
     words += [f"opset {facts.opset}"] if facts.opset else []

@@ -20,6 +20,11 @@ def shape(dims: Sequence[int | str | None] | None) -> str:
     return "unknown" if dims is None else " × ".join("?" if d is None else str(d) for d in dims) or "scalar"
 
 
+def small(difference: float) -> str:
+    """Write a small difference; exact equality is a bare zero."""
+    return "0" if difference == 0 else f"{difference:.1e}"
+
+
 def count(number: int | None) -> str:
     """Write a large count with its unit."""
     if number is None:

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from core.answers.bundle import safe_stem
-from core.answers.charts import heat, megabytes, search
+from core.answers.charts.bars import megabytes
+from core.answers.charts.tuning import heat, search
 from core.domain.artifact import Artifact
 from core.domain.job import Job, State
 from core.domain.report import Verdict

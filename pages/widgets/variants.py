@@ -5,22 +5,13 @@ from typing import Any
 
 import streamlit as st
 
-from core.answers.charts import changed, megabytes, pareto, shown, variants
+from core.answers.charts.bars import megabytes
+from core.answers.charts.variants import COLUMNS, changed, pareto, shown, variants
 from core.domain.compression import Compression
 from core.domain.job import Job
 from pages.widgets.text import plain
 
-COLUMNS = {
-    "variant": "variant",
-    "family": "family",
-    "size": "size",
-    "smaller": "smaller",
-    "held-out quality": "quality on held-out samples",
-    "changed predictions": "changed predictions",
-    "speed": "speed",
-    "verdict": "verdict",
-    "lineage": "made from",
-}
+HEADS = {"variant": "variant", "family": "family", **COLUMNS, "lineage": "made from"}
 CHART = "variants-chart"
 
 
@@ -44,7 +35,7 @@ def section(jobs: list[Job], ink: str) -> None:
                 key=CHART,
             )
             st.caption("Click a point to see that variant. Names mark the variants that no smaller one beats.")
-        table = [{name: plain(row.get(key, ""), 160) for key, name in COLUMNS.items()} for row in rows]
+        table = [{name: plain(row.get(key, ""), 160) for key, name in HEADS.items()} for row in rows]
         st.table(table, border="horizontal", hide_index=True)
         if len(done) > 1:
             compare(rows, done)

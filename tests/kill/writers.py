@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import sqlite_utils  # noqa: F401  the store imports it when it is opened, and these seconds are for writing
+
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from core.memory.store import Store

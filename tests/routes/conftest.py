@@ -7,24 +7,9 @@ import httpx
 import pytest
 
 from core.doors.routes import links
-from tests.serving import Server, start
+from tests.serving import Server
 
 WRITER = {"X-Requested-With": "tests"}
-
-
-@pytest.fixture(scope="session")
-def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
-    """Start servers that end with the run."""
-    started: list[Server] = []
-
-    def begin(*command: str, **settings: str) -> Server:
-        started.append(start(tmp_path_factory.mktemp("home"), *command, **settings))
-        return started[-1]
-
-    yield begin
-    for server in started:
-        if server.process.poll() is None:
-            server.kill()
 
 
 @pytest.fixture(scope="session")

@@ -185,7 +185,7 @@ def test_every_language_knows_a_label_of_nothing(categories: Any, nothing: Any, 
     cells, wanted = np.array([np.nan, 1.0, -1.0]), [nothing, categories[1], categories[0]]
     assert score.score(form, {"x1": cells})["label"].tolist() == wanted
     (tmp_path / "m.py").write_text(python_source.write(form))
-    (tmp_path / "m.onnx").write_bytes(onnx_model.write(form, "tests").SerializeToString())
+    (tmp_path / "m.onnx").write_bytes(onnx_model.write(form).SerializeToString())
     for name, suffix in (("python_source", "py"), ("onnx", "onnx")):
         session = runtime_for(name).open(tmp_path / f"m.{suffix}", name)
         assert session.run({"X": cells.reshape(-1, 1)})["label"].tolist() == wanted

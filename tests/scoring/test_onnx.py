@@ -21,7 +21,7 @@ MODELS = forms.fitted()
 
 def opened(form: Form, out: Path) -> Session:
     """Write a form as ONNX, check it, and load it."""
-    files.write(onnx_model.write(form, "tests"), out)
+    files.write(onnx_model.write(form), out)
     return runtime_for("onnx").open(out, "onnx")
 
 
@@ -91,6 +91,6 @@ def test_what_codes_cannot_stand_for_is_refused(expression: Apply) -> None:
     inputs = (Input("s", "string"), Input("t", "string"))
     form = check(Form(inputs, (Field("y", "double", expression),), (Numbers("variable", ("y",)),)))
     with pytest.raises(Refused) as caught:
-        onnx_model.write(form, "tests")
+        onnx_model.write(form)
     assert expression.function in caught.value.message
     assert caught.value.next_step

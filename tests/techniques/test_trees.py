@@ -183,7 +183,7 @@ def test_trees_that_answer_with_places_are_not_pruned(tmp_path: Path) -> None:
 
     forest = RandomForestClassifier(12, max_leaf_nodes=30, random_state=0).fit(ROWS, THREE)
     form = models.form(forest, tuple(Input(f"x{place + 1}", "double") for place in range(6)))
-    (tmp_path / "m.onnx").write_bytes(onnx_model.write(form, "tests").SerializeToString())
+    (tmp_path / "m.onnx").write_bytes(onnx_model.write(form).SerializeToString())
     with pytest.raises(Refused, match="places in a table"):
         apply("prune_trees", tmp_path / "m.onnx", tmp_path / "out.onnx", {"X": ROWS.astype(np.float64)})
 

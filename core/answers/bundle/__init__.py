@@ -9,6 +9,7 @@ from string import Template
 from typing import IO, Any, cast
 
 from core.answers.bundle import javascript, scorer
+from core.border import archives
 from core.converters import CONVERTERS
 from core.domain.artifact import TensorSpec
 from core.domain.codec import encode
@@ -24,7 +25,6 @@ from core.shrink import pack
 
 HERE = Path(__file__).parent
 Made = Conversion | Compression
-EPOCH = (1980, 1, 1, 0, 0, 0)
 FIRST = """
 The model is packed for download. Before anything else, run
 
@@ -60,7 +60,7 @@ def build(blobs: Blobs, made: Made, packed: Blob | None = None) -> Bundle:
     with blobs.writer() as writer:
         with zipfile.ZipFile(cast(IO[bytes], writer), "w") as archive:
             for name, content in members.items():
-                add(archive, name, content)
+                archives.add(archive, name, content.encode() if isinstance(content, str) else content)
         blob = writer.commit()
     kind = "-packed" if packed else ""
     return Bundle(blob.sha256, blob.size, f"{safe_stem(artifact.name)}-portolan{kind}.zip")
@@ -99,19 +99,6 @@ def pinned(package: str) -> str:
         return f"{package}=={version(package)}"
     except PackageNotFoundError:
         return package
-
-
-def add(archive: zipfile.ZipFile, name: str, content: str | Path) -> None:
-    """Add a text or a stored file under a name of ours, in pieces and with a fixed date."""
-    info = zipfile.ZipInfo(name, EPOCH)
-    info.external_attr = 0o644 << 16
-    if isinstance(content, str):
-        info.compress_type = zipfile.ZIP_DEFLATED
-        archive.writestr(info, content)
-        return
-    with content.open("rb") as source, archive.open(info, "w", force_zip64=True) as target:
-        while chunk := source.read(1024 * 1024):
-            target.write(chunk)
 
 
 def card(made: Made, member: str) -> dict[str, Any]:

@@ -21,6 +21,16 @@ FAMILIES = {
 }
 """The colour and shape of each family of techniques; dark enough on white and light enough on near-black."""
 
+COLUMNS = {
+    "size": "size",
+    "smaller": "smaller",
+    "held-out quality": "quality on held-out samples",
+    "changed predictions": "changed predictions",
+    "speed": "speed",
+    "verdict": "verdict",
+}
+"""The figures of a variant's row that tables show, with their headings."""
+
 
 def frontier(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the variants that no smaller one beats in quality, the smallest first; of an error less is better."""

@@ -5,19 +5,10 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from core.answers.charts import (
-    before_after,
-    changed,
-    class_changes,
-    class_rows,
-    layer_rows,
-    layer_sizes,
-    megabytes,
-    pareto,
-    shown,
-    variants,
-    words,
-)
+from core.answers.charts.bars import before_after, megabytes
+from core.answers.charts.classes import class_changes, class_rows
+from core.answers.charts.variants import COLUMNS, changed, pareto, shown, variants, words
+from core.answers.charts.weights import layer_rows, layer_sizes
 from core.answers.report.drawing import INK, svg
 from core.domain.compression import Compression
 from core.domain.measures import Sizes
@@ -28,15 +19,7 @@ HEADINGS = {
     "NOT PROVEN": "NOT PROVEN. The file runs, but its loss of quality was not measured.",
     "FAIL": "FAIL. The loss of quality is more than was allowed.",
 }
-COLUMNS = {
-    "variant": "variant",
-    "size": "size",
-    "smaller": "smaller",
-    "held-out quality": "quality on held-out samples",
-    "changed predictions": "changed predictions",
-    "speed": "speed",
-    "verdict": "verdict",
-}
+HEADS = {"variant": "variant", **COLUMNS}
 
 
 def page(name: str, results: Sequence[Compression], chosen: int) -> str:
@@ -115,9 +98,9 @@ def figure(title: str, drawn: str) -> str:
 
 def table(results: Sequence[Compression], chosen: int) -> str:
     """Return all variants, the one of this page marked."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS.values())
+    head = "".join(f"<th>{escape(name)}</th>" for name in HEADS.values())
     body = "".join(
-        f"<tr{' class=chosen' if place == chosen else ''}>{''.join(f'<td>{escape(str(row[key]))}</td>' for key in COLUMNS)}</tr>"
+        f"<tr{' class=chosen' if place == chosen else ''}>{''.join(f'<td>{escape(str(row[key]))}</td>' for key in HEADS)}</tr>"
         for place, row in enumerate(variants(results))
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

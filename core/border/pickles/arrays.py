@@ -6,7 +6,6 @@ from core.border.pickles.values import Array, Built, itemsize
 
 RECONSTRUCT = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
 FROM_BUFFER = ("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer")
-SCALAR = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
 
 EDGE = 4096
 

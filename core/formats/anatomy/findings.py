@@ -1,7 +1,6 @@
-"""From what a check raises or yields to the findings of an audit."""
+"""The findings of a check, and JSON of a file that it reads."""
 
 import json
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from core.domain.errors import Refused
@@ -9,25 +8,6 @@ from core.domain.format import Risk
 
 JsonObject = dict[str, Any]
 """An object in the JSON of a file, in which nothing is checked yet."""
-
-
-def gathered(check: Callable[[], Iterable[Risk]]) -> tuple[Risk, ...]:
-    """Run a check and return its findings; what it raises as Refused becomes a ``refuse`` finding with its next step."""
-    found: list[Risk] = []
-    try:
-        found.extend(check())
-    except Refused as error:
-        found.append(Risk("refuse", error.message, next_step=error.next_step))
-    except RecursionError:
-        found.append(refusal("The file is nested more deeply than any model."))
-    except MemoryError:
-        found.append(refusal("The check of this file needs more memory than a file of its size should."))
-    return tuple(found)
-
-
-def refusal(what: str, where: str = "") -> Risk:
-    """Return a finding that ends the story."""
-    return Risk("refuse", what, where)
 
 
 def warning(what: str, where: str = "") -> Risk:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from core.border import archives
 from core.domain.artifact import Dim, TensorSpec
 from core.domain.errors import Refused
+from core.formats.anatomy.elements import bits
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -26,14 +27,13 @@ SETS = re.compile(r"opset([1-9]|1[0-6])")
 VERSIONS = ("10", "11")
 NUMBER = re.compile(r"\d{1,15}")
 NAMES = {
-    "f64": ("float64", 64), "f32": ("float32", 32), "f16": ("float16", 16), "bf16": ("bfloat16", 16),
-    "i64": ("int64", 64), "i32": ("int32", 32), "i16": ("int16", 16), "i8": ("int8", 8), "i4": ("int4", 4),
-    "u64": ("uint64", 64), "u32": ("uint32", 32), "u16": ("uint16", 16), "u8": ("uint8", 8), "u6": ("uint6", 6),
-    "u4": ("uint4", 4), "u3": ("uint3", 3), "u2": ("uint2", 2), "u1": ("uint1", 1), "boolean": ("bool", 8),
-    "f8e4m3": ("float8e4m3fn", 8), "f8e5m2": ("float8e5m2", 8), "f8e8m0": ("float8e8m0", 8),
-    "f4e2m1": ("float4e2m1", 4), "nf4": ("nf4", 4), "string": ("str", 0),
+    "f64": "float64", "f32": "float32", "f16": "float16", "bf16": "bfloat16", "i64": "int64", "i32": "int32",
+    "i16": "int16", "i8": "int8", "i4": "int4", "u64": "uint64", "u32": "uint32", "u16": "uint16", "u8": "uint8",
+    "u6": "uint6", "u4": "uint4", "u3": "uint3", "u2": "uint2", "u1": "uint1", "boolean": "bool",
+    "f8e4m3": "float8e4m3fn", "f8e5m2": "float8e5m2", "f8e8m0": "float8e8m0", "f4e2m1": "float4e2m1", "nf4": "nf4",
+    "string": "str",
 }  # fmt: skip
-"""Element type to NumPy name and bits; the bytes of texts are their own."""
+"""Element type to NumPy name."""
 PORTS = {"FP64": "f64", "FP32": "f32", "FP16": "f16", "BF16": "bf16", "BOOL": "boolean", "STRING": "string"}
 AGAIN = "Convert the model again from its source."
 BOTH = "Zip the model's .xml and .bin together, and nothing else."
@@ -169,12 +169,12 @@ def _port(port: "etree._Element", fallback: str) -> TensorSpec:
     kind = PORTS.get(precision, precision.lower())
     dims = tuple(_dim(dim.text or "", place) for place, dim in enumerate(port.findall("dim")))
     names = [name.replace("\\,", ",") for name in re.split(r"(?<!\\),", port.get("names", "")) if name]
-    return TensorSpec(min(names, default=fallback)[:200], NAMES.get(kind, (kind[:20], 0))[0], dims)
+    return TensorSpec(min(names, default=fallback)[:200], NAMES.get(kind, kind[:20]), dims)
 
 
 def _input(layer: IrLayer) -> TensorSpec:
     spec = next(iter(layer.ports.values()), TensorSpec(layer.name, "unknown", None))
-    dtype = NAMES.get(layer.data.get("element_type", ""), (spec.dtype, 0))[0]
+    dtype = NAMES.get(layer.data.get("element_type", ""), spec.dtype)
     return TensorSpec(spec.name, dtype, None if "..." in layer.data.get("shape", "") else spec.shape)
 
 
@@ -194,9 +194,9 @@ def _constant(layer: IrLayer) -> Constant:
     places = [layer.data.get("offset", ""), layer.data.get("size", "")]
     if kind not in NAMES or len(dims) > MAX_RANK or not all(map(NUMBER.fullmatch, (*dims, *places))):
         raise Refused(f"{where} describes its type or location in an unknown way.", AGAIN)
-    found = Constant(layer.name, NAMES[kind][0], tuple(map(int, dims)), int(places[0]), int(places[1]))
+    found = Constant(layer.name, NAMES[kind], tuple(map(int, dims)), int(places[0]), int(places[1]))
     elements = math.prod(found.shape)
-    if kind != "string" and found.size != (elements * NAMES[kind][1] + 7) // 8:
+    if kind != "string" and found.size != (elements * bits(NAMES[kind]) + 7) // 8:
         raise Refused(f"{where} claims {elements:,} elements but holds a different number of bytes.", AGAIN)
     return found
 

@@ -24,13 +24,10 @@ def summary(format: str, config: JsonObject, version: str, file: "h5py.File") ->
     return Summary(
         format=format,
         signature=keras_config.signature(config),
-        parameters=counts.parameters,
+        **counts.facts,
         operators=keras_config.operators(config),
-        precision=counts.precision,
-        sparsity=counts.sparsity,
         producer=producer,
         dependencies=(producer,),
-        layers=tuple(counts.layers),
     )
 
 

@@ -4,6 +4,7 @@ Field numbers are those of Model.proto, FeatureTypes.proto and MIL.proto in appl
 weight are those of its MILBlob storage (a mark, a type, a size and a place).
 """
 
+import math
 import re
 import struct
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused
 from core.formats.anatomy import onnx_wire
+from core.formats.anatomy.elements import bits
 from core.formats.anatomy.onnx_wire import LENGTH, VARINT
 
 MAX_BYTES = 64 << 20
@@ -25,18 +27,6 @@ TYPES = {
     23: "int32", 24: "int64", 31: "uint8", 32: "uint16", 33: "uint32", 34: "uint64",
 }  # fmt: skip
 ARRAYS = {65568: "float32", 65600: "float64", 131104: "int32", 131080: "int8", 65552: "float16"}
-WIDTHS = {
-    "bool": 1,
-    "float16": 2,
-    "bfloat16": 2,
-    "int16": 2,
-    "uint16": 2,
-    "int8": 1,
-    "uint8": 1,
-    "float64": 8,
-    "int64": 8,
-    "uint64": 8,
-}
 BLOB = "@model_path/weights/weight.bin"
 MARK = 0xDEADBEEF
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,80}")
@@ -151,10 +141,8 @@ def _check_weight(weight: Weight, weights: bytes) -> None:
     if not 0 < weight.place <= len(weights) - 64 or weight.place % 64:
         raise Refused(f"The weight {weight.name[:80]!r} is outside weight.bin.", AGAIN)
     mark, _, size, place = struct.unpack_from("<IIQQ", weights, weight.place)
-    elements = 1
-    for dim in weight.shape:
-        elements *= dim
-    if mark != MARK or size != elements * WIDTHS.get(weight.dtype, 4) or place + size > len(weights):
+    needed = math.prod(weight.shape) * (bits(weight.dtype) or 32) // 8
+    if mark != MARK or size != needed or place + size > len(weights):
         raise Refused(f"The weight {weight.name[:80]!r} does not match the data in weight.bin at its offset.", AGAIN)
 
 

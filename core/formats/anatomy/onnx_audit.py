@@ -31,18 +31,9 @@ DOMAINS = {
     "com.microsoft.nchwc",
 }
 OUTSIDE_CODE = {
-    *(
-        "EPContext",
-        "PythonOp",
-        "PythonOpGrad",
-        "ATen",
-        "TensorRT_Plugin",
-        "TRT_Plugin",
-        "TritonOp",
-        "ExternalFunction",
-        "OpenVINO_EPContext",
-    ),
-}
+    "EPContext", "PythonOp", "PythonOpGrad", "ATen", "TensorRT_Plugin", "TRT_Plugin", "TritonOp", "ExternalFunction",
+    "OpenVINO_EPContext",
+}  # fmt: skip
 """Operators that hand over to code or to compiled blobs outside the graph."""
 
 INTEGERS = (

@@ -4,37 +4,17 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from core.formats.anatomy.elements import bits
+
 if TYPE_CHECKING:
     import onnx
 
-NAMES: dict[int, str] = dict(
-    enumerate(
-        (
-            *("float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "string", "bool", "float16", "float64"),
-            *(
-                "uint32",
-                "uint64",
-                "complex64",
-                "complex128",
-                "bfloat16",
-                "float8e4m3fn",
-                "float8e4m3fnuz",
-                "float8e5m2",
-            ),
-            *("float8e5m2fnuz", "uint4", "int4", "float4e2m1", "float8e8m0", "uint2", "int2"),
-        ),
-        start=1,
-    )
-)
-BITS: dict[int, int] = {
-    **dict.fromkeys((25, 26), 2),
-    **dict.fromkeys((21, 22, 23), 4),
-    **dict.fromkeys((2, 3, 9, 17, 18, 19, 20, 24), 8),
-    **dict.fromkeys((4, 5, 10, 16), 16),
-    **dict.fromkeys((1, 6, 12), 32),
-    **dict.fromkeys((7, 11, 13, 14), 64),
-    15: 128,
-}
+NAMES: dict[int, str] = dict(enumerate((
+    "float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "string", "bool", "float16", "float64", "uint32",
+    "uint64", "complex64", "complex128", "bfloat16", "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz",
+    "uint4", "int4", "float4e2m1", "float8e8m0", "uint2", "int2",
+), start=1))  # fmt: skip
+BITS = {kind: bits(dtype) for kind, dtype in NAMES.items() if bits(dtype)}
 EXTERNAL = 1
 
 

@@ -2,24 +2,44 @@
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.codec import encode
-from core.domain.format import Summary
+from core.domain.format import Format, Summary
 from core.domain.integer_products import Integers
 from core.formats.anatomy import onnx_compact
 from core.formats.anatomy import onnx_dtypes as dtypes
 from core.formats.anatomy.integer_products import products
 from core.formats.anatomy.onnx_audit import constants, subgraphs, walked
-from core.formats.anatomy.onnx_wire import Payload, Skeleton
+from core.formats.anatomy.onnx_wire import Payload, Skeleton, read
 from core.formats.anatomy.weight_counts import WeightCounts
 
 if TYPE_CHECKING:
     import onnx
 
 KEPT_ELEMENTS = 64
+
+
+class OnnxInside(Format):
+    """A format whose file is one ONNX model, or holds one."""
+
+    def model(self, path: Path) -> AbstractContextManager[Path]:
+        """Return where the model lies for as long as it is read. Raises Refused when there is not one."""
+        raise NotImplementedError
+
+    def inspect(self, path: Path) -> Summary:
+        """Read signature, operators and weights without loading large weights."""
+        with self.model(path) as model:
+            return summary(self.id, model, read(model))
+
+    def graph(self, path: Path, out: Path) -> bool:
+        """Write the graph without its weights."""
+        with self.model(path) as model:
+            out.write_bytes(weightless(read(model).model))
+        return True
 
 
 def summary(format: str, path: Path, skeleton: Skeleton) -> Summary:
@@ -39,14 +59,11 @@ def summary(format: str, path: Path, skeleton: Skeleton) -> Summary:
     return Summary(
         format=format,
         signature=signature(model.graph),
-        parameters=counts.parameters,
+        **counts.facts,
         operators=dict(walk.operators.most_common()),
-        precision=counts.precision,
-        sparsity=counts.sparsity,
         producer=" ".join(part for part in (model.producer_name, model.producer_version) if part)[:200] or None,
         opset=max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=None),
         dependencies=tuple(_domains(model)),
-        layers=tuple(counts.layers),
         notes={
             "ir_version": model.ir_version,
             "nodes": walk.nodes,

@@ -19,8 +19,7 @@ MAX_BYTES = 2 << 30
 MAX_SKELETON = 256 << 20
 SMALL = 256
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
-MODEL_GRAPH, GRAPH_INITIALIZER, GRAPH_NODE = 7, 5, 1
-RAW_DATA = 9
+MODEL_GRAPH, GRAPH_INITIALIZER = 7, 5
 WIDTHS = {4: 4, 9: 1, 10: 8}
 """Fields of TensorProto whose packed length tells the number of elements: float_data, raw_data, double_data."""
 

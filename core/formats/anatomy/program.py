@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from core.domain.errors import Refused
+from core.formats.anatomy.elements import bits
 from core.formats.anatomy.expressions import check_expression, check_guard
 from core.formats.anatomy.findings import JsonObject, parse_json
 from core.formats.anatomy.torch_weights import TensorView, check_view
@@ -42,29 +43,11 @@ FILES = ("from_file", "save", "load_library")
 STRUCTURES = {None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict"}
 RETURN_TYPE = re.compile(r"torch\.return_types\.\w{1,60}")
 
-DTYPES: dict[int, tuple[str, int]] = {
-    1: ("uint8", 1),
-    2: ("int8", 1),
-    3: ("int16", 2),
-    4: ("int32", 4),
-    5: ("int64", 8),
-    6: ("float16", 2),
-    7: ("float32", 4),
-    8: ("float64", 8),
-    9: ("complex32", 4),
-    10: ("complex64", 8),
-    11: ("complex128", 16),
-    12: ("bool", 1),
-    13: ("bfloat16", 2),
-    28: ("uint16", 2),
-    29: ("float8e4m3fn", 1),
-    30: ("float8e5m2", 1),
-    31: ("float8e4m3fnuz", 1),
-    32: ("float8e5m2fnuz", 1),
-    33: ("float8e8m0", 1),
-    34: ("uint32", 4),
-    35: ("uint64", 8),
-}
+DTYPES: dict[int, str] = {
+    1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64",
+    9: "complex32", 10: "complex64", 11: "complex128", 12: "bool", 13: "bfloat16", 28: "uint16", 29: "float8e4m3fn",
+    30: "float8e5m2", 31: "float8e4m3fnuz", 32: "float8e5m2fnuz", 33: "float8e8m0", 34: "uint32", 35: "uint64",
+}  # fmt: skip
 
 
 def check(program: JsonObject) -> None:
@@ -111,7 +94,7 @@ def tensors(config: JsonObject, pattern: re.Pattern[str]) -> Iterator[tuple[str,
         if entry["use_pickle"] is not False or not entry["tensor_meta"]:
             raise Refused(f"The weight {name[:60]!r} is a pickle, which is a program.", AGAIN)
         meta = entry["tensor_meta"]
-        kind, width = DTYPES[meta["dtype"]]
+        kind = DTYPES[meta["dtype"]]
         sizes, strides = _ints(meta["sizes"]), _ints(meta["strides"])
         (offset,) = _ints([meta["storage_offset"]])
         if meta["layout"] != 7 or len(sizes) != len(strides) or len(sizes) > 64:
@@ -120,7 +103,7 @@ def tensors(config: JsonObject, pattern: re.Pattern[str]) -> Iterator[tuple[str,
             name,
             entry["path_name"],
             bool(entry["is_param"]),
-            TensorView(kind, sizes, strides, offset, entry["path_name"], 0, width),
+            TensorView(kind, sizes, strides, offset, entry["path_name"], 0, bits(kind) // 8),
         )
 
 

@@ -168,7 +168,7 @@ def _names(arg: object) -> Iterator[str]:
 
 def _tensor(name: str, graph: JsonObject) -> TensorSpec:
     meta = graph["tensor_values"][name]
-    return TensorSpec(name, DTYPES[meta["dtype"]][0], tuple(_dim(size) for size in meta["sizes"]))
+    return TensorSpec(name, DTYPES[meta["dtype"]], tuple(_dim(size) for size in meta["sizes"]))
 
 
 def _weights(module: JsonObject) -> "Iterator[onnx.TensorProto]":

@@ -14,23 +14,9 @@ NODES = (
 )  # fmt: skip
 BUILTINS = ("abs", "enumerate", "float", "len", "max", "min", "next", "range", "round", "str", "sum", "zip")
 MATH = (
-    "ceil",
-    "copysign",
-    "exp",
-    "expm1",
-    "floor",
-    "frexp",
-    "inf",
-    "isinf",
-    "isnan",
-    "ldexp",
-    "log",
-    "log1p",
-    "nan",
-    "pow",
-    "sqrt",
-    "tanh",
-)
+    "ceil", "copysign", "exp", "expm1", "floor", "frexp", "inf", "isinf", "isnan", "ldexp", "log", "log1p", "nan",
+    "pow", "sqrt", "tanh",
+)  # fmt: skip
 
 
 def parse(text: str) -> ast.Module:

@@ -25,20 +25,10 @@ AGAIN = "Save the model again with skops.io.dump."
 WITHOUT = "Fit the model without custom functions; for histogram trees on categories, put an OrdinalEncoder before them. Then save it again."
 
 LOADERS = {
-    *(
-        "DictNode",
-        "DefaultDictNode",
-        "ListNode",
-        "SetNode",
-        "TupleNode",
-        "BytesNode",
-        "BytearrayNode",
-        "SliceNode",
-        "TypeNode",
-    ),
-    *("FunctionNode", "ObjectNode", "JsonNode", "NdArrayNode", "MaskedArrayNode", "DTypeNode", "RandomStateNode"),
-    *("RandomGeneratorNode", "SparseMatrixNode", "TreeNode", "LossNode", "CachedNode"),
-}
+    "DictNode", "DefaultDictNode", "ListNode", "SetNode", "TupleNode", "BytesNode", "BytearrayNode", "SliceNode",
+    "TypeNode", "FunctionNode", "ObjectNode", "JsonNode", "NdArrayNode", "MaskedArrayNode", "DTypeNode",
+    "RandomStateNode", "RandomGeneratorNode", "SparseMatrixNode", "TreeNode", "LossNode", "CachedNode",
+}  # fmt: skip
 """Kinds of nodes that only hold data; methods, partials, operators and constructors are left out."""
 
 

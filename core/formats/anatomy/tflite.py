@@ -11,17 +11,16 @@ from pathlib import Path
 
 from core.domain.artifact import Dim, TensorSpec
 from core.domain.errors import Refused
+from core.formats.anatomy.elements import bits
 from core.formats.anatomy.flatbuffer import Source, Table
 
 CUSTOM = 32
-DTYPES: dict[int, tuple[str, int]] = {
-    0: ("float32", 32), 1: ("float16", 16), 2: ("int32", 32), 3: ("uint8", 8), 4: ("int64", 64), 5: ("str", 0),
-    6: ("bool", 8), 7: ("int16", 16), 8: ("complex64", 64), 9: ("int8", 8), 10: ("float64", 64),
-    11: ("complex128", 128), 12: ("uint64", 64), 13: ("resource", 0), 14: ("variant", 0), 15: ("uint32", 32),
-    16: ("uint16", 16), 17: ("int4", 4), 18: ("bfloat16", 16), 19: ("int2", 2), 20: ("uint4", 4),
-    21: ("float8e4m3fn", 8), 22: ("float8e5m2", 8),
+DTYPES: dict[int, str] = {
+    0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 5: "str", 6: "bool", 7: "int16", 8: "complex64",
+    9: "int8", 10: "float64", 11: "complex128", 12: "uint64", 13: "resource", 14: "variant", 15: "uint32",
+    16: "uint16", 17: "int4", 18: "bfloat16", 19: "int2", 20: "uint4", 21: "float8e4m3fn", 22: "float8e5m2",
 }  # fmt: skip
-"""TensorType to NumPy name and bits; 0 bits where the bytes are not a plain array."""
+"""TensorType to NumPy name."""
 FIXED = 0
 MAX_ELEMENTS = 2**31
 NO_TENSOR = -1
@@ -189,10 +188,10 @@ def _tensor(table: Table, buffers: list[tuple[int, int]]) -> TfliteTensor:
     shape, wanted = table.numbers(0, "i"), table.numbers(7, "i")
     start, length = buffers[buffer]
     sparse = table.table(6) is not None
-    _check_size(where, shape, DTYPES[kind][1], 0 if sparse else length)
+    _check_size(where, shape, bits(DTYPES[kind]), 0 if sparse else length)
     quantization = table.table(4)
     scales = quantization.count(2) if quantization else 0
-    spec = TensorSpec(name, DTYPES[kind][0], _dims(shape, wanted))
+    spec = TensorSpec(name, DTYPES[kind], _dims(shape, wanted))
     return TfliteTensor(spec, buffer, start, length, bool(table.number(5, "B")), sparse, bool(scales), scales)
 
 

@@ -8,6 +8,7 @@ from typing import TypeGuard
 from core.border import pickles
 from core.border.pickles import Built, Global, Stored, Trace
 from core.domain.errors import Refused
+from core.formats.anatomy.elements import bits
 
 NEXT = "Save the state_dict of the model (torch.save(model.state_dict(), ...)), or export it as .pt2."
 AGAIN = "Save the file again."
@@ -16,35 +17,13 @@ FREE_ELEMENTS = 1 << 24
 """A view may repeat its storage (stride 0) up to this size."""
 
 STORAGES = {
-    "DoubleStorage": ("float64", 8),
-    "FloatStorage": ("float32", 4),
-    "HalfStorage": ("float16", 2),
-    "BFloat16Storage": ("bfloat16", 2),
-    "LongStorage": ("int64", 8),
-    "IntStorage": ("int32", 4),
-    "ShortStorage": ("int16", 2),
-    "CharStorage": ("int8", 1),
-    "ByteStorage": ("uint8", 1),
-    "BoolStorage": ("bool", 1),
-    "UntypedStorage": ("uint8", 1),
-    "ComplexFloatStorage": ("complex64", 8),
-    "ComplexDoubleStorage": ("complex128", 16),
-    "QInt8Storage": ("int8", 1),
-    "QUInt8Storage": ("uint8", 1),
-    "QInt32Storage": ("int32", 4),
-}
+    "DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
+    "LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16", "CharStorage": "int8",
+    "ByteStorage": "uint8", "BoolStorage": "bool", "UntypedStorage": "uint8", "ComplexFloatStorage": "complex64",
+    "ComplexDoubleStorage": "complex128", "QInt8Storage": "int8", "QUInt8Storage": "uint8", "QInt32Storage": "int32",
+}  # fmt: skip
 VIEW_CALLS = {f"torch._utils._rebuild_{name}" for name in ("tensor", "tensor_v2", "tensor_v3", "qtensor")}
 WRAPPERS = {"torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"}
-NUMPY_DTYPES = {
-    "f8": "float64",
-    "f4": "float32",
-    "f2": "float16",
-    "i8": "int64",
-    "i4": "int32",
-    "i1": "int8",
-    "u1": "uint8",
-    "b1": "bool",
-}
 
 
 @dataclass(frozen=True)
@@ -146,11 +125,6 @@ def named(value: object) -> Iterator[tuple[str, TensorView]]:
             ]
 
 
-def numpy_name(code: str) -> str:
-    """Return the name of a dtype code, the code itself when it has none."""
-    return NUMPY_DTYPES.get(code, code)
-
-
 def _children(item: object) -> Iterable[tuple[object, object]]:
     if isinstance(item, dict):
         return item.items()
@@ -164,11 +138,10 @@ def _element(kind: object, call: Built) -> tuple[str, int]:
     """Return name and bytes of an element: the storage's, or the dtype that a call on an untyped storage gives."""
     if not isinstance(kind, Global):
         raise ValueError(kind)
-    if kind.name != "UntypedStorage":
-        return STORAGES[kind.name]
-    dtype = next((a.name for a in call.args if isinstance(a, Global) and a.module == "torch"), "uint8")
-    size = "".join(c for c in dtype.split("_")[0] if c.isdecimal()) or "8"
-    return dtype, max(1, int(size[:3]) // 8) if not dtype.startswith("float8") else 1
+    dtype = STORAGES[kind.name]
+    if kind.name == "UntypedStorage":
+        dtype = next((a.name for a in call.args if isinstance(a, Global) and a.module == "torch"), dtype)
+    return dtype, max(1, bits(dtype) // 8)
 
 
 def _counts(values: object) -> TypeGuard[tuple[int, ...] | list[int]]:

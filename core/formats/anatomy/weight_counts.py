@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from core.domain.format import Layer
 
@@ -62,6 +62,16 @@ class WeightCounts:
                 return
             self.measure(np.frombuffer(block, dtype=VIEWS[dtype]))
             length -= len(block)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a summary says of the weights."""
+        return {
+            "parameters": self.parameters,
+            "precision": self.precision,
+            "sparsity": self.sparsity,
+            "layers": tuple(self.layers),
+        }
 
     @property
     def parameters(self) -> int:

@@ -6,11 +6,13 @@ a look at bounds. The standard library is enough for it; what is made of a fores
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from core.domain.errors import Refused
 
 MAX_NODES = 50_000_000
+MAX_BYTES = 512 << 20
 LEAF = -1
 
 
@@ -115,6 +117,16 @@ def check_tree(tree: Tree, features: int, where: str) -> None:
         if not 0 <= tree.feature[place] < features:
             raise Refused(f"{where} splits on feature {tree.feature[place]} of {features}.", "Save the model again.")
         pending += [tree.right[place], tree.left[place]]
+
+
+def content(path: Path) -> bytes:
+    """Return a file's bytes. Raises Refused where it has more than any model."""
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise Refused(
+            f"The file has {size / 1e6:,.0f} MB; the limit is {MAX_BYTES / 1e6:,.0f} MB.", "Train fewer trees."
+        )
+    return path.read_bytes()
 
 
 def refuse_size(count: int) -> None:

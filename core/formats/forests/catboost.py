@@ -13,10 +13,9 @@ from pathlib import Path
 from core.domain.errors import Refused
 from core.formats.anatomy.findings import JsonObject
 from core.formats.anatomy.flatbuffer import Source, Table
-from core.formats.forests import LEAF, BoostedTrees, Tree, check_tree, refuse_size
+from core.formats.forests import LEAF, BoostedTrees, Tree, check_tree, content, refuse_size
 
 MAGIC = b"CBM1"
-MAX_BYTES = 512 << 20
 MAX_FEATURES = 10_000_000
 MAX_ANSWERS = 100_000
 MAX_DEPTH = 16
@@ -87,20 +86,15 @@ class CatBoostModel:
 
 def read(path: Path) -> CatBoostModel:
     """Return the file's parts. Raises Refused when it is too large, cut off, or no model."""
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise Refused(
-            f"The file has {size / 1e6:,.0f} MB; the limit is {MAX_BYTES / 1e6:,.0f} MB.", "Train fewer trees."
-        )
-    data = path.read_bytes()
+    data = content(path)
     length = struct.unpack("<I", data[4:8].ljust(4, b"\xff"))[0]
-    if data[:4] != MAGIC or length > size - 8:
+    if data[:4] != MAGIC or length > len(data) - 8:
         raise Refused("The file is cut off: its model is longer than the file.", AGAIN)
     core = Source(memoryview(data)[8 : 8 + length]).root()
     trees = core.table(1)
     if trees is None or not core.text(0).startswith("FlabuffersModel_v"):
         raise Refused("The file contains no CatBoost model.", AGAIN)
-    if not core.count(3) and 8 + length != size:
+    if not core.count(3) and 8 + length != len(data):
         raise Refused("The file has extra bytes after its end.", AGAIN)
     notes = {pair.text(0)[:80]: _long_text(pair, 1) for pair in core.tables(2)}
     columns = tuple(_column(feature) for feature in trees.tables(5))

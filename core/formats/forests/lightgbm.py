@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from core.domain.errors import Refused
-from core.formats.forests import LEAF, BoostedTrees, Tree, check_tree, refuse_size
+from core.formats.forests import LEAF, BoostedTrees, Tree, check_tree, content, refuse_size
 
-MAX_BYTES = 512 << 20
 MAX_FEATURES = 10_000_000
 MAX_CLASSES = 100_000
 MAX_LEAVES = 10_000_000
@@ -77,13 +76,8 @@ def forest(path: Path) -> BoostedTrees:
 
 def _parts(path: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
     """Return the head and the blocks of the trees. Raises Refused where the file is no whole model."""
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise Refused(
-            f"The file has {size / 1e6:,.0f} MB; the limit is {MAX_BYTES / 1e6:,.0f} MB.", "Train fewer trees."
-        )
     try:
-        text = path.read_bytes().decode("utf-8").replace("\r\n", "\n")
+        text = content(path).decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise Refused("The file contains bytes that are not text.", AGAIN) from None
     body, end, rest = text.partition("\nend of trees\n")

@@ -13,9 +13,8 @@ from typing import Any
 
 from core.domain.errors import Refused
 from core.formats.anatomy.findings import JsonObject
-from core.formats.forests import LEAF, BoostedTrees, Tree, check_tree, refuse_size, ubjson
+from core.formats.forests import LEAF, BoostedTrees, Tree, check_tree, content, refuse_size, ubjson
 
-MAX_BYTES = 512 << 20
 MAX_FEATURES = 10_000_000
 MAX_CLASSES = 100_000
 MAX_CATEGORY = 1 << 24
@@ -38,12 +37,7 @@ LINKS = {
 
 def document(path: Path) -> JsonObject:
     """Return the file's document. Raises Refused when it is too large, broken, or describes no model."""
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise Refused(
-            f"The file has {size / 1e6:,.0f} MB; the limit is {MAX_BYTES / 1e6:,.0f} MB.", "Train fewer trees."
-        )
-    data = path.read_bytes()
+    data = content(path)
     document = ubjson.parse(data) if _is_binary(data) else _json(data)
     for part in ("learner_model_param", "gradient_booster", "objective"):
         _table(_table(document, "learner"), part)

@@ -4,12 +4,12 @@ The Python file runs only in the jailed child. It lies beside the weights under 
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
-from core.domain.transform import CODE
+from core.domain.transform import CODE, option
 from core.formats.anatomy.findings import JsonObject
 from core.libraries.architectures import named, weights, written
 from core.libraries.torch import Module
@@ -25,17 +25,10 @@ WHICH = (
 class ArchitectureOptions:
     """Which network the weights belong to, and what it takes."""
 
-    architecture: str = field(
-        default="", metadata={"help": "A name from timm's list, or a class or function in the Python file."}
-    )
-    arguments: str = field(
-        default="", metadata={"help": 'Arguments to build the network with, as JSON, such as {"num_classes": 10}.'}
-    )
-    shapes: str = field(
-        default="",
-        metadata={
-            "help": "Input shapes without the batch, such as 3x224x224 or int64:48, one per input separated by ';'."
-        },
+    architecture: str = option("", "A name from timm's list, or a class or function in the Python file.")
+    arguments: str = option("", 'Arguments to build the network with, as JSON, such as {"num_classes": 10}.')
+    shapes: str = option(
+        "", "Input shapes without the batch, such as 3x224x224 or int64:48, one per input separated by ';'."
     )
 
 

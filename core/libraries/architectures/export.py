@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, refusing
 from core.libraries.architectures import Built
 from core.libraries.torch import exported_programs
-from core.onnx.files import first_line
 
 BATCH = 2
 """An example with one row could be taken for a constant."""
@@ -23,15 +22,16 @@ def to_program(built: Built, out: Path) -> None:
         )
     inputs = exported_programs.examples(built.inputs, exported_programs.sized(built.inputs, BATCH))
     free = tuple({0: torch.export.Dim.AUTO} for _ in inputs)
-    try:
-        with exported_programs.quiet(), torch.no_grad():
-            torch.backends.mha.set_fastpath_enabled(False)
-            program = torch.export.export(built.module, inputs, dynamic_shapes=free)
-    except Exception as error:
-        raise Refused(
-            f"torch cannot export this network: {first_line(error)}",
+    with (
+        refusing(
+            "torch cannot export this network",
             "Check the shapes; a forward method that branches on its data must be rewritten.",
-        ) from None
+        ),
+        exported_programs.quiet(),
+        torch.no_grad(),
+    ):
+        torch.backends.mha.set_fastpath_enabled(False)
+        program = torch.export.export(built.module, inputs, dynamic_shapes=free)
     if not exported_programs.free_batch(exported_programs.inputs(program)):
         raise Refused(
             "The network works for one batch size only.", "Write its forward method for any number of samples."

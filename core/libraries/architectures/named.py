@@ -1,6 +1,6 @@
 """Networks from timm's list, by name; classes and channels are read off the weights."""
 
-from core.domain.errors import Refused, Unavailable
+from core.domain.errors import Refused, Unavailable, refusing
 from core.domain.groups import GROUPS
 from core.formats.anatomy.findings import JsonObject
 from core.libraries.architectures.weights import State
@@ -26,11 +26,8 @@ def make(name: str, arguments: JsonObject, state: State) -> tuple[Module, str]:
         raise Refused(f"{', '.join(off)} cannot be set here.", f"Arguments here: {', '.join(sorted(ALLOWED))}.")
     settings = timm.models.get_pretrained_cfg(name)
     chosen = {**_read_off(settings.to_dict() if settings else {}, state), **arguments}
-    try:
+    with refusing(f"timm cannot build {name} with {chosen}", "Leave out the arguments."):
         module = timm.create_model(name, pretrained=False, **chosen)
-    except Exception as error:
-        cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise Refused(f"timm cannot build {name} with {chosen}: {cause}", "Leave out the arguments.") from None
     return module, _usual_shape(module, chosen)
 
 

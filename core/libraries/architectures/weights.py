@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, refusing
 from core.libraries.torch import Module, Tensor
 
 State = dict[str, Tensor]
@@ -33,7 +33,7 @@ class Misfit:
 
 def read(path: Path, format: str) -> State:
     """Return the tensors by name, from the largest table of them in the file. Raises Refused where there is none."""
-    try:
+    with refusing("The weights cannot be read", "Save the state_dict of the model again."):
         if format == "safetensors":
             from safetensors.torch import load_file
 
@@ -42,9 +42,6 @@ def read(path: Path, format: str) -> State:
             import torch
 
             value = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise Refused(f"The weights cannot be read: {cause}", "Save the state_dict of the model again.") from None
     tables = list(_tables("", value, 0))
     if not tables:
         raise Refused("The file contains no named weights.", "Save the state_dict of the model.")

@@ -1,18 +1,14 @@
 """What scikit-learn's transformers do to columns, as derived fields, in the same order of operations."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from core.domain.errors import Refused
+from core.libraries.sklearn import Estimator
 from core.scoring.builder import Builder, number
 from core.scoring.form import Apply, Clusters, Const, Expression, Lookup, Matrix, Ref, total
 
-if TYPE_CHECKING:
-    from sklearn.base import BaseEstimator
-
-Estimator: TypeAlias = "BaseEstimator"
 Columns = list[str]
 NOTHING = 10 * float(np.finfo(np.float64).eps)
 """Below this scikit-learn takes a norm for zero, and divides by one instead."""

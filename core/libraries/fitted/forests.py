@@ -2,12 +2,17 @@
 
 import json
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.errors import Refused
+from core.domain.transform import option
 from core.formats.forests import LEAF, BoostedTrees, Tree, lightgbm, xgboost
-from core.libraries.fitted.columns import Columns, Estimator, needs
+from core.libraries.fitted.columns import Columns, needs
 from core.libraries.fitted.trees import linked
+from core.libraries.sklearn import Estimator
+from core.onnx import files
+from core.scoring import onnx_model
 from core.scoring.builder import Builder, Grower
 from core.scoring.form import AT_MOST, BELOW, Apply, Const, Expression, Form, Input, Label, Numbers, Ref, check, needed
 
@@ -16,15 +21,23 @@ ZERO = 1e-35
 NO_LINK = "Train with one of the library's own objectives, or convert the raw scores yourself."
 
 
+@dataclass(frozen=True)
+class OnnxOptions:
+    """The operator set of the numeric operators; trees are written in ai.onnx.ml 5 (ONNX Runtime 1.20 or newer)."""
+
+    opset: int = option(20, "ONNX operator set to write; 15 to 22.", low=15, high=22)
+
+
 def form(forest: BoostedTrees) -> Form:
     """Return the form of a file of boosted trees, with its own names for the columns where it has them. Raises Refused."""
     named = len(set(forest.names)) == forest.features and "" not in forest.names
     return _form(forest, forest.names if named else _places(forest), forest.dtype)
 
 
-def table(forest: BoostedTrees, dtype: str) -> Form:
-    """Return the form of a file of boosted trees that takes one table of float32 or float64. Raises Refused."""
-    return _form(forest, _places(forest), dtype)
+def to_onnx(forest: BoostedTrees, out: Path, opset: int, dtype: str = "float32") -> None:
+    """Write a file of boosted trees as ONNX that takes one table of ``dtype`` and answers in float32; check and load it. Raises Refused."""
+    files.write(onnx_model.write(_form(forest, _places(forest), dtype), opset, "float32"), out)
+    files.loads(out)
 
 
 def _places(forest: BoostedTrees) -> tuple[str, ...]:

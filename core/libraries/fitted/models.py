@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from core.domain.errors import Refused
 from core.libraries.fitted import forests
-from core.libraries.fitted.columns import TRANSFORMERS, Columns, Estimator, needs, projected, transformed
+from core.libraries.fitted.columns import TRANSFORMERS, Columns, needs, projected, transformed
 from core.libraries.fitted.trees import boosted, forest, histogram, isolated_tree
+from core.libraries.sklearn import Estimator
 from core.scoring.builder import Builder
 from core.scoring.form import (
     Bayes,

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.libraries.fitted.columns import Columns, Estimator, needs
+from core.libraries.fitted.columns import Columns, needs
+from core.libraries.sklearn import Estimator
 from core.scoring.builder import Builder, Grower
 from core.scoring.form import AT_MOST, Apply, Const, Expression, Lookup, Ref, Regression
 

@@ -3,11 +3,12 @@
 import functools
 import keyword
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from inspect import Parameter, Signature
 from pathlib import Path
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line, refusing
+from core.domain.transform import option
 from core.libraries.keras_files import KerasLayer, KerasModel, KerasTensor, KerasVariable
 from core.libraries.keras_files.session import output_names, stateless_call
 from core.libraries.torch import ExportedProgram, Module, Tensor, exported_programs
@@ -24,9 +25,7 @@ OPEN = "Give the model a fixed length (keras.Input with a number instead of None
 class KerasOnnxOptions:
     """The operator set to ask for."""
 
-    opset: int = field(
-        default=20, metadata={"help": "ONNX operator set to write; 18 to 22.", "low": 18, "high": NEWEST}
-    )
+    opset: int = option(20, "ONNX operator set to write; 18 to 22.", low=18, high=NEWEST)
 
 
 def program(model: KerasModel) -> ExportedProgram:
@@ -47,20 +46,15 @@ def to_onnx(model: KerasModel, out: Path, opset: int) -> None:
     import torch
 
     exported = program(model)
-    try:
-        with exported_programs.quiet():
-            written = torch.onnx.export(
-                exported,
-                dynamo=True,
-                opset_version=opset,
-                verbose=False,
-                input_names=[tensor.name for tensor in model.inputs],
-                output_names=output_names(model),
-            )
-    except Exception as error:
-        raise Refused(
-            f"The exporter cannot convert this model: {files.first_line(error)}", "Try another opset."
-        ) from None
+    with refusing("The exporter cannot convert this model", "Try another opset."), exported_programs.quiet():
+        written = torch.onnx.export(
+            exported,
+            dynamo=True,
+            opset_version=opset,
+            verbose=False,
+            input_names=[tensor.name for tensor in model.inputs],
+            output_names=output_names(model),
+        )
     if written is None:
         raise Refused("The exporter wrote no file.", "Try another opset.")
     found = written.model_proto
@@ -77,7 +71,7 @@ def to_program(model: KerasModel, out: Path) -> None:
 
 def _refusal(model: KerasModel, error: Exception) -> Refused:
     """Say what the exporter cannot keep free, or else its own first line."""
-    cause, opened = files.first_line(error), [t.name for t in model.inputs if None in t.shape[1:]]
+    cause, opened = first_line(error), [t.name for t in model.inputs if None in t.shape[1:]]
     step = OPEN if opened else "Export the model as ONNX in Keras with the TensorFlow backend."
     fixed = re.match(r"Constraints violated \((.*?)\)!", cause)
     if not fixed:

@@ -3,9 +3,8 @@
 import tempfile
 from pathlib import Path
 
-from core.domain.errors import Refused
+from core.domain.errors import refusing
 from core.libraries import keras_files, saved_model
-from core.onnx.files import first_line
 
 
 def to_saved_model(source: Path, format: str, out: Path) -> None:
@@ -13,12 +12,7 @@ def to_saved_model(source: Path, format: str, out: Path) -> None:
     saved_model.library()
     model = keras_files.load(source, format, "tensorflow")
     with tempfile.TemporaryDirectory(prefix="saved-", dir="tmp" if Path("tmp").is_dir() else None) as folder:
-        try:
-            with keras_files.quiet():
-                model.export(folder, format="tf_saved_model", verbose=False)
-        except Exception as error:
-            raise Refused(
-                f"Keras cannot write this model for TensorFlow: {first_line(error)}",
-                "Convert it to ONNX, or to a torch program.",
-            ) from None
+        said = "Keras cannot write this model for TensorFlow", "Convert it to ONNX, or to a torch program."
+        with refusing(*said), keras_files.quiet():
+            model.export(folder, format="tf_saved_model", verbose=False)
         saved_model.pack(Path(folder), out)

@@ -8,24 +8,19 @@ import numpy.typing as npt
 
 from core.border.pickles import Global
 from core.domain.artifact import TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, refusing
 from core.domain.runtime import Domain
 from core.formats.skops import trusts
 from core.libraries.sklearn import Estimator, Table, columns
-from core.onnx.files import first_line
 
 
 def load_skops(path: Path, trusted: tuple[str, ...]) -> Estimator:
     """Load a skops file that holds nothing but types of skops' own list, of ``trusted``, and of the audit's rules. Raises Refused."""
     import skops.io
 
-    try:
+    with refusing("skops cannot load this file", "Save it again with skops.io.dump."):
         named = [name for name in skops.io.get_untrusted_types(file=path) if trusts(Global(*_parted(name)))]
         return skops.io.load(path, trusted=[*trusted, *named])
-    except Exception as error:
-        raise Refused(
-            f"skops cannot load this file: {first_line(error)}", "Save it again with skops.io.dump."
-        ) from None
 
 
 def _parted(name: str) -> tuple[str, str]:

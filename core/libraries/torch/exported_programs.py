@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.domain.artifact import Dim, TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, refusing
 from core.libraries.torch import ExportedProgram, Tensor
-from core.onnx.files import first_line
 
 NOTES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn")
 """What the exporter notes on each node of where it comes from."""
@@ -20,13 +19,8 @@ def load(path: Path) -> ExportedProgram:
     """Load an exported program. Raises Refused with the cause."""
     import torch
 
-    try:
-        with quiet():
-            program = torch.export.load(str(path))
-    except Exception as error:
-        raise Refused(
-            f"torch cannot load this exported program: {first_line(error)}", "Save it again with torch.export.save."
-        ) from None
+    with refusing("torch cannot load this exported program", "Save it again with torch.export.save."), quiet():
+        program = torch.export.load(str(path))
     _loosen(program)
     return program
 

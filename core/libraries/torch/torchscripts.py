@@ -3,13 +3,14 @@
 import math
 import re
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.border import archives
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
+from core.domain.transform import option
 from core.formats.anatomy import script_signature, torch_files
 from core.libraries.torch import ScriptModule, ScriptNode, Tensor
 
@@ -26,11 +27,8 @@ MAX_ELEMENTS = 2**26
 class ShapeOptions:
     """The shapes that the file does not keep."""
 
-    shapes: str = field(
-        default="",
-        metadata={
-            "help": "Input shapes without the batch, such as 1x28x28 or int64:48, one per input separated by ';'."
-        },
+    shapes: str = option(
+        "", "Input shapes without the batch, such as 1x28x28 or int64:48, one per input separated by ';'."
     )
 
 

@@ -11,10 +11,9 @@ from torch.jit import ScriptModule
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.codec import encode
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.formats.anatomy import script_signature
 from core.libraries.torch import exported_programs, torchscripts
-from core.onnx import files
 from core.train.onnx_torch.graph import Port
 from core.train.onnx_torch.network import Answer, Network
 from core.train.onnx_torch.values import tried
@@ -175,6 +174,6 @@ def _cause(error: BaseException) -> Refused:
             return seen
         seen = seen.__cause__ or seen.__context__
     return Refused(
-        f"torch cannot export this graph: {files.first_line(error) if isinstance(error, Exception) else error}",
+        f"torch cannot export this graph: {first_line(error) if isinstance(error, Exception) else error}",
         "Fix the sizes after the batch dimension, or choose another target.",
     )

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from core.domain.errors import Refused
-from core.onnx import files
+from core.domain.errors import Refused, first_line
 from core.onnx.typing import ModelProto
 from core.train.onnx_torch.graph import DecodedGraph, Node
 from core.train.onnx_torch.operators import OPERATORS, control
@@ -81,7 +80,7 @@ class Network(nn.Module):
             AttributeError,
             NotImplementedError,
         ) as error:
-            raise Refused(f"{node.place} does not run in torch: {files.first_line(error)}", FREE) from error
+            raise Refused(f"{node.place} does not run in torch: {first_line(error)}", FREE) from error
         results = results if isinstance(results, list | tuple) else [results]
         return zip(node.outputs, results, strict=False)
 

@@ -22,17 +22,9 @@ Steps = tuple[Step, ...]
 def mixed(heat: HeatMap | None) -> Iterator[tuple[Steps, float]]:
     """Yield recipes in which each tensor has the share that is pruned and the values that are kept by what it bears, and what they should lose."""
     rows = free(heat)
-    choices = {row.name: joint(row) for row in rows}
-    changes = {
-        name: [Change(n, one.bytes, one.error) for n, one in enumerate(found)] for name, found in choices.items()
-    }
-    seen = []
-    for bits in BUDGETS if rows else ():
-        found = chosen(changes, int(sum(row.parameters for row in rows) * bits / 8))
-        picked = {name: choices[name][change.level] for name, change in found.items()}
+    for picked in _within_budgets(rows, {row.name: joint(row) for row in rows}):
         steps = recipe(picked)
-        if len(steps) > 1 and steps not in seen:
-            seen.append(steps)
+        if len(steps) > 1:
             yield steps, foretold(heat, sum(one.error for one in picked.values()))
 
 
@@ -83,17 +75,22 @@ def shared(heat: HeatMap | None) -> Iterator[tuple[Steps, float | None]]:
     if not rows:
         yield from (((Step("codebooks_second_order", {"bits": bits}),), None) for bits in BUDGETS if bits >= 1)
         return
-    choices = {row.name: [one for one in joint(row) if not one.share] for row in rows}
+    for picked in _within_budgets(rows, {row.name: [one for one in joint(row) if not one.share] for row in rows}):
+        yield recipe(picked), foretold(heat, sum(one.error for one in picked.values()))
+
+
+def _within_budgets(rows: list[Row], choices: dict[str, list[Choice]]) -> Iterator[dict[str, Choice]]:
+    """Yield what is chosen for each tensor within each budget, alike choices once; nothing without rows."""
     changes = {
         name: [Change(n, one.bytes, one.error) for n, one in enumerate(found)] for name, found in choices.items()
     }
     seen = []
-    for bits in BUDGETS:
+    for bits in BUDGETS if rows else ():
         found = chosen(changes, int(sum(row.parameters for row in rows) * bits / 8))
         picked = {name: choices[name][change.level] for name, change in found.items()}
         if picked not in seen:
             seen.append(picked)
-            yield recipe(picked), foretold(heat, sum(one.error for one in picked.values()))
+            yield picked
 
 
 def free(heat: HeatMap | None) -> list[Row]:

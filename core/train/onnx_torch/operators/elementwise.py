@@ -150,41 +150,18 @@ def dropout(node: Node, x: Tensor, ratio: float | None = None, training: bool | 
     return x, torch.ones_like(x, dtype=torch.bool)
 
 
+ALIKE = (
+    "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Cos", "Cosh", "Erf", "Exp", "Floor", "IsNaN", "Log",
+    "Neg", "Reciprocal", "Relu", "Round", "Sigmoid", "Sign", "Sin", "Sinh", "Sqrt", "Tan", "Tanh",
+)  # fmt: skip
+"""Functions of one tensor that torch calls by the same name."""
 TABLE = standard(
     {
+        **{name: unary(getattr(torch, name.lower())) for name in ALIKE},
+        **{name: unary(getattr(F, name.lower())) for name in ("HardSwish", "Mish", "Softplus", "Softsign")},
         "Identity": unary(lambda x: x),
-        "Abs": unary(torch.abs),
-        "Acos": unary(torch.acos),
-        "Acosh": unary(torch.acosh),
-        "Asin": unary(torch.asin),
-        "Asinh": unary(torch.asinh),
-        "Atan": unary(torch.atan),
-        "Atanh": unary(torch.atanh),
         "BitwiseNot": unary(torch.bitwise_not),
-        "Ceil": unary(torch.ceil),
-        "Cos": unary(torch.cos),
-        "Cosh": unary(torch.cosh),
-        "Erf": unary(torch.erf),
-        "Exp": unary(torch.exp),
-        "Floor": unary(torch.floor),
-        "IsNaN": unary(torch.isnan),
-        "Log": unary(torch.log),
-        "Neg": unary(torch.neg),
         "Not": unary(torch.logical_not),
-        "Reciprocal": unary(torch.reciprocal),
-        "Relu": unary(torch.relu),
-        "Round": unary(torch.round),
-        "Sigmoid": unary(torch.sigmoid),
-        "Sign": unary(torch.sign),
-        "Sin": unary(torch.sin),
-        "Sinh": unary(torch.sinh),
-        "Sqrt": unary(torch.sqrt),
-        "Tan": unary(torch.tan),
-        "Tanh": unary(torch.tanh),
-        "Softplus": unary(F.softplus),
-        "Softsign": unary(F.softsign),
-        "Mish": unary(F.mish),
-        "HardSwish": unary(F.hardswish),
         "Add": binary(torch.add),
         "Sub": binary(torch.sub),
         "Mul": binary(torch.mul),
