@@ -38,16 +38,25 @@ PLAIN = {
 }
 
 NUMPY = {
-    "numpy.dtype", "numpy.ndarray", "numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray",
-    "numpy.ma.core._mareconstruct",
+    *(
+        "numpy.dtype",
+        "numpy.ndarray",
+        "numpy.ma.MaskedArray",
+        "numpy.ma.core.MaskedArray",
+        "numpy.ma.core._mareconstruct",
+    ),
     *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("_reconstruct", "scalar")),
     *(f"numpy.{core}.numeric._frombuffer" for core in ("core", "_core")),
     *(f"numpy.random._pickle.{name}" for name in ("__randomstate_ctor", "__generator_ctor", "__bit_generator_ctor")),
     *(f"numpy.random.bit_generator.{name}" for name in ("SeedSequence", "__pyx_unpickle_SeedSequence")),
-    "numpy.random._mt19937.MT19937", "numpy.random._pcg64.PCG64", "numpy.random._pcg64.PCG64DXSM",
-    "numpy.random._philox.Philox", "numpy.random._sfc64.SFC64", "numpy.random.mtrand.RandomState",
-    "numpy.random._generator.Generator",
-}  # fmt: skip
+    *("numpy.random._mt19937.MT19937", "numpy.random._pcg64.PCG64", "numpy.random._pcg64.PCG64DXSM"),
+    *(
+        "numpy.random._philox.Philox",
+        "numpy.random._sfc64.SFC64",
+        "numpy.random.mtrand.RandomState",
+        "numpy.random._generator.Generator",
+    ),
+}
 NUMPY_SCALAR = re.compile(
     r"numpy\.(bool_?|u?int(8|16|32|64|p|c)?|(u?long){1,2}|float(16|32|64)|longdouble|complex(64|128)|str_|bytes_|object_|datetime64|timedelta64)"
 )
@@ -69,8 +78,16 @@ COMPILED = re.compile(
 )
 SCORES = re.compile(r"sklearn\.metrics\._(classification|ranking|regression)")
 OUTSIDE = {
-    "tests", "datasets", "externals", "conftest", "_build_utils", "experimental", "callback", "inspection", "_plot",
-}  # fmt: skip
+    "tests",
+    "datasets",
+    "externals",
+    "conftest",
+    "_build_utils",
+    "experimental",
+    "callback",
+    "inspection",
+    "_plot",
+}
 UTILS = {"_bunch", "_encode", "_metadata_requests", "_tags"}
 """Of scikit-learn's own tools, those whose objects lie in fitted models."""
 MODULE = re.compile(r"sklearn(\.[A-Za-z_][A-Za-z0-9_]*){1,6}")

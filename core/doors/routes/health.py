@@ -12,9 +12,17 @@ from starlette.responses import JSONResponse
 from core.doors import workspace
 
 MODEL_LIBRARIES = (
-    "torch", "onnx", "onnxruntime", "onnxscript", "sklearn", "skl2onnx", "skops", "xgboost", "safetensors",
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "sklearn",
+    "skl2onnx",
+    "skops",
+    "xgboost",
+    "safetensors",
     "tensorflow",
-)  # fmt: skip
+)
 _STARTED = time.monotonic()
 
 

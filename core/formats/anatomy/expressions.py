@@ -21,23 +21,68 @@ MAX_EXPONENT = 8
 SYMBOL = re.compile(r"(s|u|f|i|zf|zuf|ps|sf|uf)\d{1,6}|oo|int_oo|inf")
 PLAIN_TEXT = re.compile(r"[A-Za-z0-9_.]{0,120}")
 FUNCTIONS = {
-    "FloorDiv", "ModularIndexing", "Where", "PythonMod", "Mod", "CleanDiv", "CeilToInt", "FloorToInt", "CeilDiv",
-    "FloatTrueDiv", "IntTrueDiv", "IsNonOverlappingAndDenseIndicator", "TruncToFloat", "TruncToInt", "RoundToInt",
-    "RoundDecimal", "ToFloat", "Identity", "Max", "Min", "Abs", "floor", "ceiling", "sqrt", "Eq", "Ne", "Ge", "Le",
-    "Gt", "Lt", "And", "Or", "Not", "Add", "Mul", "Integer", "Float", "Rational", "Symbol", "true", "false",
-    "Equality", "Unequality", "StrictLessThan", "LessThan", "StrictGreaterThan", "GreaterThan",
-}  # fmt: skip
+    *("FloorDiv", "ModularIndexing", "Where", "PythonMod", "Mod", "CleanDiv", "CeilToInt", "FloorToInt", "CeilDiv"),
+    *(
+        "FloatTrueDiv",
+        "IntTrueDiv",
+        "IsNonOverlappingAndDenseIndicator",
+        "TruncToFloat",
+        "TruncToInt",
+        "RoundToInt",
+        "RoundDecimal",
+    ),
+    *(
+        "ToFloat",
+        "Identity",
+        "Max",
+        "Min",
+        "Abs",
+        "floor",
+        "ceiling",
+        "sqrt",
+        "Eq",
+        "Ne",
+        "Ge",
+        "Le",
+        "Gt",
+        "Lt",
+        "And",
+        "Or",
+        "Not",
+    ),
+    *("Add", "Mul", "Integer", "Float", "Rational", "Symbol", "true", "false", "Equality", "Unequality"),
+    *("StrictLessThan", "LessThan", "StrictGreaterThan", "GreaterThan"),
+}
 POWERS = {"Pow", "PowByNatural", "FloatPow", "LShift", "RShift"}
 ASSUMPTIONS = {
-    "positive", "nonnegative", "nonzero", "integer", "real", "finite", "negative", "nonpositive", "precision",
-}  # fmt: skip
+    "positive",
+    "nonnegative",
+    "nonzero",
+    "integer",
+    "real",
+    "finite",
+    "negative",
+    "nonpositive",
+    "precision",
+}
 NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,40})?(e[+-]?\d{1,3})?")
 SIGNS = {"Add": " + ", "Mul": "*"}
 NODES = (
-    ast.Expression, ast.Load, ast.keyword, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.Call, ast.Name,
-    ast.Constant, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub, ast.UAdd, ast.Not,
-    ast.Invert, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.And, ast.Or, ast.BitAnd, ast.BitOr,
-)  # fmt: skip
+    *(
+        ast.Expression,
+        ast.Load,
+        ast.keyword,
+        ast.BinOp,
+        ast.UnaryOp,
+        ast.Compare,
+        ast.BoolOp,
+        ast.Call,
+        ast.Name,
+        ast.Constant,
+    ),
+    *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub, ast.UAdd, ast.Not, ast.Invert),
+    *(ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.And, ast.Or, ast.BitAnd, ast.BitOr),
+)
 GUARD_NODES = (*NODES, ast.Subscript, ast.Attribute)
 GUARD_NAMES = {"L", "math", "inf"}
 GUARD_ATTRIBUTES = {"size", "stride", "storage_offset", "isnan", "inf"}

@@ -17,11 +17,22 @@ LEVELS = (15, 16, 255, 256)
 """The numbers of levels at which OpenVINO goes over to integers."""
 MULTIPLYING = ("MatMul", "Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData")
 PASSING = {
-    "Convert", "Multiply", "Subtract", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Concat", "Split",
-    "VariadicSplit", "MaxPool", "AvgPool", "ReLU", "Relu", "PReLU", "Clamp", "Pad", "Slice", "StridedSlice",
-    "Gather", "Interpolate", "ShuffleChannels", "DepthToSpace", "SpaceToDepth", "Tile", "Broadcast", "ReduceMax",
-    "ReduceMean",
-}  # fmt: skip
+    *("Convert", "Multiply", "Subtract", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Concat", "Split"),
+    *(
+        "VariadicSplit",
+        "MaxPool",
+        "AvgPool",
+        "ReLU",
+        "Relu",
+        "PReLU",
+        "Clamp",
+        "Pad",
+        "Slice",
+        "StridedSlice",
+        "Gather",
+    ),
+    *("Interpolate", "ShuffleChannels", "DepthToSpace", "SpaceToDepth", "Tile", "Broadcast", "ReduceMax", "ReduceMean"),
+}
 """What integers can pass on their way to a product."""
 CONSTANT = ("Const", "Constant")
 FAR = 256

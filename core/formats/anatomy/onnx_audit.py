@@ -31,9 +31,18 @@ DOMAINS = {
     "com.microsoft.nchwc",
 }
 OUTSIDE_CODE = {
-    "EPContext", "PythonOp", "PythonOpGrad", "ATen", "TensorRT_Plugin", "TRT_Plugin", "TritonOp", "ExternalFunction",
-    "OpenVINO_EPContext",
-}  # fmt: skip
+    *(
+        "EPContext",
+        "PythonOp",
+        "PythonOpGrad",
+        "ATen",
+        "TensorRT_Plugin",
+        "TRT_Plugin",
+        "TritonOp",
+        "ExternalFunction",
+        "OpenVINO_EPContext",
+    ),
+}
 """Operators that hand over to code or to compiled blobs outside the graph."""
 
 INTEGERS = (

@@ -14,9 +14,23 @@ NODES = (
 )  # fmt: skip
 BUILTINS = ("abs", "enumerate", "float", "len", "max", "min", "next", "range", "round", "str", "sum", "zip")
 MATH = (
-    "ceil", "copysign", "exp", "expm1", "floor", "frexp", "inf", "isinf", "isnan", "ldexp", "log", "log1p", "nan",
-    "pow", "sqrt", "tanh",
-)  # fmt: skip
+    "ceil",
+    "copysign",
+    "exp",
+    "expm1",
+    "floor",
+    "frexp",
+    "inf",
+    "isinf",
+    "isnan",
+    "ldexp",
+    "log",
+    "log1p",
+    "nan",
+    "pow",
+    "sqrt",
+    "tanh",
+)
 
 
 def parse(text: str) -> ast.Module:

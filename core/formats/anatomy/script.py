@@ -12,9 +12,16 @@ from core.domain.errors import Refused
 AGAIN = "Ask the author for ONNX, or export the model with torch.export."
 NAMESPACES = {"prim", "aten", "quantized", "prims", "torchvision", "_quantized", "xnnpack_quantized"}
 FILES = {
-    "from_file", "save", "load", "load_library", "save_to_file", "read_file", "write_file", "_from_file",
+    "from_file",
+    "save",
+    "load",
+    "load_library",
+    "save_to_file",
+    "read_file",
+    "write_file",
+    "_from_file",
     "decode_image",
-}  # fmt: skip
+}
 MAX_TEXT = 16 << 20
 
 

@@ -25,10 +25,20 @@ AGAIN = "Save the model again with skops.io.dump."
 WITHOUT = "Fit the model without custom functions; for histogram trees on categories, put an OrdinalEncoder before them. Then save it again."
 
 LOADERS = {
-    "DictNode", "DefaultDictNode", "ListNode", "SetNode", "TupleNode", "BytesNode", "BytearrayNode", "SliceNode",
-    "TypeNode", "FunctionNode", "ObjectNode", "JsonNode", "NdArrayNode", "MaskedArrayNode", "DTypeNode",
-    "RandomStateNode", "RandomGeneratorNode", "SparseMatrixNode", "TreeNode", "LossNode", "CachedNode",
-}  # fmt: skip
+    *(
+        "DictNode",
+        "DefaultDictNode",
+        "ListNode",
+        "SetNode",
+        "TupleNode",
+        "BytesNode",
+        "BytearrayNode",
+        "SliceNode",
+        "TypeNode",
+    ),
+    *("FunctionNode", "ObjectNode", "JsonNode", "NdArrayNode", "MaskedArrayNode", "DTypeNode", "RandomStateNode"),
+    *("RandomGeneratorNode", "SparseMatrixNode", "TreeNode", "LossNode", "CachedNode"),
+}
 """Kinds of nodes that only hold data; methods, partials, operators and constructors are left out."""
 
 
