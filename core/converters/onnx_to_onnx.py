@@ -72,7 +72,7 @@ def _by_onnxscript(model: ModelProto, opset: int) -> ModelProto:
 
     graph = ir.from_proto(model)
     version_converter.convert_version(graph, opset)
-    carried: onnx.ModelProto = ir.to_proto(graph)
+    carried: ModelProto = ir.to_proto(graph)
     return carried
 
 
