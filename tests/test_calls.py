@@ -1,6 +1,8 @@
 """Calls: each has its two sides and its declaration, and an answer off the declaration does not come in."""
 
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from core import calls
 from core.calls.bench import Bench
 from core.calls.call import Call, Here, Nothing
-from core.calls.table import CALLS
+from core.calls.table import NAMES, call
 from core.domain.codec import Json, Malformed, decode, encode
 from core.domain.errors import Crashed
 from core.domain.work import Golden, Recording
@@ -20,11 +22,20 @@ SHARED = {"__init__", "bench", "call", "opening", "table"}
 
 def test_every_file_is_a_row_and_has_two_sides() -> None:
     files = {path.stem for path in Path(calls.__file__).parent.glob("*.py")} - SHARED
-    assert set(CALLS) == files
-    for call in CALLS.values():
-        module = inspect.getmodule(call.work)
+    assert set(NAMES) == files
+    for name in NAMES:
+        row = call(name)
+        module = inspect.getmodule(row.work)
+        assert row.name == name
         assert module
-        assert hasattr(module, "ask") or call.name == "self_test"
+        assert hasattr(module, "ask") or name == "self_test"
+
+
+def test_a_bare_child_loads_neither_arrays_nor_shelves() -> None:
+    """The self-test at every start and the measurement of memory stand on such a child being small."""
+    script = "import sys, core.doors.worker; print([n for n in ('numpy', 'onnx', 'core.formats', 'core.techniques') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 HOSTILE: dict[str, Json] = {
@@ -52,7 +63,7 @@ def test_recorded_answers_are_written_flat_and_come_back() -> None:
 
 
 def test_an_answer_off_its_declaration_is_a_crash_in_words(tools: Tools, sample_models: Path) -> None:
-    honest = CALLS["kernels"]
+    honest = call("kernels")
     blob = tools.blobs.put(sample_models / "segment" / "model.onnx")
     expecting: Call[Any, Nothing] = Call("kernels", honest.request, Nothing, honest.work)
     with (
@@ -65,4 +76,4 @@ def test_an_answer_off_its_declaration_is_a_crash_in_words(tools: Tools, sample_
 def test_a_request_off_its_declaration_does_not_begin() -> None:
     here = Here(True, lambda fraction, text: None)
     with pytest.raises(Malformed):
-        CALLS["kernels"].serve({"file": "model.onnx", "isolation_full": True}, here)
+        call("kernels").serve({"file": "model.onnx", "isolation_full": True}, here)

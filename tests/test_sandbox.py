@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from core.calls.table import CALLS
+from core.calls.table import NAMES, call
 from core.domain.codec import encode
 from core.domain.errors import Cancelled, Crashed, OverLimit, PortolanError, Refused, Unavailable
 from core.domain.limits import MB, Limits
@@ -395,7 +395,7 @@ def test_the_table_of_tasks() -> None:
         "self_test",
     }
     assert set(WORKS) == verbs
-    assert all(call.work.__doc__ and call.request.__doc__ for call in CALLS.values())
+    assert all(row.work.__doc__ and row.request.__doc__ for row in map(call, NAMES))
 
 
 def test_warm_dispatch_is_quick(sandbox: Sandbox, tmp_path: Path) -> None:

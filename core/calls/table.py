@@ -1,32 +1,22 @@
-"""The table of calls: what a child can be asked, looked up by name."""
+"""The table of calls: what a child can be asked, by the name of the call and of its module.
 
-from collections.abc import Mapping
+A module is imported when its call is made, so that a child which asks little loads little.
+"""
+
+import importlib
 from typing import Any
 
-from core.calls import (
-    answers,
-    attempt,
-    compare,
-    compress,
-    convert,
-    diverge,
-    evaluate,
-    footprint,
-    inspect,
-    kernels,
-    pack,
-    probe,
-    race,
-    self_test,
-    sensitivity,
-    weights,
-)
 from core.calls.call import Call
 
-CALLS: Mapping[str, Call[Any, Any]] = {
-    module.CALL.name: module.CALL
-    for module in (
-        inspect, convert, compress, probe, compare, diverge, evaluate, race, footprint, pack, kernels, weights,
-        sensitivity, answers, attempt, self_test,
-    )
-}  # fmt: skip
+NAMES = (
+    "inspect", "convert", "compress", "probe", "compare", "diverge", "evaluate", "race", "footprint", "pack", "kernels",
+    "weights", "sensitivity", "answers", "attempt", "self_test",
+)  # fmt: skip
+
+
+def call(name: str) -> Call[Any, Any]:
+    """Return the row of a call. Raises KeyError for a name that is not in the table."""
+    if name not in NAMES:
+        raise KeyError(name)
+    found: Call[Any, Any] = importlib.import_module(f"core.calls.{name}").CALL
+    return found

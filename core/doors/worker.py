@@ -17,20 +17,28 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from core.border import jail
 from core.border.jail import programs
+from core.calls import table
 from core.calls.call import Here, Progress
-from core.calls.table import CALLS
 from core.domain import groups
 from core.domain.codec import Json, decode, encode
 from core.domain.errors import Crashed, OverLimit, PortolanError, Unavailable
 from core.domain.limits import Limits
 
 Work = Callable[[Json, Here], Json]
-WORKS: Mapping[str, Work] = {name: call.serve for name, call in CALLS.items()}
+
+
+def served(name: str, args: Json, here: Here) -> Json:
+    """Make a call of the table."""
+    return table.call(name).serve(args, here)
+
+
+WORKS: Mapping[str, Work] = {name: partial(served, name) for name in table.NAMES}
 
 _SHELVES = (
     "core.formats",
