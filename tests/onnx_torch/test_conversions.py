@@ -13,6 +13,7 @@ from core.converters import CONVERTERS
 from core.domain.errors import Refused
 from core.domain.report import Parity, Verdict
 from core.formats import recognise
+from core.libraries.torch import torchscripts
 from core.runtimes import runtime_for
 from tests.converters import small
 from tests.converters.small import Way
@@ -130,3 +131,25 @@ def test_a_signature_that_is_none_is_not_believed(lie: bytes, tmp_path: Path) ->
             changed.writestr(name, lie if name.endswith("portolan_signature.json") else given.read(name))
     session = runtime_for("torchscript").open(tmp_path / "lie.pt", "torchscript")
     assert session.signature.inputs[0].dtype == "float32"
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32"])
+@pytest.mark.parametrize("converter", [PROGRAM, SCRIPT])
+def test_whole_numbers_of_each_width_go_in_as_they_are(dtype: str, converter: str, tmp_path: Path) -> None:
+    """The shapes that a proof hands on name the type of each input, and every one that it writes can be read."""
+    head = '<ir_version: 8, opset_import: ["" : 17]> pictures '
+    body = (
+        "("
+        + dtype
+        + "[N,3,4] img) => (float[N,3] y) { x = Cast<to = 1>(img) y = ReduceMean<axes = [2], keepdims = 0>(x) }"
+    )
+    source = written(head + body, tmp_path)
+    shapes = torchscripts.shapes_text(runtime_for("onnx").open(source, "onnx").signature.inputs)
+    assert shapes == f"{dtype}:3x4"
+    assert torchscripts.parse_shapes(shapes, ("img",))[0].dtype == dtype
+    assert (
+        Way(source, converter, {"shapes": shapes} if "shapes" in CONVERTERS[converter].Options.__annotations__ else {})
+        .prove(tmp_path)
+        .verdict
+        is Verdict.PASS
+    )

@@ -17,7 +17,8 @@ from core.libraries.torch import ScriptModule, ScriptNode, Tensor
 EXAMPLE = (
     "Give shapes without the batch, such as 1x28x28 or int64:48, one per input separated by ';', or add a data set."
 )
-ITEM = re.compile(r"(?:(float32|float64|float16|int64|int32|bool):)?((?:\d{1,6}(?:x\d{1,6}){0,7})?)")
+TYPES = r"float64|float32|float16|bfloat16|u?int(?:8|16|32|64)|bool"
+ITEM = re.compile(rf"(?:({TYPES}):)?((?:\d{{1,6}}(?:x\d{{1,6}}){{0,7}})?)")
 SIDES = (28, 32, 64, 96, 128, 224, 299)
 """Picture sizes that are tried on a network that starts with a convolution."""
 MAX_ELEMENTS = 2**26
@@ -103,8 +104,9 @@ def parse_shapes(text: str, names: tuple[str, ...]) -> tuple[TensorSpec, ...]:
 
 
 def shapes_text(specs: tuple[TensorSpec, ...]) -> str:
-    """Write specs as ``parse_shapes`` reads them; empty when a dimension behind the batch is unknown."""
-    if any(spec.shape is None or not all(isinstance(dim, int) for dim in spec.shape[1:]) for spec in specs):
+    """Write specs as ``parse_shapes`` reads them; empty when a dimension behind the batch is unknown, or an input takes text."""
+    fixed = all(spec.shape is not None and all(isinstance(dim, int) for dim in spec.shape[1:]) for spec in specs)
+    if not fixed or not all(re.fullmatch(TYPES, spec.dtype) for spec in specs):
         return ""
     return ";".join(f"{spec.dtype}:" + "x".join(str(dim) for dim in (spec.shape or ())[1:]) for spec in specs)
 
