@@ -52,15 +52,18 @@ class Count:
 
 @dataclass(frozen=True)
 class Check:
-    """The comparison on one kind of input: ``random``, ``edge``, ``batch 1``, ``batch 3`` or ``data``."""
+    """The comparison on one kind of input: ``random``, ``edge``, ``constants``, ``sizes``, ``batch 1``, ``data`` and so on.
+
+    Where no tolerance applies, there is no relative difference and no verdict on the kind alone: both are None.
+    """
 
     name: str
     samples: int
     max_abs: float
-    max_rel: float
+    max_rel: float | None
     sqnr_db: float | None
     flips: Count | None
-    verdict: Verdict
+    verdict: Verdict | None
     detail: str = ""
     percentiles: tuple[float, ...] = ()
     """The absolute differences below which 50, 90 and 99 % of all compared numbers lie."""
@@ -68,13 +71,13 @@ class Check:
 
 @dataclass(frozen=True)
 class Parity:
-    """Whether two files give the same answers: the checks, the declared tolerance, and where the two part if they do."""
+    """Whether two files give the same answers: the checks, the declared tolerance if one applies, and where the two part if they do."""
 
     DERIVED: ClassVar = ("max_abs", "max_rel", "sqnr_db", "top1_flips")
 
     verdict: Verdict
     checks: tuple[Check, ...]
-    tolerance: Tolerance
+    tolerance: Tolerance | None
     seed: int
     versions: dict[str, str] = field(default_factory=dict)
     machine: str = ""
@@ -89,7 +92,7 @@ class Parity:
     @property
     def max_rel(self) -> float:
         """Largest relative difference over all checks."""
-        return max((check.max_rel for check in self.checks), default=math.nan)
+        return max((check.max_rel for check in self.checks if check.max_rel is not None), default=math.nan)
 
     @property
     def sqnr_db(self) -> float | None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from core.domain.errors import Refused, Trouble
 from core.domain.format import Summary
 from core.domain.shelf import Entry
-from core.domain.transform import NoOptions, Tolerance, option_fields
+from core.domain.transform import UNBOUNDED, NoOptions, Tolerance, option_fields
 
 
 class Family(StrEnum):
@@ -41,7 +41,7 @@ QUARTERS = ("learning", "selection")
 KEEP = "Names of weights to leave unchanged, separated by commas; empty for none."
 """The help of the option that techniques have which change weights; ``onnx_weights.kept`` reads it."""
 
-ANY = Tolerance(absolute=1e30, relative=0.0, flips=1.0)
+ANY = Tolerance(absolute=UNBOUNDED, relative=0.0, flips=1.0)
 """For a technique that changes the numbers: what that costs is measured in predictions and in quality, on data."""
 
 

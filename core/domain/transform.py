@@ -10,6 +10,7 @@ from core.domain.recipe import Option
 from core.domain.shelf import Entry
 
 T = TypeVar("T")
+UNBOUNDED = 1e30
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class Tolerance:
     absolute: float
     relative: float
     flips: float = 0.0
+
+    @property
+    def bounds(self) -> bool:
+        """Whether numbers are held to it at all; a technique that changes them on purpose is judged by what it costs instead."""
+        return self.absolute < UNBOUNDED
 
 
 KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}

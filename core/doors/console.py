@@ -33,7 +33,9 @@ def conversion(result: Conversion, out: Path) -> None:
         print(f"{step.parity.verdict}: {step.converter}")
     print(f"{parity.verdict}: {out}, {size.before:,} -> {size.after:,} bytes")
     for check in parity.checks:
-        print(f"  {check.name}: {check.samples} samples, largest difference {check.max_abs}, {check.verdict}")
+        print(
+            f"  {check.name}: {check.samples} samples, largest difference {check.max_abs}, {check.verdict or 'no tolerance applies'}"
+        )
     if parity.reason:
         print(parity.reason)
 

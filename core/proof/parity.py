@@ -67,13 +67,13 @@ def compare(session: Session, path: Path, tolerance: Tolerance, seed: int) -> Pa
     aside = [_aside(name, tally) for name, tally in tallies.items() if not tally.counted]
     missing = recorded.secondhand or _missing(recorded, counted)
     baked = _baked(session, recorded, [tally for tally in tallies.values() if tally.counted])
-    verdict = Verdict.worst([check.verdict for check in counted])
+    verdict = Verdict.worst([check.verdict or Verdict.NOT_PROVEN for check in counted])
     if verdict is Verdict.PASS and missing:
         verdict = Verdict.NOT_PROVEN
     return Parity(
         verdict=verdict,
         checks=tuple(counted),
-        tolerance=tolerance,
+        tolerance=tolerance if tolerance.bounds else None,
         seed=seed,
         versions=recorded.versions | versions(),
         machine=machine(),
@@ -226,7 +226,7 @@ def _flips(expected: list[np.ndarray], got: list[np.ndarray], samples: int, tall
     flags = changed(before[0], after[0])
     tally.predicted += counted(before[0], after[0], samples)
     tally.flips += int(flags.sum())
-    if before[1] is not None and flags.any():
+    if tolerance.bounds and before[1] is not None and flags.any():
         tally.ties += int((flags & _tied(before[1], tolerance)).sum())
 
 
@@ -251,10 +251,10 @@ def _check(name: str, tally: Tally, tolerance: Tolerance) -> Check:
         name=name,
         samples=tally.samples,
         max_abs=math.inf if tally.faults else tally.max_abs,
-        max_rel=math.inf if tally.faults else tally.max_rel,
+        max_rel=None if not tolerance.bounds else math.inf if tally.faults else tally.max_rel,
         sqnr_db=10 * math.log10(tally.signal / tally.noise) if tally.noise > 0 and tally.signal > 0 else None,
         flips=Count(tally.flips, tally.predicted) if tally.predicted else None,
-        verdict=Verdict.FAIL if failed else Verdict.PASS,
+        verdict=Verdict.FAIL if failed else Verdict.PASS if tolerance.bounds else None,
         detail="; ".join(parts),
         percentiles=_percentiles(tally),
     )
@@ -294,5 +294,6 @@ def _reason(counted: list[Check], verdict: Verdict, missing: str) -> str:
         worst = next(check for check in counted if check.verdict is Verdict.FAIL)
         return f"The answers are not the same on {worst.name!r}: {worst.detail}."
     if verdict is Verdict.NOT_PROVEN:
-        return missing or "Nothing could be compared: add a data set."
+        unbound = "No tolerance applies to answers that are changed on purpose." if counted else ""
+        return missing or unbound or "Nothing could be compared: add a data set."
     return f"All answers on {n:,} samples are within the tolerance; with 95 % confidence, fewer than {300 / n:.2g} % of such inputs would not be."

@@ -20,7 +20,7 @@ from core.domain.integer_products import Integers
 from core.domain.measures import KernelCounts, Memory, Qualities
 from core.domain.overhead import Race
 from core.domain.recipe import Step
-from core.domain.report import Check, Parity, Quality, Verdict
+from core.domain.report import Parity, Quality, Verdict
 from core.domain.technique import ANY, Technique
 from core.domain.transform import Tolerance, normal_options
 from core.domain.work import Data, Golden, Model, NamedModel
@@ -35,8 +35,6 @@ from core.verbs.transform import sizes
 
 FORMAT = "onnx"
 RACE_SECONDS = 8.0
-REPLAY = Tolerance(absolute=1e-4, relative=1e-4)
-"""What the artifact may differ by from its own recorded answers on the machine of whoever downloads it."""
 
 
 @dataclass(frozen=True)
@@ -192,16 +190,10 @@ def fallen(before: Quality, after: Quality) -> tuple[float, str]:
 
 
 def decided(parity: Parity, within: bool, reason: str) -> Parity:
-    """Return the proof with PASS or FAIL and the reason; on FAIL the check on the data fails with it."""
-    if within:
-        return replace(parity, verdict=Verdict.PASS, reason=reason)
-    checks = tuple(failed(check) if check.name == "data" else check for check in parity.checks)
-    return replace(parity, verdict=Verdict.FAIL, reason=reason, checks=checks)
-
-
-def failed(check: Check) -> Check:
-    """Return the check with FAIL."""
-    return replace(check, verdict=Verdict.FAIL)
+    """Return the proof with PASS or FAIL and the reason, which is that of the check on the data too."""
+    verdict = Verdict.PASS if within else Verdict.FAIL
+    checks = tuple(replace(check, verdict=verdict) if check.name == "data" else check for check in parity.checks)
+    return replace(parity, verdict=verdict, reason=reason, checks=checks)
 
 
 def finish(
@@ -238,11 +230,10 @@ def finish(
     )
     if parity.verdict is Verdict.FAIL:
         return result
-    replayed = replace(result, parity=replace(parity, tolerance=REPLAY))
     return replace(
         result,
-        bundle=bundle.build(blobs, replayed),
-        travel=download_size.bundled(blobs, replayed, packed[1]),
+        bundle=bundle.build(blobs, result),
+        travel=download_size.bundled(blobs, result, packed[1]),
     )
 
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core import web
+from core.answers.bundle import REPLAY
 from core.domain.browser_run import BrowserRun, sent
 from core.domain.conversion import Conversion
 from core.domain.errors import NotFound, Refused
@@ -33,7 +34,7 @@ def section(result: Conversion, made: str) -> None:
         run = last(made, answers)
         label = "Run it again" if run else "Run in this browser"
         answer = _COMPONENT(
-            data={"label": label, **order(artifact, answers, result.parity.tolerance)},
+            data={"label": label, **order(artifact, answers, result.parity.tolerance or REPLAY)},
             key=f"browser-{artifact.sha256[:16]}",
             on_done_change=lambda: None,
         ).done

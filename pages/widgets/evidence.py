@@ -171,12 +171,17 @@ def gaps(parity: Parity, ink: str) -> None:
     """Chart the differences of each check against the tolerance."""
     tolerance = parity.tolerance
     st.markdown("**Differences by check**")
-    chart = differences(parity.checks, tolerance.absolute, ink)
-    st.altair_chart(chart, alt="Median and largest absolute difference of each check beside the declared tolerance")
-    st.caption(
-        f"Each line runs from the median to the largest difference. Dashed: the declared tolerance, "
-        f"{tolerance.absolute:g} absolute plus {tolerance.relative:g} of the value."
+    bounds = tolerance is not None and tolerance.bounds
+    chart = differences(parity.checks, tolerance.absolute if tolerance and bounds else None, ink)
+    st.altair_chart(
+        chart, alt="Median and largest absolute difference of each check, beside the declared tolerance if one applies"
     )
+    declared = (
+        f"Dashed: the declared tolerance, {tolerance.absolute:g} absolute plus {tolerance.relative:g} of the value."
+        if tolerance and bounds
+        else "No tolerance applies: the numbers are changed on purpose."
+    )
+    st.caption(f"Each line runs from the median to the largest difference. {declared}")
 
 
 def route(result: Conversion) -> None:
@@ -203,10 +208,10 @@ def checks(parity: Parity) -> None:
                 "samples": c.samples,
                 "largest difference": small(c.max_abs),
                 "50 / 90 / 99 % below": " / ".join(small(share) for share in c.percentiles),
-                "relative": small(c.max_rel),
+                "relative": "" if c.max_rel is None else small(c.max_rel),
                 "SQNR dB": "" if c.sqnr_db is None else f"{c.sqnr_db:.0f}",
                 "changed": f"{c.flips.k} of {c.flips.n}" if c.flips else "",
-                "verdict": f"{c.verdict}" + (f": {plain(c.detail, 200)}" if c.detail else ""),
+                "verdict": f"{c.verdict or 'no tolerance applies'}" + (f": {plain(c.detail, 200)}" if c.detail else ""),
             }
             for c in parity.checks
         ]

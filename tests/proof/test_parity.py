@@ -13,6 +13,7 @@ from core.domain.codec import decode, encode
 from core.domain.errors import Refused
 from core.domain.report import Verdict
 from core.domain.runtime import Domain, Session
+from core.domain.technique import ANY
 from core.domain.transform import Tolerance
 from core.proof import divergence, golden, parity, probes, quality
 from core.proof.datasets import Dataset
@@ -452,3 +453,14 @@ def test_answers_with_the_steps_first_are_counted_by_sample(tmp_path: Path) -> N
     found = judged(tmp_path, steps, wrong)
     (check,) = [check for check in found.checks if check.name == "random"]
     assert (check.flips.k, check.flips.n) == (1, check.samples)
+
+
+def test_where_no_tolerance_applies_nothing_is_a_tie_and_no_check_passes(tmp_path: Path) -> None:
+    """A technique changes numbers on purpose: what it costs is judged, not how near the numbers are."""
+    probes.record(Formula(lambda x: x), 3, None, tmp_path / "g.npz")
+    found = parity.compare(Formula(lambda x: -x), tmp_path / "g.npz", ANY, 3)
+    assert found.tolerance is None
+    assert found.verdict is Verdict.NOT_PROVEN
+    assert {(check.verdict, check.max_rel) for check in found.checks} == {(None, None)}
+    assert not any("tie" in check.detail for check in found.checks)
+    assert any(check.flips and check.flips.k for check in found.checks)

@@ -16,6 +16,7 @@ from core.domain.codec import encode
 from core.domain.compression import Compression
 from core.domain.conversion import Conversion
 from core.domain.runtime import Runtime
+from core.domain.transform import Tolerance
 from core.domain.work import Bundle, NamedModel
 from core.formats import FORMATS
 from core.formats.skops import TRUSTED
@@ -25,6 +26,8 @@ from core.shrink import pack
 
 HERE = Path(__file__).parent
 Made = Conversion | Compression
+REPLAY = Tolerance(absolute=1e-4, relative=1e-4)
+"""What an artifact may differ by from its own recorded answers on another machine, where no tolerance applies to those of its source."""
 FIRST = """
 The model is packed for download. Before anything else, run
 
@@ -114,7 +117,7 @@ def card(made: Made, member: str) -> dict[str, Any]:
         "recipe": encode(made.recipe),
         "evidence": encode(evidence),
         "data": {"sha256": data.sha256, "name": data.name} if data else None,
-        "tolerance": encode(parity.tolerance),
+        "tolerance": encode(parity.tolerance or REPLAY),
         "versions": encode(parity.versions),
         "trusted": list(TRUSTED) if made.artifact.format == "skops" else None,
         "signature": encode(made.summary.signature),

@@ -8,8 +8,8 @@ from core.answers.charts.bars import AFTER, AXIS
 from core.domain.report import Check
 
 
-def differences(checks: Sequence[Check], tolerance: float, ink: str) -> alt.LayerChart:
-    """Draw each check's absolute differences on a log scale, a line from the median to the largest, against the declared tolerance."""
+def differences(checks: Sequence[Check], tolerance: float | None, ink: str) -> alt.LayerChart:
+    """Draw each check's absolute differences on a log scale, a line from the median to the largest, against the declared tolerance where one applies."""
     floor = 1e-10
     rows = [
         {
@@ -24,7 +24,14 @@ def differences(checks: Sequence[Check], tolerance: float, ink: str) -> alt.Laye
     ]
     scale = alt.Scale(
         type="log",
-        domain=[floor, max(1.0, tolerance * 10, *(c.max_abs * 100 for c in checks if c.max_abs == c.max_abs))],
+        domain=[
+            floor,
+            max(
+                1.0,
+                *([tolerance * 10] if tolerance else []),
+                *(c.max_abs * 100 for c in checks if c.max_abs == c.max_abs),
+            ),
+        ],
         clamp=True,
     )
     base = alt.Chart(alt.Data(values=rows)).encode(
@@ -41,7 +48,9 @@ def differences(checks: Sequence[Check], tolerance: float, ink: str) -> alt.Laye
     spread = base.mark_rule(strokeWidth=4, opacity=0.35, color=AFTER).encode(x2="median:Q")
     points = base.mark_point(filled=True, size=90, color=AFTER)
     words = base.mark_text(align="left", dx=9, color=ink).encode(text="label:N")
-    limit = alt.Chart(alt.Data(values=[{"x": tolerance}])).mark_rule(strokeDash=[4, 3], color="#dc2626", strokeWidth=2)
+    limit = alt.Chart(alt.Data(values=[{"x": tolerance}] if tolerance else [])).mark_rule(
+        strokeDash=[4, 3], color="#dc2626", strokeWidth=2
+    )
     return alt.layer(limit.encode(x=alt.X("x:Q", scale=scale)), spread, points, words).properties(
         height=AXIS + 34 * len(rows)
     )
