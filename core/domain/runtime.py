@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from core.domain.artifact import Signature
+from core.domain.landmarks import Landmarks
 from core.domain.recipe import Option
 from core.domain.shelf import Entry
 
@@ -63,6 +64,10 @@ class Runtime(Entry):
     def open_exact(self, path: Path, format: str, given: dict[str, Option]) -> Session:
         """Load the file so that no sum of integers saturates on any processor, where the engine has a switch for that."""
         return self.open_with(path, format, given)
+
+    def landmarks(self, path: Path, format: str) -> Landmarks:
+        """Return where the model changes its behaviour, as far as the file tells; most files do not."""
+        return Landmarks()
 
     def opener(self, path: Path, format: str, given: dict[str, Option]) -> Callable[[], Session]:
         """Return the call that loads the file, to be made as often as a measurement needs.

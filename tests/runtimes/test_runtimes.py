@@ -50,6 +50,31 @@ def test_ids_are_followed_through_the_graph(tmp_path: Path) -> None:
     assert session.domains["mask"].kind == "normal"
 
 
+def test_weights_of_four_bits_are_multiplied_by_floats_where_a_file_is_asked_exactly(tmp_path: Path) -> None:
+    """By default the engine fuses such a product into one that rounds its input to eight bits, which the file does not say."""
+    rng = np.random.default_rng(0)
+    quarters, scales = rng.integers(-8, 8, (32, 3)), rng.random((2, 3)).astype(np.float32)
+    bytes_ = bytes(int((a & 15) | ((b & 15) << 4)) for a, b in quarters.reshape(-1, 2))
+    tensors = [
+        onnx.helper.make_tensor("w", onnx.TensorProto.INT4, (32, 3), bytes_, raw=True),
+        onnx.numpy_helper.from_array(scales, "s"),
+    ]
+    nodes = [
+        onnx.helper.make_node("DequantizeLinear", ["w", "s"], ["f"], axis=0, block_size=16),
+        onnx.helper.make_node("MatMul", ["x", "f"], ["y"]),
+    ]
+    values = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", n]) for name, n in (("x", 32), ("y", 3))
+    ]
+    graph = onnx.helper.make_graph(nodes, "g", values[:1], values[1:], tensors)
+    opsets = [onnx.helper.make_opsetid("", 21)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10), tmp_path / "m.onnx")
+    x = rng.standard_normal((8, 32)).astype(np.float32)
+    answer = runtime_for("onnx").open_exact(tmp_path / "m.onnx", "onnx", {}).run({"x": x})["y"]
+    right = x.astype(np.float64) @ (quarters * np.repeat(scales.astype(np.float64), 16, axis=0))
+    assert np.abs(answer - right).max() < 1e-4
+
+
 def test_text_columns_become_inputs_of_their_own(tmp_path: Path) -> None:
     path = small.save_estimator("text columns", tmp_path / "m.skops")
     session = runtime_for("skops").open(path, "skops")

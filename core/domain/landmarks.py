@@ -1,0 +1,67 @@
+"""Where a model changes its behaviour, as far as its file tells: what a proof must try on both sides."""
+
+import math
+from dataclasses import dataclass, field
+
+CLOSE = 1e-6
+"""Numbers this near to each other, relatively, are one."""
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Numbers and texts by the name of the input, and sizes of dynamic dimensions, at which a model changes what it does.
+
+    ``exact`` are numbers that an input is compared with as it is, ``near`` those that arithmetic on the way may round.
+    ``wide`` names the inputs of which whole numbers are reckoned with, ``sizing`` those that decide how large something
+    becomes, ``gaps`` those that are asked whether a number is missing.
+    """
+
+    exact: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    near: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    words: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    sizes: tuple[int, ...] = ()
+    wide: frozenset[str] = frozenset()
+    sizing: frozenset[str] = frozenset()
+    gaps: frozenset[str] = frozenset()
+
+    def beyond(self, known: "Landmarks") -> "Landmarks":
+        """Return what stands here and not among those that are known."""
+        return Landmarks(
+            exact=_new(self.exact, known.exact),
+            near=_new(self.near, known.near),
+            words={
+                name: tuple(w for w in found if w not in known.words.get(name, ()))
+                for name, found in self.words.items()
+            },
+            sizes=tuple(size for size in self.sizes if size not in known.sizes),
+            wide=self.wide - known.wide,
+            sizing=self.sizing | known.sizing,
+            gaps=self.gaps - known.gaps,
+        )
+
+    def renamed(self, names: dict[str, str]) -> "Landmarks":
+        """Return the same of inputs of other names; what is not among them is left out."""
+        exact, near = ({names[n]: v for n, v in side.items() if n in names} for side in (self.exact, self.near))
+        words = {names[n]: v for n, v in self.words.items() if n in names}
+        wide, sizing, gaps = (
+            frozenset(names[n] for n in found if n in names) for found in (self.wide, self.sizing, self.gaps)
+        )
+        return Landmarks(exact, near, words, self.sizes, wide, sizing, gaps)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to try."""
+        return bool(
+            self.sizes
+            or self.wide
+            or self.gaps
+            or any(any(side.values()) for side in (self.exact, self.near, self.words))
+        )
+
+
+def _new(found: dict[str, tuple[float, ...]], known: dict[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
+    return {
+        name: tuple(
+            n for n in numbers if not any(math.isclose(n, k, rel_tol=CLOSE, abs_tol=CLOSE) for k in known.get(name, ()))
+        )
+        for name, numbers in found.items()
+    }
