@@ -8,13 +8,15 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import onnx
+import onnx.parser
 import pytest
 
 from core.domain.errors import Refused
 from core.sandbox.tools import Tools
 from core.verbs import convert, ingest
 from tests.asking import ask, ask_on
-from tests.faults import Faulty
+from tests.faults import Faulty, clipped
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"
 
@@ -105,6 +107,16 @@ def test_planted_fault_is_caught_named_and_not_packed(tools: Tools) -> None:
     assert result["parity"]["verdict"] == "FAIL"
     assert result["bundle"] is None
     assert result["parity"]["diverges_at"]
+
+
+def test_a_limit_that_only_the_result_has_is_looked_for(tools: Tools, tmp_path: Path) -> None:
+    text = '<ir_version: 8, opset_import: ["" : 17]> m (float[N,3] x) => (float[N,3] y) { c = Constant<value_float = 2.0>() y = Mul(x, c) }'
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "twice.onnx")
+    args = {**bring(tools, tmp_path / "twice.onnx"), "target": "onnx", "options": {"opset": 18}}
+    assert ask(convert, tools, args)["parity"]["verdict"] == "PASS"
+    found = ask_on(convert, Faulty(tools, clipped), args)["parity"]
+    assert found["verdict"] == "FAIL"
+    assert "The result changes its behaviour where the source does not" in found["reason"]
 
 
 def test_unknown_option_is_refused_before_any_work(tools: Tools) -> None:

@@ -12,9 +12,11 @@ from core.domain.errors import Refused, Trouble, from_trouble
 from core.domain.format import Risk, Summary
 from core.domain.ingestion import Ingested
 from core.domain.integer_products import Integers
+from core.domain.landmarks import Landmarks
 from core.domain.limits import READING
 from core.domain.work import Model
 from core.formats import recognise
+from core.runtimes import cannot_run, runtime_for
 
 if TYPE_CHECKING:
     from core.calls.bench import Bench
@@ -25,10 +27,11 @@ SEVERAL = "graph{}.onnx"
 
 @dataclass(frozen=True)
 class Request:
-    """The keys of the files, and the name that their owner gave them."""
+    """The keys of the files, the name that their owner gave them, and whether to say where the models change their behaviour."""
 
     files: tuple[str, ...]
     name: str
+    landmarks: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Inspected:
     risks: tuple[Risk, ...]
     summary: Summary | None
     graph: bool
+    landmarks: Landmarks | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,15 @@ class Answer:
 def work(request: Request, here: Here) -> Answer:
     """Inspect each file. Raises Refused for one of no known format; an audit that refuses is an answer."""
     paths = enumerate(IN / file for file in request.files)
-    return Answer(tuple(inspected(path, request.name, OUT / SEVERAL.format(place), here) for place, path in paths))
+    found = tuple(inspected(path, request.name, OUT / SEVERAL.format(place), here) for place, path in paths)
+    return Answer(tuple(map(marked, found, request.files)) if request.landmarks else found)
+
+
+def marked(found: Inspected, file: str) -> Inspected:
+    """Add where the model changes its behaviour, if it was found good and an engine is here that can say."""
+    if found.trouble or cannot_run(found.format):
+        return found
+    return replace(found, landmarks=runtime_for(found.format).landmarks(IN / file, found.format))
 
 
 def inspected(path: Path, name: str, graph: Path, here: Here) -> Inspected:
@@ -106,6 +118,13 @@ def audit(bench: "Bench", models: Sequence[Model], name: str) -> list[Ingested]:
     with bench.call(CALL, Request(keys, name), blobs, "light", READING) as done:
         pairs = enumerate(zip(done.value.found, models, strict=True))
         return [of(bench, model, found, done.folder / SEVERAL.format(place)) for place, (found, model) in pairs]
+
+
+def result(bench: "Bench", model: Model, name: str) -> tuple[Ingested, Landmarks]:
+    """Inspect what a converter returned, and where its graph changes what it does. Raises Refused as ``audit`` does."""
+    with bench.call(CALL, Request(("model",), name, landmarks=True), {"model": model.sha256}, "light", READING) as done:
+        (found,) = done.value.found
+        return of(bench, model, found, done.folder / SEVERAL.format(0)), found.landmarks or Landmarks()
 
 
 def of(bench: "Bench", model: Model, found: Inspected, graph: Path) -> Ingested:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.calls.call import OUT, SEED, Call, Here
-from core.calls.opening import Opened, Samples, dataset_of, files, opened, samples, summing
+from core.calls.call import IN, OUT, SEED, Call, Here
+from core.calls.opening import Opened, Samples, dataset_of, files, opened, runtime_of, samples, summing
 from core.domain.integer_products import Sums
+from core.domain.landmarks import Landmarks
 from core.domain.work import Data, Golden, Model, Recording
 from core.runtimes import runtime_for
 
@@ -15,13 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """The model, the data, the seed, input shapes that the file does not say, and how integers are added."""
+    """The model, the data, the seed, input shapes that the file does not say, how integers are added, and what alone is to be tried if not all is."""
 
     model: Opened
     data: Samples | None
     seed: int
     shapes: str
     sums: Sums = Sums.AS_RUN
+    beyond: Landmarks | None = None
 
 
 def work(request: Request, here: Here) -> Recording:
@@ -31,10 +33,16 @@ def work(request: Request, here: Here) -> Recording:
 
     session = summing(request.model, request.sums, here)
     dataset = dataset_of(request.data, session)
-    cases = probes.record(session, request.seed, dataset, OUT / "golden.npz", request.shapes)
+    out = OUT / "golden.npz"
+    if request.beyond is not None:
+        landmarks = request.beyond
+        cases = probes.record_beyond(session, request.seed, out, request.shapes, landmarks)
+    else:
+        landmarks = runtime_of(request.model, here).landmarks(IN / request.model.file, request.model.format)
+        cases = probes.record(session, request.seed, dataset, out, request.shapes, landmarks)
     labelled = dataset is not None and dataset.labels is not None
     shapes = torchscripts.shapes_text(session.signature.inputs)
-    return Recording(tuple(cases), session.signature, probes.versions(), labelled, shapes)
+    return Recording(tuple(cases), session.signature, probes.versions(), labelled, shapes, landmarks)
 
 
 CALL = Call("probe", Request, Recording, work)
@@ -42,11 +50,18 @@ CALL = Call("probe", Request, Recording, work)
 
 def ask(bench: "Bench", source: Model, data: Data | None, shapes: str = "", sums: Sums = Sums.AS_RUN) -> Golden:
     """Record once; ``shapes`` says what the file does not, ``sums`` how integers are added."""
-    return bench.once(("probe", source, data, shapes, sums), lambda: _ask(bench, source, data, shapes, sums))
+    request = Request(opened(bench, source), samples(data), SEED, shapes, sums)
+    return bench.once(("probe", source, data, shapes, sums), lambda: _ask(bench, source, data, request))
 
 
-def _ask(bench: "Bench", source: Model, data: Data | None, shapes: str, sums: Sums) -> Golden:
-    request, blobs = Request(opened(bench, source), samples(data), SEED, shapes, sums), files(bench, source, data)
+def ask_beyond(bench: "Bench", source: Model, golden: Golden, beyond: Landmarks) -> Golden:
+    """Record what the source answers where a result changes its behaviour and the source does not. Raises Refused where it answers nothing there."""
+    request = Request(opened(bench, source), None, SEED, golden.evidence.shapes, Sums.EXACT, beyond)
+    return _ask(bench, source, None, request)
+
+
+def _ask(bench: "Bench", source: Model, data: Data | None, request: Request) -> Golden:
+    blobs = files(bench, source, data)
     with bench.call(CALL, request, blobs, runtime_for(source.format).kind) as done:
         answers, plain = (bench.keep(done.folder / f"golden.{suffix}") for suffix in ("npz", "bin"))
         return Golden(answers.sha256, done.value, plain.sha256)

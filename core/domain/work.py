@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from core.domain.artifact import Artifact, Signature
+from core.domain.landmarks import Landmarks
 from core.domain.recipe import Option, Step
 from core.domain.tuning import Score
 
@@ -82,13 +83,14 @@ class Data:
 
 @dataclass(frozen=True)
 class Recording:
-    """What a child says of the answers that it recorded: the cases that count, the model's signature as it ran, whether the data has labels, and the input shapes in the words that converters take."""
+    """What a child says of the answers that it recorded: the cases that count, the model's signature as it ran, whether the data has labels, the input shapes in the words that converters take, and where the model changes its behaviour."""
 
     cases: tuple[str, ...]
     signature: Signature
     versions: dict[str, str]
     labelled: bool
     shapes: str
+    landmarks: Landmarks = field(default_factory=Landmarks)
 
 
 @dataclass(frozen=True)

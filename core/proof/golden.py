@@ -13,7 +13,11 @@ MAX_BYTES = 64_000_000
 
 @dataclass(frozen=True)
 class Case:
-    """One call of the source: its name, what was special, how many samples, and why it does not count if it does not."""
+    """One call of the source: its name, what was special, how many samples, and why it does not count if it does not.
+
+    ``bounds`` marks numbers that a model may never meet: where the result answers them otherwise, nothing failed, but
+    no PASS is given either.
+    """
 
     name: str
     what: str
@@ -21,11 +25,12 @@ class Case:
     counted: bool = True
     reason: str = ""
     stored: bool = True
+    bounds: bool = False
 
 
 @dataclass(frozen=True)
 class Golden:
-    """Everything recorded of one source: names in order, cases in order, the arrays of each stored case, and why the answers are not its own."""
+    """Everything recorded of one source: names in order, cases in order, the arrays of each stored case, why the answers are not its own, and why they are not the same each time."""
 
     seed: int
     inputs: tuple[str, ...]
@@ -33,6 +38,7 @@ class Golden:
     cases: tuple[Case, ...]
     free_batch: bool = True
     secondhand: str = ""
+    unsteady: str = ""
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict, repr=False)

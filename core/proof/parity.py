@@ -21,6 +21,7 @@ from core.proof import golden
 from core.proof.golden import Golden
 from core.proof.predictions import changed, counted, label, prediction
 from core.proof.probes import versions
+from core.proof.variation import Variation, unproven
 
 NEEDED = 30
 """With no failure in n samples, the share of failing inputs is below 3/n with 95 % confidence (rule of three)."""
@@ -50,6 +51,7 @@ class Tally:
     predicted: int = 0
     counted: bool = True
     reason: str = ""
+    bounds: bool = False
     faults: list[str] = field(default_factory=list)
     answered: set[int] = field(default_factory=set)
     refused: set[int] = field(default_factory=set)
@@ -59,17 +61,20 @@ def compare(session: Session, path: Path, tolerance: Tolerance, seed: int) -> Pa
     """Replay the golden inputs on the target and compare its answers with the recorded ones."""
     recorded = golden.read(path)
     tallies: dict[str, Tally] = {}
+    variations = [Variation(name) for name in recorded.outputs]
     for number, case in enumerate(recorded.cases):
         if case.stored:
-            tally = tallies.setdefault(case.name, Tally(counted=case.counted, reason=case.reason))
-            _replay(session, recorded, number, tally, tolerance)
+            tally = tallies.setdefault(case.name, Tally(counted=case.counted, reason=case.reason, bounds=case.bounds))
+            _replay(session, recorded, number, tally, tolerance, variations)
     counted = [_check(name, tally, tolerance) for name, tally in tallies.items() if tally.counted]
     aside = [_aside(name, tally) for name, tally in tallies.items() if not tally.counted]
     missing = recorded.secondhand or _missing(recorded, counted)
+    if tolerance.bounds:
+        missing = missing or _bounded(tallies, tolerance) or unproven(variations)
     baked = _baked(session, recorded, [tally for tally in tallies.values() if tally.counted])
     verdict = Verdict.worst([check.verdict or Verdict.NOT_PROVEN for check in counted])
-    if verdict is Verdict.PASS and missing:
-        verdict = Verdict.NOT_PROVEN
+    if (verdict is Verdict.PASS and missing) or recorded.unsteady:
+        verdict, missing = Verdict.NOT_PROVEN, recorded.unsteady or missing
     return Parity(
         verdict=verdict,
         checks=tuple(counted),
@@ -91,7 +96,14 @@ def machine() -> str:
     return f"{model or platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 
-def _replay(session: Session, recorded: Golden, number: int, tally: Tally, tolerance: Tolerance) -> None:
+def _replay(
+    session: Session,
+    recorded: Golden,
+    number: int,
+    tally: Tally,
+    tolerance: Tolerance,
+    variations: list[Variation],
+) -> None:
     case = recorded.cases[number]
     tally.samples += case.samples
     expected = recorded.case_outputs(number)
@@ -113,6 +125,9 @@ def _replay(session: Session, recorded: Golden, number: int, tally: Tally, toler
     if not faults:
         for a, b in zip(expected, got, strict=True):
             _differences(a, b, tally, tolerance)
+        if case.counted:
+            for variation, a, b in zip(variations, expected, got, strict=True):
+                variation.add(case.name, _samples_first(a, case.samples), _samples_first(b, case.samples))
         tally.faults.extend(_unequal(expected, got, recorded.outputs))
         _flips(expected, got, case.samples, tally, tolerance)
 
@@ -278,6 +293,17 @@ def _missing(recorded: Golden, counted: list[Check]) -> str:
         name for name in ("batch 1", "batch 3") if recorded.free_batch and name not in {check.name for check in counted}
     ]
     return f"The source did not answer {' and '.join(lacking)}, so other batch sizes are not proven." if lacking else ""
+
+
+def _bounded(tallies: dict[str, Tally], tolerance: Tolerance) -> str:
+    """Say beyond which numbers the result answers otherwise, or nothing."""
+    for name, tally in tallies.items():
+        if tally.bounds and (check := _check(name, tally, tolerance)).verdict is Verdict.FAIL:
+            return (
+                f"The result answers as the source does only within bounds: on {name!r} it does not ({check.detail}). "
+                "If your inputs never get so large, add a data set that shows them, and take the file for such inputs alone."
+            )
+    return ""
 
 
 def _aside(name: str, tally: Tally) -> str:

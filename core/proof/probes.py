@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -9,23 +10,31 @@ import numpy as np
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
+from core.domain.landmarks import Landmarks
 from core.domain.runtime import Session
 from core.libraries.torch.torchscripts import parse_shapes
-from core.proof import golden
+from core.proof import directed, golden
 from core.proof.datasets import Dataset
 from core.proof.golden import Case, Golden
-from core.proof.samples import EDGES, HALVES, MISSING, SIZES, Sampler
+from core.proof.samples import EDGES, HALVES, INFINITE, MISSING, Sampler
 from core.web import recorded as plain
 
 Questions = Iterator[tuple[Case, dict[str, np.ndarray]]]
 Asked = tuple[Case, dict[str, np.ndarray], dict[str, np.ndarray]]
 
+NOTHING = Landmarks()
+UNSTEADY = (
+    "The source does not give the same answer twice to the same input (a random operator, dropout left on, or the time), "
+    "so nothing can be compared with it. Export it without randomness."
+)
 RANDOM = 32
 DATA_ROWS = 1000
 CHUNK = 250
 ROOM = {"random": 12_000_000, "data": 40_000_000}
 """Bytes of input that each kind may take in the golden file."""
 NEAR_COLUMNS = 8
+PUSHED = ("edge", "constants", "whole numbers", "beyond 32 bits")
+"""Cases of odd numbers: an answer to them that is not finite everywhere is no answer."""
 PACKAGES = {
     "ncnn": "ncnn",
     "executorch": "executorch",
@@ -44,18 +53,35 @@ PACKAGES = {
 }
 
 
-def record(session: Session, seed: int, dataset: Dataset | None, out: Path, shapes: str = "") -> list[str]:
+def record(
+    session: Session, seed: int, dataset: Dataset | None, out: Path, shapes: str = "", landmarks: Landmarks = NOTHING
+) -> list[str]:
     """Run the source on seeded inputs and the data, write the golden file with a ``.bin`` for JavaScript beside it, and return the names of the cases that count.
 
-    ``shapes`` (``1x28x28;int64:48``) says what a TorchScript file does not. Raises Refused when a shape stays unknown,
-    or the source answers nothing at all.
+    ``shapes`` (``1x28x28;int64:48``) says what a TorchScript file does not, ``landmarks`` where the model changes its
+    behaviour. Raises Refused when a shape stays unknown, or the source answers nothing at all.
     """
     complete(session, dataset, shapes)
     sampler = Sampler(session, seed)
-    recorded = [_ask(session, case, inputs) for case, inputs in _cases(sampler, dataset)]
+    plan = directed.plan(sampler, landmarks)
+    recorded = [_ask(session, case, inputs) for case, inputs in _cases(sampler, dataset, plan, landmarks)]
     recorded += [
         _ask(session, case, inputs) for case, inputs in _again([case for case, _, _ in recorded], sampler, dataset)
     ]
+    return _keep(sampler, recorded, (*_notes(sampler, dataset), *plan.notes), out)
+
+
+def record_beyond(session: Session, seed: int, out: Path, shapes: str, landmarks: Landmarks) -> list[str]:
+    """Run the source only where somebody else's graph changes its behaviour, and write and return as ``record`` does."""
+    complete(session, None, shapes)
+    sampler = Sampler(session, seed)
+    plan = directed.plan(sampler, landmarks)
+    return _keep(sampler, [_ask(session, case, inputs) for case, inputs in directed.questions(sampler, plan)], (), out)
+
+
+def _keep(sampler: Sampler, recorded: list[Asked], notes: tuple[str, ...], out: Path) -> list[str]:
+    """Write what was recorded, and return the names of the cases that count. Raises Refused where none does."""
+    session = sampler.session
     names = tuple(next((answer for _, _, answer in recorded if answer), {}))
     if not any(case.counted for case, _, _ in recorded):
         reasons = "; ".join(dict.fromkeys(case.reason for case, _, _ in recorded))
@@ -66,13 +92,14 @@ def record(session: Session, seed: int, dataset: Dataset | None, out: Path, shap
     if not names:
         raise Refused("The model does not return a tensor.", "Make it return plain tensors, and export it again.")
     found = Golden(
-        seed=seed,
+        seed=sampler.seed,
         inputs=tuple(spec.name for spec in session.signature.inputs),
         outputs=names,
         cases=tuple(case for case, _, _ in recorded),
         free_batch=sampler.fixed_batch is None,
         secondhand=session.secondhand,
-        notes=_notes(sampler, dataset),
+        unsteady=_unsteady(session, recorded),
+        notes=notes,
         versions=versions(),
         arrays=_arrays(recorded),
     )
@@ -117,19 +144,34 @@ def _like(spec: TensorSpec, array: np.ndarray) -> TensorSpec:
     return TensorSpec(spec.name, str(array.dtype), ("batch", *array.shape[1:]))
 
 
-def _cases(sampler: Sampler, dataset: Dataset | None) -> Questions:
-    """Yield every case to ask the source, from ordinary to odd; trees split at halves, which ``_near`` tells apart."""
+def _unsteady(session: Session, recorded: list[Asked]) -> str:
+    """Ask the first call again, and say so where the answer is another one."""
+    for case, inputs, answer in recorded:
+        if case.stored and case.counted:
+            again = session.run(inputs)
+            same = all(
+                np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+                for a, b in zip(answer.values(), again.values(), strict=True)
+            )
+            return "" if same else UNSTEADY
+    return ""
+
+
+def _cases(sampler: Sampler, dataset: Dataset | None, plan: directed.Plan, landmarks: Landmarks) -> Questions:
+    """Yield every case to ask the source, from ordinary to odd; trees split at halves, which ``_near`` tells apart, and infinities are for graphs that ask for them: engines clamp them as they like."""
     batch = sampler.fixed_batch
     yield from _random(sampler, batch)
     for n in (1, 3) if batch is None else ():
         yield Case(f"batch {n}", "", n), sampler.random(n, draw=100 + n)
     for what in EDGES:
         on_threshold = what == HALVES and hasattr(sampler.session, "thresholds")
-        inputs = None if on_threshold else sampler.edge(what, batch or 4)
+        unasked = what == INFINITE and (landmarks.wide or not landmarks.gaps)
+        inputs = None if on_threshold or unasked else sampler.edge(what, batch or 4)
         if inputs is not None:
             yield Case("edge", what, batch or 4), inputs
-    yield from _missing(sampler, batch)
+    yield from _missing(sampler, batch, bool(landmarks.gaps))
     yield from _near(sampler, batch)
+    yield from directed.questions(sampler, plan)
     yield from _data(dataset, batch)
 
 
@@ -138,8 +180,6 @@ def _random(sampler: Sampler, batch: int | None) -> Questions:
     size = batch or wanted
     for draw in range(-(-wanted // size)):
         yield Case("random", f"draw {draw + 1}", size), sampler.random(size, draw)
-    if sampler.free_dims:
-        yield Case("random", f"free sizes at {SIZES[1]}", batch or 3), sampler.random(batch or 3, 50, SIZES[1])
 
 
 def _again(asked: list[Case], sampler: Sampler, dataset: Dataset | None) -> Questions:
@@ -150,11 +190,11 @@ def _again(asked: list[Case], sampler: Sampler, dataset: Dataset | None) -> Ques
             yield Case(f"batch {n}", "from the data", n), dataset.rows(0, n)
 
 
-def _missing(sampler: Sampler, batch: int | None) -> Questions:
-    """Yield samples with missing numbers; they count for a model that was made for them."""
+def _missing(sampler: Sampler, batch: int | None, asked: bool) -> Questions:
+    """Yield samples with missing numbers; they count for a model that was made for them, or whose graph asks for them."""
     inputs = sampler.edge(MISSING, batch or 4)
     if inputs is not None:
-        made_for_it = bool(getattr(sampler.session, "expects_missing", False))
+        made_for_it = asked or bool(getattr(sampler.session, "expects_missing", False))
         reason = "" if made_for_it else "The model was not trained on missing values."
         yield Case("edge" if made_for_it else MISSING, MISSING, batch or 4, made_for_it, reason), inputs
 
@@ -195,14 +235,14 @@ def _ask(session: Session, case: Case, inputs: dict[str, np.ndarray]) -> Asked:
         )
     finite = [np.isfinite(array) for array in answer.values() if array.dtype.kind == "f"]
     if finite and (
-        not any(part.any() for part in finite) or (case.name == "edge" and not all(part.all() for part in finite))
+        not any(part.any() for part in finite) or (case.name in PUSHED and not all(part.all() for part in finite))
     ):
         return _not_counted(case, "The source's own answer is not finite.", stored=False), {}, {}
     return case, inputs, answer
 
 
 def _not_counted(case: Case, reason: str, *, stored: bool) -> Case:
-    return Case(case.name, case.what, case.samples, False, reason, stored)
+    return replace(case, counted=False, reason=reason, stored=stored, bounds=False)
 
 
 def _arrays(recorded: list[Asked]) -> dict[str, np.ndarray]:

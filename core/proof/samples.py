@@ -13,10 +13,27 @@ SIZES = (8, 13)
 """The two sizes that a free dimension behind the batch takes."""
 HALVES = "halves"
 """Whole and half numbers: where a rounding may go either way, and two engines part."""
-EDGES = ("zeros", "ones", HALVES, "negative", "large", "tiny", "first ids", "last ids", "unknown category")
+INFINITE = "infinite"
+UNKNOWN_INTEGER = Domain("ids", bound=2)
+"""What runtimes say of whole numbers that look nothing up: masks and switches more often than anything else."""
+EDGES = (
+    "zeros",
+    "ones",
+    HALVES,
+    "negative",
+    "large",
+    "small",
+    "tiny",
+    "infinite",
+    "first ids",
+    "last ids",
+    "unknown category",
+)
 MISSING = "missing numbers"
 LARGE = 10.0
 """Spreads away from the mean: far outside, and still within what float32 adds up exactly enough."""
+SMALL = 1e-3
+"""Spreads from the mean: so close together that what is added to a variance before its root shows."""
 TINY = 1e-40
 """Below the smallest normal float32 number (1.2e-38)."""
 
@@ -57,19 +74,23 @@ class Sampler:
     @property
     def sample_bytes(self) -> int:
         """Bytes of one sample over all inputs at the smaller size, four to eight a number."""
-        return sum(8 * int(np.prod([1, *self._shape(spec, 1, SIZES[0])])) for spec in self.specs)
+        return self.bytes_at(SIZES[0])
+
+    def bytes_at(self, size: int) -> int:
+        """Return the bytes of one sample with dynamic dimensions of this size, four to eight a number."""
+        return sum(8 * int(np.prod([1, *self._shape(spec, 1, size)])) for spec in self.specs)
 
     def random(self, batch: int, draw: int, size: int = SIZES[0]) -> dict[str, np.ndarray]:
         """Return ordinary samples; ``draw`` tells one call from the next."""
         rng = np.random.default_rng([self.seed, draw])
-        return {s.name: _cast(_ordinary(self._domain(s), self._shape(s, batch, size), rng), s) for s in self.specs}
+        return {s.name: _cast(_ordinary(self.domain(s.name), self._shape(s, batch, size), rng), s) for s in self.specs}
 
     def edge(self, what: str, batch: int) -> dict[str, np.ndarray] | None:
         """Return samples with one thing pushed to its edge, or None when no input has such an edge."""
         inputs = self.random(batch, draw=1000)
         changed = False
         for spec in self.specs:
-            value = _pushed(what, inputs[spec.name], self._domain(spec), batch)
+            value = _pushed(what, inputs[spec.name], self.domain(spec.name), batch)
             if value is not None:
                 inputs[spec.name], changed = _cast(value, spec), True
         return inputs if changed else None
@@ -83,6 +104,18 @@ class Sampler:
             inputs[self.specs[place].name][:, 0] = values
         return inputs
 
+    def domain(self, name: str) -> Domain:
+        """Return the values that an input takes; where nothing is known of whole numbers of 8 bits, as of a picture, all of them."""
+        found = self.session.domains.get(name, Domain())
+        kind = next(spec.dtype for spec in self.specs if spec.name == name)
+        if found == UNKNOWN_INTEGER and kind in ("int8", "uint8"):
+            return Domain("ids", low=int(np.iinfo(kind).min), bound=int(np.iinfo(kind).max) + 1)
+        return found
+
+    def axis(self, name: str) -> int | None:
+        """Return the dimension of an input that holds the samples, or None where all samples share it."""
+        return self._axes()[name]
+
     def _axes(self) -> dict[str, int | None]:
         return batching.axes({spec.name: spec.shape for spec in self.specs})
 
@@ -92,9 +125,6 @@ class Sampler:
         if axis is not None and spec.shape and not isinstance(spec.shape[axis], int):
             rest[axis] = batch
         return tuple(rest)
-
-    def _domain(self, spec: TensorSpec) -> Domain:
-        return self.session.domains.get(spec.name, Domain())
 
 
 def _ordinary(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -115,21 +145,26 @@ def _pushed(what: str, value: np.ndarray, domain: Domain, batch: int) -> np.ndar
     if value.dtype.kind != "f":
         return None
     if what == MISSING:
-        return _with_gaps(value) if value.ndim == 2 else None
-    centre, spread = np.asarray(domain.mean), np.asarray(domain.spread)
+        return _with_gaps(value) if value.ndim >= 2 else None
+    centre = np.asarray(domain.mean)
     fills = {"zeros": 0.0, "ones": 1.0, "tiny": TINY}
     if what in fills:
         return np.full_like(value, fills[what])
     if what == HALVES:
         return np.round(2 * value) / 2
-    return {"negative": -np.abs(value), "large": (value - centre) * LARGE + centre + 0 * spread}.get(what)
+    if what == INFINITE:
+        return np.where(np.arange(value.size).reshape(value.shape) % 3, value, np.copysign(np.inf, value))
+    spreads = {"large": LARGE, "small": SMALL}
+    return (
+        -np.abs(value) if what == "negative" else (value - centre) * spreads[what] + centre if what in spreads else None
+    )
 
 
 def _with_gaps(value: np.ndarray) -> np.ndarray:
-    """Return a copy with a NaN in another column of each row."""
-    gaps = value.copy()
-    gaps[np.arange(len(gaps)), np.arange(len(gaps)) % gaps.shape[1]] = np.nan
-    return gaps
+    """Return a copy with a NaN at another place of each row."""
+    gaps = value.reshape(len(value), -1).copy()
+    gaps[np.arange(len(gaps)), np.arange(len(gaps)) % max(1, gaps.shape[1])] = np.nan
+    return gaps.reshape(value.shape)
 
 
 def _cast(value: np.ndarray, spec: TensorSpec) -> np.ndarray:

@@ -10,6 +10,7 @@ from core.calls.bench import Bench
 from core.domain.errors import Cancelled, PortolanError, Refused
 from core.domain.format import Summary
 from core.domain.integer_products import Sums
+from core.domain.landmarks import Landmarks
 from core.domain.measures import Sizes
 from core.domain.recipe import Step
 from core.domain.report import Parity, Verdict
@@ -18,6 +19,10 @@ from core.domain.work import Code, Golden, Model
 from core.memory.blobs import Blobs
 from core.verbs import every_processor
 
+UNSTEADY = (
+    "The source itself answers otherwise in a second process, so its recorded answers say nothing about the result: "
+    "it draws numbers at random, or reads what was never set. Export it without randomness."
+)
 CHUNK = 1024 * 1024
 Tell = Callable[[float, str], None]
 """Takes how far one step is, from 0 to 1, and what it does now."""
@@ -74,8 +79,10 @@ def advance(
     tell(0.0, f"Converting: {converter.title}")
     result = convert.ask(bench, model, converter, step.options, golden)
     tell(0.5, "Comparing in a fresh process")
-    (found,) = inspect.audit(bench, [result], "artifact" + converter.suffix)
+    found, landmarks = inspect.result(bench, result, "artifact" + converter.suffix)
     parity = prove(bench, model, result, golden, tolerance)
+    if parity.verdict is not Verdict.FAIL:
+        parity = beyond(bench, source, result, golden, landmarks.renamed(renamed(found.summary, golden)), parity)
     parity = every_processor.judged(bench, source, result, found.summary, golden, parity)
     applied = Applied(step, result, found.summary, found.graph, parity, tolerance)
     if parity.verdict is not Verdict.FAIL or not before:
@@ -113,11 +120,40 @@ def guilty(applied: Sequence[Applied], titles: Sequence[str]) -> str | None:
 
 
 def prove(bench: Bench, source: Model, target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
-    """Compare the target with the recorded answers; on a FAIL, name where the two part if both expose it."""
+    """Compare the target with the recorded answers; on a FAIL, name where the two part if both expose it.
+
+    A source that does not answer as recorded in a process of its own proves nothing against the target.
+    """
     parity = compare.ask(bench, target, golden, tolerance, Sums.EXACT)
     if parity.verdict is not Verdict.FAIL:
         return parity
+    itself = compare.ask(bench, source, golden, tolerance, Sums.EXACT)
+    if itself.verdict is Verdict.FAIL:
+        return replace(parity, verdict=Verdict.NOT_PROVEN, reason=f"{UNSTEADY} {itself.reason}")
     return replace(parity, diverges_at=diverge.ask(bench, source, target, golden))
+
+
+def renamed(summary: Summary, golden: Golden) -> dict[str, str]:
+    """Return the source's name of each input of a result: the same one, else that in the same place."""
+    theirs, ours = ([spec.name for spec in specs] for specs in (summary.inputs, golden.evidence.signature.inputs))
+    return {name: name for name in ours} if set(theirs) == set(ours) else dict(zip(theirs, ours, strict=False))
+
+
+def beyond(bench: Bench, source: Model, target: Model, golden: Golden, landmarks: Landmarks, parity: Parity) -> Parity:
+    """Return FAIL where the result differs at constants that its own graph has and the source's has not, else the verdict as it was."""
+    own = landmarks.beyond(golden.evidence.landmarks)
+    if not own or parity.tolerance is None:
+        return parity
+    try:
+        recorded = probe.ask_beyond(bench, source, golden, own)
+    except Refused:
+        return parity
+    found = compare.ask(bench, target, recorded, parity.tolerance, Sums.EXACT)
+    checks = tuple(replace(check, name=f"{check.name} of the result") for check in found.checks)
+    if found.verdict is not Verdict.FAIL:
+        return replace(parity, checks=(*parity.checks, *checks))
+    reason = f"The result changes its behaviour where the source does not. {found.reason}"
+    return replace(parity, verdict=Verdict.FAIL, checks=(*parity.checks, *checks), reason=reason)
 
 
 def check_consent(source: Model, consent: bool) -> None:

@@ -74,6 +74,14 @@ def test_weights_and_code_make_a_proven_program(weights: Path, tools: Tools, nam
     assert result["bundle"]
 
 
+def test_a_network_that_draws_numbers_when_it_is_built_proves_nothing(weights: Path, tools: Tools) -> None:
+    """In one process it answers alike each time; only a second process shows it."""
+    (weights / "net.py").write_text(NET.replace("scale=1.0", "scale=__import__('torch').seed() % 1000 / 100"))
+    parity = converted(tools, weights / "model.pt", weights / "net.py", True, WIDE)["parity"]
+    assert parity["verdict"] == "NOT PROVEN"
+    assert "answers otherwise in a second process" in parity["reason"]
+
+
 def test_code_needs_its_owners_word(weights: Path, tools: Tools) -> None:
     with pytest.raises(Refused, match="program") as caught:
         converted(tools, weights / "model.pt", weights / "net.py", False, WIDE)

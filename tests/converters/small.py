@@ -180,6 +180,7 @@ class Way:
             self.data,
             folder / "golden.npz",
             shapes,
+            runtime_for(source).landmarks(self.source, source),
         )
         return folder / "golden.npz"
 

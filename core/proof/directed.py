@@ -1,0 +1,221 @@
+"""Inputs that go where a model changes its behaviour: on and beside the constants of its graph, over its tables, beyond the limits of types, at other sizes."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.domain.artifact import TensorSpec
+from core.domain.landmarks import Landmarks
+from core.proof.golden import Case
+from core.proof.samples import SIZES, UNKNOWN_INTEGER, Sampler
+
+Questions = Iterator[tuple[Case, dict[str, np.ndarray]]]
+
+MOST = 96
+"""Numbers of one input that are tried, evenly chosen where there are more."""
+MOST_WORDS = 256
+CALL = 48
+"""Samples in one call."""
+ROWS = 8
+LADDER = (1, 2, SIZES[1], 33, 65, 129)
+"""Sizes of dynamic dimensions beside those that the graph names; two lie behind powers of two, where buffers are cut."""
+LONGEST = 2048
+SIZE_BYTES = 2_000_000
+"""Bytes of input that one call at another size may take."""
+ID_NUMBERS = 4096
+"""Ids that are looked up in all; of a larger table, so many rows are drawn."""
+SMALL_INTEGERS, INTEGERS, DEEP = 100, 2**31 - 1, 2.0**53
+REASON = "The model reckons with whole numbers, and these are larger than 32 bits hold."
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is tried, by the name of the input."""
+
+    numbers: dict[str, np.ndarray]
+    words: dict[str, tuple[str, ...]]
+    ids: dict[str, np.ndarray]
+    whole: dict[str, bool]
+    """Inputs of whole numbers of any size, and whether numbers are reckoned with, so that large ones matter too."""
+    sizes: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+def plan(sampler: Sampler, landmarks: Landmarks) -> Plan:
+    """Choose what to try of what the graph names."""
+    found = {spec.name: _around(spec, sampler, landmarks) for spec in sampler.specs}
+    numbers = {name: _some(values) for name, values in found.items() if len(values)}
+    ids = {spec.name: _ids(sampler, spec) for spec in sampler.specs if _known_ids(sampler, spec)}
+    told = [f"{sum(map(len, numbers.values()))} numbers at and beside the constants of the graph"] if numbers else []
+    told += [f"{len(rows):,} of {sampler.domain(name).bound:,} ids of {name!r}" for name, rows in ids.items()]
+    sizes = _sizes(sampler, landmarks)
+    told += [f"the sizes {', '.join(map(str, sizes))}"] if sizes else []
+    return Plan(
+        numbers,
+        {spec.name: _words(sampler, spec, landmarks) for spec in sampler.specs if spec.dtype == "str"},
+        ids,
+        {
+            spec.name: spec.name in landmarks.wide
+            for spec in sampler.specs
+            if spec.name not in landmarks.sizing
+            and (spec.name in landmarks.wide or sampler.domain(spec.name) == UNKNOWN_INTEGER)
+        },
+        sizes,
+        (f"Also asked: {'; '.join(told)}.",) if told else (),
+    )
+
+
+def questions(sampler: Sampler, plan: Plan) -> Questions:
+    """Yield the cases, each filled with one number first, then mixed with ordinary ones."""
+    batch = sampler.fixed_batch
+    for place, (name, values) in enumerate(plan.numbers.items()):
+        yield from _filled(sampler, "constants", name, values, 3000 + place)
+        yield Case("constants", f"{name}, mixed", batch or 16), _mixed(sampler, name, values, batch or 16, 3100 + place)
+    for place, (name, words) in enumerate(plan.words.items()):
+        yield from _filled(sampler, "words", name, np.array(words), 3200 + place)
+    yield from _looked_up(sampler, plan)
+    for name, reckoned in plan.whole.items():
+        yield from _whole(sampler, name, reckoned=reckoned)
+    for size in plan.sizes:
+        samples = batch or (3 if size <= SIZES[1] else 1)
+        yield Case("sizes", f"dynamic sizes at {size}", samples), sampler.random(samples, 50, size)
+
+
+def _spec(sampler: Sampler, name: str) -> TensorSpec:
+    return next(spec for spec in sampler.specs if spec.name == name)
+
+
+def _known_ids(sampler: Sampler, spec: TensorSpec) -> bool:
+    domain = sampler.domain(spec.name)
+    return domain.kind == "ids" and domain.bound > 2
+
+
+def _around(spec: TensorSpec, sampler: Sampler, landmarks: Landmarks) -> np.ndarray:
+    """Return the numbers of an input on, below and above each of its constants, in its own type."""
+    if spec.dtype in ("str", "bool"):
+        return np.zeros(0)
+    kind = np.dtype("float32" if spec.dtype == "bfloat16" else spec.dtype)
+    exact, near = landmarks.exact.get(spec.name, ()), landmarks.near.get(spec.name, ())
+    if kind.kind == "f":
+        return _floats(np.array(exact, np.float64), np.array(near, np.float64), kind)
+    numbers = {math.floor(n) + step for n in (*exact, *near) for step in (-1, 0, 1)}
+    limits, domain = np.iinfo(kind), sampler.domain(spec.name)
+    low, high = (domain.low, domain.bound - 1) if _known_ids(sampler, spec) else (limits.min, limits.max)
+    return np.array(sorted(n for n in numbers if low <= n <= high), kind)
+
+
+def _floats(exact: np.ndarray, near: np.ndarray, kind: np.dtype[np.floating]) -> np.ndarray:
+    """Return each exact number with its two neighbours in this type (float64 also with those that float32 would lose), and two numbers a thousandth beside each near one."""
+    top = float(np.finfo(kind).max)
+    at = exact[np.abs(exact) < top].astype(kind)
+    beside = [np.where(at == 0, kind.type(sign * 1e-6), np.nextafter(at, kind.type(sign * np.inf))) for sign in (-1, 1)]
+    if kind.itemsize == 8:
+        beside += [at + step for step in (-100.0, -1.0, 1.0, 100.0)]
+    inner = near[np.abs(near) < top / 2]
+    gap = np.maximum(np.abs(inner) * 1e-3, 1e-3)
+    return np.unique(np.concatenate([at, *beside, (inner - gap).astype(kind), (inner + gap).astype(kind)]))
+
+
+def _some(values: np.ndarray) -> np.ndarray:
+    return values if len(values) <= MOST else values[np.linspace(0, len(values) - 1, MOST).astype(int)]
+
+
+def _words(sampler: Sampler, spec: TensorSpec, landmarks: Landmarks) -> tuple[str, ...]:
+    """Return each text that the graph or the model knows, once."""
+    known = (*landmarks.words.get(spec.name, ()), *map(str, sampler.domain(spec.name).values))
+    return tuple(dict.fromkeys(known))[:MOST_WORDS]
+
+
+def _ids(sampler: Sampler, spec: TensorSpec) -> np.ndarray:
+    """Return ids of a table, all where they are few."""
+    domain = sampler.domain(spec.name)
+    every = np.arange(domain.low, domain.bound)
+    return (
+        every
+        if len(every) <= ID_NUMBERS
+        else np.random.default_rng(sampler.seed).choice(every, ID_NUMBERS, replace=False)
+    )
+
+
+def _sizes(sampler: Sampler, landmarks: Landmarks) -> tuple[int, ...]:
+    """Return the sizes to try where a dimension is dynamic, the graph's own first."""
+    if not sampler.free_dims:
+        return ()
+    named = [size + step for size in landmarks.sizes for step in (-1, 0, 1)]
+    wanted = [size for size in dict.fromkeys([*named, *LADDER]) if 1 <= size <= LONGEST and size != SIZES[0]]
+    return tuple(
+        sorted(size for size in wanted[:16] if sampler.bytes_at(size) * (sampler.fixed_batch or 1) <= SIZE_BYTES)
+    )
+
+
+def _filled(sampler: Sampler, case: str, name: str, values: np.ndarray, draw: int) -> Questions:
+    """Yield samples of which one input holds one value everywhere; what all samples share takes one value a call."""
+    axis = sampler.axis(name)
+    step = sampler.fixed_batch or (CALL if axis is not None else 1)
+    for start in range(0, len(values), step):
+        part = values[start : start + step]
+        rows = sampler.fixed_batch or (len(part) if axis is not None else 1)
+        inputs = sampler.random(rows, draw + 7 * start)
+        array = inputs[name] if inputs[name].dtype.kind != "U" else inputs[name].astype(values.dtype)
+        lead = array if axis is None else np.moveaxis(array, axis, 0)
+        lead[...] = part[0] if axis is None else np.resize(part, rows).reshape(-1, *[1] * (lead.ndim - 1))
+        yield Case(case, name, rows), {**inputs, name: array}
+
+
+def _mixed(sampler: Sampler, name: str, values: np.ndarray, rows: int, draw: int) -> dict[str, np.ndarray]:
+    inputs = sampler.random(rows, draw)
+    rng, array = np.random.default_rng([sampler.seed, draw]), inputs[name]
+    inputs[name] = np.where(rng.random(array.shape) < 0.5, rng.choice(values, array.shape), array).astype(array.dtype)
+    return inputs
+
+
+def _looked_up(sampler: Sampler, plan: Plan) -> Questions:
+    """Yield samples that look up each chosen id of every table."""
+    if not plan.ids:
+        return
+    row = sampler.fixed_batch or 1
+    shapes = sampler.random(row, 3300)
+    rows = max(math.ceil(len(ids) * row / max(1, shapes[name].size)) for name, ids in plan.ids.items())
+    step = sampler.fixed_batch or CALL
+    taken = 0
+    for call in range(math.ceil(rows / step)):
+        samples = sampler.fixed_batch or min(step, rows - taken)
+        inputs = sampler.random(samples, 3300 + call)
+        for name, ids in plan.ids.items():
+            start = call * step * (inputs[name].size // samples)
+            inputs[name] = (
+                ids.take(np.arange(start, start + inputs[name].size), mode="wrap")
+                .reshape(inputs[name].shape)
+                .astype(inputs[name].dtype)
+            )
+        taken += samples
+        yield Case("ids", "rows of every table", samples), inputs
+
+
+def _whole(sampler: Sampler, name: str, *, reckoned: bool) -> Questions:
+    """Yield small whole numbers, and where they are ``reckoned`` with those of all magnitudes, beyond 32 bits apart."""
+    spec, samples = _spec(sampler, name), sampler.fixed_batch or ROWS
+    kind = np.dtype("float32" if spec.dtype == "bfloat16" else spec.dtype)
+    if kind.kind == "b" or kind == np.float16:
+        return
+    top = min(INTEGERS, np.iinfo(kind).max) if kind.kind in "iu" else INTEGERS
+    for place, most in enumerate((min(SMALL_INTEGERS, top), top) if reckoned else (min(SMALL_INTEGERS, top),)):
+        inputs = sampler.random(samples, 3400 + place)
+        yield (
+            Case("whole numbers", f"{name} up to {most:,}", samples),
+            {**inputs, name: _drawn(inputs[name], 1, most, sampler.seed + place)},
+        )
+    if reckoned and (kind.itemsize == 8 or kind.kind == "f"):
+        inputs = sampler.random(samples, 3402)
+        beyond = _drawn(inputs[name], INTEGERS + 1, DEEP, sampler.seed)
+        yield Case("beyond 32 bits", name, samples, False, REASON, bounds=True), {**inputs, name: beyond}
+
+
+def _drawn(like: np.ndarray, low: float, high: float, seed: int) -> np.ndarray:
+    """Return whole numbers of either sign (where the type has one) whose logarithm is even between two bounds."""
+    rng = np.random.default_rng([seed, 9])
+    size = np.floor(np.exp(rng.uniform(math.log(low), math.log(high), like.shape)))
+    sign = rng.choice([1.0, 1.0, -1.0], like.shape) if like.dtype.kind != "u" else 1.0
+    return (size * sign).astype(like.dtype)
