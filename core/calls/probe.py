@@ -34,7 +34,8 @@ def work(request: Request, here: Here) -> Recording:
     cases = probes.record(session, request.seed, dataset, OUT / "golden.npz", request.shapes)
     labelled = dataset is not None and dataset.labels is not None
     shapes = torchscripts.shapes_text(session.signature.inputs)
-    return Recording(tuple(cases), session.signature, probes.versions(), labelled, shapes)
+    notes = () if dataset is None else dataset.notes
+    return Recording(tuple(cases), session.signature, probes.versions(), labelled, shapes, notes, session.columns)
 
 
 CALL = Call("probe", Request, Recording, work)
