@@ -90,11 +90,12 @@ def read_dataset(path: Path, asked: Asked | str | None, signature: Signature) ->
     asked = asked if isinstance(asked, Asked) else Asked(asked)
     kind = _kind(path)
     table = READERS[kind](path)
-    wanted = _label_name(table, asked.label)
+    taken = {*(spec.name for spec in signature.inputs), *asked.columns}
+    wanted = _label_name(table, asked.label, taken)
     arrays = dict(table.arrays)
     given = arrays.pop(wanted) if wanted else None
     table = replace(table, arrays=arrays)
-    found = _matched(table, kind, signature, asked)
+    found = _matched(table, kind, signature, asked, wanted)
     answers = None if given is None else labels.read(given, Reading(signature.outputs, asked.classes, table.decimal))
     rows = {len(array) for array in found.inputs.values()} | ({len(answers.kept)} if answers else set())
     if len(rows) != 1 or rows == {0}:
@@ -108,20 +109,20 @@ def read_dataset(path: Path, asked: Asked | str | None, signature: Signature) ->
     return _labelled(dataset, answers)
 
 
-def _matched(table: Columns, kind: str, signature: Signature, asked: Asked) -> columns.Matched:
-    """Return the array of each input, with the reading of the file beside a refusal that it may explain."""
+def _matched(table: Columns, kind: str, signature: Signature, asked: Asked, label: str | None) -> columns.Matched:
+    """Return the array of each input; a refusal says how a label is named where none was found."""
     try:
         if kind == "npz":
             return _from_arrays(table.arrays, signature, asked.columns)
         return columns.match(table, signature.inputs, asked.columns)
     except Refused as error:
-        if table.named:
+        if label is not None or kind == "npz":
             raise
-        last = UNNAMED.format(len(table.arrays))
-        way = (
-            f"{error.next_step} The file has no header row; a label column is named by its place, as --label {last!r}."
-        )
-        raise Refused(error.message, way) from None
+        way = "If one of the columns is the label, name it with --label."
+        if not table.named:
+            last = UNNAMED.format(len(table.arrays))
+            way = f"The file has no header row; a label is named by its place, as --label {last!r}."
+        raise Refused(error.message, f"{error.next_step} {way}") from None
 
 
 def _summary(table: Columns, kind: str, n: int, label: str | None) -> tuple[int, tuple[str, ...]]:
@@ -180,10 +181,14 @@ def _zipped(path: Path) -> str:
     )
 
 
-def _label_name(table: Columns, label: str | None) -> str | None:
+def _label_name(table: Columns, label: str | None, taken: set[str]) -> str | None:
+    """Return the column of the labels, or None where there is none; one that the model takes is none unless it was asked for."""
     names = list(table.arrays)
     if label is None:
-        return next((name for name in names if name.lower() in LABELS), None)
+        found = [name for name in names if name.lower() in LABELS and name not in taken]
+        if len(found) > 1:
+            raise Refused(f"Several columns may be the label: {some(found)}.", f"Name one, as --label {found[0]}.")
+        return found[0] if found else None
     if label in names:
         return label
     if not table.named:

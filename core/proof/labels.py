@@ -114,7 +114,7 @@ def _flat(array: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
 def _missing(flat: np.ndarray, decimal: str) -> np.ndarray:
     """Say which rows have no label; NA and the like are names where other labels are."""
     if flat.dtype.kind == "f":
-        return np.isnan(flat)
+        return np.asarray(np.isnan(flat))
     if flat.dtype.kind != "U":
         return np.zeros(len(flat), bool)
     absent = np.array([numerals.missing(cell) for cell in flat.tolist()], bool)

@@ -220,3 +220,18 @@ def test_arrays_that_are_no_samples_are_refused_in_words(tmp_path: Path, arrays:
 def test_arrays_of_other_machines_are_read(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x=ROWS.astype(">f8"), y=LABELS.astype(">i4"))
     check(read_dataset(tmp_path / "d.npz", None, FOUR))
+
+
+def test_a_column_that_the_model_takes_is_no_label_and_several_are_asked_about(tmp_path: Path) -> None:
+    takes_y = Signature((TensorSpec("y", "float32", ("n", 1)),))
+    found = read_dataset(written(tmp_path / "d.csv", "y,target\n5,1\n6,0\n"), None, takes_y)
+    assert found.inputs["y"].ravel().tolist() == [5, 6]
+    assert found.labels is not None
+    assert found.labels.tolist() == [1, 0]
+    with pytest.raises(Refused, match="Several columns may be the label: y, target"):
+        read_dataset(tmp_path / "d.csv", None, ONE)
+    with pytest.raises(Refused) as caught:
+        read_dataset(
+            written(tmp_path / "d.csv", TABLE.rename(columns={"label": "kind"}).to_csv(index=False)), None, FOUR
+        )
+    assert "name it with --label" in caught.value.next_step

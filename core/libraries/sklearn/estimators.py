@@ -82,8 +82,9 @@ def inputs(model: Estimator) -> tuple[TensorSpec, ...]:
 def table_columns(model: Estimator) -> tuple[str, ...]:
     """Return the names of the columns of the one table, in order; nothing where they are inputs of their own or have no names."""
     names = getattr(model, "feature_names_in_", None)
-    one = names is not None and [spec.name for spec in inputs(model)] == ["X"]
-    return tuple(map(str, names)) if one else ()
+    if names is None or [spec.name for spec in inputs(model)] != ["X"]:
+        return ()
+    return tuple(map(str, names))
 
 
 def domains(model: Estimator) -> dict[str, Domain]:
