@@ -54,7 +54,8 @@ def same(name: str, table: Columns) -> str | None:
 
 def _named(table: Columns, specs: tuple[TensorSpec, ...], picked: dict[str, str]) -> Matched:
     typed = {spec.name: _typed(table, picked[spec.name], spec) for spec in specs}
-    notes = ("The columns are matched by name.", *_unused(table, list(picked.values())), *_padded(table, specs, picked))
+    numeric = [name for spec, name in zip(specs, picked.values(), strict=True) if spec.dtype != "str"]
+    notes = ("The columns are matched by name.", *_unused(table, list(picked.values())), *_turned(table, numeric))
     return Matched(fitting.fitted(typed, specs), notes)
 
 
@@ -96,7 +97,7 @@ def _stacked(table: Columns, spec: TensorSpec, names: list[str], notes: tuple[st
         raise Refused("The data set has no column beside the label.", "Give the model's inputs as columns.")
     one = typed[0] if len(typed) == 1 else None
     whole = one if one is not None and (one.ndim > 1 or len(spec.shape or ()) == 1) else _side_by_side(names, typed)
-    notes += _padded(table, (spec,) * len(names), {name: name for name in names}) if spec.dtype != "str" else ()
+    notes += _turned(table, names) if spec.dtype != "str" else ()
     return Matched(fitting.fitted({spec.name: whole}, (spec,)), notes)
 
 
@@ -130,13 +131,16 @@ def _unused(table: Columns, used: Sequence[str]) -> tuple[str, ...]:
     return (f"Columns that the model does not take are not used: {some(left)}.",) if left else ()
 
 
-def _padded(table: Columns, specs: Sequence[TensorSpec], picked: dict[str, str]) -> tuple[str, ...]:
-    """Say which numbers were written with zeros before them, as codes are."""
-    numeric = [name for spec, name in zip(specs, picked.values(), strict=True) if spec.dtype != "str"]
-    found = [
-        f"In the column {name!r} leading zeros are dropped ({cell} is read as {int(cell)}), as the model takes numbers."
-        for name in numeric
-        if table.arrays[name].dtype.kind == "U"
-        and (cell := next(filter(numerals.padded, table.arrays[name].reshape(-1).tolist()), None)) is not None
-    ]
-    return tuple(found[:4])
+def _turned(table: Columns, names: Sequence[str]) -> tuple[str, ...]:
+    """Say which texts were taken for numbers that are not there, and which for numbers though zeros come first, as in codes."""
+    texts = {name: table.arrays[name].reshape(-1).tolist() for name in names if table.arrays[name].dtype.kind == "U"}
+    gaps = {name: sum(map(numerals.missing, cells)) for name, cells in texts.items()}
+    absent = [f"{count:,} in {name}" for name, count in gaps.items() if count]
+    coded = {name: cell for name, cells in texts.items() if (cell := next(filter(numerals.padded, cells), None))}
+    return (
+        *((f"Empty cells, NA and the like are missing numbers: {some(absent)}.",) if absent else ()),
+        *(
+            f"In the column {name!r} leading zeros are dropped ({cell} is read as {int(cell)}), as the model takes numbers."
+            for name, cell in list(coded.items())[:4]
+        ),
+    )

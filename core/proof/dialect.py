@@ -127,7 +127,7 @@ def has_header(first: Sequence[str], columns: Sequence[Sequence[str]], decimal: 
     """
     found = [number(cell, decimal) for cell in first]
     if all(found):
-        return _counts(first)
+        return _counts(first, columns)
     figures = [cell.strip() for cell, is_number in zip(first, found, strict=True) if is_number]
     if any(not figure.isdigit() for figure in figures) or len(figures) != len(set(figures)):
         return False
@@ -139,10 +139,13 @@ def has_header(first: Sequence[str], columns: Sequence[Sequence[str]], decimal: 
     return not (any(again) if figures else again and all(again))
 
 
-def _counts(first: Sequence[str]) -> bool:
+def _counts(first: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
+    """Say whether numbers are a header. Raises Refused where they may be one: few that count, or whole ones above fractions."""
     cells = [cell.strip() for cell in first]
     running = cells in ([str(start + place) for place in range(len(cells))] for start in (0, 1))
-    if running and len(cells) < NUMBERED:
+    whole = len(set(cells)) == len(cells) and all(map(str.isdigit, cells))
+    above = whole and all(any(not cell.strip().isdigit() for cell in column) for column in columns)
+    if (running and len(cells) < NUMBERED) or (above and not running):
         raise Refused(
             f"The first line, {', '.join(cells)}, may be a header or a sample.",
             "Give the columns names in a header row.",

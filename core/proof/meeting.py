@@ -105,7 +105,9 @@ class Meeting:
         by_class = {answer: self._name(label) for label, answer in fit.items()}
         hint = "Do they count from one? " if fit == self._shifted() else ""
         if set(known) == set(range(self.classes)) and set(by_class) == set(known):
-            return f"{hint}Use {OPTION} {','.join(str(by_class[one]) for one in range(self.classes))} {PAGE}: {agree}."
+            order = ",".join(str(by_class[one]) for one in range(self.classes))
+            link = "=" if order.startswith("-") else " "
+            return f"{hint}Use {OPTION}{link}{order} {PAGE}: {agree}."
         pairs = some([f"{by_class[one]} as {one}" for one in sorted(by_class, key=str)])
         return f"{hint}Write the labels as the model's classes, for example {pairs}: {agree}."
 

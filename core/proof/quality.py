@@ -105,7 +105,11 @@ def _classified(found: np.ndarray, labels: np.ndarray, names: tuple[str, ...], w
     if labels.dtype.kind == "U" and found.dtype.kind != "U":
         names = natural(labels)
         labels = np.array([names.index(one) for one in labels.tolist()], np.int64)
-    if names and found.dtype.kind != "U" and len(names) != width:
+    if (
+        names
+        and found.dtype.kind != "U"
+        and (width not in (0, len(names)) or not np.isin(found, range(len(names))).all())
+    ):
         raise Refused(
             f"The labels name {len(names)} classes ({some(names)}), but the model answers with "
             f"{f'{width} classes' if width else 'numbers'}, known by number only.",

@@ -75,6 +75,7 @@ def test_names_stand_in_the_order_of_people_and_that_is_said(tmp_path: Path) -> 
         (named("zebra", "ape", "monkey"), 3, "zebra,ape,monkey"),
         (named(*sorted(f"class{place}" for place in range(12))), 12, ",".join(sorted(f"class{p}" for p in range(12)))),
         (lambda right: (right + 1) % 3, 3, "1,2,0"),
+        (lambda right: right - 1, 3, "-1,0,1"),
     ],
 )
 def test_labels_that_do_not_meet_are_told_with_the_mapping_that_fits(
@@ -82,7 +83,10 @@ def test_labels_that_do_not_meet_are_told_with_the_mapping_that_fits(
 ) -> None:
     found, _ = scored(tmp_path, y, classes, wrong=20)
     assert found.unmet is not None
-    assert f"--classes {option} (on the page: Order of the classes): so read, 280 of 300 agree" in found.unmet.next_step
+    assert (
+        f"--classes{'=' if option.startswith('-') else ' '}{option} (on the page: Order of the classes): so read, 280 of 300 agree"
+        in found.unmet.next_step
+    )
     assert found.doubt
     again, _ = scored(tmp_path, y, classes, wrong=20, classes=tuple(option.split(",")))
     assert (again.correct.k, again.unmet, again.doubt) == (280, None, "")
@@ -190,3 +194,12 @@ def test_texts_that_never_meet_are_told_what_to_rename(tmp_path: Path) -> None:
     found = quality.measured([answers, np.ones((40, 2), np.float32)], dataset)
     assert found.unmet is not None
     assert "0 as no, 1 as yes: so read, 40 of 40 agree" in found.unmet.next_step
+
+
+def test_names_for_a_model_that_answers_with_numbers_alone(tmp_path: Path) -> None:
+    answers, outputs = RNG.integers(0, 3, 90), (TensorSpec("label", "int64", ("n",)),)
+    x = np.ones((90, 1), np.float32)
+    found = quality.measured([answers], asked(tmp_path, x, np.array(["a", "b", "c"])[answers], outputs))
+    assert found.correct.k == 90
+    with pytest.raises(Refused, match="name 3 classes"):
+        quality.measured([answers + 1], asked(tmp_path, x, np.array(["a", "b", "c"])[answers], outputs))

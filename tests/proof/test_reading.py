@@ -96,9 +96,10 @@ def test_a_header_is_told_from_a_sample(tmp_path: Path, content: str, header: bo
     )
 
 
-def test_a_first_line_that_may_be_either_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["0,1\n3,4\n", "2019,2020,2021,2022\n1.5,2.5,3.5,4.5\n"])
+def test_a_first_line_that_may_be_either_is_refused(tmp_path: Path, content: str) -> None:
     with pytest.raises(Refused, match="may be a header or a sample"):
-        read_dataset(written(tmp_path / "d.csv", "0,1\n3,4\n"), None, FOUR)
+        read_dataset(written(tmp_path / "d.csv", content), None, FOUR)
 
 
 def test_texts_stay_as_written_for_a_model_that_takes_text(tmp_path: Path) -> None:
@@ -125,6 +126,7 @@ def test_words_for_missing_and_truth_are_numbers(tmp_path: Path) -> None:
     content = "a,b,c,d\n1,#N/A,True,4\n+1.5e3,,False,NaN\n"
     found = read_dataset(written(tmp_path / "d.csv", content), None, FOUR)
     np.testing.assert_array_equal(found.inputs["x"], [[1, np.nan, 1, 4], [1500, np.nan, 0, np.nan]])
+    assert "missing numbers: 2 in b, 1 in d." in " ".join(found.notes)
 
 
 def test_large_whole_numbers_keep_every_digit(tmp_path: Path) -> None:
