@@ -67,7 +67,7 @@ def test_columns_in_another_order_give_what_the_library_gives(tmp_path: Path, ki
     assert found.value == pytest.approx(wanted)
     assert any("matched by name" in note for note in found.notes)
     with pytest.raises(Refused, match="takes the columns d, c, b, a, and the data set has no d, c, b, a"):
-        evaluated(model, kind, sorted_columns(tmp_path / "w.csv", "wxyz"))
+        evaluated(model, kind, sorted_columns(tmp_path / "w.csv", "pqrs"))
 
 
 def test_a_converted_model_gets_the_columns_as_its_source_does(
