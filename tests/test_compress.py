@@ -136,6 +136,15 @@ def test_the_verdict_is_about_what_was_lost() -> None:
     assert compress.judge(parity(None), worse, 0.06).verdict is Verdict.PASS
 
 
+def test_a_base_at_or_below_chance_proves_nothing() -> None:
+    """However little is lost of it, and even where the share rises."""
+    guessing = replace(quality(40), doubt="Guessing is as right.")
+    for after in (40, 41, 100):
+        found = compress.judge(parity(Count(0, 100)), Qualities(guessing, quality(after)), 0.01)
+        assert found.verdict is Verdict.NOT_PROVEN
+        assert "Guessing is as right." in found.reason
+
+
 def test_the_verdict_tells_what_it_rests_on() -> None:
     random = Check("random", 32, 0.5, 0.5, None, None, Verdict.PASS)
     open_ = replace(parity(Count(2, 1000)), verdict=Verdict.NOT_PROVEN, reason="before")

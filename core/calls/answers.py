@@ -40,7 +40,7 @@ def work(request: Request, here: Here) -> Answer:
     dataset = required(dataset_of(request.data, session))
     outputs = quality.answers(session, dataset)
     attempts.write_answers(outputs, OUT / FILE)
-    found = None if dataset.labels is None else quality.graded(outputs, dataset.labels).quality
+    found = None if dataset.labels is None else quality.measured(outputs, dataset)
     return Answer(found, dataset.n)
 
 

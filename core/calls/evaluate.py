@@ -1,13 +1,13 @@
 """Measure a model on labelled data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from core.calls.call import Call, Here
 from core.calls.opening import Opened, Samples, dataset_of, files, opened, samples, session_of
 from core.domain.errors import Refused
 from core.domain.report import Quality
-from core.domain.work import Data, Model
+from core.domain.work import Data, Golden, Model
 from core.runtimes import runtime_for
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ CALL = Call("evaluate", Request, Quality, work)
 def ask(bench: "Bench", model: Model, data: Data) -> Quality:
     """Measure once for each model and data set."""
     return bench.once(_key(model, data), lambda: _ask(bench, model, data))
+
+
+def as_read(data: Data | None, golden: Golden) -> Data | None:
+    """Return the data with its columns in the order that the recorded model names, for a file made of it that has forgotten the names."""
+    return replace(data, columns=golden.evidence.columns) if data and golden.evidence.columns else data
 
 
 def remember(bench: "Bench", model: Model, data: Data, quality: Quality) -> None:

@@ -33,11 +33,13 @@ class Opened:
 
 @dataclass(frozen=True)
 class Samples:
-    """A data set as a child opens it: its key, the label column, and the part that the call may see."""
+    """A data set as a child opens it: its key, the label column, the part that the call may see, the classes and the columns in order."""
 
     file: str
     label: str | None
     half: str | None
+    classes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 def file_key(format: str) -> str:
@@ -53,7 +55,7 @@ def opened(bench: "Bench", model: Model, prefix: str = "") -> Opened:
 
 def samples(data: Data | None) -> Samples | None:
     """Name a data set for a call."""
-    return Samples(data.key, data.label, data.half) if data else None
+    return Samples(data.key, data.label, data.half, data.classes, data.columns) if data else None
 
 
 def files(bench: "Bench", model: Model, data: Data | None = None) -> dict[str, str]:
@@ -93,11 +95,12 @@ def runtime_of(model: Opened, here: Here) -> Runtime:
 
 def dataset_of(data: Samples | None, session: Session) -> "Dataset | None":
     """Read a data set, or the part of it that the call may see, for the inputs of a session; None when there is none."""
-    from core.proof.datasets import read_dataset
+    from core.proof.datasets import Asked, read_dataset
 
     if data is None:
         return None
-    dataset = read_dataset(IN / data.file, data.label, session.signature)
+    asked = Asked(data.label, data.classes, session.columns or data.columns)
+    dataset = read_dataset(IN / data.file, asked, session.signature)
     return dataset.half(data.half) if data.half else dataset
 
 

@@ -42,7 +42,8 @@ def work(request: Request, here: Here) -> Recording:
         cases = probes.record(session, request.seed, dataset, out, request.shapes, landmarks)
     labelled = dataset is not None and dataset.labels is not None
     shapes = torchscripts.shapes_text(session.signature.inputs)
-    return Recording(tuple(cases), session.signature, probes.versions(), labelled, shapes, landmarks)
+    notes, versions = () if dataset is None else dataset.notes, probes.versions()
+    return Recording(tuple(cases), session.signature, versions, labelled, shapes, landmarks, notes, session.columns)
 
 
 CALL = Call("probe", Request, Recording, work)

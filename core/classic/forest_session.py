@@ -23,6 +23,7 @@ class ForestSession(Session):
     def __init__(self, forest: BoostedTrees, predict: Callable[[np.ndarray], np.ndarray]) -> None:
         self._forest, self._predict = forest, predict
         self.signature = forest_view.signature(forest)
+        self.columns = forest.names if all(forest.names) else ()
         self.thresholds = {
             place: tuple(sorted(dict.fromkeys(filter(math.isfinite, values[: 8 * MAX_THRESHOLDS]))))[:MAX_THRESHOLDS]
             for place, values in forest.thresholds().items()

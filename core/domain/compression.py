@@ -67,3 +67,6 @@ class Compression(InSteps[CompressedStep]):
     bundle: Bundle | None = None
     travel: Bundle | None = None
     """The bundle with the packed model, where that is smaller than zipped."""
+
+    read: tuple[str, ...] = ()
+    """How the data was read, and why its labels may not fit, in a sentence each."""

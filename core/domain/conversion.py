@@ -50,6 +50,11 @@ class Conversion(InSteps[ConvertedStep]):
     bundle: Bundle | None = None
 
     @property
+    def read(self) -> tuple[str, ...]:
+        """How the data was read, and why its labels may not fit, in a sentence each."""
+        return self.quality.before.remarks if self.quality else self.golden.evidence.data
+
+    @property
     def parity(self) -> Parity:
         """The proof of the last step."""
         return self.steps[-1].parity

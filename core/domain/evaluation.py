@@ -37,3 +37,5 @@ class Evaluation:
     data: Data | None
     seconds: float
     peak_rss_mb: float
+    read: tuple[str, ...] = ()
+    """How the data was read, and why its labels may not fit, in a sentence each."""

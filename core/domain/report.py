@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
+from core.domain.errors import Trouble
 from core.domain.transform import Tolerance
 
 
@@ -116,3 +117,18 @@ class Quality:
     correct: Count | None = None
     classes: dict[str, Count] = field(default_factory=dict)
     """By label, the samples of that class and those of them that are answered right; empty where there are too many."""
+
+    notes: tuple[str, ...] = ()
+    """How the samples and their labels were read, and what was assumed."""
+
+    unmet: Trouble | None = None
+    """Why labels and answers cannot be the same thing, with the mapping that would fit."""
+
+    doubt: str = ""
+    """Why nothing can be measured against this quality, as it is no better than guessing; empty where it can."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """All that is to be said beside the figure: how the data was read, and why the figure may mean nothing."""
+        unmet = (f"{self.unmet.message} {self.unmet.next_step}",) if self.unmet else ()
+        return (*self.notes, *(unmet or ((self.doubt,) if self.doubt else ())))

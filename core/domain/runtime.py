@@ -29,6 +29,9 @@ class Session:
 
     signature: Signature
     domains: dict[str, Domain]
+    columns: tuple[str, ...] = ()
+    """The names of the columns of the one table that the model takes, in order; empty where the file names none."""
+
     secondhand: str = ""
     """Why the answers are another engine's reading of the file and not its own, so that they prove nothing; empty when they are its own."""
 

@@ -67,12 +67,18 @@ class Code:
 
 @dataclass(frozen=True)
 class Data:
-    """A labelled or unlabelled data set in the store, the name of its label column, and the half that a task may see, if not all."""
+    """A labelled or unlabelled data set in the store, the name of its label column, and the half that a task may see, if not all.
+
+    ``classes`` are the labels in the order of the model's class numbers, where their owner says so; ``columns`` is the
+    order in which a model that has forgotten the names of its columns takes them.
+    """
 
     sha256: str
     name: str
     label: str | None = None
     half: str | None = None
+    classes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -91,6 +97,11 @@ class Recording:
     labelled: bool
     shapes: str
     landmarks: Landmarks = field(default_factory=Landmarks)
+    data: tuple[str, ...] = ()
+    """How the data set was read, in a sentence each."""
+
+    columns: tuple[str, ...] = ()
+    """The names of the columns of the one table that the model takes, in order; empty where the file names none."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ EXITS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.NOT_PROVEN: 3}
 OPTION = "an option of the converters or the technique; may be given several times"
 DROP = "share of the quality that may be lost; 0.01 is one percentage point of accuracy"
 GOAL = "as-deployed size, download size (travel), latency or memory; size unless given"
+CLASSES = "the labels in the order of the model's class numbers 0, 1, 2, ..., separated by commas, such as low,mid,high"
 DATA = "samples as .npz (x, y), .csv or .parquet, with labels where you have them"
 
 
@@ -114,6 +115,7 @@ def parser() -> argparse.ArgumentParser:
     for sub in (turn, press, matrix, search, measure):
         sub.add_argument("--data", type=Path, required=sub in (search, measure), help=DATA)
         sub.add_argument("--label", help="name of the label column")
+        sub.add_argument("--classes", default="", metavar="LABEL,...", help=CLASSES)
         sub.add_argument(
             "--consent", action="store_true", help="agree that a pickle is loaded, or a Python file run, in the sandbox"
         )
@@ -286,7 +288,8 @@ def data_of(tools: Tools, args: argparse.Namespace) -> Data | None:
     """Store the data set, if one is given, and name it as a verb needs."""
     if args.data is None:
         return None
-    return Data(tools.blobs.put(existing(args.data)).sha256, args.data.name, args.label)
+    classes = tuple(name.strip() for name in args.classes.split(",") if name.strip())
+    return Data(tools.blobs.put(existing(args.data)).sha256, args.data.name, args.label, classes=classes)
 
 
 def code_of(tools: Tools, path: Path | None) -> Code | None:

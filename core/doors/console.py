@@ -38,6 +38,7 @@ def conversion(result: Conversion, out: Path) -> None:
         )
     if parity.reason:
         print(parity.reason)
+    reading(result.read)
 
 
 def compression(result: Compression, out: Path) -> None:
@@ -50,6 +51,13 @@ def compression(result: Compression, out: Path) -> None:
     for sentence in (*(one.text for one in result.why), parity.reason):
         print(sentence)
     print(f"Safe on: {result.safe_on}")
+    reading(result.read)
+
+
+def reading(sentences: Sequence[str]) -> None:
+    """Print how the data was read."""
+    for sentence in sentences:
+        print(f"Data: {sentence}")
 
 
 def matrix(attempts: Sequence[Attempt]) -> None:
@@ -68,3 +76,4 @@ def evaluation(result: Evaluation) -> None:
             print(f"{name}: {quality.metric} {quality.value:.4f}{of} on {quality.samples} samples")
     if other:
         print(f"{other.parity.verdict}: {other.parity.reason}")
+    reading(result.read)

@@ -1,12 +1,12 @@
-"""Reads the user's samples into the arrays that a model takes, and refuses what does not fit in words.
+"""Reads the user's samples into the arrays that a model takes, refuses what does not fit in words, and says what was assumed.
 
 ``.npz`` holds ``x`` (or one array per input) and optionally ``y``; ``.csv`` and ``.parquet`` hold one column per
-feature and optionally a label column. Nothing in a data set is ever unpickled.
+feature and optionally a label column. Types come from the model's side. Nothing in a data set is ever unpickled.
 """
 
-import math
+import re
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,20 +16,37 @@ from core.domain import batching
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.technique import HALVES, QUARTERS
-from core.proof import fitting
-from core.proof.tables import read_csv, read_npz, read_parquet
+from core.proof import columns, dialect, fitting, labels
+from core.proof.labels import Labels, Reading, some
+from core.proof.tables import UNNAMED, Columns, read_csv, read_npz, read_parquet
 
 LABELS = ("y", "label", "target")
+JSON = re.compile(rb"(\xef\xbb\xbf)?\s*(\{\s*[\"}]|\[\s*[\[\]{\"0-9-])")
+"""How JSON begins."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the owner and the model say of a data set: the label column, the classes in order, and the columns of the model's one table in order."""
+
+    label: str | None = None
+    classes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples by input name, all with ``n`` rows; labels of the same length or None; the shapes of the inputs where rows are not all that they hold."""
+    """Samples by input name, all with ``n`` rows; labels of the same length or None; the shapes of the inputs where rows are not all that they hold.
+
+    ``names`` are the classes by number where labels are names, and ``notes`` say in a sentence each how the file was read.
+    """
 
     inputs: dict[str, np.ndarray]
     labels: np.ndarray | None
     n: int
     shapes: batching.Shapes = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def samples(self, start: int, stop: int) -> dict[str, np.ndarray]:
         """Return a range of rows, each array [rows, ...]."""
@@ -48,9 +65,13 @@ class Dataset:
         kept = np.array([which in _parts(self.samples(row, row + 1)) for row in range(self.n)])
         if not kept.any():
             raise Refused(f"The {which} part of the data contains no samples.", "Add more samples.")
+        return self.only(kept)
+
+    def only(self, kept: np.ndarray) -> "Dataset":
+        """Return the rows where ``kept`` [n] bool says so."""
         labels = None if self.labels is None else self.labels[kept]
         inputs = {name: array[kept] for name, array in self.inputs.items()}
-        return Dataset(inputs, labels, int(kept.sum()), self.shapes)
+        return replace(self, inputs=inputs, labels=labels, n=int(kept.sum()))
 
 
 def _parts(sample: dict[str, np.ndarray]) -> tuple[str, ...]:
@@ -61,30 +82,67 @@ def _parts(sample: dict[str, np.ndarray]) -> tuple[str, ...]:
     return (HALVES[half], QUARTERS[quarter]) if half == 0 else (HALVES[half],)
 
 
-def read_dataset(path: Path, label: str | None, signature: Signature) -> Dataset:
-    """Read a file for a model's inputs, with labels from the column ``label``, else from y, label or target.
+def read_dataset(path: Path, asked: Asked | str | None, signature: Signature) -> Dataset:
+    """Read a file for a model's inputs, with labels from the column that was asked for, else from y, label or target.
 
     Raises Refused when the file is of no known kind, lies about its size, or does not fit the inputs.
     """
+    asked = asked if isinstance(asked, Asked) else Asked(asked)
     kind = _kind(path)
-    if kind == "npz":
-        columns, names = read_npz(path), {}
-    else:
-        columns = read_csv(path) if kind == "csv" else read_parquet(path)
-        names = columns
-    wanted = _label_name(columns, label)
-    labels = columns.pop(wanted) if wanted else None
-    inputs = _from_columns(columns, signature) if names else _from_arrays(columns, signature)
-    rows = {len(array) for array in inputs.values()} | ({len(labels)} if labels is not None else set())
+    table = READERS[kind](path)
+    taken = {*(spec.name for spec in signature.inputs), *asked.columns}
+    wanted = _label_name(table, asked.label, taken)
+    arrays = dict(table.arrays)
+    given = arrays.pop(wanted) if wanted else None
+    table = replace(table, arrays=arrays)
+    found = _matched(table, kind, signature, asked, wanted)
+    answers = None if given is None else labels.read(given, Reading(signature.outputs, asked.classes, table.decimal))
+    rows = {len(array) for array in found.inputs.values()} | ({len(answers.kept)} if answers else set())
     if len(rows) != 1 or rows == {0}:
         counts = ", ".join(str(n) for n in sorted(rows)) or "no"
         raise Refused(
             f"Inputs and labels must have the same number of rows, and at least one: {counts}.",
             "Give every sample one row.",
         )
-    return Dataset(
-        inputs, None if labels is None else _flat_labels(labels), rows.pop(), fitting.shapes(signature.inputs)
-    )
+    first = _summary(table, kind, rows.pop(), wanted)
+    dataset = Dataset(found.inputs, None, first[0], fitting.shapes(signature.inputs), notes=first[1] + found.notes)
+    return _labelled(dataset, answers)
+
+
+def _matched(table: Columns, kind: str, signature: Signature, asked: Asked, label: str | None) -> columns.Matched:
+    """Return the array of each input; a refusal says how a label is named where none was found."""
+    try:
+        if kind == "npz":
+            return _from_arrays(table.arrays, signature, asked.columns)
+        return columns.match(table, signature.inputs, asked.columns)
+    except Refused as error:
+        if label is not None or kind == "npz":
+            raise
+        way = "If one of the columns is the label, name it with --label."
+        if not table.named:
+            last = UNNAMED.format(len(table.arrays))
+            way = f"The file has no header row; a label is named by its place, as --label {last!r}."
+        raise Refused(error.message, f"{error.next_step} {way}") from None
+
+
+def _summary(table: Columns, kind: str, n: int, label: str | None) -> tuple[int, tuple[str, ...]]:
+    """Return the number of rows, and the first sentences on how the file was read."""
+    width = [] if kind == "npz" else [f"{len(table.arrays) + bool(label):,} columns"]
+    parts = [*table.read, f"{n:,} rows", *width, f"label: {label}" if label else "no label"]
+    return n, (f"Read as {', '.join(parts)}.", *table.notes)
+
+
+def _labelled(dataset: Dataset, found: Labels | None) -> Dataset:
+    """Return the data set with its labels, less the rows that have none; without labels where no row has one."""
+    if found is None:
+        return dataset
+    if not found.kept.any():
+        return replace(dataset, notes=(*dataset.notes, "No row has a label."))
+    whole = dataset if found.kept.all() else dataset.only(found.kept)
+    return replace(whole, labels=found.values, names=found.names, notes=(*dataset.notes, *found.notes))
+
+
+READERS = {"npz": read_npz, "csv": read_csv, "parquet": read_parquet}
 
 
 def _kind(path: Path) -> str:
@@ -94,75 +152,73 @@ def _kind(path: Path) -> str:
     if head[:4] == b"PAR1":
         return "parquet"
     if head[:4] == b"PK\x03\x04":
-        with zipfile.ZipFile(path) as archive:
-            if all(name.endswith(".npy") for name in archive.namelist()):
-                return "npz"
-        raise Refused(
-            "A zip of pictures is not read yet.",
-            "Store the pictures as one array x and the classes as y in an .npz file.",
-        )
+        return _zipped(path)
     if head[:6] == b"\x93NUMPY":
         raise Refused("This is a single .npy array.", "Save it as .npz with numpy.savez(file, x=..., y=...).")
-    if not head or b"\0" in head:
+    if JSON.match(head):
+        raise Refused(
+            "This is JSON, which is not read as a data set.",
+            "Save it as CSV or parquet, for example with pandas: pandas.read_json(file).to_csv('data.csv', index=False).",
+        )
+    if not head or (b"\0" in head and dialect.marked(head) is None):
         raise Refused("This file is not a data set that can be read.", "Use .npz, .csv or .parquet.")
     return "csv"
 
 
-def _label_name(columns: dict[str, np.ndarray], label: str | None) -> str | None:
-    if label is not None:
-        if label not in columns:
-            raise Refused(f"The data has no column {label!r} for the label.", f"Columns here: {_some(columns)}.")
+def _zipped(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile as error:
+        raise Refused(f"The .npz file is damaged: {str(error)[:200]}", "Save it again with numpy.savez.") from None
+    if all(name.endswith(".npy") for name in names):
+        return "npz"
+    if "[Content_Types].xml" in names:
+        raise Refused("This is a spreadsheet file, which is not read as a data set.", "Save the sheet as CSV.")
+    raise Refused(
+        "A zip of pictures is not read yet.",
+        "Store the pictures as one array x and the classes as y in an .npz file.",
+    )
+
+
+def _label_name(table: Columns, label: str | None, taken: set[str]) -> str | None:
+    """Return the column of the labels, or None where there is none; one that the model takes is none unless it was asked for."""
+    names = list(table.arrays)
+    if label is None:
+        found = [name for name in names if name.lower() in LABELS and name not in taken]
+        if len(found) > 1:
+            raise Refused(f"Several columns may be the label: {some(found)}.", f"Name one, as --label {found[0]}.")
+        return found[0] if found else None
+    if label in names:
         return label
-    return next((name for name in columns if name.lower() in LABELS), None)
+    if not table.named:
+        raise Refused(
+            f"The file has no header row, so that no column is called {label!r}: its first line looks like a sample.",
+            f"Name the label by its place, as {UNNAMED.format(len(names))!r}, or write a header row. "
+            f"Columns here: {some(names)}.",
+        )
+    raise Refused(f"The data has no column {label!r} for the label.", f"Columns here: {some(names)}.")
 
 
-def _from_arrays(arrays: dict[str, np.ndarray], signature: Signature) -> dict[str, np.ndarray]:
+def _from_arrays(arrays: dict[str, np.ndarray], signature: Signature, order: tuple[str, ...]) -> columns.Matched:
     """Match arrays to inputs by name; a model with one input takes ``x``, or the only array there is."""
     specs = signature.inputs
+    notes: tuple[str, ...] = ()
     if len(specs) == 1 and specs[0].name not in arrays:
         only = arrays.get("x", next(iter(arrays.values())) if len(arrays) == 1 else None)
         arrays = {specs[0].name: only} if only is not None else arrays
+        notes = (f"The columns of x are taken in the order of the model: {some(order)}.",) if order else ()
     elif "x" in arrays and arrays["x"].ndim == 2 and _are_columns(specs) and arrays["x"].shape[1] == len(specs):
         arrays = {spec.name: arrays["x"][:, place] for place, spec in enumerate(specs)}
+        notes = (f"The columns of x are taken in the order of the model: {some(list(arrays))}.",)
     missing = [spec.name for spec in specs if spec.name not in arrays]
     if missing:
         raise Refused(
             f"The data set has no array for the input {', '.join(missing)}.",
-            f"Arrays here: {_some(arrays)}; name one x or after the input.",
+            f"Arrays here: {some(list(arrays))}; name one x or after the input.",
         )
-    return fitting.fitted(arrays, specs)
-
-
-def _from_columns(columns: dict[str, np.ndarray], signature: Signature) -> dict[str, np.ndarray]:
-    """Match columns to inputs by name, or stack them in file order into the one table that the model takes."""
-    specs = signature.inputs
-    if all(spec.name in columns for spec in specs):
-        return fitting.fitted(columns, specs)
-    if len(specs) == 1 and not _are_columns(specs):
-        texts = [name for name, values in columns.items() if values.dtype.kind == "U"]
-        if texts and specs[0].dtype != "str":
-            raise Refused(
-                f"The column {texts[0]!r} holds text, and the model takes numbers.",
-                "Remove it, or name it as the label.",
-            )
-        return fitting.fitted({specs[0].name: np.stack(list(columns.values()), axis=1)}, specs)
-    missing = [spec.name for spec in specs if spec.name not in columns]
-    raise Refused(f"The data set has no column {', '.join(missing[:8])}.", f"Columns here: {_some(columns)}.")
+    return columns.Matched(fitting.fitted(arrays, specs), notes)
 
 
 def _are_columns(specs: tuple[TensorSpec, ...]) -> bool:
     return all(spec.shape is not None and (len(spec.shape) == 1 or spec.shape[1:] == (1,)) for spec in specs)
-
-
-def _flat_labels(labels: np.ndarray) -> np.ndarray:
-    """Return one label a row; a one-hot table becomes classes."""
-    if labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf" and np.all(labels.sum(axis=1) == 1):
-        return np.asarray(labels.argmax(axis=1))
-    if labels.ndim > 1 and math.prod(labels.shape[1:]) != 1:
-        raise Refused("The labels are a table.", "Give one label per sample.")
-    return labels.reshape(len(labels))
-
-
-def _some(names: dict[str, np.ndarray]) -> str:
-    shown = ", ".join(list(names)[:12])
-    return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")

@@ -9,6 +9,11 @@ from core.domain.artifact import Dim, TensorSpec
 from core.domain.errors import Refused
 
 Specs = tuple[TensorSpec, ...]
+KINDS = {
+    "U": ("text", "Encode the text as in training."),
+    "c": ("complex numbers", "Save real and imaginary parts as the model takes them."),
+}
+"""What arrays that are no numbers hold, and what to do about it, by NumPy's letter."""
 
 
 def shapes(specs: Specs) -> batching.Shapes:
@@ -29,6 +34,11 @@ def fitted(arrays: dict[str, np.ndarray], specs: Specs) -> dict[str, np.ndarray]
 
 def _by_sample(array: np.ndarray, spec: TensorSpec, axis: int | None) -> np.ndarray:
     """Return the array with the samples first, whether it came so or as the model takes it."""
+    if array.ndim == 0:
+        raise Refused(
+            f"The array for the input {spec.name!r} is a single value, not one for each sample.",
+            "Give every sample one row.",
+        )
     if spec.shape is None:
         return array
     place = axis or 0
@@ -75,10 +85,8 @@ def _cast(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
     if spec.dtype == "str":
         return array.astype(np.str_)
     if array.dtype.kind not in "biuf":
-        raise Refused(
-            f"The input {spec.name!r} takes {spec.dtype}, but the data set contains text.",
-            "Encode the text as in training.",
-        )
+        kind, way = KINDS.get(array.dtype.kind, (f"values of the type {array.dtype}", "Save plain numbers."))
+        raise Refused(f"The input {spec.name!r} takes {spec.dtype}, but the data set contains {kind}.", way)
     wanted = np.dtype("float32" if spec.dtype == "bfloat16" else spec.dtype)
     if wanted.kind in "iu":
         if not np.all(np.isfinite(array)) or np.any(array != np.floor(array)):

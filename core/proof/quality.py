@@ -1,7 +1,7 @@
 """Measures a model on labelled data: accuracy where it names classes, root mean square error where it predicts a number."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,7 +9,9 @@ from core.domain.errors import Refused
 from core.domain.report import Count, Quality
 from core.domain.runtime import Session
 from core.proof.datasets import Dataset
-from core.proof.predictions import prediction
+from core.proof.labels import OPTION, natural, some
+from core.proof.meeting import Meeting, aligned, signed
+from core.proof.predictions import label, prediction
 from core.proof.samples import Sampler
 
 CHUNK = 256
@@ -23,30 +25,62 @@ class Graded:
 
     quality: Quality
     each: np.ndarray
+    meeting: Meeting | None = None
+    """Labels and answers beside each other, where these are classes."""
 
 
 def evaluate(session: Session, dataset: Dataset) -> Quality:
     """Run the model on every row and score it. Raises Refused without labels, or when labels and answers do not fit."""
+    return measured(answers(session, dataset), dataset)
+
+
+def measured(outputs: list[np.ndarray], dataset: Dataset) -> Quality:
+    """Score the answers to a data set, and say what was assumed of its labels and whether they can be what the model answers."""
     if dataset.labels is None:
         raise Refused("The data set has no labels.", "Name the label column, or call it y, label or target.")
-    return graded(answers(session, dataset), dataset.labels).quality
+    graded = _graded(outputs, dataset.labels, dataset.names)
+    unmet, doubt = graded.meeting.judged(graded.quality) if graded.meeting else (None, _no_base(graded, dataset.labels))
+    return replace(graded.quality, notes=(*dataset.notes, *graded.quality.notes), unmet=unmet, doubt=doubt)
 
 
 def graded(outputs: list[np.ndarray], labels: np.ndarray) -> Graded:
     """Score the answers to every row. Raises Refused when labels and answers do not fit."""
+    return _graded(outputs, labels, ())
+
+
+def _graded(outputs: list[np.ndarray], labels: np.ndarray, names: tuple[str, ...]) -> Graded:
     found = prediction(outputs)
     if found is not None and found[0].shape == (len(labels), 1):
-        return _accuracy(_classes(found[0][:, 0], found[1], labels), labels)
+        counted = label(outputs) is None
+        width = found[1].shape[-1] if found[1] is not None else 0
+        return _classified(found[0][:, 0], labels, names, width, counted=counted)
     values = next((out.reshape(len(out)) for out in outputs if out.dtype.kind == "f" and out.size == len(out)), None)
     if values is None or labels.dtype.kind == "U":
         raise Refused(
             "The model answers with neither one class nor one number per sample.",
             "Measure its quality outside Portolan, with the metric of its task.",
         )
-    if set(np.unique(labels)) == {0, 1}:
-        return _accuracy((values > _cut(values)).astype(np.int64), labels)
+    if set(np.unique(labels)) <= {0, 1} or signed(labels):
+        return _classified((values > _cut(values)).astype(np.int64), labels, names, 2, counted=True)
     squares = (values.astype(np.float64) - labels) ** 2
     return Graded(Quality("RMSE", math.sqrt(float(np.mean(squares))), len(labels)), squares)
+
+
+def _no_base(graded: Graded, labels: np.ndarray) -> str:
+    """Say why an error is no base, where the mean of the labels would err no more; empty where it is one."""
+    error, spread = graded.quality.value, float(np.std(labels.astype(np.float64)))
+    if error == 0 or error < spread:
+        return ""
+    kinds = len(np.unique(labels))
+    hint = (
+        f" If the {kinds} labels {some(np.unique(labels).tolist())} are classes, write them as 0 and 1."
+        if kinds == 2
+        else ""
+    )
+    return (
+        f"The root mean square error of {error:.4g} is no smaller than the {spread:.4g} that always answering "
+        f"the mean of the labels gives, so this is no quality that could be kept or lost.{hint}"
+    )
 
 
 def answers(session: Session, dataset: Dataset) -> list[np.ndarray]:
@@ -66,32 +100,36 @@ def answers(session: Session, dataset: Dataset) -> list[np.ndarray]:
     return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
 
-def _classes(found: np.ndarray, scores: np.ndarray | None, labels: np.ndarray) -> np.ndarray:
-    """Return predictions in the labels' own names: a class number stands for the place in the sorted names."""
-    if labels.dtype.kind != "U" or found.dtype.kind == "U":
-        return found
-    names = np.unique(labels)
-    if scores is None or len(names) != scores.shape[-1]:
+def _classified(found: np.ndarray, labels: np.ndarray, names: tuple[str, ...], width: int, *, counted: bool) -> Graded:
+    """Count the right answers; labels that are names stand for class numbers where the model answers with these."""
+    if labels.dtype.kind == "U" and found.dtype.kind != "U":
+        names = natural(labels)
+        labels = np.array([names.index(one) for one in labels.tolist()], np.int64)
+    if (
+        names
+        and found.dtype.kind != "U"
+        and (width not in (0, len(names)) or not np.isin(found, range(len(names))).all())
+    ):
         raise Refused(
-            f"The labels are text with {len(names)} different values, but the model answers with class numbers.",
-            "Use the class numbers as labels.",
+            f"The labels name {len(names)} classes ({some(names)}), but the model answers with "
+            f"{f'{width} classes' if width else 'numbers'}, known by number only.",
+            f"Name all of them in the order of the model: {OPTION} first,second,...",
         )
-    return np.asarray(names[found])
-
-
-def _accuracy(found: np.ndarray, labels: np.ndarray) -> Graded:
-    if labels.dtype.kind == "f" and np.all(labels == np.floor(labels)):
-        labels = labels.astype(np.int64)
-    right = found.astype(np.str_) == labels.astype(np.str_)
+    found, labels, notes = aligned(found, labels)
+    classes = width or len({*found.tolist(), *labels.tolist()})
+    meeting = Meeting(found, labels, classes, names, counted)
+    right = meeting.right
     count = Count(int(right.sum()), len(right))
-    return Graded(Quality("accuracy", count.k / count.n, count.n, count, _by_class(right, labels)), right)
+    by_class = _by_class(right, labels, names)
+    return Graded(Quality("accuracy", count.k / count.n, count.n, count, by_class, notes), right, meeting)
 
 
-def _by_class(right: np.ndarray, labels: np.ndarray) -> dict[str, Count]:
-    names = np.unique(labels)
-    if len(names) > CLASSES:
+def _by_class(right: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> dict[str, Count]:
+    values = np.unique(labels)
+    if len(values) > CLASSES:
         return {}
-    return {str(name): Count(int(right[labels == name].sum()), int((labels == name).sum())) for name in names}
+    counts = {one: Count(int(right[labels == one].sum()), int((labels == one).sum())) for one in values.tolist()}
+    return {names[one] if names and isinstance(one, int) else str(one): count for one, count in counts.items()}
 
 
 def _cut(values: np.ndarray) -> float:

@@ -1,37 +1,56 @@
-"""Reads files of samples into columns within bounds of rows, columns and bytes; nothing is ever unpickled."""
+"""Reads files of samples into columns within bounds of rows, columns and bytes, as they are written; nothing is ever unpickled."""
 
-import csv
 import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.domain.errors import Refused
+from core.proof import dialect, numerals
 
 if TYPE_CHECKING:
-    from pyarrow import ChunkedArray
+    from pyarrow import ChunkedArray, Table
 
 MAX_ROWS = 200_000
 MAX_COLUMNS = 5_000
 MAX_BYTES = 1_000_000_000
-MAX_CELL = 100_000
+BLOCK = 16 * 1024 * 1024
+TOO_MANY = f"The table has more than {MAX_ROWS:,} rows or {MAX_COLUMNS:,} columns."
+UNNAMED = "column {}"
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
+@dataclass(frozen=True)
+class Columns:
+    """Arrays by the name of their column, the cells of a CSV file as text; whether the file names them, its decimal mark, and what was assumed."""
+
+    arrays: dict[str, np.ndarray]
+    named: bool = True
+    decimal: str = "."
+    read: tuple[str, ...] = ()
+    """How the file was written, in a few words each."""
+
+    notes: tuple[str, ...] = ()
+    """What was left out or turned into something else, in a sentence each."""
+
+
+def read_npz(path: Path) -> Columns:
     """Read every array after a look at its header, so that a lie about shape or size is found before memory is taken."""
     arrays: dict[str, np.ndarray] = {}
     left = MAX_BYTES
     try:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist()[: MAX_COLUMNS + 1]:
-                arrays[info.filename.removesuffix(".npy")], used = _read_npy(archive, info, left)
+                name = info.filename.removesuffix(".npy")
+                array, used = _read_npy(archive, info, left)
+                arrays[name] = _plain(name, array)
                 left -= used
     except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError) as error:
         raise Refused(f"The .npz file is damaged: {str(error)[:200]}", "Save it again with numpy.savez.") from None
-    return arrays
+    return Columns(arrays, read=("arrays of an .npz file",))
 
 
 def _read_npy(archive: zipfile.ZipFile, info: zipfile.ZipInfo, left: int) -> tuple[np.ndarray, int]:
@@ -59,40 +78,129 @@ def _read_npy(archive: zipfile.ZipFile, info: zipfile.ZipInfo, left: int) -> tup
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C"), size
 
 
-def read_csv(path: Path) -> dict[str, np.ndarray]:
-    """Read a CSV file in UTF-8 with a header row, each column as whole numbers, numbers or text. Raises Refused."""
-    csv.field_size_limit(MAX_CELL)
+def _plain(name: str, array: np.ndarray) -> np.ndarray:
+    """Return bytes as the text that they are in UTF-8, and numbers in this machine's order of bytes. Raises Refused."""
+    if array.dtype.kind == "S":
+        return decoded(name, array)
+    if array.dtype.names:
+        raise Refused(f"The array {name!r} holds records of several fields.", "Save each field as an array of its own.")
+    return array if array.dtype.kind == "V" else array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def decoded(name: str, array: np.ndarray) -> np.ndarray:
+    """Return bytes as text. Raises Refused where they are not UTF-8."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = _bounded(csv.reader(file))
-            header = [name.strip() for name in next(rows, [])]
-            table = list(rows)
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise Refused(
-            f"This is not a CSV file in UTF-8: {str(error)[:200]}", "Save it again with a header row and commas."
-        ) from None
-    if len(header) != len(set(header)) or not table:
+        return np.char.decode(array, "utf-8")
+    except UnicodeDecodeError:
+        raise Refused(f"{name!r} holds bytes that are no text in UTF-8.", "Save it as text or as numbers.") from None
+
+
+def read_csv(path: Path) -> Columns:
+    """Read a CSV file as it was written, whatever its separator, decimal mark and encoding, with every cell as text. Raises Refused."""
+    if path.stat().st_size > MAX_BYTES:
+        raise Refused(f"The file has more than {MAX_BYTES // 10**6} MB.", "Use a part of it.")
+    found = dialect.of(path)
+    lines = _lines(path, found)
+    decimal = dialect.decimal_mark(found.separator, lines)
+    first, below = [cells[0] if cells else "" for cells in lines], [cells[1:] for cells in lines]
+    named = dialect.has_header(first, below, decimal)
+    header = [name.strip() for name in first] if named else [UNNAMED.format(place + 1) for place in range(len(lines))]
+    body = below if named else lines
+    names = [name for name in header if name]
+    if len(names) != len(set(names)) or not body or not body[0]:
         raise Refused(
             "The CSV file has no rows, or two columns with the same name.", "Give it a header row with different names."
         )
-    wrong = next((number for number, row in enumerate(table, start=2) if len(row) != len(header)), None)
-    if wrong:
-        raise Refused(
-            f"Line {wrong} has {len(table[wrong - 2])} cells, but the header has {len(header)}.", "Correct that line."
+    kept, notes = _unnamed(dict(enumerate(body)), header)
+    return Columns(
+        {name: _text(name, cells) for name, cells in kept.items()},
+        named,
+        decimal,
+        _words(found, decimal, named, header),
+        notes,
+    )
+
+
+def _words(found: dialect.Dialect, decimal: str, named: bool, header: list[str]) -> tuple[str, ...]:
+    return (
+        f"CSV with the separator {dialect.SEPARATORS[found.separator]}",
+        f"decimal {'comma' if decimal == ',' else 'point'}",
+        dialect.TITLES[found.encoding],
+        "a header row" if named else f"no header row (columns are called {header[0]} to {header[-1]})",
+    )
+
+
+def _lines(path: Path, found: dialect.Dialect) -> list[list[str]]:
+    """Return the cells of each column, the first line among them. Raises Refused for a line of another length."""
+    import pyarrow
+    from pyarrow import csv
+
+    if found.width > MAX_COLUMNS:
+        raise Refused(TOO_MANY, "Use a part of it.")
+    wrong: list[tuple[int, int]] = []
+
+    def odd(row: "csv.InvalidRow") -> str:
+        wrong.append((row.number or 0, row.actual_columns))
+        return "error"
+
+    names = [str(place) for place in range(found.width)]
+    try:
+        reader = csv.open_csv(
+            path,
+            csv.ReadOptions(
+                use_threads=False, block_size=BLOCK, column_names=names, encoding=found.encoding.removesuffix("-sig")
+            ),
+            csv.ParseOptions(delimiter=found.separator, invalid_row_handler=odd, newlines_in_values=True),
+            csv.ConvertOptions(column_types=dict.fromkeys(names, pyarrow.string()), strings_can_be_null=False),
         )
-    return {name: _typed([row[place] for row in table]) for place, name in enumerate(header)}
+        columns: list[list[str]] = [[] for _ in names]
+        for batch in reader:
+            for place, column in enumerate(batch.columns):
+                columns[place] += column.to_pylist()
+            if columns and len(columns[0]) > MAX_ROWS + 1:
+                raise Refused(TOO_MANY, "Use a part of it.")
+    except (pyarrow.ArrowException, UnicodeError) as error:
+        if wrong:
+            raise Refused(
+                f"Line {wrong[0][0]} has {wrong[0][1]} cells, but the header has {found.width}.", "Correct that line."
+            ) from None
+        raise Refused(
+            f"This is not a CSV file that can be read: {str(error).splitlines()[0][:200]}",
+            "Save it again with a header row and commas, in UTF-8.",
+        ) from None
+    return columns
 
 
-def _bounded(rows: Iterator[list[str]]) -> Iterator[list[str]]:
-    for number, row in enumerate(rows):
-        if number > MAX_ROWS or len(row) > MAX_COLUMNS:
-            raise Refused(f"The table has more than {MAX_ROWS:,} rows or {MAX_COLUMNS:,} columns.", "Use a part of it.")
-        if row:
-            yield row
+def _unnamed(body: dict[int, list[str]], header: list[str]) -> tuple[dict[str, list[str]], tuple[str, ...]]:
+    """Leave out columns without a name that only number the rows or are empty; others are named by their place."""
+    kept: dict[str, list[str]] = {}
+    notes: list[str] = []
+    for place, cells in body.items():
+        name = header[place]
+        if name and not name.startswith("Unnamed: "):
+            kept[name] = cells
+        elif _numbering(cells):
+            notes.append(f"Column {place + 1} has no name and numbers the rows; it is not used.")
+        elif not any(cell.strip() for cell in cells):
+            notes.append(f"Column {place + 1} has no name and is empty; it is not used.")
+        else:
+            kept[name or UNNAMED.format(place + 1)] = cells
+    return kept, tuple(notes)
 
 
-def read_parquet(path: Path) -> dict[str, np.ndarray]:
-    """Read a parquet file within the bounds, missing numbers as NaN. Raises Refused."""
+def _numbering(cells: list[str]) -> bool:
+    return any(cells == [str(start + row) for row in range(len(cells))] for start in (0, 1))
+
+
+def _text(name: str, cells: list[str]) -> np.ndarray:
+    """Return the cells as an array of text. Raises Refused where one long cell would make all of them as wide."""
+    if len(cells) * max(map(len, cells), default=0) * 4 > MAX_BYTES:
+        raise Refused(f"The texts of the column {name!r} are too long.", "Use fewer samples, or leave the column out.")
+    return np.array(cells, np.str_)
+
+
+def read_parquet(path: Path) -> Columns:
+    """Read a parquet file within the bounds, missing numbers as NaN, decimals as numbers, lists as tables. Raises Refused."""
     import pyarrow
     import pyarrow.parquet as parquet
 
@@ -101,43 +209,81 @@ def read_parquet(path: Path) -> dict[str, np.ndarray]:
         meta = file.metadata
         size = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
         if meta.num_rows > MAX_ROWS or meta.num_columns > MAX_COLUMNS or size > MAX_BYTES:
-            raise Refused(f"The table has more than {MAX_ROWS:,} rows or {MAX_COLUMNS:,} columns.", "Use a part of it.")
+            raise Refused(TOO_MANY, "Use a part of it.")
         table = file.read()
     except (pyarrow.ArrowException, OSError) as error:
         raise Refused(f"The parquet file is damaged: {str(error).splitlines()[0][:200]}", "Save it again.") from None
-    return {name: _from_arrow(table.column(name)) for name in table.column_names}
+    index = _index(table)
+    notes = [f"The column {name} is the table's index; it is not used." for name in index]
+    names = [name for name in table.column_names if name not in index]
+    if len(names) != len(set(names)):
+        raise Refused("The parquet file has two columns with the same name.", "Give them different names.")
+    decimals = [name for name in names if pyarrow.types.is_decimal(table.schema.field(name).type)]
+    if decimals:
+        notes.append(f"Decimals are read as float64: {', '.join(decimals[:8])}.")
+    arrays = {name: _from_arrow(name, table.column(name)) for name in names}
+    return Columns(arrays, read=("parquet",), notes=tuple(notes))
 
 
-def _from_arrow(column: "ChunkedArray") -> np.ndarray:
-    values = column.to_pylist()
-    if all(value is None or isinstance(value, bool | int | float) for value in values):
-        return np.array([math.nan if v is None else v for v in values], np.int64 if _whole(values) else np.float64)
-    return np.array(["" if v is None else str(v) for v in values])
+def _index(table: "Table") -> list[str]:
+    """Return the columns that pandas says hold its index."""
+    told = (table.schema.pandas_metadata or {}).get("index_columns", []) if table.schema.metadata else []
+    return [name for name in told if isinstance(name, str) and name in table.column_names]
 
 
-def _whole(values: list[object]) -> bool:
-    return all(isinstance(value, int) and abs(value) < 2**63 for value in values)
+def _from_arrow(name: str, column: "ChunkedArray") -> np.ndarray:
+    import pyarrow
+    from pyarrow import types
 
-
-def _typed(cells: list[str]) -> np.ndarray:
-    """Return whole numbers, else numbers with NaN for the missing, else text."""
-    for convert in (_integers, _numbers):
-        found = convert(cells)
-        if found is not None:
-            return found
-    return np.array(cells)
-
-
-def _integers(cells: list[str]) -> np.ndarray | None:
+    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+    readers: list[tuple[Callable[[Any], bool], Callable[[str, list[Any]], np.ndarray]]] = [
+        (_is_list, _nested),
+        (types.is_decimal, lambda _, values: _numbers([None if v is None else float(v) for v in values])),
+        (lambda one: types.is_binary(one) or types.is_large_binary(one) or types.is_fixed_size_binary(one), _bytes),
+        (lambda one: types.is_struct(one) or types.is_map(one) or types.is_union(one), _refused),
+        (
+            lambda one: types.is_integer(one) or types.is_floating(one) or types.is_boolean(one),
+            lambda _, v: _numbers(v),
+        ),
+    ]
+    read = next((reader for fits, reader in readers if fits(kind)), None)
     try:
-        return np.array([int(cell) for cell in cells], np.int64)
-    except (ValueError, OverflowError):
-        return None
+        values = column.to_pylist()
+    except (pyarrow.ArrowException, ValueError) as error:
+        raise Refused(
+            f"The column {name!r} cannot be read: {str(error)[:200]}", "Leave it out, or save it as numbers."
+        ) from None
+    return read(name, values) if read else _text(name, ["" if v is None else str(v) for v in values])
 
 
-def _numbers(cells: list[str]) -> np.ndarray | None:
-    missing = ("", "na", "nan", "null", "none")
+def _is_list(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
+def _numbers(values: list[Any]) -> np.ndarray:
+    if all(isinstance(value, bool) for value in values):
+        return np.array(values, np.bool_)
+    if all(isinstance(value, int) for value in values):
+        return numerals.integers(values)
+    return np.array([math.nan if v is None else v for v in values], np.float64)
+
+
+def _nested(name: str, values: list[Any]) -> np.ndarray:
+    """Return lists of one length as an array [n, ...]. Raises Refused for others."""
     try:
-        return np.array([math.nan if cell.strip().lower() in missing else float(cell) for cell in cells], np.float64)
+        array = np.array(values)
     except ValueError:
-        return None
+        array = np.array(None)
+    if array.dtype.kind not in "biufU":
+        raise Refused(f"The lists in the column {name!r} are not all of one length.", "Fill or cut them to one length.")
+    return array
+
+
+def _bytes(name: str, values: list[Any]) -> np.ndarray:
+    return decoded(name, np.array([b"" if value is None else value for value in values]))
+
+
+def _refused(name: str, values: list[Any]) -> np.ndarray:
+    raise Refused(f"The column {name!r} holds records of several fields.", "Save each field as a column of its own.")

@@ -32,6 +32,7 @@ class EstimatorSession(Session):
         self._model = model
         self.signature = Signature(estimators.inputs(model), estimators.outputs(model))
         self.domains = estimators.domains(model)
+        self.columns = estimators.table_columns(model)
         self.thresholds = columns.thresholds(model)
         self.expects_missing = columns.expects_missing(model)
 

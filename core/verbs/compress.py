@@ -80,8 +80,15 @@ def on(bench: Bench, request: CompressRequest) -> Compression:
     learning, held = (data and replace(data, half=half) for half in (request.learns, request.judged))
     bench.tools.progress(0.05, "Recording the answers of the source model")
     golden = probe.ask(bench, source, held)
+    meet(bench, source, held, golden)
     applied = reduce(bench, source, steps, learning)
     return proven(bench, request, applied, held, golden)
+
+
+def meet(bench: Bench, source: Model, held: Data | None, golden: Golden) -> None:
+    """Measure the source before anything else. Raises Refused where its answers and the labels cannot be the same thing."""
+    if held is not None and golden.evidence.labelled and (unmet := evaluate.ask(bench, source, held).unmet):
+        raise from_trouble(unmet)
 
 
 def normal(request: CompressRequest) -> CompressRequest:
@@ -108,7 +115,8 @@ def proven(
         parity = judge(parity, quality, request.max_drop)
     tools.progress(0.8, "Timing both files in pairs and measuring their memory")
     overhead = weigh(bench, source, applied[-1].model, golden, effort or Effort(RACE_SECONDS))
-    return finish(bench, request, applied, parity, quality, overhead)
+    read = quality.before.remarks if quality else golden.evidence.data
+    return finish(bench, request, applied, parity, quality, overhead, read)
 
 
 def plan(format: str, recipe: Sequence[Step]) -> list[tuple[Technique, Step]]:
@@ -167,6 +175,8 @@ def weigh(bench: Bench, source: Model, target: Model, golden: Golden, effort: Ef
 
 def judge(parity: Parity, quality: Qualities | None, allowed: float) -> Parity:
     """Return the proof with the verdict on what was lost: in quality, or without labels in changed predictions."""
+    if quality and quality.before.doubt:
+        return replace(parity, verdict=Verdict.NOT_PROVEN, reason=f"The source is no base: {quality.before.doubt}")
     if quality:
         lost, words = fallen(quality.before, quality.after)
         return decided(parity, lost <= allowed, f"{words} held-out samples; {allowed:.2%} is allowed.")
@@ -203,6 +213,7 @@ def finish(
     parity: Parity,
     quality: Qualities | None,
     overhead: Overhead,
+    read: tuple[str, ...] = (),
 ) -> Compression:
     """Put the facts together and pack the artifact with its own recorded answers, unless it failed."""
     bench.tools.progress(0.85, "Recording the answers of the result and packing it with its evidence")
@@ -226,6 +237,7 @@ def finish(
         peak_rss_mb=bench.cost.peak_rss_mb,
         golden=golden,
         data=request.data,
+        read=read,
         safe_on=decode(Integers, last.summary.notes["integers"]).safe_on,
     )
     if parity.verdict is Verdict.FAIL:

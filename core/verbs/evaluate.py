@@ -3,7 +3,7 @@
 from core.calls import evaluate, inspect, probe
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
-from core.domain.errors import Refused
+from core.domain.errors import Refused, from_trouble
 from core.domain.evaluation import Against, EvaluateRequest, Evaluation
 from core.domain.integer_products import Sums
 from core.domain.report import Quality
@@ -23,7 +23,7 @@ UNDECLARED = Tolerance(absolute=1e-4, relative=1e-4)
 def run(tools: Tools, request: EvaluateRequest) -> Evaluation:
     """Evaluate a model, and compare it with another if one is given; quality is None without labelled data.
 
-    Raises Refused when there is neither data nor a model to compare with.
+    Raises Refused when there is neither data nor a model to compare with, or labels and answers do not meet.
     """
     model, data = request.subject.model, request.data
     if data is None and request.against is None:
@@ -33,15 +33,20 @@ def run(tools: Tools, request: EvaluateRequest) -> Evaluation:
     check_consent(model, request.subject.consent)
     bench = Bench(tools)
     if request.against is not None:
-        quality, against = compare(bench, model, request.against, data)
-        return Evaluation(quality, against, data, bench.cost.seconds, bench.cost.peak_rss_mb)
+        quality, against, read = compare(bench, model, request.against, data)
+        return Evaluation(quality, against, data, bench.cost.seconds, bench.cost.peak_rss_mb, read)
     tools.progress(0.1, "Measuring the model on the data")
     found = evaluate.ask(bench, model, data) if data else None
-    return Evaluation(found, None, data, bench.cost.seconds, bench.cost.peak_rss_mb)
+    if found and found.unmet:
+        raise from_trouble(found.unmet)
+    read = found.remarks if found else ()
+    return Evaluation(found, None, data, bench.cost.seconds, bench.cost.peak_rss_mb, read)
 
 
-def compare(bench: Bench, model: Model, other: Subject, data: Data | None) -> tuple[Quality | None, Against]:
-    """Prove the model against the one that it claims to equal, on the same probes and the same data."""
+def compare(
+    bench: Bench, model: Model, other: Subject, data: Data | None
+) -> tuple[Quality | None, Against, tuple[str, ...]]:
+    """Prove the model against the one that it claims to equal, on the same probes and the same data, and say how that was read."""
     source = other.model
     check_consent(source, other.consent)
     bench.tools.progress(0.1, "Recording the answers of the model to compare with")
@@ -51,10 +56,11 @@ def compare(bench: Bench, model: Model, other: Subject, data: Data | None) -> tu
     if model.format in every_processor.TELLING:
         (found,) = inspect.audit(bench, [model], "model" + FORMATS[model.format].suffixes[0])
         parity = every_processor.judged(bench, source, model, found.summary, golden, parity)
-    labelled = data if golden.evidence.labelled else None
+    labelled = evaluate.as_read(data, golden) if golden.evidence.labelled else None
     bench.tools.progress(0.8, "Measuring both on the data")
     before, after = (evaluate.ask(bench, one, labelled) if labelled else None for one in (source, model))
-    return after, Against(before, parity, golden.sha256)
+    read = before.remarks if before else golden.evidence.data
+    return after, Against(before, parity, golden.sha256), read
 
 
 def declared_tolerance(source: str, target: str) -> Tolerance:

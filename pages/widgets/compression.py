@@ -35,6 +35,7 @@ def show(result: Compression, ink: str) -> None:
         evidence.take_away(result)
         travel(result.travel)
     figures(result)
+    evidence.reading(result.read)
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         evidence.sizes(result.size, ink)

@@ -1,5 +1,7 @@
 """The proof on the page: a verdict that nobody can miss, the figures behind it, and only then a download."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from core.answers.bundle import usage
@@ -22,6 +24,7 @@ def conversion(result: Conversion, made: str, ink: str) -> None:
     if result.parity.verdict is not Verdict.FAIL:
         take_away(result)
     figures(result)
+    reading(result.read)
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         sizes(result.size, ink)
@@ -41,13 +44,21 @@ def comparison(result: Evaluation, ink: str) -> None:
     if against is None:
         if result.quality:
             quality(None, result.quality)
+        reading(result.read)
         return
     verdict(against.parity)
     if result.quality:
         quality(against.quality, result.quality)
+    reading(result.read)
     with st.container(border=True):
         gaps(against.parity, ink)
     checks(against.parity)
+
+
+def reading(sentences: Sequence[str]) -> None:
+    """Say how the data was read, so that nothing is assumed without a word."""
+    if sentences:
+        st.caption(":material/table_view: " + plain(" ".join(sentences), 1500))
 
 
 def verdict(parity: Parity, guilty: str | None = None) -> None:

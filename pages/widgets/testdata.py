@@ -41,7 +41,21 @@ def choose(artifact: Artifact, job: Job | None) -> Data | None:
     if not picked:
         return None
     one = by_hash[picked]
-    return Data(one.sha256, one.name, one.label)
+    return Data(one.sha256, one.name, one.label, classes=order(artifact, picked, job))
+
+
+def order(artifact: Artifact, picked: str, job: Job | None) -> tuple[str, ...]:
+    """Return the labels in the order of the model's classes, where their owner says so; it begins with that of the job on the page."""
+    used = job.request.data if job is not None else None
+    with st.popover("Order of the classes", icon=":material/sort:", type="tertiary"):
+        words = st.text_input(
+            "Labels in the order of the model's classes",
+            ", ".join(used.classes) if used and used.sha256 == picked else "",
+            placeholder="low, mid, high",
+            help="Needed only where labels are names, or numbers that do not begin at 0, and the model answers with class numbers.",
+            key=f"classes-{artifact.id}-{picked}",
+        )
+    return tuple(name.strip() for name in words.split(",") if name.strip())
 
 
 def first(artifact: Artifact, job: Job | None, found: list[StoredDataset]) -> str:

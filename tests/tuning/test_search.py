@@ -17,9 +17,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.calls.bench import Bench
 from core.domain.codec import decode, encode
-from core.domain.errors import Refused
+from core.domain.errors import Refused, Trouble
 from core.domain.job import State
 from core.domain.recipe import Step
+from core.domain.report import Quality
 from core.domain.search import TuneRequest
 from core.domain.technique import HALVES, QUARTERS
 from core.domain.tuning import Goal, HeatMap
@@ -27,7 +28,7 @@ from core.doors.workspace import Workspace, open_workspace
 from core.proof.datasets import Dataset
 from core.sandbox.tools import Tools
 from core.verbs import tune
-from core.verbs.tuning import finishing, ladders
+from core.verbs.tuning import finishing, ladders, search
 from core.verbs.tuning.ladders import Ladder
 from core.verbs.tuning.search import Search
 from core.verbs.tuning.visiting import tried as tried_one
@@ -255,3 +256,12 @@ def test_each_goal_measures_what_it_is_about(
     assert result["source"]["measure"] > 0
     assert result["seconds"] < 50
     assert (result["best"] is None) == (not result["frontier"])
+
+
+def test_a_source_that_is_no_base_is_not_searched() -> None:
+    search.must_be_base(None)
+    search.must_be_base(Quality("accuracy", 0.9, 10))
+    with pytest.raises(Refused, match="is no base: guessing"):
+        search.must_be_base(Quality("accuracy", 0.1, 10, doubt="guessing"))
+    with pytest.raises(Refused, match="do not meet"):
+        search.must_be_base(Quality("accuracy", 0.0, 10, unmet=Trouble("refused", "They do not meet.", "Say how.")))

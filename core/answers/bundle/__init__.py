@@ -116,7 +116,7 @@ def card(made: Made, member: str) -> dict[str, Any]:
         "lineage": [encode(made.source), *steps],
         "recipe": encode(made.recipe),
         "evidence": encode(evidence),
-        "data": {"sha256": data.sha256, "name": data.name} if data else None,
+        "data": {"sha256": data.sha256, "name": data.name, "read": list(made.read)} if data else None,
         "tolerance": encode(parity.tolerance or REPLAY),
         "versions": encode(parity.versions),
         "trusted": list(TRUSTED) if made.artifact.format == "skops" else None,

@@ -116,6 +116,7 @@ def method(result: Compression) -> list[str]:
             f"Data: {escape(result.data.name)}. Techniques learned from one half of it, chosen by the hash of each "
             "sample; quality and changed predictions were counted on the other half, the held-out samples."
         )
+        lines += [escape(sentence) for sentence in result.read]
     lines += [
         f"Speed: processor time of the original over that of the variant, {speed.rounds} pairs in random order over "
         f"{speed.sessions} sessions of each, batch {speed.batch}, {speed.threads} thread.",

@@ -74,6 +74,14 @@ def inputs(model: Estimator) -> tuple[TensorSpec, ...]:
     return (TensorSpec("X", "str" if texts else "float32", ("batch", count)),)
 
 
+def table_columns(model: Estimator) -> tuple[str, ...]:
+    """Return the names of the columns of the one table, in order; nothing where they are inputs of their own or have no names."""
+    names = getattr(model, "feature_names_in_", None)
+    if names is None or [spec.name for spec in inputs(model)] != ["X"]:
+        return ()
+    return tuple(map(str, names))
+
+
 def domains(model: Estimator) -> dict[str, Domain]:
     """Return the values that each input takes: categories of the encoders, else means and spreads that scalers or trees learned."""
     texts, count = columns.text_columns(model), columns.width(model) or 0

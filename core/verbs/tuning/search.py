@@ -4,8 +4,9 @@ import random
 from dataclasses import replace
 
 from core.calls import answers, inspect, probe, sensitivity
-from core.domain.errors import Cancelled, PortolanError, Refused
+from core.domain.errors import Cancelled, PortolanError, Refused, from_trouble
 from core.domain.format import Summary
+from core.domain.report import Quality
 from core.domain.search import Original, Tuning
 from core.domain.technique import QUARTERS
 from core.domain.tuning import HeatMap
@@ -21,6 +22,14 @@ from core.verbs.tuning.walks import Walk
 LEARNING, SELECTION = QUARTERS
 HOPE = 0.9
 """Of the best measure: what a fresh ladder of rank 0 is hoped to come to; one of rank 2 to no less than the best."""
+
+
+def must_be_base(quality: Quality | None) -> None:
+    """Raise Refused where labels and answers cannot be the same thing, or the source does no better than guessing."""
+    if quality and quality.unmet:
+        raise from_trouble(quality.unmet)
+    if quality and quality.doubt:
+        raise Refused(f"The source is no base: {quality.doubt}", "Correct the labels, or use data without labels.")
 
 
 class Search(State):
@@ -46,6 +55,7 @@ class Search(State):
         """Return what candidates are tried with."""
         selection = replace(self.data, half=SELECTION)
         recorded, quality, samples = answers.ask(self.bench, self.source, selection)
+        must_be_base(quality)
         lessons = Lessons(self.data, LEARNING, SELECTION, recorded, self.allowed)
         golden = probe.ask(self.bench, self.source, selection)
         return Trials(self.bench, self.source, lessons, golden, quality, self.goal, samples)
