@@ -13,6 +13,7 @@ from onnx import numpy_helper, parser
 
 from core.domain import batching
 from core.domain.errors import Refused
+from core.domain.report import Verdict
 from core.domain.transform import Tolerance
 from core.doors.commands import main
 from core.onnx import calibration, linear_layers
@@ -174,3 +175,26 @@ def test_layers_in_branches_are_named_wherever_their_weights_lie(tmp_path: Path)
         with pytest.raises(Refused, match=r"branches or loops.*outer") as refusal:
             apply(technique, tmp_path / "m.onnx", tmp_path / "out.onnx", samples)
         assert "float16" in refusal.value.next_step
+
+
+def test_samples_lie_along_the_dynamic_dimension_that_all_inputs_share() -> None:
+    """Steps come first and lengths have none: the samples are what both count."""
+    shapes = {"x": ("t", "n", 2), "len": ("n",), "rate": ()}
+    assert batching.axes(shapes) == {"x": 1, "len": 0, "rate": None}
+    assert batching.axes({"a": ("n", 4), "b": ("m", 4)}) == {"a": 0, "b": 0}
+    assert batching.axes({"x": ("t", "n", 2)}) == {"x": 0}
+
+
+def test_a_network_that_takes_steps_first_and_lengths_is_proven(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    text = """<ir_version: 9, opset_import: ["" : 18]> m (float[t, n, 2] x, int32[n] len) => (float[1, n, 3] h)
+        { y, h = LSTM <hidden_size = 3> (x, w, r, , len) }"""
+    model = parser.parse_model(text)
+    for name, width in {"w": 2, "r": 3}.items():
+        model.graph.initializer.append(
+            numpy_helper.from_array(draw.normal(size=(1, 12, width)).astype(np.float32), name)
+        )
+    onnx.save(model, tmp_path / "m.onnx")
+    assert probes.record(RUNTIME.open(tmp_path / "m.onnx", "onnx"), 1, None, tmp_path / "g.npz")
+    found = parity.compare(RUNTIME.open(tmp_path / "m.onnx", "onnx"), tmp_path / "g.npz", Tolerance(1e-4, 1e-4), 1)
+    assert found.verdict is Verdict.PASS, found.reason

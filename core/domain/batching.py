@@ -1,6 +1,6 @@
 """Along which dimension each input of a model holds its samples: the first as a rule, a later one for the state of a recurrent network, none for what all samples of a call share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.domain.artifact import Dim
@@ -12,14 +12,25 @@ Shapes = Mapping[str, tuple[Dim, ...] | None]
 def axes(shapes: Shapes) -> dict[str, int | None]:
     """Return the dimension of the samples of each input, and None for an input that holds one value for all samples of a call.
 
-    A file may tell no shape, which engines show like that of a single value: where no input has a dimension, all hold samples.
+    Of the names of dynamic dimensions, the samples have the first that all inputs share: ``n`` of ``[t, n, 2]`` beside
+    ``[n]``, as a recurrent network takes steps and lengths. A file may tell no shape, which engines show like that of a single value: where no input has a dimension, all hold samples.
     """
     known = {name: shape for name, shape in shapes.items() if shape}
     if not known:
         return dict.fromkeys(shapes, 0)
     firsts = [shape[0] for shape in known.values()]
     free = next((dim for dim in firsts if not isinstance(dim, int)), firsts[0] if firsts else None)
+    shared = _shared(list(known.values()))
+    if isinstance(free, str) and shared and free not in shared:
+        return {
+            name: shape.index(shared[0]) if shape else (None if shape == () else 0) for name, shape in shapes.items()
+        }
     return {name: 0 if shape is None else _axis(shape, free) for name, shape in shapes.items()}
+
+
+def _shared(shapes: Sequence[tuple[Dim, ...]]) -> list[str]:
+    """Return the names of dynamic dimensions that stand in every shape, in the order of the first."""
+    return [dim for dim in shapes[0] if isinstance(dim, str) and all(dim in shape for shape in shapes)]
 
 
 def batch(shapes: Shapes) -> int | None:
