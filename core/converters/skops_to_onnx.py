@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ class EstimatorOptions:
     opset: int = option(20, "ONNX operator set to write; 15 to 22.", low=15, high=22)
 
 
+LOGISTIC = "logistic"
 NEXT = "Replace that step, and fit the model again."
 
 
@@ -41,6 +43,7 @@ class SkopsToOnnx(Converter):
 
         model = estimators.load_skops(source, TRUSTED)
         estimators.check_fitted(model)
+        _check_boosters(model)
         _register()
         sklearn_onnx.register()
         answers = estimators.outputs(model)
@@ -64,6 +67,28 @@ class SkopsToOnnx(Converter):
             raise Refused("The converter fixed the number of rows.", "Please report this pipeline.")
         files.write(converted, out)
         files.loads(out)
+
+
+def _check_boosters(model: Estimator) -> None:
+    """Refuse what the ONNX form of an XGBoost estimator lacks, and name the way that has it. Raises Refused."""
+    from sklearn.base import is_regressor
+
+    for one in [model, *model.get_params(deep=True).values()]:
+        if not hasattr(one, "get_booster") or not hasattr(one, "n_features_in_"):
+            continue
+        learner = json.loads(one.get_booster().save_config())["learner"]
+        kind, targets = learner["gradient_booster"]["name"], int(learner["learner_model_param"]["num_target"])
+        objective = learner["objective"]["name"]
+        lacks = [
+            *([f"the booster {kind}"] if kind not in ("gbtree", "dart") else []),
+            *([f"{targets} targets"] if targets > 1 else []),
+            *([f"the objective {objective} of a regressor"] if LOGISTIC in objective and is_regressor(one) else []),
+        ]
+        if lacks:
+            raise Refused(
+                f"{type(one).__name__} has no ONNX form with {' and '.join(lacks)} on the way from skops.",
+                "Save the booster with its save_model method as .json, and convert that file: it has a way of its own, or says what is missing.",
+            )
 
 
 def _refusal(model: Estimator, error: Exception) -> Refused:

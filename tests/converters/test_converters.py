@@ -5,6 +5,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -317,3 +318,35 @@ def test_what_is_no_estimator_is_refused(tmp_path: Path) -> None:
     skops.io.dump({"weights": [1.0]}, tmp_path / "dict.skops")
     with pytest.raises(Refused, match="dict"):
         Way(tmp_path / "dict.skops", "skops_to_onnx", {}).convert(tmp_path)
+
+
+def test_boosters_that_skops_cannot_lead_to_onnx_are_refused_with_the_way_that_can(tmp_path: Path) -> None:
+    """XGBoost's own file has a form for some of these, and a clear refusal for the others."""
+    xgboost, skops = pytest.importorskip("xgboost"), pytest.importorskip("skops.io")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 4)).astype(np.float32)
+    two, few = x[:, :2], {"n_estimators": 3, "max_depth": 2, "n_jobs": 1}
+    models = {
+        "2 targets": xgboost.XGBRegressor(**few).fit(x, two),
+        "2 targets on": xgboost.XGBRegressor(multi_strategy="multi_output_tree", tree_method="hist", **few).fit(x, two),
+        "the booster gblinear": xgboost.XGBRegressor(booster="gblinear", n_estimators=3, n_jobs=1).fit(x, x[:, 0]),
+        "binary:logistic of a regressor": xgboost.XGBRegressor(objective="binary:logistic", **few).fit(x, x[:, 0] > 0),
+    }
+    for words, model in models.items():
+        skops.dump(model, tmp_path / "m.skops")
+        assert runtime_for("skops").open(tmp_path / "m.skops", "skops")
+        with pytest.raises(Refused, match=words) as caught:
+            Way(tmp_path / "m.skops", "skops_to_onnx", {}).convert(tmp_path)
+        assert "save_model" in caught.value.next_step
+
+
+def test_a_classifier_of_several_answers_is_refused_in_words(tmp_path: Path) -> None:
+    """Two answers with two and three classes are no table of numbers."""
+    from sklearn.tree import DecisionTreeClassifier
+    from skops.io import dump
+
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    answers = np.stack([x[:, 0] > 0, np.digitize(x[:, 1], [-0.5, 0.5])], axis=1).astype(int)
+    dump(DecisionTreeClassifier(max_depth=3).fit(x, answers), tmp_path / "m.skops")
+    with pytest.raises(Refused, match="gives 2 answers at once, with 2 and 3 classes"):
+        runtime_for("skops").open(tmp_path / "m.skops", "skops")

@@ -2,10 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.libraries.sklearn import Estimator
+
+if TYPE_CHECKING:
+    from xgboost import Booster
 
 MAX_CATEGORIES = 200
 MAX_THRESHOLDS = 64
@@ -150,10 +154,7 @@ def _scaler(step: Estimator) -> tuple[np.ndarray, np.ndarray] | None:
 def _splits(model: Estimator) -> Iterator[tuple[int, float]]:
     """Yield (column, threshold) of a model that is made of trees itself."""
     if hasattr(model, "get_booster"):
-        names = model.get_booster().feature_names
-        for row in model.get_booster().trees_to_dataframe().itertuples():
-            if row.Feature != "Leaf" and isinstance(row.Split, float):
-                yield names.index(row.Feature) if names else int(row.Feature.removeprefix("f")), row.Split
+        yield from _booster_splits(model.get_booster())
         return
     trees = _members(model.estimators_) if hasattr(model, "estimators_") else [model]
     for tree in trees:
@@ -161,6 +162,20 @@ def _splits(model: Estimator) -> Iterator[tuple[int, float]]:
         if inner is not None:
             split = inner.feature >= 0
             yield from zip(inner.feature[split].tolist(), inner.threshold[split].tolist(), strict=True)
+
+
+def _booster_splits(booster: "Booster") -> Iterator[tuple[int, float]]:
+    """Yield column and threshold of each split; none of linear boosters and trees of several targets, which XGBoost does not list."""
+    from xgboost.core import XGBoostError
+
+    try:
+        table = booster.trees_to_dataframe()
+    except (ValueError, XGBoostError):
+        return
+    names = booster.feature_names
+    for row in table.itertuples():
+        if row.Feature != "Leaf" and isinstance(row.Split, float):
+            yield names.index(row.Feature) if names else int(row.Feature.removeprefix("f")), row.Split
 
 
 def _members(estimators: np.ndarray | list[Estimator]) -> list[Estimator]:

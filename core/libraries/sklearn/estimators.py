@@ -52,6 +52,12 @@ def check_fitted(model: Estimator) -> None:
             f"The file holds {type(model).__name__}, which is not an estimator.",
             "Save the fitted estimator or pipeline itself.",
         )
+    if isinstance(classes := getattr(model, "classes_", None), list):
+        counts = " and ".join(str(len(one)) for one in classes)
+        raise Refused(
+            f"The classifier gives {len(classes)} answers at once, with {counts} classes; one answer is supported.",
+            "Fit and save one classifier for each answer.",
+        )
     if columns.width(model) is None:
         raise Refused("The estimator does not record how many columns it takes.", "Fit it, and save it again.")
 
