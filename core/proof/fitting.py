@@ -1,5 +1,6 @@
 """Gives the arrays of a data set the types and shapes of a model's inputs, one row a sample, or says why they do not fit."""
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,10 @@ KINDS = {
     "c": ("complex numbers", "Save real and imaginary parts as the model takes them."),
 }
 """What arrays that are no numbers hold, and what to do about it, by NumPy's letter."""
+
+
+MOVED = 0.01
+"""Of the standard deviation of a column: what rounding to the type of an input may move its numbers by."""
 
 
 def shapes(specs: Specs) -> batching.Shapes:
@@ -100,4 +105,27 @@ def _cast(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
                 f"The input {spec.name!r} is {spec.dtype}, but the data set contains numbers outside its range.",
                 "Use the ids themselves.",
             )
+    elif wanted.kind == "f" and array.dtype.itemsize > wanted.itemsize:
+        _must_hold(array, wanted, spec)
     return array.astype(wanted, order="C")
+
+
+def _must_hold(array: np.ndarray, wanted: "np.dtype[np.floating]", spec: TensorSpec) -> None:
+    """Refuse numbers whose differences the type of the input rounds away, such as seconds since 1970 within some minutes.
+
+    Raises Refused where rounding moves a column [n] by more than ``MOVED`` of its standard deviation (root mean square).
+    """
+    wide = array.reshape(len(array), -1).astype(np.float64) if array.ndim else array.reshape(1, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # columns without a number have no mean
+        moved = np.sqrt(np.nanmean((wide - wide.astype(wanted)) ** 2, axis=0))
+        centre, spread = np.nanmean(wide, axis=0), np.nanstd(wide, axis=0)
+    lost = np.flatnonzero((moved > MOVED * spread) & (spread > 1e-12 * np.abs(centre)))
+    if lost.size:
+        place = int(lost[0])
+        raise Refused(
+            f"The input {spec.name!r} is {wanted}, which cannot hold the numbers of column {place + 1}: they lie around "
+            f"{centre[place]:.4g} and differ by about {spread[place]:.3g}, and rounding moves them by "
+            f"{moved[place]:.2g}.",
+            "Take an offset off this column before the model is trained (the time since a start, not since 1970), and train it again.",
+        )

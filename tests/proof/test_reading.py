@@ -237,3 +237,18 @@ def test_a_column_that_the_model_takes_is_no_label_and_several_are_asked_about(t
             written(tmp_path / "d.csv", TABLE.rename(columns={"label": "kind"}).to_csv(index=False)), None, FOUR
         )
     assert "name it with --label" in caught.value.next_step
+
+
+def test_numbers_whose_differences_the_input_cannot_hold_are_refused(tmp_path: Path) -> None:
+    """Seconds since 1970 within ten minutes are steps of 128 in float32; over a year they lose nothing that matters."""
+    signature = Signature((TensorSpec("X", "float32", ("batch", 2)),))
+    draw = np.random.default_rng(0)
+    for spread, fits in ((600.0, False), (3.0e7, True)):
+        rows = np.stack([1.75e9 + draw.random(50) * spread, np.full(50, 0.1)], axis=1)
+        np.savez(tmp_path / "d.npz", x=rows)
+        if fits:
+            assert read_dataset(tmp_path / "d.npz", None, signature).inputs["X"].dtype == np.float32
+        else:
+            with pytest.raises(Refused, match="cannot hold the numbers of column 1") as caught:
+                read_dataset(tmp_path / "d.npz", None, signature)
+            assert "offset" in caught.value.next_step
