@@ -22,6 +22,8 @@ Known = TypeVar("Known")
 PATHS, LENGTH, BRANCHES, MOST = 8, 64, 16, 20_000
 """Paths that one value is followed along, operators on one of them, numbers that one constant becomes, and constants taken
 back in all: bounds of the work on a large graph."""
+KEPT = 512
+"""Numbers or texts of one input that are told in all."""
 COMPARES = ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal", "Min", "Max", "Clip", "Mod", "Div", "Where")
 KINKS = {
     **dict.fromkeys(("Relu", "Elu", "Selu", "Celu", "LeakyRelu", "PRelu", "Sign", "Abs"), (0.0,)),
@@ -105,11 +107,11 @@ class _Reading:
     def landmarks(self) -> Landmarks:
         """Return what was found, in order."""
         exact, near = (
-            {name: tuple(sorted(found)) for name, found in self.numbers[side].items()} for side in (True, False)
+            {name: tuple(_even(sorted(found))) for name, found in self.numbers[side].items()} for side in (True, False)
         )
-        words = {name: tuple(sorted(found)) for name, found in self.words.items()}
+        words = {name: tuple(_even(sorted(found))) for name, found in self.words.items()}
         wide, sizing, gaps = (frozenset(found) for found in (self.wide, self.sizing, self.gaps))
-        return Landmarks(exact, near, words, tuple(sorted(self.sizes)), wide, sizing, gaps)
+        return Landmarks(exact, near, words, tuple(_even(sorted(self.sizes))), wide, sizing, gaps)
 
     def read(
         self, graph: GraphProto, constants: Constants, paths: dict[str, list[Path]], reach: dict[str, set[str]]
@@ -171,6 +173,11 @@ class _Reading:
         words += [text for name in others for text in constants.texts(name)]
         if words:
             self.words[path.input].update(words)
+
+
+def _even(found: list[Known]) -> list[Known]:
+    """Return ``KEPT`` of what was found at even distances, or all where it is less."""
+    return found if len(found) <= KEPT else [found[place * len(found) // KEPT] for place in range(KEPT)]
 
 
 def _carried(node: NodeProto, inner: GraphProto, known: dict[str, Known]) -> dict[str, Known]:
