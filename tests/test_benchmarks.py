@@ -8,8 +8,11 @@ import onnx.parser
 import pytest
 from onnx import numpy_helper
 
-from benchmarks import dispatch, one_operator, onnx_to_torch
+from benchmarks import dispatch, one_operator, onnx_to_torch, pairs
+from core.calls.bench import Bench
+from core.converters import CONVERTERS
 from core.domain.recipe import Step
+from core.sandbox.tools import Tools
 
 ONE_OPERATOR = """
 <ir_version: 10, opset_import: ["" : 17]>
@@ -44,3 +47,13 @@ def test_a_model_of_one_operator_goes_all_the_ways_and_gives_its_own_answers(
     assert found["counts"] == {way.transform: {"PASS": 1} for way in ways}
     for row in found["rows"]["node/test_relu"].values():
         assert row["own_data"] == {"source": True, "target": True}
+
+
+def test_a_pair_is_proven_and_its_result_is_a_source_of_further_pairs(relu: Path, tools: Tools) -> None:
+    pool = pairs.Pool(Bench(tools))
+    pool.bring("relu", relu / "node" / "test_relu" / "model.onnx")
+    pool.measure(CONVERTERS["onnx_to_ort"])
+    row = pool.found["onnx_to_ort"]["relu"]
+    assert (row["verdict"], row["max_abs"]) == ("PASS", 0.0)
+    assert row["samples"] > 0
+    assert pool.models["ort"]["relu"].format == "ort"
