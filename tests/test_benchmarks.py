@@ -8,7 +8,7 @@ import onnx.parser
 import pytest
 from onnx import numpy_helper
 
-from benchmarks import dispatch, one_operator, onnx_to_torch, pairs
+from benchmarks import dispatch, estimators, one_operator, onnx_to_torch, pages, pairs, races
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
 from core.domain.recipe import Step
@@ -57,3 +57,26 @@ def test_a_pair_is_proven_and_its_result_is_a_source_of_further_pairs(relu: Path
     assert (row["verdict"], row["max_abs"]) == ("PASS", 0.0)
     assert row["samples"] > 0
     assert pool.models["ort"]["relu"].format == "ort"
+
+
+def test_an_estimator_is_measured_on_every_side() -> None:
+    (row,) = estimators.measure(["GaussianNB"])["rows"]
+    assert {side: row[side]["result"] for side in estimators.SIDES} == dict.fromkeys(estimators.SIDES, "PASS")
+
+
+def test_a_race_of_equal_files_is_summed_up(tmp_path: Path) -> None:
+    file = races.chain(1, tmp_path / "chain.onnx")
+    found = races.summed_up([races.raced(file, file, seed, seconds=0.0) for seed in range(2)], 1.0)
+    assert len(found["races"]) == found["verdicts"].total() == 2
+    assert found["mean_ratio"] > 0
+
+
+def test_pages_are_opened_as_a_browser_does(tmp_path: Path) -> None:
+    server = pages.launched(pages.HERE, tmp_path / "home")
+    try:
+        cookie = pages.reached(server).headers["set-cookie"].partition(";")[0]
+        with pages.visiting(server, cookie) as visit:
+            taken = [visit.open(page) for page in pages.TITLES]
+    finally:
+        server.stop()
+    assert all(wall > 0 and processor > 0 for wall, processor in taken)
