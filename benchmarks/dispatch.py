@@ -61,20 +61,20 @@ def cancelled(box: Sandbox, file: Path, breath: float = BREATH_SECONDS) -> float
 
 
 def measure(
-    rounds: int = ROUNDS, models: Mapping[str, Path] = MODELS, breath: float = BREATH_SECONDS
+    box: Sandbox, rounds: int = ROUNDS, models: Mapping[str, Path] = MODELS, breath: float = BREATH_SECONDS
 ) -> dict[str, Any]:
     """Return every sample in milliseconds, with medians, the machine's cores and its load before; a first round warms up."""
     load = os.getloadavg()[0]
     samples: dict[str, list[float]] = {name: [] for name in (*models, "cancel")}
-    with tempfile.TemporaryDirectory() as folder, closing(Sandbox(Path(folder))) as box:
-        for _ in range(rounds + 1):
-            for kind, file in models.items():
-                samples[kind].append(answered(box, kind, file, breath))
-            samples["cancel"].append(cancelled(box, MODELS["light"], breath))
+    for _ in range(rounds + 1):
+        for kind, file in models.items():
+            samples[kind].append(answered(box, kind, file, breath))
+        samples["cancel"].append(cancelled(box, MODELS["light"], breath))
     kept = {name: [round(value, 1) for value in values[1:]] for name, values in samples.items()}
     medians = {name: round(statistics.median(values), 1) for name, values in kept.items()}
     return {"unit": "ms", "median": medians, "samples": kept, "cores": os.cpu_count(), "load_before": round(load, 2)}
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS)))
+    with tempfile.TemporaryDirectory() as folder, closing(Sandbox(Path(folder))) as box:
+        print(json.dumps(measure(box, int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS)))

@@ -8,10 +8,10 @@ import onnx.parser
 import pytest
 from onnx import numpy_helper
 
-from benchmarks import dispatch, estimators, one_operator, onnx_to_torch, pages, pairs, races
+from benchmarks import dispatch, one_operator, onnx_to_torch, pairs, races
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
-from core.domain.recipe import Step
+from core.sandbox import Sandbox
 from core.sandbox.tools import Tools
 
 ONE_OPERATOR = """
@@ -33,16 +33,14 @@ def relu(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_round_of_dispatch_times_answer_and_cancel() -> None:
-    found = dispatch.measure(1, {"light": dispatch.MODELS["light"]}, breath=0.0)
+def test_a_round_of_dispatch_times_answer_and_cancel(sandbox: Sandbox) -> None:
+    found = dispatch.measure(sandbox, 1, {"light": dispatch.MODELS["light"]}, breath=0.0)
     assert {name: len(taken) for name, taken in found["samples"].items()} == {"light": 1, "cancel": 1}
     assert all(value > 0 for value in found["median"].values())
 
 
-@pytest.mark.parametrize("ways", [one_operator.WAYS, onnx_to_torch.WAYS], ids=["onnx", "torch"])
-def test_a_model_of_one_operator_goes_all_the_ways_and_gives_its_own_answers(
-    relu: Path, ways: tuple[Step, ...]
-) -> None:
+def test_a_model_of_one_operator_goes_all_the_ways_and_gives_its_own_answers(relu: Path) -> None:
+    ways = (*one_operator.WAYS, *onnx_to_torch.WAYS)
     found = one_operator.main(relu, "", ways)
     assert found["counts"] == {way.transform: {"PASS": 1} for way in ways}
     for row in found["rows"]["node/test_relu"].values():
@@ -59,24 +57,8 @@ def test_a_pair_is_proven_and_its_result_is_a_source_of_further_pairs(relu: Path
     assert pool.models["ort"]["relu"].format == "ort"
 
 
-def test_an_estimator_is_measured_on_every_side() -> None:
-    (row,) = estimators.measure(["GaussianNB"])["rows"]
-    assert {side: row[side]["result"] for side in estimators.SIDES} == dict.fromkeys(estimators.SIDES, "PASS")
-
-
 def test_a_race_of_equal_files_is_summed_up(tmp_path: Path) -> None:
     file = races.chain(1, tmp_path / "chain.onnx")
     found = races.summed_up([races.raced(file, file, seed, seconds=0.0) for seed in range(2)], 1.0)
     assert len(found["races"]) == found["verdicts"].total() == 2
     assert found["mean_ratio"] > 0
-
-
-def test_pages_are_opened_as_a_browser_does(tmp_path: Path) -> None:
-    server = pages.launched(pages.HERE, tmp_path / "home")
-    try:
-        cookie = pages.reached(server).headers["set-cookie"].partition(";")[0]
-        with pages.visiting(server, cookie) as visit:
-            taken = [visit.open(page) for page in pages.TITLES]
-    finally:
-        server.stop()
-    assert all(wall > 0 and processor > 0 for wall, processor in taken)
