@@ -20,7 +20,8 @@ class Pictures(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map [batch, 3, 32, 32] to [batch, 10]."""
         x = nn.functional.max_pool2d(torch.relu(self.norm(self.first(x))), 2)
-        return self.head(nn.functional.silu(self.second(x)).mean((2, 3)))
+        logits: Tensor = self.head(nn.functional.silu(self.second(x)).mean((2, 3)))
+        return logits
 
 
 class Words(nn.Module):
@@ -34,7 +35,8 @@ class Words(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ids below 100 [batch, 16] to [batch, 4]."""
-        return self.head(self.layers(self.table(ids)).mean(1))
+        logits: Tensor = self.head(self.layers(self.table(ids)).mean(1))
+        return logits
 
 
 class Series(nn.Module):
@@ -46,7 +48,8 @@ class Series(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [batch, 12, 6] to [batch, 3]."""
-        return self.head(self.steps(x)[0][:, -1])
+        logits: Tensor = self.head(self.steps(x)[0][:, -1])
+        return logits
 
 
 NETWORKS = {

@@ -11,50 +11,71 @@ import sys
 import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from core.calls import tasks
-from core.domain.errors import PortolanError
+from core.calls import inspect, self_test
+from core.calls.call import Call, Here
+from core.domain.codec import encode
+from core.domain.errors import PortolanError, from_trouble
 from core.domain.limits import Limits
+from core.domain.recipe import Step
 from core.doors import worker
 from core.sandbox import Sandbox
 
 OPSET = 21
-WAYS: dict[str, dict[str, Any]] = {"onnx_to_openvino": {}, "onnx_to_onnx": {"opset": OPSET}}
+WAYS = (Step("onnx_to_openvino"), Step("onnx_to_onnx", {"opset": OPSET}))
 LIMITS = Limits(wall_seconds=300, cpu_seconds=120, memory_mb=3000, file_mb=512)
 CLOSE = {"rtol": 1e-3, "atol": 1e-4}
 CHILDREN, BATCH = 2, 32
+Row = dict[str, dict[str, Any]]
+"""By way, how one model ended, in words."""
 
 
-def study(args: dict[str, Any], progress: tasks.Progress) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Request:
+    """How many models lie in ``in/``, as ``0-model.onnx``, ``1-model.onnx`` ..., and the ways that each is taken."""
+
+    models: int
+    ways: tuple[Step, ...]
+
+
+def study(request: Request, here: Here) -> dict[str, Row]:
     """Take each model all the ways; the answer is how each ended, in words."""
-    return {str(number): studied(number) for number in range(args["models"])}
+    return {str(number): studied(number, request.ways, here) for number in range(request.models)}
 
 
-def studied(number: int) -> dict[str, Any]:
+STUDY = Call("study", Request, dict[str, Row], study)
+
+
+def serve() -> NoReturn:
+    """Serve one study as a child of the sandbox, or its self-test."""
+    worker.main({call.name: call.serve for call in (STUDY, self_test.CALL)}, worker.PRELOAD)
+
+
+def studied(number: int, ways: tuple[Step, ...], here: Here) -> Row:
     """Take one model all the ways."""
     from core.proof import probes
 
     try:
-        source = admitted(Path(f"in/{number}-model.onnx"))
+        source = admitted(Path(f"in/{number}-model.onnx"), here)
         session = opened(source, "onnx")
         probes.record(session, 7, None, Path("out/golden.npz"))
     except Exception as error:
-        return {way: ended(error, "source") for way in WAYS}
-    inputs, expected = given(number)
-    return {way: taken(way, options, source, session, inputs, expected) for way, options in WAYS.items()}
+        return {way.transform: ended(error, "source") for way in ways}
+    own = given(number)
+    return {way.transform: taken(way, source, session, own, here) for way in ways}
 
 
-def admitted(path: Path) -> Path:
+def admitted(path: Path, here: Here) -> Path:
     """Recognise, audit and inspect a file as the border does. Raises Refused."""
-    answer = tasks.inspect({"file": str(path.resolve()), "name": path.name, "isolation_full": True}, lambda *_: None)
-    if answer["trouble"]:
-        from core.domain.errors import from_json
-
-        raise from_json(answer["trouble"])
+    found = inspect.inspected(path, path.name, Path("out/graph.onnx"), here)
+    if found.trouble:
+        raise from_trouble(found.trouble)
     return path
 
 
@@ -65,27 +86,25 @@ def opened(path: Path, format: str) -> Any:
     return runtime_for(format).open(path, format)
 
 
-def taken(
-    way: str, options: dict[str, Any], source: Path, session: Any, inputs: list[Any], expected: list[Any]
-) -> dict[str, Any]:
+def taken(way: Step, source: Path, session: Any, own: tuple[list[Any], list[Any]], here: Here) -> dict[str, Any]:
     """Convert, audit and compare, and hold the answers against those that the model brought."""
     from core.converters import CONVERTERS
     from core.domain.transform import parse_options
     from core.proof import parity
 
-    converter = CONVERTERS[way]
-    out = Path(f"out/{way}{converter.suffix}")
+    converter = CONVERTERS[way.transform]
+    out = Path(f"out/{converter.id}{converter.suffix}")
     try:
-        converter.convert(source, out, parse_options(converter.Options, options))
+        converter.convert(source, out, parse_options(converter.Options, way.options))
     except Exception as error:
         return ended(error, "convert")
     try:
-        target = opened(admitted(out), converter.target)
+        target = opened(admitted(out, here), converter.target)
         found = parity.compare(target, Path("out/golden.npz"), converter.tolerance, 7)
     except Exception as error:
         return ended(error, "compare")
-    own = {name: agrees(one, inputs, expected) for name, one in (("source", session), ("target", target))}
-    return {"ended": str(found.verdict), "words": found.reason, "max_abs": str(found.max_abs), "own_data": own}
+    agree = {name: agrees(one, *own) for name, one in (("source", session), ("target", target))}
+    return {"ended": str(found.verdict), "words": found.reason, "max_abs": str(found.max_abs), "own_data": agree}
 
 
 def ended(error: Exception, where: str) -> dict[str, Any]:
@@ -132,32 +151,34 @@ def alike(a: Any, b: Any) -> bool:
     return bool((a.astype(np.str_) == b.astype(np.str_)).all()) if a.dtype.kind in "OSU" else bool((a == b).all())
 
 
-def batch(box: Sandbox, folders: list[Path]) -> list[dict[str, Any]]:
+def batch(box: Sandbox, folders: list[Path], ways: tuple[Step, ...]) -> list[Row]:
     """Send models to a child, and again one by one when it does not come back."""
     files = {f"{n}-model.onnx": folder / "model.onnx" for n, folder in enumerate(folders)}
     files |= {f"{n}-{p.name}": p for n, folder in enumerate(folders) for p in folder.glob("test_data_set_0/*.pb")}
     try:
-        with box.run("study", {"models": len(folders)}, files, LIMITS) as done:
+        with box.run(STUDY.name, encode(Request(len(folders), ways)), files, LIMITS) as done:
             return [done.value[str(n)] for n in range(len(folders))]
     except PortolanError as error:
         if len(folders) > 1:
-            return [row for folder in folders for row in batch(box, [folder])]
-        return [{way: {"ended": "child: " + error.kind, "words": error.message} for way in WAYS}]
+            return [row for folder in folders for row in batch(box, [folder], ways)]
+        return [{way.transform: {"ended": "child: " + error.kind, "words": error.message} for way in ways}]
 
 
-def main(folder: Path, part: str, module: str = "benchmarks.one_operator") -> dict[str, Any]:
+def main(folder: Path, part: str, ways: tuple[Step, ...] = WAYS) -> dict[str, Any]:
     """Take every model, and count how they end; wrong is one whose source gives the model's own answers and whose target does not."""
     models = sorted(path.parent for path in folder.rglob("model.onnx") if part in str(path))
-    with tempfile.TemporaryDirectory() as scratch:
-        box = Sandbox(Path(scratch), module)
-        with ThreadPoolExecutor(CHILDREN) as pool:
-            batches = [models[start : start + BATCH] for start in range(0, len(models), BATCH)]
-            found = [row for rows in pool.map(lambda some: batch(box, some), batches) for row in rows]
-        box.close()
+    batches = [models[start : start + BATCH] for start in range(0, len(models), BATCH)]
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        closing(Sandbox(Path(scratch), "benchmarks.one_operator")) as box,
+        ThreadPoolExecutor(CHILDREN) as pool,
+    ):
+        found = [row for rows in pool.map(lambda some: batch(box, some, ways), batches) for row in rows]
     names = {str(path.relative_to(folder)): row for path, row in zip(models, found, strict=True)}
-    counts = {way: Counter(row[way]["ended"] for row in names.values()) for way in WAYS}
+    ids = [way.transform for way in ways]
+    counts = {way: Counter(row[way]["ended"] for row in names.values()) for way in ids}
     wrong = {
-        verdict: {way: [name for name, row in names.items() if is_wrong(row[way], verdict)] for way in WAYS}
+        verdict: {way: [name for name, row in names.items() if is_wrong(row[way], verdict)] for way in ids}
         for verdict in ("PASS", "NOT PROVEN")
     }
     return {"models": len(models), "opset": OPSET, "counts": counts, "wrong": wrong, "rows": names}
@@ -171,5 +192,5 @@ def is_wrong(row: dict[str, Any], verdict: str) -> bool:
 
 if __name__ == "__main__":
     if len(sys.argv) == 3 and sys.argv[2].isdecimal():
-        worker.main({"study": study, "self_test": tasks.self_test}, worker.PRELOAD)
+        serve()
     print(json.dumps(main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "")))

@@ -8,13 +8,10 @@ import sys
 from pathlib import Path
 
 from benchmarks import one_operator
-from core.calls import tasks
-from core.doors import worker
+from core.domain.recipe import Step
 
-one_operator.WAYS = {"onnx_to_torch_export": {}, "onnx_to_torchscript": {}}
+WAYS = (Step("onnx_to_torch_export"), Step("onnx_to_torchscript"))
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3 and sys.argv[2].isdecimal():
-        worker.main({"study": one_operator.study, "self_test": tasks.self_test}, worker.PRELOAD)
     part = sys.argv[2] if len(sys.argv) > 2 else ""
-    print(json.dumps(one_operator.main(Path(sys.argv[1]), part, "benchmarks.onnx_to_torch")))
+    print(json.dumps(one_operator.main(Path(sys.argv[1]), part, WAYS)))

@@ -15,10 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import networks
+from core.calls import probe
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
+from core.domain.codec import encode
 from core.domain.errors import PortolanError
-from core.domain.recipe import Step
+from core.domain.ingestion import IngestRequest
+from core.domain.integer_products import Sums
+from core.domain.recipe import Option, Step
+from core.domain.report import Verdict
 from core.domain.transform import CODE, Converter, option_fields
 from core.domain.work import Along, Golden, Model
 from core.doors.samples import FOLDER, samples
@@ -47,13 +52,12 @@ class Pool:
     def bring(self, name: str, path: Path, along: Along | None = None) -> None:
         """Put a file, with what it is opened with, into the pool under its name unless the pool has the same in that format already."""
         blob = self.bench.tools.blobs.put(path)
-        arguments = {"sha256": blob.sha256, "size": blob.size, "name": path.name}
         try:
-            format = ingest.run(self.bench.tools, arguments)["format"]
+            format = ingest.run(self.bench.tools, IngestRequest(blob.sha256, blob.size, path.name)).format
         except PortolanError:
             return
         if along is not None:
-            self.bench.along[blob.sha256] = along
+            self.bench.openings[blob.sha256] = along
         self.models.setdefault(format, {}).setdefault(name, Model(blob.sha256, blob.size, format))
 
     def measure(self, converter: Converter) -> None:
@@ -69,20 +73,19 @@ class Pool:
         began = time.perf_counter()
         try:
             golden = self.recorded(name, model)
-            given = self.bench.along.get(model.sha256, Along()).given
-            step = Step(converter.id, {**options(converter, golden), **given})
+            step = Step(converter.id, {**options(converter, golden), **self.bench.opening(model).given})
             applied = advance(self.bench, model, [], converter, step, golden, lambda share, text: None)
         except PortolanError as error:
             return {"verdict": "REFUSED", "max_abs": None, "reason": error.message}
         if converter.target != converter.source and not name.startswith("honest"):
             self.models.setdefault(converter.target, {}).setdefault(name, applied.model)
         written = cannot_run(converter.target) is not None
-        parity = applied.parity.to_json()
+        parity = applied.parity
         return {
-            "verdict": "WRITTEN" if written else parity["verdict"],
-            "max_abs": parity["max_abs"] if parity["checks"] else None,
-            "samples": sum(check["samples"] for check in parity["checks"]),
-            "reason": "" if parity["verdict"] == "PASS" else parity["reason"],
+            "verdict": "WRITTEN" if written else str(parity.verdict),
+            "max_abs": encode(parity.max_abs) if parity.checks else None,
+            "samples": sum(check.samples for check in parity.checks),
+            "reason": "" if parity.verdict is Verdict.PASS else parity.reason,
             "seconds": round(time.perf_counter() - began, 1),
         }
 
@@ -90,14 +93,14 @@ class Pool:
         """Return the answers of a model, asked for once."""
         if model not in self.golden:
             shapes = networks.SHAPES.get(name, "1x28x28" if name == "fashion_cnn" else "")
-            self.golden[model] = self.bench.probe(model, None, shapes)
+            self.golden[model] = probe.ask(self.bench, model, None, shapes, Sums.EXACT)
         return self.golden[model]
 
 
-def options(converter: Converter, golden: Golden) -> dict[str, Any]:
+def options(converter: Converter, golden: Golden) -> dict[str, Option]:
     """Return the default options, with the shapes of the inputs where the converter asks for them."""
     asks = "shapes" in {f.name for f in option_fields(converter.Options)}
-    return {"shapes": golden.evidence["shapes"]} if asks and golden.evidence.get("shapes") else {}
+    return {"shapes": golden.evidence.shapes} if asks and golden.evidence.shapes else {}
 
 
 def fill(pool: Pool, folder: Path) -> None:
@@ -110,7 +113,7 @@ def fill(pool: Pool, folder: Path) -> None:
         pool.bring(name, path)
     code = pool.bench.tools.blobs.put(Path(networks.__file__))
     for name, kind, path in networks.write_weights(folder):
-        given = {"architecture": kind, "shapes": networks.SHAPES[name]}
+        given: dict[str, Option] = {"architecture": kind, "shapes": networks.SHAPES[name]}
         pool.bring(name, path, Along(given, {CODE: code.sha256}))
     for name in KERAS:
         for suffix in (".keras", ".h5"):

@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.domain.overhead import Race
 from core.proof.samples import Sampler
-from core.proof.speed import race
+from core.proof.speed import SECONDS, race
 from core.runtimes import runtime_for
 
 REPEATS = 12
@@ -42,11 +42,12 @@ def chain(layers: int, path: Path) -> Path:
     return path
 
 
-def raced(parent: Path, variant: Path, seed: int) -> tuple[Race, float]:
+def raced(parent: Path, variant: Path, seed: int, seconds: float = SECONDS) -> tuple[Race, float]:
     """Race two ONNX files once, and return what came out with the seconds that it took."""
     started, runtime = time.monotonic(), runtime_for("onnx")
     inputs = Sampler(runtime.open(parent, "onnx"), 0).random(1, 0)
-    found = race(runtime.opener(parent, "onnx", {}), runtime.opener(variant, "onnx", {}), inputs, 1, seed)
+    first, second = (runtime.opener(file, "onnx", {}) for file in (parent, variant))
+    found = race(first, second, inputs, 1, seed, seconds)
     return found, time.monotonic() - started
 
 

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from core.calls.bench import Bench
+from core.domain.codec import encode
 from core.domain.errors import PortolanError
-from core.domain.work import Model
-from core.doors.commands import bench, model_args
+from core.domain.portability import PortabilityRequest
+from core.domain.work import Subject
+from core.doors.commands import bench, subject_of
 from core.libraries.architectures.named import define_vision_operators
 from core.sandbox.tools import Tools
 from core.verbs import portability
@@ -148,18 +150,17 @@ def exported(name: str, folder: Path) -> dict[str, Any]:
     return {"seconds": round(time.monotonic() - started, 1), "refused": reason}
 
 
-def tried(tools: Tools, source: dict[str, Any], targets: list[str]) -> dict[str, Any]:
+def tried(tools: Tools, source: Subject, targets: list[str]) -> dict[str, Any]:
     """Lead one model to each target, sharing the steps that the ways have in common, and return where each stands."""
-    model = Model(source["sha256"], source["size"], source["format"])
-    wanted = [portability.planned(model.format, target) for target in targets]
-    search = portability.Search(Bench(tools), {**source, "options": {}, "data": None}, model, wanted)
+    wanted = [portability.planned(source.format, target) for target in targets]
+    search = portability.Search(Bench(tools), PortabilityRequest(source), source.model, wanted)
     search.prepare()
     rows = {}
     for place, target in enumerate(targets):
         before = time.monotonic()
         try:
             search.visit(place)
-            found = search.attempts[place].to_json()
+            found = encode(search.attempts[place])
         except PortolanError as error:
             found = {"standing": error.kind, "reason": error.message, "max_abs": None}
         row = {key: found.get(key) for key in ("standing", "max_abs", "reason", "samples", "size")}
@@ -176,8 +177,8 @@ def main(folder: Path, targets: list[str]) -> None:
         row: dict[str, Any] = {"name": name, "export": exported(name, folder)}
         if file.exists():
             with bench() as tools:
-                source = model_args(tools, file, consent=False)
-                row |= {"mb": round(source["size"] / 1e6, 1), "to": tried(tools, source, targets)}
+                source = subject_of(tools, file, consent=False)
+                row |= {"mb": round(source.size / 1e6, 1), "to": tried(tools, source, targets)}
             file.unlink()
         row["own_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         print(json.dumps(row), flush=True)

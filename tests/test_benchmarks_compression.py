@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.compression import ours
 from benchmarks.compression.__main__ import FIGURES, PAGE
 from benchmarks.compression.data import Data, Part
 from benchmarks.compression.ours import Try, strongest
 from benchmarks.compression.students import SHIFT, transferred
 from benchmarks.compression.table import reached, table, within
-from benchmarks.compression.works import SPEED, TRAVELS, WORKS, Aim
+from benchmarks.compression.works import SAMPLES, SPEED, TRAVELS, WORKS, Aim
 from core.techniques import TECHNIQUES
 
 KNOWN: dict[str, Any] = json.loads(FIGURES.read_text())
@@ -78,6 +79,15 @@ def test_the_strongest_recipe_within_the_drop_is_chosen_and_a_refused_one_never(
     ]
     assert strongest(found, (99, 100), 0.01) is found[1]
     assert strongest(found[3:], (99, 100), 0.01) is None
+
+
+def test_a_recipe_that_learns_nothing_makes_what_the_page_says_again(tmp_path: Path) -> None:
+    source, out = SAMPLES / "segment" / "model.onnx", tmp_path / "out.onnx"
+    recipe = WORKS["segment"].lines[0].recipes[0]
+    ours.applied(recipe, source, out, Part(np.zeros((0, 18), np.float32), np.zeros(0, np.int64)))
+    made = Try(recipe, out, (0, 0), 0, 0).to_json()
+    (known,) = (one for one in KNOWN["works"]["segment"]["ours"] if one["recipe"] == made["recipe"])
+    assert round(source.stat().st_size / made["bytes"], 2) == known["smaller"]
 
 
 def test_shifted_images_come_behind_the_others_and_keep_their_class() -> None:

@@ -1,5 +1,6 @@
 """Estimators that skl2onnx does not write, or writes with other answers, go the whole way to a PASS; the rest is refused by name."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,14 @@ def test_what_has_no_form_is_refused_by_name(
     assert found["result"] == "refused"
     assert word in found["reason"]
     assert found["next"].endswith(".")
+
+
+def test_a_row_of_the_study_holds_every_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    row = estimators.outcome("GaussianNB")
+    row["plain"] = estimators.plain("GaussianNB", row["folder"])
+    assert all(estimators.counts([row], side) == {"PASS": 1} for side in estimators.SIDES)
 
 
 def test_every_step_without_a_form_is_named_at_once(tmp_path: Path) -> None:

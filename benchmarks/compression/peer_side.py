@@ -19,7 +19,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 Rows = dict[str, Any]
 
 
-class Reader(CalibrationDataReader):
+class Reader(CalibrationDataReader):  # type: ignore[misc]
     """Gives the samples one by one, as onnxruntime and Neural Compressor ask for them."""
 
     def __init__(self, rows: Rows) -> None:

@@ -42,7 +42,7 @@ def made(setting: str, source: Path, data: Data, work: Path) -> tuple[Path, dict
         work / f"{source.parent.name}-{source.stem}-{setting}.onnx",
     )
     np.savez(calibration, x=data.learning.x[:CALIBRATION])
-    command = [environment(work), SIDE, setting, source, calibration, out]
+    command = [*map(str, (environment(work), SIDE)), setting, *map(str, (source, calibration, out))]
     started = time.monotonic()
     try:
         done = subprocess.run(

@@ -6,6 +6,7 @@ answers by ``core.train.training``, with the labels, and beside them from its an
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +28,22 @@ SHIFT = 2
 """Pixels by which an image is shifted at most, in each direction."""
 SHIFTED = 45_000
 PLAN = {"minutes": 8.0, "learning_rate": 2e-3, "temperature": 4.0}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a student is taught: passes over the samples, what is done with labels, shifted images beside the others, and trainings in a row."""
+
+    epochs: int
+    labels: str
+    shifted: int
+    rounds: int
+
+
 SETTINGS = {
-    "labels and the teacher's answers": {"epochs": 25, "labels": "use", "shifted": 0, "rounds": 1},
-    "the teacher's answers alone, to the images and to 45,000 shifted ones": {
-        "epochs": 25,
-        "labels": "ignore",
-        "shifted": SHIFTED,
-        "rounds": 1,
-    },
-    "the same in two rounds, the second with other shifts": {
-        "epochs": 25,
-        "labels": "ignore",
-        "shifted": SHIFTED,
-        "rounds": 2,
-    },
+    "labels and the teacher's answers": Setting(25, "use", 0, 1),
+    "the teacher's answers alone, to the images and to 45,000 shifted ones": Setting(25, "ignore", SHIFTED, 1),
+    "the same in two rounds, the second with other shifts": Setting(25, "ignore", SHIFTED, 2),
 }
 
 
@@ -56,11 +59,11 @@ def rows(data: Data, work: Path, seeds: tuple[int, ...]) -> Iterator[dict[str, A
             moved = moved or _labelled(data, SHIFTED, work)
             found, control = (
                 right(taught(name, seed, data, teacher, work), data.test),
-                moved if setting["shifted"] else plain,
+                moved if setting.shifted else plain,
             )
             counts = {"labels": [plain, n], "same_images": [control, n], "teacher": [best, n], "taught": [found, n]}
             closed = {"closed": share(found, plain, best), "closed_same_images": share(found, control, best)}
-            yield {"setting": name, **setting, **PLAN, "seed": seed, **counts, **closed}
+            yield {"setting": name, **vars(setting), **PLAN, "seed": seed, **counts, **closed}
 
 
 def share(found: int, low: int, high: int) -> float:
@@ -72,7 +75,7 @@ def _labelled(data: Data, shifted: int, work: Path) -> int:
     """Return the right answers of the student trained on labels alone, with shifted images or without."""
     flat = _flat(data)
     part = transferred(data.learning, shifted, 1)
-    wider = Data(Part(part.x.reshape(len(part), -1), part.y), flat.choosing, flat.test, data.words)
+    wider = Data(part.flat(), flat.choosing, flat.test, data.words)
     return right(nets.trained("lenet_300_100", wider, work, "-shifted" if shifted else ""), flat.test)
 
 
@@ -80,10 +83,10 @@ def taught(name: str, seed: int, data: Data, teacher: Path, work: Path) -> Path:
     """Return a student that learned from the teacher's answers."""
     setting, now = SETTINGS[name], blank(seed, data.learning.x[:2], work)
     out = work / f"student-{list(SETTINGS).index(name)}-{seed}.onnx"
-    for number in range(setting["rounds"]):
-        part = transferred(data.learning, setting["shifted"], seed + 100 * number)
-        plan = Plan(epochs=setting["epochs"], labels=setting["labels"], seed=seed, **PLAN)
-        lesson = Lesson(teacher, {"x": part.x}, part.y if setting["labels"] == "use" else None)
+    plan = Plan(PLAN["minutes"], setting.epochs, PLAN["learning_rate"], PLAN["temperature"], setting.labels, seed)
+    for number in range(setting.rounds):
+        part = transferred(data.learning, setting.shifted, seed + 100 * number)
+        lesson = Lesson(teacher, {"x": part.x}, part.y if setting.labels == "use" else None)
         onnx.save(train(now, lesson, plan), out)
         now = out
     return out
@@ -109,5 +112,4 @@ def transferred(learning: Part, shifted: int, seed: int) -> Part:
 
 
 def _flat(data: Data) -> Data:
-    parts = [Part(part.x.reshape(len(part), -1), part.y) for part in (data.learning, data.choosing, data.test)]
-    return Data(*parts, data.words)
+    return Data(data.learning.flat(), data.choosing.flat(), data.test.flat(), data.words)

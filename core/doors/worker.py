@@ -49,7 +49,8 @@ _SHELVES = (
     "core.proof.parity",
     "core.proof.quality",
 )
-_LIGHT = ("numpy", "onnx", "onnx.checker", "onnxruntime", *_SHELVES)
+_CALLS = tuple(f"core.calls.{name}" for name in table.NAMES)
+_LIGHT = ("numpy", "onnx", "onnx.checker", "onnxruntime", *_SHELVES, *_CALLS)
 _TORCH = ("torch", "torch.export", "torch.onnx", "onnxscript", *_LIGHT)
 PRELOAD: Mapping[str, tuple[str, ...]] = {
     "bare": (),

@@ -1,0 +1,64 @@
+"""The benchmarks run: each that needs no data from outside does its smallest piece here, the real way."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.parser
+import pytest
+from onnx import numpy_helper
+
+from benchmarks import dispatch, one_operator, onnx_to_torch, pairs, races
+from core.calls.bench import Bench
+from core.converters import CONVERTERS
+from core.sandbox import Sandbox
+from core.sandbox.tools import Tools
+
+ONE_OPERATOR = """
+<ir_version: 10, opset_import: ["" : 17]>
+relu (float[N, 3] x) => (float[N, 3] y) { y = Relu(x) }
+"""
+
+
+@pytest.fixture
+def relu(tmp_path: Path) -> Path:
+    """A folder of ONNX test data with one model, its input and its answer."""
+    given = tmp_path / "node" / "test_relu"
+    own = given / "test_data_set_0"
+    own.mkdir(parents=True)
+    onnx.save(onnx.parser.parse_model(ONE_OPERATOR), given / "model.onnx")
+    x = np.array([[-1, 0, 2]], np.float32)
+    for name, value in (("input_0", x), ("output_0", np.maximum(x, 0))):
+        (own / f"{name}.pb").write_bytes(numpy_helper.from_array(value).SerializeToString())
+    return tmp_path
+
+
+def test_a_round_of_dispatch_times_answer_and_cancel(sandbox: Sandbox) -> None:
+    found = dispatch.measure(sandbox, 1, {"light": dispatch.MODELS["light"]}, breath=0.0)
+    assert {name: len(taken) for name, taken in found["samples"].items()} == {"light": 1, "cancel": 1}
+    assert all(value > 0 for value in found["median"].values())
+
+
+def test_a_model_of_one_operator_goes_all_the_ways_and_gives_its_own_answers(relu: Path) -> None:
+    ways = (*one_operator.WAYS, *onnx_to_torch.WAYS)
+    found = one_operator.main(relu, "", ways)
+    assert found["counts"] == {way.transform: {"PASS": 1} for way in ways}
+    for row in found["rows"]["node/test_relu"].values():
+        assert row["own_data"] == {"source": True, "target": True}
+
+
+def test_a_pair_is_proven_and_its_result_is_a_source_of_further_pairs(relu: Path, tools: Tools) -> None:
+    pool = pairs.Pool(Bench(tools))
+    pool.bring("relu", relu / "node" / "test_relu" / "model.onnx")
+    pool.measure(CONVERTERS["onnx_to_ort"])
+    row = pool.found["onnx_to_ort"]["relu"]
+    assert (row["verdict"], row["max_abs"]) == ("PASS", 0.0)
+    assert row["samples"] > 0
+    assert pool.models["ort"]["relu"].format == "ort"
+
+
+def test_a_race_of_equal_files_is_summed_up(tmp_path: Path) -> None:
+    file = races.chain(1, tmp_path / "chain.onnx")
+    found = races.summed_up([races.raced(file, file, seed, seconds=0.0) for seed in range(2)], 1.0)
+    assert len(found["races"]) == found["verdicts"].total() == 2
+    assert found["mean_ratio"] > 0
