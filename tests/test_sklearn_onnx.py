@@ -10,7 +10,7 @@ from core.converters import CONVERTERS
 from core.domain.errors import Refused
 
 PROVEN = [
-    "AdditiveChi2Sampler", "DummyClassifier", "FactorAnalysis", "FixedThresholdClassifier", "KernelRidge", "LabelSpreading", "MeanShift",
+    "AdditiveChi2Sampler", "FactorAnalysis", "FixedThresholdClassifier", "KernelRidge", "LabelSpreading", "MeanShift",
     "NearestCentroid", "PLSRegression", "QuadraticDiscriminantAnalysis", "RFECV", "SelectKBest", "SparsePCA", "SparseRandomProjection",
     "VotingRegressor", "bins", "clusters, unscaled", "forest behind a robust scaler", "logarithms", "one-hot, rare together", "power, box-cox", "quantiles, uniform",
     "target encoder", "text imputer", "voting, hard", "voting, soft, weighted", "word pairs", "words",
@@ -22,6 +22,15 @@ def test_an_estimator_is_converted_and_proven(name: str, tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     found = estimators.ours(fitted.case(name))["onnx"]
     assert found["result"] == "PASS", found
+
+
+def test_an_estimator_that_always_answers_the_same_is_not_proven(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = estimators.ours(fitted.case("DummyClassifier"))["onnx"]
+    assert found["result"] == "NOT PROVEN", found
+    assert "Every answer is the same number" in found["reason"]
 
 
 @pytest.mark.parametrize(

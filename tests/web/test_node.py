@@ -21,9 +21,9 @@ from tests.converters.small import spoil
 Replay = Callable[[Path, Path], dict[str, Any]]
 
 SAMPLES = {
-    "fashion_cnn": ("model.pt2", "torch_export", "test.npz", None, 1060),
-    "spam_transformer": ("model.pt2", "torch_export", "test.npz", None, 959),
-    "penguins": ("model.skops", "skops", "test.csv", "sex", 164),
+    "fashion_cnn": ("model.pt2", "torch_export", "test.npz", None, 1064),
+    "spam_transformer": ("model.pt2", "torch_export", "test.npz", None, 991),
+    "penguins": ("model.skops", "skops", "test.csv", "sex", 174),
 }
 """Each sample's source, its data, and how many samples are compared."""
 
