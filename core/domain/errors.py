@@ -9,6 +9,7 @@ PortolanError
 └── NotFound       no such thing for this visitor
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,9 +81,12 @@ KINDS: dict[str, type[PortolanError]] = {
 }
 
 
+TERMINAL = re.compile(r"\x1b\[[0-9;]*m")
+
+
 def first_line(error: Exception) -> str:
-    """Return the first line that an error says, at most 300 characters."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
+    """Return the first line that an error says, without codes for a terminal (ECMA-48, SGR), at most 300 characters."""
+    lines = [line for line in TERMINAL.sub("", str(error)).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:300]
 
 

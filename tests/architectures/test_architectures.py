@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -17,6 +18,7 @@ from core.domain.transform import CODE
 from core.doors.commands import code_of, subject_of
 from core.libraries import architectures
 from core.libraries.architectures import ArchitectureOptions, named
+from core.libraries.architectures.weights import read
 from core.runtimes import runtime_for
 from core.sandbox.tools import Tools
 from core.verbs import convert
@@ -148,3 +150,13 @@ def test_a_named_architecture_reads_its_classes_off_the_weights(tools: Tools, tm
         converted(tools, tmp_path / "model.pth", None, False, {"architecture": "resnet18"})
     with pytest.raises(Refused, match="resnet1"):
         converted(tools, tmp_path / "model.pth", None, False, {"architecture": "resnet1"})
+
+
+def test_what_a_checkpoint_holds_beside_weights_is_named_without_codes_for_a_terminal(tmp_path: Path) -> None:
+    """As Lightning keeps its hyper-parameters, a NumPy number among them."""
+    torch.save({"state_dict": {"w": torch.ones(2)}, "hyper_parameters": {"rate": np.float64(0.1)}}, tmp_path / "m.ckpt")
+    with pytest.raises(
+        Refused, match=r"the file also holds numpy\._core\.multiarray\.scalar, which is not loaded"
+    ) as caught:
+        read(tmp_path / "m.ckpt", "torch_checkpoint")
+    assert "\x1b" not in caught.value.message

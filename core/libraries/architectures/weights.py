@@ -1,10 +1,11 @@
 """Weights by name out of checkpoints and safetensors files, and whether they fit a network."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.domain.errors import Refused, refusing
+from core.domain.errors import Refused, first_line, refusing
 from core.libraries.torch import Module, Tensor
 
 State = dict[str, Tensor]
@@ -12,6 +13,8 @@ TABLES = ("state_dict", "model_state_dict", "model", "net", "weights", "params")
 """Names under which training programs keep the weights, in the order in which they are preferred."""
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
 """What wrappers put before each name."""
+BESIDE = re.compile(r"Unsupported (?:global|class): (?:GLOBAL )?([\w.]+)")
+"""What torch refuses to build of a file, in the words of version 2.13."""
 DEEPEST = 4
 COUNTERS = "num_batches_tracked"
 SHOWN = 3
@@ -33,7 +36,7 @@ class Misfit:
 
 def read(path: Path, format: str) -> State:
     """Return the tensors by name, from the largest table of them in the file. Raises Refused where there is none."""
-    with refusing("The weights cannot be read", "Save the state_dict of the model again."):
+    with refusing("The weights cannot be read", "Save the state_dict of the model alone.", _cause):
         if format == "safetensors":
             from safetensors.torch import load_file
 
@@ -46,6 +49,12 @@ def read(path: Path, format: str) -> State:
     if not tables:
         raise Refused("The file contains no named weights.", "Save the state_dict of the model.")
     return max(tables, key=lambda table: (len(table[1]), -_rank(table[0])))[1]
+
+
+def _cause(error: Exception) -> str:
+    """Name what a checkpoint holds beside weights, as torch tells it behind its first line, else say that line."""
+    held = dict.fromkeys(BESIDE.findall(str(error)))
+    return f"the file also holds {', '.join(held)}, which is not loaded" if held else first_line(error)
 
 
 def fill(module: Module, state: State, architecture: str) -> None:
