@@ -24,6 +24,10 @@ class Domain:
     values: tuple[Any, ...] = ()
 
 
+UNKNOWN_INTEGER = Domain("ids", bound=2)
+"""Whole numbers that look nothing up are masks and switches more often than anything else."""
+
+
 class Session:
     """A loaded model: its signature, the domains of its inputs, and one call from named arrays to named arrays."""
 

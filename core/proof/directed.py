@@ -8,8 +8,9 @@ import numpy as np
 
 from core.domain.artifact import TensorSpec
 from core.domain.landmarks import Landmarks
+from core.domain.runtime import UNKNOWN_INTEGER
 from core.proof.golden import Case
-from core.proof.samples import SIZES, UNKNOWN_INTEGER, Sampler
+from core.proof.samples import SIZES, Sampler
 
 Questions = Iterator[tuple[Case, dict[str, np.ndarray]]]
 

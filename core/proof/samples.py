@@ -7,15 +7,13 @@ import numpy as np
 from core.domain import batching
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
-from core.domain.runtime import Domain, Session
+from core.domain.runtime import UNKNOWN_INTEGER, Domain, Session
 
 SIZES = (8, 13)
 """The two sizes that a free dimension behind the batch takes."""
 HALVES = "halves"
 """Whole and half numbers: where a rounding may go either way, and two engines part."""
 INFINITE = "infinite"
-UNKNOWN_INTEGER = Domain("ids", bound=2)
-"""What runtimes say of whole numbers that look nothing up: masks and switches more often than anything else."""
 EDGES = (
     "zeros",
     "ones",

@@ -8,14 +8,12 @@ import numpy as np
 from core.domain.artifact import Signature
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS
-from core.domain.runtime import Domain, Runtime, Session
+from core.domain.runtime import UNKNOWN_INTEGER, Domain, Runtime, Session
 from core.formats.anatomy import executorch_program
 from core.formats.executorch import FORMAT
 
 if TYPE_CHECKING:
     from executorch.runtime import Method, Program
-
-UNKNOWN_INTEGER = Domain("ids", bound=2)
 
 
 class ExecuTorchRuntime(Runtime):

@@ -7,14 +7,13 @@ import numpy as np
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
-from core.domain.runtime import Domain, Runtime, Session
+from core.domain.runtime import UNKNOWN_INTEGER, Domain, Runtime, Session
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
 
     from core.formats.anatomy.tflite import TfliteGraph
 
-UNKNOWN_INTEGER = Domain("ids", bound=2)
 BYTES = {"int8": Domain("ids", bound=128, low=-128), "uint8": Domain("ids", bound=256)}
 """Quantized inputs take the whole range of their type."""
 PASSING = {"CAST", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "BROADCAST_TO"}

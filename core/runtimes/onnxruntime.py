@@ -11,7 +11,7 @@ from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused, refusing
 from core.domain.landmarks import Landmarks
 from core.domain.recipe import Option
-from core.domain.runtime import Domain, Runtime, Session
+from core.domain.runtime import UNKNOWN_INTEGER, Domain, Runtime, Session
 from core.onnx.files import has_half, id_bounds, load, unpacked
 from core.onnx.landmarks import landmarks
 
@@ -30,8 +30,6 @@ TABLES = {"seq(map(int64,tensor(float)))": "float32", "seq(map(string,tensor(flo
 EXACT = {"session.x64quantprecision": "1", "session.qdq_matmulnbits_accuracy_level": "1"}
 """The switches that keep the arithmetic what the file says: uint8 by uint8 where a sum would saturate otherwise, and
 float32 inputs to weights of 4 bits, which version 1.31.1 rounds to int8 unless it is told (0.002 of 1.7 in one case)."""
-UNKNOWN_INTEGER = Domain("ids", bound=2)
-"""Integers that look nothing up are masks and switches more often than anything else."""
 
 
 class OnnxRuntime(Runtime):

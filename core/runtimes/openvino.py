@@ -10,7 +10,7 @@ import numpy as np
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused
-from core.domain.runtime import Domain, Runtime, Session
+from core.domain.runtime import UNKNOWN_INTEGER, Domain, Runtime, Session
 from core.libraries import ir
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ PASSING = {
     "Select": 2,
 }
 """Operators that hand ids on as they are, with the place of the ids; Keras selects between ids and ids counted from the end."""
-UNKNOWN_INTEGER = Domain("ids", bound=2)
 
 
 class OpenVino(Runtime):

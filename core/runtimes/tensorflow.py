@@ -9,11 +9,9 @@ import numpy as np
 from core.domain.artifact import Signature
 from core.domain.errors import Refused, refusing
 from core.domain.groups import GROUPS
-from core.domain.runtime import Domain, Runtime, Session
+from core.domain.runtime import UNKNOWN_INTEGER, Domain, Runtime, Session
 from core.libraries import saved_model
 from core.runtimes.openvino import IrSession
-
-UNKNOWN_INTEGER = Domain("ids", bound=2)
 
 
 class TensorFlow(Runtime):

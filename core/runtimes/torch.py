@@ -8,7 +8,7 @@ import numpy as np
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused, refusing
-from core.domain.runtime import Domain, Runtime, Session
+from core.domain.runtime import UNKNOWN_INTEGER, Domain, Runtime, Session
 from core.libraries.torch import ExportedProgram, ScriptModule, torch_answers, torchscripts
 
 PASSING = (
@@ -16,7 +16,6 @@ PASSING = (
     "clamp",
 )  # fmt: skip
 """Operators of aten that hand ids on as they are."""
-UNKNOWN_INTEGER = Domain("ids", bound=2)
 
 
 class TorchRuntime(Runtime):

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.domain.artifact import Dim, Signature, TensorSpec
-from core.domain.runtime import Domain, Session
+from core.domain.runtime import UNKNOWN_INTEGER, Domain, Session
 from core.libraries.keras_files import KerasLayer, KerasModel, KerasTensor, library, quiet
 from core.libraries.torch import Tensor
 from core.libraries.torch.torch_answers import array
-
-UNKNOWN_INTEGER = Domain("ids", bound=2)
 
 
 class KerasSession(Session):
