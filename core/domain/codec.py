@@ -53,6 +53,11 @@ def decode(kind: type[T], value: object) -> T:
         raise Malformed("; ".join(transform_error(error))[:300]) from error
 
 
+def prepare(kind: type[Any]) -> None:
+    """Build the reader of a declared type now, which else its first ``decode`` waits for."""
+    _converter.get_structure_hook(kind)
+
+
 def _fields(value: Any) -> dict[str, Any]:
     kind = type(value)
     found = {field.name: encode(getattr(value, field.name)) for field in fields(kind)}

@@ -24,9 +24,9 @@ from typing import Any, BinaryIO, NoReturn
 from core.border import jail
 from core.border.jail import programs
 from core.calls import table
-from core.calls.call import Here, Progress
+from core.calls.call import Call, Here, Progress
 from core.domain import groups
-from core.domain.codec import Json, decode, encode
+from core.domain.codec import Json, decode, encode, prepare
 from core.domain.errors import Crashed, OverLimit, PortolanError, Unavailable
 from core.domain.limits import Limits
 
@@ -90,12 +90,15 @@ def main(
     os.dup2(2, 1)
     try:
         for name in preload[kind]:
-            importlib.import_module(name)
+            module = importlib.import_module(name)
+            if isinstance(row := getattr(module, "CALL", None), Call):
+                prepare(row.request)
     except ImportError as missing:
         _end(
             events,
             _failure(Unavailable(f"A library is missing: {missing}.", "Run `make .venv` to install the requirements.")),
         )
+    prepare(Limits)
     gc.freeze()
     _emit(events, {"event": "ready"})
     line = sys.stdin.buffer.readline()
