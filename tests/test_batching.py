@@ -149,6 +149,9 @@ def test_masks_and_yes_or_no_beside_a_state_are_predictions() -> None:
     found = prediction([odds, state])
     assert found is not None
     assert found[0].reshape(-1).tolist() == [0, 1]
+    below = prediction([mask - 1e-9], [mask])
+    assert below is not None
+    assert below[0].shape == (24, 1)
 
 
 def test_layers_in_branches_are_named_wherever_their_weights_lie(tmp_path: Path) -> None:

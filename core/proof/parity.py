@@ -235,7 +235,8 @@ def _samples_first(out: np.ndarray, samples: int) -> np.ndarray:
 
 def _flips(expected: list[np.ndarray], got: list[np.ndarray], samples: int, tally: Tally, tolerance: Tolerance) -> None:
     """Count the predictions that changed: those of the samples, or of the places of a mask."""
-    before, after = (prediction([_samples_first(out, samples) for out in outputs]) for outputs in (expected, got))
+    source, target = ([_samples_first(out, samples) for out in outputs] for outputs in (expected, got))
+    before, after = prediction(source), prediction(target, source)
     if before is None or after is None:
         return
     flags = changed(before[0], after[0])

@@ -35,7 +35,7 @@ def score(before: list[np.ndarray], after: list[np.ndarray], labels: np.ndarray 
 
 def changes(before: list[np.ndarray], after: list[np.ndarray]) -> Count | None:
     """Count the samples with another prediction; None where the answers are no classes."""
-    old, new = prediction(before), prediction(after)
+    old, new = prediction(before), prediction(after, before)
     if old is None or new is None or old[0].shape != new[0].shape:
         return None
     n = counted(old[0], new[0], len(np.atleast_1d(before[0])))

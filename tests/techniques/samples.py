@@ -81,7 +81,7 @@ class Halves:
 
 def compared(before: list[Any], after: list[Any]) -> Kept:
     """Count the predictions that differ, and weigh the answers against their differences."""
-    first, second = prediction(before), prediction(after)
+    first, second = prediction(before), prediction(after, before)
     assert first is not None
     assert second is not None
     pairs = [(a.astype(np.float64), b) for a, b in zip(before, after, strict=True) if a.dtype.kind == "f"]
