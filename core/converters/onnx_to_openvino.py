@@ -13,8 +13,10 @@ from core.onnx import files
 from core.onnx.typing import GraphProto, NodeProto
 
 if TYPE_CHECKING:
-    from openvino import Model
+    from openvino import Model, Output
 
+LENGTHS = {"LSTMSequence": 3, "GRUSequence": 2, "RNNSequence": 2}
+"""Where a layer takes the lengths of its sequences."""
 INSTEAD = "Replace them with other ONNX operators, try another opset, or choose another target."
 
 
@@ -37,6 +39,7 @@ class OnnxToOpenVino(Converter):
         held = {tensor.name for tensor in graph.graph.initializer}
         names = [value.name for value in graph.graph.input if value.name not in held]
         _check_inputs(model, names)
+        _check_lengths(model)
         ir_arithmetic.settle(model, options.arithmetic)
         ir.write(model, out, _order(model, names), [value.name for value in graph.graph.output])
 
@@ -52,6 +55,27 @@ def _check_inputs(model: "Model", names: list[str]) -> None:
         kept = {name for port in model.inputs for name in port.get_names()}
         lost = ", ".join(name for name in names if name not in kept) or "one"
         raise Refused(f"OpenVINO drops the input {lost}.", "Remove the unused input from the ONNX model.")
+
+
+def _check_lengths(model: "Model") -> None:
+    """Refuse recurrent layers of dynamic sizes that read lengths: OpenVINO 2026.4 was seen to run all steps of each sequence there."""
+    for node in model.get_ops():
+        place = LENGTHS.get(node.get_type_name())
+        if place and node.input_value(0).get_partial_shape().is_dynamic and _is_given(node.input_value(place)):
+            raise Refused(
+                f"OpenVINO ignores the lengths of sequences (of an {node.get_type_name().removesuffix('Sequence')} here) whose sizes are dynamic.",
+                "Export the model with fixed sizes, or without the lengths where all sequences are as long as their array.",
+            )
+
+
+def _is_given(value: "Output") -> bool:
+    """Say whether a value depends on an input of the model itself and not only on the sizes of one."""
+    node = value.get_node()
+    if node.get_type_name() in ("ShapeOf", "Constant"):
+        return False
+    return node.get_type_name() == "Parameter" or any(
+        _is_given(node.input_value(n)) for n in range(node.get_input_size())
+    )
 
 
 def _places(names: tuple[str, ...], source: Path) -> str:

@@ -23,6 +23,8 @@ ROWS = 8
 LADDER = (1, 2, SIZES[1], 33, 65, 129)
 """Sizes of dynamic dimensions beside those that the graph names; two lie behind powers of two, where buffers are cut."""
 LONGEST = 2048
+SMALLEST, SEQUENCES = 3, 3
+"""The shortest sequence whose lengths are tried, and how many such sizes."""
 SIZE_BYTES = 2_000_000
 """Bytes of input that one call at another size may take."""
 ID_NUMBERS = 4096
@@ -79,6 +81,7 @@ def questions(sampler: Sampler, plan: Plan) -> Questions:
     yield from _looked_up(sampler, plan)
     for name, reckoned in plan.whole.items():
         yield from _whole(sampler, name, reckoned=reckoned)
+        yield from _lengths(sampler, name)
     for size in plan.sizes:
         samples = batch or (3 if size <= SIZES[1] else 1)
         yield Case("sizes", f"dynamic sizes at {size}", samples), sampler.random(samples, 50, size)
@@ -212,6 +215,29 @@ def _whole(sampler: Sampler, name: str, *, reckoned: bool) -> Questions:
         inputs = sampler.random(samples, 3402)
         beyond = _drawn(inputs[name], INTEGERS + 1, DEEP, sampler.seed)
         yield Case("beyond 32 bits", name, samples, False, REASON, bounds=True), {**inputs, name: beyond}
+
+
+def _lengths(sampler: Sampler, name: str) -> Questions:
+    """Yield whole numbers up to each size of the other inputs, where a sample has one: how much of a sequence counts is such a number."""
+    samples = sampler.fixed_batch or ROWS
+    inputs = sampler.random(samples, 3500)
+    if inputs[name].size not in (1, samples):
+        return
+    sizes = {size for spec in sampler.specs if spec.name != name for size in _behind(sampler, spec, inputs[spec.name])}
+    rng = np.random.default_rng([sampler.seed, 3500])
+    for size in sorted(sizes)[:SEQUENCES]:
+        lengths = rng.integers(1, size + 1, inputs[name].shape)
+        lengths.flat[0] = size
+        yield (
+            Case("lengths", f"{name} from 1 to {size}", samples),
+            {**inputs, name: lengths.astype(inputs[name].dtype)},
+        )
+
+
+def _behind(sampler: Sampler, spec: TensorSpec, array: np.ndarray) -> list[int]:
+    """Return the sizes of an input beside the number of its samples, of those that a sequence may have."""
+    sizes = [size for place, size in enumerate(array.shape) if place != sampler.axis(spec.name)]
+    return [size for size in sizes if SMALLEST <= size <= LONGEST]
 
 
 def _drawn(like: np.ndarray, low: float, high: float, seed: int) -> np.ndarray:

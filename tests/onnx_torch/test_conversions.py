@@ -4,6 +4,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -153,3 +154,40 @@ def test_whole_numbers_of_each_width_go_in_as_they_are(dtype: str, converter: st
         .verdict
         is Verdict.PASS
     )
+
+
+STEPS_FIRST = """
+    <ir_version: 9, opset_import: ["" : 18]>
+    agraph (float[t,n,2] x{lengths}) => (float[t,1,n,3] y, float[1,n,3] last) <float[1,{rows},2] w, float[1,{rows},3] r>
+    {{ y, last = {layer}<hidden_size = 3{more}>(x, w, r{asked}) }}
+"""
+
+
+def steps_first(folder: Path, layer: str, rows: int, more: str = "", lengths: bool = False) -> Path:
+    """Write a recurrent layer over a dynamic number of steps, which stand before the samples."""
+    text = STEPS_FIRST.format(
+        layer=layer, rows=rows, more=more, lengths=", int32[n] count" * lengths, asked=", , count" * lengths
+    )
+    made, rng = onnx.parser.parse_model(text), np.random.default_rng(0)
+    del made.graph.initializer[:]
+    for name, size in (("w", 2), ("r", 3)):
+        table = rng.standard_normal((1, rows, size)).astype(np.float32)
+        made.graph.initializer.append(onnx.numpy_helper.from_array(table, name))
+    onnx.checker.check_model(made)
+    onnx.save(made, folder / "model.onnx")
+    return folder / "model.onnx"
+
+
+@pytest.mark.parametrize(
+    ("layer", "rows", "more"), [("LSTM", 12, ""), ("GRU", 9, ", linear_before_reset = 1"), ("RNN", 3, "")]
+)
+def test_a_recurrent_layer_takes_sequences_of_any_length(layer: str, rows: int, more: str, tmp_path: Path) -> None:
+    parity = proven(steps_first(tmp_path, layer, rows, more), PROGRAM, tmp_path)
+    assert parity.verdict is Verdict.PASS, parity.reason
+    assert next(check for check in parity.checks if check.name == "sizes").samples >= 10
+
+
+@pytest.mark.parametrize("converter", [PROGRAM, SCRIPT, "onnx_to_openvino"])
+def test_lengths_of_sequences_that_a_target_cannot_read_are_refused_in_words(converter: str, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"(lengths|time steps|sizes of its example)"):
+        proven(steps_first(tmp_path, "LSTM", 12, lengths=True), converter, tmp_path)

@@ -146,6 +146,18 @@ PAIRS: dict[str, tuple[str, dict[str, np.ndarray], Edit | dict[str, np.ndarray]]
         {},
         lambda text: text.replace("-3.0", "-2.5"),
     ),
+    "lengths of sequences that are not read": (
+        "(float[T,N,2] x, int32[N] n) => (float[1,N,3] y) { e = Identity(n) none, y = LSTM<hidden_size = 3>(x, w, r, , e) }",
+        {
+            "w": RNG.standard_normal((1, 12, 2)).astype(np.float32),
+            "r": RNG.standard_normal((1, 12, 3)).astype(np.float32),
+        },
+        lambda text: text.replace(
+            "e = Identity(n)",
+            "one = Constant<value_int = 1>() i = Cast<to = 6>(one) f = Less(n, i) s = Shape(x) k = Constant<value_int = 0>() "
+            "t = Gather(s, k) l = Cast<to = 6>(t) g = LessOrEqual(n, i) e = Where(g, n, l)",
+        ),
+    ),
     "the slope of a bent line on its far side": (
         F4 + "{ a = Constant<value_float = 30.0>() s = Sub(x, a) y = LeakyRelu<alpha = 0.1>(s) }",
         {},

@@ -9,6 +9,7 @@ import torch
 from torch.export import ExportedProgram
 from torch.jit import ScriptModule
 
+from core.domain import batching
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.codec import encode
 from core.domain.errors import Refused, first_line
@@ -16,6 +17,7 @@ from core.formats.anatomy import script_signature
 from core.libraries.torch import exported_programs, torchscripts
 from core.train.onnx_torch.graph import Port
 from core.train.onnx_torch.network import Answer, Network
+from core.train.onnx_torch.sequences import any_length
 from core.train.onnx_torch.values import tried
 
 BATCH, OTHER_BATCH = 2, 3
@@ -33,7 +35,8 @@ def to_program(network: Network, shapes: str, out: Path) -> None:
         inputs = fitting(network, shapes)
         free = tuple(dict.fromkeys(_free(port), torch.export.Dim.AUTO) for port in network.graph.inputs)
         try:
-            program = torch.export.export(network, inputs, dynamic_shapes=free)
+            with any_length():
+                program = torch.export.export(network, inputs, dynamic_shapes=free)
         except Exception as error:
             raise _cause(error) from None
         _check_free(network, program)
@@ -78,10 +81,13 @@ def fitting(network: Network, shapes: str) -> tuple[torch.Tensor, ...]:
 def examples(ports: tuple[Port, ...], sizes: list[list[int]], batch: int, fill: int) -> tuple[torch.Tensor, ...]:
     """Return one seeded tensor per input: ordinary numbers, and ``fill`` for whole numbers and truth."""
     generator = torch.Generator().manual_seed(0)
+    axes = batching.axes({port.name: port.shape for port in ports})
     found = []
     for port, behind in zip(ports, sizes, strict=True):
         first = (port.shape or (None,))[:1]
         shape = [*(dim if isinstance(dim, int) else batch for dim in first), *behind] if port.shape != () else []
+        if (axis := axes[port.name]) and not isinstance(first[0], int):
+            shape[0], shape[axis] = shape[axis], batch
         plain = torch.randn(shape, generator=generator)
         found.append(
             plain.to(port.dtype) if port.dtype.is_floating_point else torch.full(shape, fill, dtype=port.dtype)
@@ -109,14 +115,18 @@ def _check_free(network: Network, program: ExportedProgram) -> None:
     """Refuse a program in which a size became a number that the ONNX file leaves free."""
     values = {node.name: node.meta["val"] for node in program.graph.nodes if node.op == "placeholder"}
     for port, name in zip(network.graph.inputs, program.graph_signature.user_inputs, strict=True):
-        fixed = [d for d in _free(port) if isinstance(values[name].shape[d], int)]
+        fixed = [d for d in _free(port) if _number(values[name].shape[d]) is not None]
         if fixed:
-            what = "batch" if fixed[0] == 0 else f"dimension {fixed[0]}"
             raise Refused(
-                f"The {what} of the input {port.name!r} is dynamic in the file, but the graph works only for "
+                f"Dimension {fixed[0]} of the input {port.name!r} is dynamic in the file, but the graph works for "
                 f"{values[name].shape[fixed[0]]} only.",
                 "Export the source again with that size dynamic in the whole graph, or fixed in its inputs.",
             )
+
+
+def _number(size: int | torch.SymInt) -> int | None:
+    """Return a size that is one number, as a symbol too may be, or None where it is free."""
+    return size if isinstance(size, int) else size.node.maybe_as_int()
 
 
 def _check_trace(network: Network, traced: ScriptModule, inputs: tuple[torch.Tensor, ...]) -> None:
@@ -133,7 +143,8 @@ def _check_trace(network: Network, traced: ScriptModule, inputs: tuple[torch.Ten
             continue
         if not _same(wanted, traced, other):
             raise Refused(
-                "The trace works only for the sizes of its example.", "Choose torch exported program instead."
+                "The trace works only for the sizes of its example.",
+                "Fix the sizes of the inputs in the source, or choose another target.",
             )
 
 
