@@ -34,13 +34,18 @@ PASSING = {
 
 
 def load(path: Path) -> ModelProto:
-    """Read a model, weights included. Raises Refused when the bytes are no ONNX model or a weight file does not fit."""
+    """Read a model, weights included, with negative dimensions as unknown ones. Raises Refused when the bytes are no ONNX model or a weight file does not fit."""
     import onnx
 
     try:
-        return onnx.load(path)
+        model = onnx.load(path)
     except Exception as error:
         raise Refused(f"This ONNX file cannot be read: {first_line(error)}", "Export it again.") from None
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_value < 0:
+                dim.Clear()
+    return model
 
 
 def write(model: ModelProto, out: Path) -> None:

@@ -10,7 +10,7 @@ from core.domain.artifact import TensorSpec
 from core.domain.landmarks import Landmarks
 from core.domain.runtime import UNKNOWN_INTEGER
 from core.proof.golden import Case
-from core.proof.samples import SIZES, Sampler
+from core.proof.samples import SIZE, Sampler
 
 Questions = Iterator[tuple[Case, dict[str, np.ndarray]]]
 
@@ -20,8 +20,12 @@ MOST_WORDS = 256
 CALL = 48
 """Samples in one call."""
 ROWS = 8
-LADDER = (1, 2, SIZES[1], 33, 65, 129)
-"""Sizes of dynamic dimensions beside those that the graph names; two lie behind powers of two, where buffers are cut."""
+LADDER = (1, 2, 13, 33, 65, 129, 320)
+"""Sizes of dynamic dimensions beside those that the graph names; three lie behind powers of two, where buffers are cut."""
+FACTORS = (2, 3, 5)
+"""Times the size that a model takes which refuses the usual one."""
+FEW = 13
+"""Up to this size three samples are asked."""
 LONGEST = 2048
 SMALLEST, SEQUENCES = 3, 3
 """The shortest sequence whose lengths are tried, and how many such sizes."""
@@ -83,8 +87,8 @@ def questions(sampler: Sampler, plan: Plan) -> Questions:
         yield from _whole(sampler, name, reckoned=reckoned)
         yield from _lengths(sampler, name)
     for size in plan.sizes:
-        samples = batch or (3 if size <= SIZES[1] else 1)
-        yield Case("sizes", f"dynamic sizes at {size}", samples), sampler.random(samples, 50, size)
+        samples = batch or (3 if size <= FEW else 1)
+        yield Case("sizes", f"{size}", samples, bounds=True), sampler.random(samples, 50, size)
 
 
 def _spec(sampler: Sampler, name: str) -> TensorSpec:
@@ -148,9 +152,10 @@ def _sizes(sampler: Sampler, landmarks: Landmarks) -> tuple[int, ...]:
     if not sampler.free_dims:
         return ()
     named = [size + step for size in landmarks.sizes for step in (-1, 0, 1)]
-    wanted = [size for size in dict.fromkeys([*named, *LADDER]) if 1 <= size <= LONGEST and size != SIZES[0]]
+    more = LADDER if sampler.size == SIZE else tuple(factor * sampler.size for factor in FACTORS)
+    wanted = [size for size in dict.fromkeys([*named, *more]) if 1 <= size <= LONGEST and size != sampler.size]
     return tuple(
-        sorted(size for size in wanted[:16] if sampler.bytes_at(size) * (sampler.fixed_batch or 1) <= SIZE_BYTES)
+        sorted(size for size in wanted[:17] if sampler.bytes_at(size) * (sampler.fixed_batch or 1) <= SIZE_BYTES)
     )
 
 

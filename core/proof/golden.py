@@ -15,8 +15,8 @@ MAX_BYTES = 64_000_000
 class Case:
     """One call of the source: its name, what was special, how many samples, and why it does not count if it does not.
 
-    ``bounds`` marks numbers that a model may never meet: where the result answers them otherwise, nothing failed, but
-    no PASS is given either.
+    ``bounds`` marks what a model may never meet, numbers where the case does not count, and sizes where it does: where
+    the result answers those numbers otherwise, or rejects those sizes, nothing failed, but no PASS is given either.
     """
 
     name: str

@@ -53,6 +53,7 @@ class Tally:
     reason: str = ""
     bounds: bool = False
     faults: list[str] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
     answered: set[int] = field(default_factory=set)
     refused: set[int] = field(default_factory=set)
 
@@ -68,7 +69,7 @@ def compare(session: Session, path: Path, tolerance: Tolerance, seed: int) -> Pa
             _replay(session, recorded, number, tally, tolerance, variations)
     counted = [_check(name, tally, tolerance) for name, tally in tallies.items() if tally.counted]
     aside = [_aside(name, tally) for name, tally in tallies.items() if not tally.counted]
-    missing = recorded.secondhand or _missing(recorded, counted)
+    missing = recorded.secondhand or _missing(recorded, counted) or _rejected(tallies)
     if tolerance.bounds:
         missing = missing or _bounded(tallies, tolerance) or unproven(variations)
     baked = _baked(session, recorded, [tally for tally in tallies.values() if tally.counted])
@@ -112,6 +113,10 @@ def _replay(
     except Exception as error:
         first = (str(error).splitlines() or [""])[0][:200]
         what = case.what or f"{case.samples} samples"
+        if case.counted and case.bounds:
+            tally.samples -= case.samples
+            tally.rejected.append(what)
+            return
         tally.faults.append(f"the result rejects this input ({what}): {type(error).__name__}: {first}")
         tally.refused.add(case.samples)
         return
@@ -263,6 +268,8 @@ def _check(name: str, tally: Tally, tolerance: Tolerance) -> Check:
     if tally.flips:
         ties = f", {tally.ties} of them ties within the tolerance" if tally.ties else ""
         parts.append(f"{tally.flips} of {tally.predicted} predictions changed{ties}")
+    if tally.rejected:
+        parts.append(f"the result rejects {', '.join(tally.rejected)}")
     return Check(
         name=name,
         samples=tally.samples,
@@ -270,10 +277,15 @@ def _check(name: str, tally: Tally, tolerance: Tolerance) -> Check:
         max_rel=None if not tolerance.bounds else math.inf if tally.faults else tally.max_rel,
         sqnr_db=10 * math.log10(tally.signal / tally.noise) if tally.noise > 0 and tally.signal > 0 else None,
         flips=Count(tally.flips, tally.predicted) if tally.predicted else None,
-        verdict=Verdict.FAIL if failed else Verdict.PASS if tolerance.bounds else None,
+        verdict=Verdict.FAIL if failed else (_held(tally) if tolerance.bounds else None),
         detail="; ".join(parts),
         percentiles=_percentiles(tally),
     )
+
+
+def _held(tally: Tally) -> Verdict:
+    """Return the verdict on a case without a wrong answer."""
+    return Verdict.NOT_PROVEN if tally.rejected else Verdict.PASS
 
 
 def _percentiles(tally: Tally) -> tuple[float, ...]:
@@ -296,10 +308,17 @@ def _missing(recorded: Golden, counted: list[Check]) -> str:
     return f"The source did not answer {' and '.join(lacking)}, so other batch sizes are not proven." if lacking else ""
 
 
+def _rejected(tallies: dict[str, Tally]) -> str:
+    """Say which sizes the result does not take, or nothing."""
+    found = {name: ", ".join(tally.rejected) for name, tally in tallies.items() if tally.rejected}
+    told = "; ".join(f"{name} that the source takes: {which}" for name, which in found.items())
+    return f"The result rejects {told}. If yours are others, add a data set that shows them." if found else ""
+
+
 def _bounded(tallies: dict[str, Tally], tolerance: Tolerance) -> str:
     """Say beyond which numbers the result answers otherwise, or nothing."""
     for name, tally in tallies.items():
-        if tally.bounds and (check := _check(name, tally, tolerance)).verdict is Verdict.FAIL:
+        if not tally.counted and tally.bounds and (check := _check(name, tally, tolerance)).verdict is Verdict.FAIL:
             return (
                 f"The result answers as the source does only within bounds: on {name!r} it does not ({check.detail}). "
                 "If your inputs never get so large, add a data set that shows them, and take the file for such inputs alone."

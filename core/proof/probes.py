@@ -13,7 +13,7 @@ from core.domain.errors import Refused
 from core.domain.landmarks import Landmarks
 from core.domain.runtime import Session
 from core.libraries.torch.torchscripts import parse_shapes
-from core.proof import directed, golden
+from core.proof import directed, golden, sizes
 from core.proof.datasets import Dataset
 from core.proof.golden import Case, Golden
 from core.proof.samples import EDGES, HALVES, INFINITE, MISSING, Sampler
@@ -30,7 +30,7 @@ UNSTEADY = (
 RANDOM = 32
 DATA_ROWS = 1000
 CHUNK = 250
-ROOM = {"random": 12_000_000, "data": 40_000_000}
+ROOM = {"random": 16_000_000, "data": 40_000_000}
 """Bytes of input that each kind may take in the golden file."""
 NEAR_COLUMNS = 8
 PUSHED = ("edge", "constants", "whole numbers", "beyond 32 bits")
@@ -62,19 +62,19 @@ def record(
     behaviour. Raises Refused when a shape stays unknown, or the source answers nothing at all.
     """
     complete(session, dataset, shapes)
-    sampler = Sampler(session, seed)
+    sampler = sizes.fitted(Sampler(session, seed), dataset, landmarks)
     plan = directed.plan(sampler, landmarks)
     recorded = [_ask(session, case, inputs) for case, inputs in _cases(sampler, dataset, plan, landmarks)]
     recorded += [
         _ask(session, case, inputs) for case, inputs in _again([case for case, _, _ in recorded], sampler, dataset)
     ]
-    return _keep(sampler, recorded, (*_notes(sampler, dataset), *plan.notes), out)
+    return _keep(sampler, recorded, (*_notes(sampler, dataset), *sizes.note(sampler), *plan.notes), out)
 
 
 def record_beyond(session: Session, seed: int, out: Path, shapes: str, landmarks: Landmarks) -> list[str]:
     """Run the source only where somebody else's graph changes its behaviour, and write and return as ``record`` does."""
     complete(session, None, shapes)
-    sampler = Sampler(session, seed)
+    sampler = sizes.fitted(Sampler(session, seed), None, landmarks)
     plan = directed.plan(sampler, landmarks)
     return _keep(sampler, [_ask(session, case, inputs) for case, inputs in directed.questions(sampler, plan)], (), out)
 

@@ -1,6 +1,7 @@
 """Seeded inputs of the right kind: numbers around what the model learned, ids of its tables, categories that it knows."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -9,8 +10,8 @@ from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused
 from core.domain.runtime import UNKNOWN_INTEGER, Domain, Session
 
-SIZES = (8, 13)
-"""The two sizes that a free dimension behind the batch takes."""
+SIZE = 8
+"""What a dynamic dimension behind the batch takes where nothing speaks against it."""
 HALVES = "halves"
 """Whole and half numbers: where a rounding may go either way, and two engines part."""
 INFINITE = "infinite"
@@ -38,10 +39,17 @@ TINY = 1e-40
 
 @dataclass(frozen=True)
 class Sampler:
-    """Draws inputs for one session; equal seeds give equal inputs."""
+    """Draws inputs for one session; equal seeds give equal inputs.
+
+    Dynamic dimensions behind the batch take ``size``, or what an input has in ``shown`` (sizes without the batch);
+    the inputs in ``lengths`` say how much of such a dimension counts, and are filled with all of it.
+    """
 
     session: Session
     seed: int
+    size: int = SIZE
+    shown: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    lengths: frozenset[str] = frozenset()
 
     @property
     def specs(self) -> tuple[TensorSpec, ...]:
@@ -71,17 +79,18 @@ class Sampler:
 
     @property
     def sample_bytes(self) -> int:
-        """Bytes of one sample over all inputs at the smaller size, four to eight a number."""
-        return self.bytes_at(SIZES[0])
+        """Bytes of one sample over all inputs."""
+        return self.bytes_at(None)
 
-    def bytes_at(self, size: int) -> int:
-        """Return the bytes of one sample with dynamic dimensions of this size, four to eight a number."""
-        return sum(8 * int(np.prod([1, *self._shape(spec, 1, size)])) for spec in self.specs)
+    def bytes_at(self, size: int | None) -> int:
+        """Return the bytes of one sample with dynamic dimensions of this size; a text counts eight."""
+        return sum(_item_bytes(spec) * int(np.prod([1, *self._shape(spec, 1, size)])) for spec in self.specs)
 
-    def random(self, batch: int, draw: int, size: int = SIZES[0]) -> dict[str, np.ndarray]:
-        """Return ordinary samples; ``draw`` tells one call from the next."""
+    def random(self, batch: int, draw: int, size: int | None = None) -> dict[str, np.ndarray]:
+        """Return ordinary samples; ``draw`` tells one call from the next, ``size`` is another one for dynamic dimensions."""
         rng = np.random.default_rng([self.seed, draw])
-        return {s.name: _cast(_ordinary(self.domain(s.name), self._shape(s, batch, size), rng), s) for s in self.specs}
+        drawn = {s.name: _ordinary(self.domain(s.name), self._shape(s, batch, size), rng) for s in self.specs}
+        return {s.name: _cast(self._long(s.name, drawn, size), s) for s in self.specs}
 
     def edge(self, what: str, batch: int) -> dict[str, np.ndarray] | None:
         """Return samples with one thing pushed to its edge, or None when no input has such an edge."""
@@ -114,12 +123,31 @@ class Sampler:
         """Return the dimension of an input that holds the samples, or None where all samples share it."""
         return self._axes()[name]
 
+    def _long(self, name: str, drawn: dict[str, np.ndarray], size: int | None) -> np.ndarray:
+        """Return what was drawn for an input, or for one of lengths the longest sequence beside it."""
+        if name not in self.lengths:
+            return drawn[name]
+        others = [other for other in self.specs if other.name != name]
+        whole = max((long for other in others for long in self._dynamic(other, size)), default=1)
+        return np.full_like(drawn[name], whole)
+
+    def _dynamic(self, spec: TensorSpec, size: int | None) -> list[int]:
+        """Return the sizes of the dynamic dimensions of an input behind the batch."""
+        axis, shape = self._axes()[spec.name], self._shape(spec, 1, size)
+        dims = spec.shape or ()
+        return [shape[place] for place, dim in enumerate(dims) if place != axis and not isinstance(dim, int)]
+
     def _axes(self) -> dict[str, int | None]:
         return batching.axes({spec.name: spec.shape for spec in self.specs})
 
-    def _shape(self, spec: TensorSpec, batch: int, size: int) -> tuple[int, ...]:
+    def _shape(self, spec: TensorSpec, batch: int, size: int | None) -> tuple[int, ...]:
         axis = self._axes()[spec.name]
-        rest = [dim if isinstance(dim, int) else size for dim in spec.shape or ()]
+        shown = iter(self.shown.get(spec.name, ()) if size is None else ())
+        known = {place: next(shown, None) for place in range(len(spec.shape or ())) if place != axis}
+        taken = self.size if size is None else size
+        rest = [
+            dim if isinstance(dim, int) else known.get(place) or taken for place, dim in enumerate(spec.shape or ())
+        ]
         if axis is not None and spec.shape and not isinstance(spec.shape[axis], int):
             rest[axis] = batch
         return tuple(rest)
@@ -163,6 +191,10 @@ def _with_gaps(value: np.ndarray) -> np.ndarray:
     gaps = value.reshape(len(value), -1).copy()
     gaps[np.arange(len(gaps)), np.arange(len(gaps)) % max(1, gaps.shape[1])] = np.nan
     return gaps.reshape(value.shape)
+
+
+def _item_bytes(spec: TensorSpec) -> int:
+    return 8 if spec.dtype == "str" else np.dtype("float32" if spec.dtype == "bfloat16" else spec.dtype).itemsize
 
 
 def _cast(value: np.ndarray, spec: TensorSpec) -> np.ndarray:

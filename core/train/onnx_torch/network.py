@@ -98,7 +98,7 @@ class Network(nn.Module):
         if isinstance(tensor, nn.Parameter):
             self.register_parameter(name, tensor)
         else:
-            self.register_buffer(name, tensor)
+            self.register_buffer(name, tensor if tensor.numel() else _saveable(tensor))
             if can_be_known(tensor):
                 self._numbers[key] = tensor.numpy().copy()
 
@@ -117,6 +117,11 @@ class Network(nn.Module):
                     self._keep(f"folded {out}", tensor)
                     self._folded[out] = f"folded {out}"
                     scope[out] = self._value(f"folded {out}")
+
+
+def _saveable(empty: torch.Tensor) -> torch.Tensor:
+    """Return a tensor without elements that torch made: torch.export.save 2.13 fails on one that lies in memory of others."""
+    return empty.new_empty(empty.shape)
 
 
 def build(model: ModelProto) -> Network:

@@ -1,0 +1,85 @@
+"""Sizes that a model with dynamic dimensions takes are found, told, and asked beyond; a result that takes fewer of them is not proven."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from core.converters import CONVERTERS
+from core.domain.report import Verdict
+from core.proof import probes, sizes
+from core.proof.datasets import Dataset
+from core.proof.golden import read
+from core.proof.samples import Sampler
+from core.runtimes import runtime_for
+from tests.proof.test_directed import model, proof
+
+BLOCKS = "(float[N,T] x) => (float[N,K,{0}] y) {{ s = Constant<value_ints = [0, -1, {0}]>() r = Reshape(x, s) y = Softmax(r) }}"
+LAST = (
+    "(float[N,T] x, int64[N,1] count) => (float[N,1] y) "
+    "{ o = Constant<value_ints = [400]>() i = Sub(count, o) y = GatherElements<axis = 1>(x, i) }"
+)
+PICTURE = (
+    "(float[N,3,H,W] x) => (float[N,A,B,48] y) { s = Shape(x) i = Constant<value_ints = [0, 2, 3]>() p = Gather(s, i) "
+    "b = Constant<value_ints = [1, 16, 1]>() d = Div(p, b) e = Constant<value_ints = [-1]>() t = Concat<axis = 0>(d, e) "
+    "y = Reshape(x, t) }"
+)
+
+
+@pytest.mark.parametrize("size", [32, 400, 640])
+def test_a_model_of_whole_blocks_is_asked_at_sizes_of_whole_blocks(size: int, tmp_path: Path) -> None:
+    made = model(BLOCKS.format(size), {})
+    found = proof(made, made, tmp_path)
+    assert found.verdict is Verdict.PASS, found.reason
+    assert f"x 1x{size}" in found.reason
+    assert next(check for check in found.checks if check.name == "sizes").samples >= 2
+
+
+def test_lengths_take_the_size_that_they_belong_to(tmp_path: Path) -> None:
+    found = proof(model(LAST, {}), model(LAST, {}), tmp_path)
+    assert found.verdict is Verdict.PASS, found.reason
+    assert "with whole lengths in count" in found.reason
+
+
+def test_two_kinds_of_dynamic_dimensions_may_have_sizes_of_their_own(tmp_path: Path) -> None:
+    onnx.save(model(PICTURE, {}), tmp_path / "a.onnx")
+    session = runtime_for("onnx").open(tmp_path / "a.onnx", "onnx")
+    given = session.run(sizes.fitted(Sampler(session, 7), None, probes.NOTHING).random(2, 0))
+    assert len(given["y"]) == 2
+
+
+def test_the_sizes_of_the_data_come_before_others(tmp_path: Path) -> None:
+    onnx.save(model(BLOCKS.format(56), {}), tmp_path / "a.onnx")
+    session = runtime_for("onnx").open(tmp_path / "a.onnx", "onnx")
+    rows = Dataset({"x": np.random.default_rng(0).normal(size=(40, 112)).astype(np.float32)}, None, 40)
+    probes.record(session, 7, rows, tmp_path / "g.npz")
+    found = read(tmp_path / "g.npz")
+    assert (
+        next(found.case_inputs(n)["x"].shape for n, case in enumerate(found.cases) if case.name == "random")[1] == 112
+    )
+
+
+def test_a_result_that_rejects_sizes_which_the_source_takes_is_not_proven(tmp_path: Path) -> None:
+    text = "(float[N,T] x) => (float[N,1] y) { y = ReduceMean<axes = [1]>(x) }"
+    even = text.replace(
+        "y = R", "s = Constant<value_ints = [0, -1, 4]>() b = Reshape(x, s) f = Flatten(b) y = R"
+    ).replace(">(x)", ">(f)")
+    found = proof(model(text, {}), model(even, {}), tmp_path)
+    assert found.verdict is Verdict.NOT_PROVEN
+    assert "rejects sizes that the source takes: 1, 2, 13, 33, 65, 129" in found.reason
+    assert next(check for check in found.checks if check.name == "sizes").verdict is Verdict.NOT_PROVEN
+
+
+def test_negative_dimensions_and_inputs_without_elements_reach_torch(tmp_path: Path) -> None:
+    text = '(float[N,1,H,W] x) => (float[N,1,A,B] y) { y = Resize<mode = "nearest">(x, roi, scales) }'
+    made = model(text, {"roi": np.zeros(0, np.float32), "scales": np.array([1, 1, 2, 2], np.float32)})
+    for dim in made.graph.input[0].type.tensor_type.shape.dim:
+        if dim.dim_param:
+            dim.dim_value = -1
+    onnx.save(made, tmp_path / "a.onnx")
+    converter = CONVERTERS["onnx_to_torch_export"]
+    converter.convert(tmp_path / "a.onnx", tmp_path / "a.pt2", converter.Options())
+    session = runtime_for("torch_export").open(tmp_path / "a.pt2", "torch_export")
+    x = np.arange(24, dtype=np.float32).reshape(2, 1, 3, 4)
+    assert next(iter(session.run({"x": x}).values())).shape == (2, 1, 6, 8)
