@@ -59,6 +59,7 @@ def test_sample_converts_with_proof_and_quality(
     assert {check["name"] for check in result["parity"]["checks"]} >= {"batch 1", "batch 3", "data"}
     before, after = result["quality"]["before"], result["quality"]["after"]
     assert before["correct"]["k"] == after["correct"]["k"] > 0.85 * before["correct"]["n"]
+    assert ("Portolan's own scorer" in result["parity"]["reason"]) == (target == "pmml")
     replay_and_use(tools, result, tmp_path / "bundle")
 
 

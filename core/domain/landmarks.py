@@ -1,7 +1,7 @@
 """Where a model changes its behaviour, as far as its file tells: what a proof must try on both sides."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 CLOSE = 1e-6
 """Numbers this near to each other, relatively, are one."""
@@ -38,6 +38,11 @@ class Landmarks:
             sizing=self.sizing | known.sizing,
             gaps=self.gaps - known.gaps,
         )
+
+    def rounded(self) -> "Landmarks":
+        """Return the same without a number that must be met exactly: a source of another precision may round it."""
+        near = {name: (*self.near.get(name, ()), *self.exact.get(name, ())) for name in {**self.near, **self.exact}}
+        return replace(self, exact={}, near=near)
 
     def renamed(self, names: dict[str, str]) -> "Landmarks":
         """Return the same of inputs of other names; what is not among them is left out."""

@@ -39,6 +39,9 @@ class Session:
     secondhand: str = ""
     """Why the answers are another engine's reading of the file and not its own, so that they prove nothing; empty when they are its own."""
 
+    reading: str = ""
+    """Whose reading of the file the answers are, in a sentence, where converters from the format share it; empty where the engine is somebody else's."""
+
     def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Map input names to NumPy arrays, and return output names with NumPy arrays, in order."""
         raise NotImplementedError

@@ -76,6 +76,7 @@ def compare(session: Session, path: Path, tolerance: Tolerance, seed: int) -> Pa
     verdict = Verdict.worst([check.verdict or Verdict.NOT_PROVEN for check in counted])
     if (verdict is Verdict.PASS and missing) or recorded.unsteady:
         verdict, missing = Verdict.NOT_PROVEN, recorded.unsteady or missing
+    told = baked, _reason(counted, verdict, missing)
     return Parity(
         verdict=verdict,
         checks=tuple(counted),
@@ -83,7 +84,7 @@ def compare(session: Session, path: Path, tolerance: Tolerance, seed: int) -> Pa
         seed=seed,
         versions=recorded.versions | versions(),
         machine=machine(),
-        reason=" ".join([*([baked] if baked else []), _reason(counted, verdict, missing), *recorded.notes, *aside]),
+        reason=" ".join(dict.fromkeys(filter(None, (*told, *recorded.notes, session.reading, *aside)))),
     )
 
 

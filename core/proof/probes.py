@@ -74,6 +74,7 @@ def record(
 def record_beyond(session: Session, seed: int, out: Path, shapes: str, landmarks: Landmarks) -> list[str]:
     """Run the source only where somebody else's graph changes its behaviour, and write and return as ``record`` does."""
     complete(session, None, shapes)
+    landmarks = landmarks.rounded() if hasattr(session, "thresholds") else landmarks
     sampler = sizes.fitted(Sampler(session, seed), None, landmarks)
     plan = directed.plan(sampler, landmarks)
     return _keep(sampler, [_ask(session, case, inputs) for case, inputs in directed.questions(sampler, plan)], (), out)
@@ -262,7 +263,7 @@ def _arrays(recorded: list[Asked]) -> dict[str, np.ndarray]:
 
 
 def _notes(sampler: Sampler, dataset: Dataset | None) -> tuple[str, ...]:
-    notes = []
+    notes = [sampler.session.reading] if sampler.session.reading else []
     if sampler.fixed_batch is not None:
         notes.append(f"The source takes only batches of {sampler.fixed_batch}, so no other batch size was tried.")
     if dataset is not None and dataset.n > DATA_ROWS:

@@ -6,6 +6,11 @@ from core.classic import scoring_session
 from core.domain.runtime import Runtime, Session
 from core.scoring import pmml_read
 
+READING = (
+    "PMML is read here by Portolan's own scorer, which its converters share: what it misunderstands shows on neither "
+    "side. Score some rows with another PMML engine to make sure."
+)
+
 
 class PmmlRuntime(Runtime):
     """Scores in float64, with float32 where the file says so, and treats missing values as PMML does."""
@@ -20,7 +25,9 @@ class PmmlRuntime(Runtime):
 
     def open(self, path: Path, format: str) -> Session:
         """Read the file. Raises Refused for what is not supported."""
-        return scoring_session.of_form(pmml_read.read(path))
+        session = scoring_session.of_form(pmml_read.read(path))
+        session.reading = READING
+        return session
 
 
 RUNTIME = PmmlRuntime()
