@@ -16,8 +16,10 @@ HANDED_ON = ("Identity", "Cast", "Unsqueeze", "Squeeze", "Reshape", "Neg", "Tran
 class Constants:
     """Constants by name, those of the graphs around among them; what is made of one constant alone is one too."""
 
-    def __init__(self, around: "Constants | None" = None) -> None:
+    def __init__(self, around: "Constants | None" = None, counts: tuple[int, ...] = ()) -> None:
         self._known: dict[str, TensorProto | np.ndarray] = dict(around._known) if around else {}
+        self.counts: tuple[int, ...] = around.counts if around else counts
+        """How many elements a sum over an input may have."""
 
     def __contains__(self, name: str) -> bool:
         return name in self._known

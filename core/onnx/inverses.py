@@ -64,6 +64,8 @@ def steps(node: NodeProto, place: int, constants: Constants, *, whole: bool) -> 
         yield from (Step(_arithmetic(kind, place, c), False, whole) for c in constants.few(others[0]))
     elif kind in ("MatMul", "Gemm", "Conv") and not place and others:
         yield from (Step(back, False) for back in _linear(node, constants, others))
+    elif kind == "ReduceSum":
+        yield Step(lambda t: tuple(t / count for count in constants.counts), False, whole)
     elif kind == "Scaler":
         yield from (Step(back, False) for back in _scaled(node))
 

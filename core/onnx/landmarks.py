@@ -15,7 +15,7 @@ from core.domain.landmarks import Landmarks
 from core.onnx import weights
 from core.onnx.constants import FEW, Constants
 from core.onnx.inverses import ROUNDS, WHOLE, Step, attribute, steps
-from core.onnx.typing import GraphProto, ModelProto, NodeProto
+from core.onnx.typing import GraphProto, ModelProto, NodeProto, ValueInfoProto
 
 Known = TypeVar("Known")
 
@@ -40,6 +40,7 @@ OFFSET = 1000.0
 """From here on what is taken off or added leaves small differences of large numbers, which narrow types lose."""
 WORDS = ("keys_strings", "cats_strings", "pool_strings", "classlabels_strings", "stopwords")
 NUMBERS = ("keys_int64s", "keys_floats", "cats_int64s", "threshold", "replaced_value_float", "replaced_value_int64", "alpha", "lambd")  # fmt: skip
+MISSING = "nodes_missing_value_tracks_true"
 RECKONS = ("Add", "Sub", "Mul", "Div", "Mod", "BitShift", "Gemm", "MatMul", "Scaler", "Pow")
 
 
@@ -80,8 +81,16 @@ def landmarks(model: ModelProto) -> Landmarks:
     inputs = [value for value in graph.input if value.name not in held]
     paths = {value.name: [Path(value.name, whole=value.type.tensor_type.elem_type in WHOLE)] for value in inputs}
     found = _Reading()
-    found.read(graph, Constants(), paths, {name: {name} for name, (path,) in paths.items() if path.whole})
+    found.read(
+        graph, Constants(counts=_counts(inputs)), paths, {name: {name} for name, (path,) in paths.items() if path.whole}
+    )
     return found.landmarks()
+
+
+def _counts(inputs: Iterable[ValueInfoProto]) -> tuple[int, ...]:
+    """Return how many elements of an input may be added up: its sizes, and all but the first together."""
+    shapes = [[dim.dim_value for dim in value.type.tensor_type.shape.dim if dim.dim_value > 0] for value in inputs]
+    return tuple(dict.fromkeys(count for sizes in shapes for count in (*sizes, math.prod(sizes)) if count > 1))[:FEW]
 
 
 def _inlined(model: ModelProto) -> ModelProto:
@@ -167,7 +176,7 @@ class _Reading:
             self.wide.add(path.input)
         if kind == "Cast" and not path.whole and attribute(node, "to") == LONG:
             self.wide.add(path.input)
-        if kind in ("IsNaN", "IsInf", "Imputer"):
+        if kind in ("IsNaN", "IsInf", "Imputer") or any(a.name == MISSING and any(a.ints) for a in node.attribute):
             self.gaps.add(path.input)
         words = [text.decode(errors="replace") for a in node.attribute if a.name in WORDS for text in a.strings]
         words += [text for name in others for text in constants.texts(name)]
@@ -225,6 +234,9 @@ def _given(node: NodeProto) -> Iterator[float]:
         yield from ((end - beta) / alpha for end in (0.0, 1.0)) if alpha else ()
     if kind == "Shrink":
         yield from (sign * given["lambd"].f for sign in (-1, 1) if "lambd" in given)
+    if kind.startswith("TreeEnsemble") and "nodes_values" in given:
+        nodes = zip(given["nodes_modes"].strings, given["nodes_values"].floats, strict=False)
+        yield from _even(sorted({value for mode, value in nodes if mode != b"LEAF"}))
     for name in NUMBERS:
         if name in given:
             yield from [*given[name].floats, *given[name].ints][:FEW] or [given[name].f]

@@ -14,7 +14,7 @@ from core.proof.samples import SIZE, Sampler
 
 Questions = Iterator[tuple[Case, dict[str, np.ndarray]]]
 
-MOST = 96
+MOST = 160
 """Numbers of one input that are tried, evenly chosen where there are more."""
 MOST_WORDS = 256
 CALL = 48
@@ -115,13 +115,14 @@ def _around(spec: TensorSpec, sampler: Sampler, landmarks: Landmarks) -> np.ndar
 
 
 def _floats(exact: np.ndarray, near: np.ndarray, kind: np.dtype[np.floating]) -> np.ndarray:
-    """Return each exact number with its two neighbours in this type (float64 also with those that float32 would lose), and two numbers a thousandth beside each near one."""
+    """Return each exact number with its two neighbours in this type (float64 also with those that float32 would lose), and two numbers a thousandth beside each number."""
     top = float(np.finfo(kind).max)
     at = exact[np.abs(exact) < top].astype(kind)
     beside = [np.where(at == 0, kind.type(sign * 1e-6), np.nextafter(at, kind.type(sign * np.inf))) for sign in (-1, 1)]
     if kind.itemsize == 8:
         beside += [at + step for step in (-100.0, -1.0, 1.0, 100.0)]
-    inner = near[np.abs(near) < top / 2]
+    both = np.concatenate([exact, near])
+    inner = both[np.abs(both) < top / 2]
     gap = np.maximum(np.abs(inner) * 1e-3, 1e-3)
     return np.unique(np.concatenate([at, *beside, (inner - gap).astype(kind), (inner + gap).astype(kind)]))
 

@@ -13,7 +13,8 @@ from core.proof.datasets import Dataset
 from core.proof.golden import read
 from core.proof.samples import Sampler
 from core.runtimes import runtime_for
-from tests.proof.test_directed import model, proof
+from tests.proof.planted import model
+from tests.proof.test_directed import proof
 
 BLOCKS = "(float[N,T] x) => (float[N,K,{0}] y) {{ s = Constant<value_ints = [0, -1, {0}]>() r = Reshape(x, s) y = Softmax(r) }}"
 LAST = (
