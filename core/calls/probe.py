@@ -29,7 +29,7 @@ class Request:
 def work(request: Request, here: Here) -> Recording:
     """Run the source, and keep inputs and answers in ``out/golden.npz`` and ``out/golden.bin``."""
     from core.libraries.torch import torchscripts
-    from core.proof import probes
+    from core.proof import directed, probes
 
     session = summing(request.model, request.sums, here)
     dataset = dataset_of(request.data, session)
@@ -38,7 +38,9 @@ def work(request: Request, here: Here) -> Recording:
         landmarks = request.beyond
         cases = probes.record_beyond(session, request.seed, out, request.shapes, landmarks)
     else:
-        landmarks = runtime_of(request.model, here).landmarks(IN / request.model.file, request.model.format)
+        told = runtime_of(request.model, here).landmarks(IN / request.model.file, request.model.format)
+        probes.complete(session, dataset, request.shapes)
+        landmarks = told.joined(directed.known(session))
         cases = probes.record(session, request.seed, dataset, out, request.shapes, landmarks)
     labelled = dataset is not None and dataset.labels is not None
     shapes = torchscripts.shapes_text(session.signature.inputs)

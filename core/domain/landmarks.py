@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 
 CLOSE = 1e-6
 """Numbers this near to each other, relatively, are one."""
+USUAL = 5.0
+"""Ordinary and large numbers around zero lie on both sides of all that are no larger."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,12 @@ class Landmarks:
     gaps: frozenset[str] = frozenset()
 
     def beyond(self, known: "Landmarks") -> "Landmarks":
-        """Return what stands here and not among those that are known."""
+        """Return what stands here, not among those that are known, and not where ordinary inputs and zeros lead."""
+        exact = {name: tuple(n for n in numbers if n) for name, numbers in self.exact.items()}
+        near = {name: tuple(n for n in numbers if abs(n) > USUAL) for name, numbers in self.near.items()}
         return Landmarks(
-            exact=_new(self.exact, known.exact),
-            near=_new(self.near, known.near),
+            exact=_new(exact, known.numbers),
+            near=_new(near, known.numbers),
             words={
                 name: tuple(w for w in found if w not in known.words.get(name, ()))
                 for name, found in self.words.items()
@@ -36,13 +40,26 @@ class Landmarks:
             sizes=tuple(size for size in self.sizes if size not in known.sizes),
             wide=self.wide - known.wide,
             sizing=self.sizing | known.sizing,
-            gaps=self.gaps - known.gaps,
         )
+
+    @property
+    def numbers(self) -> dict[str, tuple[float, ...]]:
+        """All numbers by the name of the input."""
+        return {name: (*self.exact.get(name, ()), *self.near.get(name, ())) for name in {**self.exact, **self.near}}
+
+    def joined(self, others: "Landmarks") -> "Landmarks":
+        """Return these and those of numbers and words."""
+        exact, near = (
+            {name: tuple(dict.fromkeys((*mine.get(name, ()), *theirs.get(name, ())))) for name in {**mine, **theirs}}
+            for mine, theirs in ((self.exact, others.exact), (self.near, others.near))
+        )
+        names = {**self.words, **others.words}
+        words = {n: tuple(dict.fromkeys((*self.words.get(n, ()), *others.words.get(n, ())))) for n in names}
+        return replace(self, exact=exact, near=near, words=words)
 
     def rounded(self) -> "Landmarks":
         """Return the same without a number that must be met exactly: a source of another precision may round it."""
-        near = {name: (*self.near.get(name, ()), *self.exact.get(name, ())) for name in {**self.near, **self.exact}}
-        return replace(self, exact={}, near=near)
+        return replace(self, exact={}, near=self.numbers)
 
     def renamed(self, names: dict[str, str]) -> "Landmarks":
         """Return the same of inputs of other names; what is not among them is left out."""

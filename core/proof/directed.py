@@ -8,7 +8,7 @@ import numpy as np
 
 from core.domain.artifact import TensorSpec
 from core.domain.landmarks import Landmarks
-from core.domain.runtime import UNKNOWN_INTEGER
+from core.domain.runtime import UNKNOWN_INTEGER, Domain, Session
 from core.proof.golden import Case
 from core.proof.samples import SIZE, Sampler
 
@@ -48,6 +48,20 @@ class Plan:
     """Inputs of whole numbers of any size, and whether numbers are reckoned with, so that large ones matter too."""
     sizes: tuple[int, ...]
     notes: tuple[str, ...]
+
+
+def known(session: Session) -> Landmarks:
+    """Return what an engine tells of its inputs without a graph: the ends of tables, categories, thresholds of trees."""
+    domains = {spec.name: session.domains.get(spec.name, Domain()) for spec in session.signature.inputs}
+    tables = {name: one.bound for name, one in domains.items() if one.kind == "ids" and one.bound > 2 and not one.low}
+    words = {name: tuple(map(str, one.values)) for name, one in domains.items() if one.kind == "choice"}
+    names, near = list(domains), dict[str, tuple[float, ...]]()
+    for place, found in getattr(session, "thresholds", {}).items():
+        name = names[min(place, len(names) - 1)]
+        near[name] = (*near.get(name, ()), *map(float, found))
+    return Landmarks(
+        exact={name: (0.0, bound - 1.0, -1.0, float(-bound)) for name, bound in tables.items()}, near=near, words=words
+    )
 
 
 def plan(sampler: Sampler, landmarks: Landmarks) -> Plan:
