@@ -1,20 +1,26 @@
 """Calls: each has its two sides and its declaration, and an answer off the declaration does not come in."""
 
+import importlib.util
 import inspect
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core import calls
+from core.calls import inspect as row
 from core.calls.bench import Bench
 from core.calls.call import Call, Here, Nothing
 from core.calls.table import NAMES, call
 from core.domain.codec import Json, Malformed, decode, encode
 from core.domain.errors import Crashed
+from core.domain.limits import READING
 from core.domain.work import Golden, Recording
+from core.sandbox import Sandbox
+from core.sandbox.child import ROOT
 from core.sandbox.tools import Tools
 
 SHARED = {"__init__", "bench", "call", "opening", "table"}
@@ -24,9 +30,9 @@ def test_every_file_is_a_row_and_has_two_sides() -> None:
     files = {path.stem for path in Path(calls.__file__).parent.glob("*.py")} - SHARED
     assert set(NAMES) == files
     for name in NAMES:
-        row = call(name)
-        module = inspect.getmodule(row.work)
-        assert row.name == name
+        one = call(name)
+        module = inspect.getmodule(one.work)
+        assert one.name == name
         assert module
         assert hasattr(module, "ask") or name == "self_test"
 
@@ -36,6 +42,15 @@ def test_a_bare_child_loads_neither_arrays_nor_shelves() -> None:
     script = "import sys, core.doors.worker; print([n for n in ('numpy', 'onnx', 'core.formats', 'core.techniques') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_only_children_import_is_compiled_once(tmp_path: Path, sample_models: Path) -> None:
+    compiled = Path(importlib.util.cache_from_source(str(ROOT / "core" / "techniques" / "distill.py")))
+    compiled.unlink(missing_ok=True)
+    model = sample_models / "segment" / "model.onnx"
+    request: Json = encode(row.Request(("model",), model.name))
+    with closing(Sandbox(tmp_path)) as box, box.run("inspect", request, {"model": model}, READING, kind="light"):
+        assert compiled.exists()
 
 
 HOSTILE: dict[str, Json] = {

@@ -26,6 +26,7 @@ def environment(folder: Path) -> dict[str, str]:
     """Return all that a child knows of the world: no secret of this process, no home, no cache, no telemetry.
 
     One OpenBLAS thread and no background thread of jemalloc, because the jail wants a single thread when it is locked.
+    Bytecode is kept: what only children import would else be compiled in each of them.
     """
     tmp, cores = str(folder / "tmp"), str(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count())
     return {
@@ -33,7 +34,6 @@ def environment(folder: Path) -> dict[str, str]:
         **dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME", "TORCH_HOME"), tmp),
         **dict.fromkeys(("USER", "LOGNAME"), "portolan"),
         "PYTHONPATH": str(ROOT),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONIOENCODING": "utf-8",
         "OMP_NUM_THREADS": cores,
