@@ -66,6 +66,8 @@ WAYS = [
     ("forest behind a scaler.skops", "skops_to_onnx", {}),
     ("boosted trees.skops", "skops_to_onnx", {}),
     ("boosted trees behind columns.skops", "skops_to_onnx", {"opset": 17}),
+    ("LightGBM.skops", "skops_to_onnx", {}),
+    ("LightGBM behind columns.skops", "skops_to_onnx", {}),
     ("text columns.joblib", "pickle_to_skops", {}),
     ("boosted.json", "xgboost_to_onnx", {}),
     ("categories.ubj", "xgboost_to_onnx", {"opset": 15}),
