@@ -136,3 +136,26 @@ def test_the_words_name_the_way_out(tmp_path: Path) -> None:
     words = refused(tmp_path / "m.pt")
     assert "tests.formats.honest.Net" in words
     assert "state_dict" in words
+
+
+@pytest.mark.parametrize("layout", ["zip", "legacy"])
+def test_what_training_keeps_is_no_weight(layout: str, tmp_path: Path) -> None:
+    """Adam keeps two numbers a weight; a checkpoint may hold them, a running average, and the state of the random numbers."""
+    net = Net()
+    adam = torch.optim.Adam(net.parameters())
+    net(torch.zeros(1, 1, 8, 8)).sum().backward()
+    adam.step()
+    tables: list[dict[str, Any]] = [
+        {"model_state_dict": net.state_dict(), "optimizer_state_dict": adam.state_dict(), "epoch": 3},
+        {"state_dict": net.state_dict(), "optimizer_states": [adam.state_dict()], "rng_state": torch.get_rng_state()},
+        {"state_dict": net.state_dict(), "state_dict_ema": net.state_dict()},
+    ]
+    held = sum(value.numel() for value in net.state_dict().values() if value.is_floating_point())
+    for table in tables:
+        torch.save(table, tmp_path / "m.pt", _use_new_zipfile_serialization=layout == "zip")
+        found = CHECKPOINT.inspect(tmp_path / "m.pt")
+        assert (found.parameters, found.precision) == (held, "float32")
+        assert found.notes["beside_weights"]
+        assert not [layer.name for layer in found.layers if "exp_avg" in layer.name or "rng" in layer.name]
+    torch.save({"netG": net.state_dict(), "netD": net.state_dict()}, tmp_path / "m.pt")
+    assert CHECKPOINT.inspect(tmp_path / "m.pt").parameters == 2 * held

@@ -15,14 +15,18 @@ MAX_PICKLE = 256 << 20
 CUT = "Download or save the file again."
 
 
-def check(path: Path, what: str) -> None:
-    """Refuse a file whose pickle imports more than weights need, or whose tensors and bytes differ; ``what`` names it in words."""
+def check(path: Path, what: str) -> Trace:
+    """Refuse a file whose pickle imports more than weights need, or whose tensors and bytes differ; ``what`` names it in words.
+
+    Returns the trace of the pickle.
+    """
     trace = read(path)
     torch_weights.check_names(trace, pickles.torch_allows, what)
     held = {tensor.key: tensor.held * tensor.width for tensor in torch_weights.tensors(trace)}
     if archives.names(path):
         with archives.walk(path) as archive:
             check_members(archive, prefix(archive) + "/data", held)
+    return trace
 
 
 def read(path: Path) -> Trace:
