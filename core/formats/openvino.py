@@ -83,13 +83,13 @@ def _graphs(archive: Archive) -> "tuple[etree._Element, list[ir.Body]]":
 
 def _weight_counts(archive: Archive, found: list[ir.Body]) -> WeightCounts:
     """Count the weights in the order of their bytes, each place once; single numbers are constants, no weights."""
-    counts, end = WeightCounts(), 0
+    counts, end, rounded = WeightCounts(), 0, ir.rounded(found)
     with archive.open(ir.halves(archive.names)[1]) as stream:
         for weight in sorted(ir.constants(found), key=lambda w: (w.offset, w.name)):
             if not weight.shape:
                 counts.mention(weight.name, weight.dtype, ())
             elif weight.offset >= end:
-                counts.add(weight.name, weight.dtype, weight.shape)
+                counts.add(weight.name, weight.dtype, weight.shape, rounded.get(weight.name, ""))
                 stream.seek(weight.offset)
                 counts.measure_stream(stream, weight.size, weight.dtype)
                 end = weight.offset + weight.size

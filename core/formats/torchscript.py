@@ -119,9 +119,13 @@ def _weights(model: object, parameters: dict[str, set[str]]) -> Iterator[tuple[s
     pending: list[tuple[str, object]] = [("", model)]
     while pending:
         path, module = pending.pop()
-        if not isinstance(module, Built) or not isinstance(module.state, dict) or id(module) in seen:
+        if not isinstance(module, Built) or id(module) in seen:
             continue
         seen.add(id(module))
+        if QUANTIZED.fullmatch(module.path):
+            yield from ((f"{path}.{name}", tensor, True) for name, tensor in torch_weights.named(module.state))
+        if not isinstance(module.state, dict):
+            continue
         for attribute, child in module.state.items():
             name = f"{path}.{attribute}" if path else str(attribute)
             tensor = torch_weights.tensor(child)

@@ -48,11 +48,11 @@ def summary(format: str, path: Path, skeleton: Skeleton) -> Summary:
     walk = walked(skeleton)
     counts = WeightCounts()
     packed = onnx_compact.weights(model)
-    apart = _apart(model, packed)
+    apart, rounded = _apart(model, packed), _rounded(model.graph)
     with path.open("rb") as file:
         for tensor, payload in walk.tensors:
             if id(tensor) not in apart:
-                _count(counts, tensor, payload, file)
+                _count(counts, tensor, payload, file, rounded.get(tensor.name, ""))
     for weight in packed:
         _count_packed(counts, weight)
     _count_trees(counts, model.graph)
@@ -121,7 +121,16 @@ def _strip(tensor: "onnx.TensorProto") -> None:
     entry.key, entry.value = "location", "weights"
 
 
-def _count(counts: WeightCounts, tensor: "onnx.TensorProto", payload: Payload | None, file: BinaryIO) -> None:
+def _rounded(graph: "onnx.GraphProto") -> dict[str, str]:
+    """Return the integer type of each weight that is stored in floats and rounded by the graph, as training for integers leaves it."""
+    kinds = {tensor.name: dtypes.name(tensor.data_type) for tensor in graph.initializer}
+    made = (node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] in kinds)
+    return {node.input[0]: kinds.get(node.input[2], "uint8") if len(node.input) > 2 else "uint8" for node in made}
+
+
+def _count(
+    counts: WeightCounts, tensor: "onnx.TensorProto", payload: Payload | None, file: BinaryIO, rounded: str
+) -> None:
     """Count a tensor, and its zeros where its data is in the file; single numbers are constants, no weights."""
     import numpy as np
 
@@ -129,7 +138,7 @@ def _count(counts: WeightCounts, tensor: "onnx.TensorProto", payload: Payload | 
     if not tensor.dims:
         counts.mention(tensor.name, kind, ())
         return
-    counts.add(tensor.name, kind, tuple(tensor.dims))
+    counts.add(tensor.name, kind, tuple(tensor.dims), rounded)
     if tensor.data_location == dtypes.EXTERNAL:
         return
     if payload is not None:
