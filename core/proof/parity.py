@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.domain.errors import first_line
 from core.domain.report import Check, Count, Parity, Verdict
 from core.domain.runtime import Session
 from core.domain.transform import Tolerance
@@ -110,7 +111,7 @@ def _replay(
     try:
         got = list(session.run(feed(session, recorded.case_inputs(number))).values())
     except Exception as error:
-        first = (str(error).splitlines() or [""])[0][:200]
+        first = first_line(error)[:200]
         what = case.what or f"{case.samples} samples"
         tally.faults.append(f"the result rejects this input ({what}): {type(error).__name__}: {first}")
         tally.refused.add(case.samples)

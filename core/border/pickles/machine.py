@@ -16,7 +16,7 @@ from core.border.pickles.arrays import EDGE, Bytes, wrapped_bytes
 from core.border.pickles.opcodes import HANDLERS, Argument
 from core.border.pickles.streams import Stream
 from core.border.pickles.values import Array, Built, Global, Stored, reconstructed
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 
 MAX_OPCODES = 3_000_000
 MAX_STRANGE = 20
@@ -106,9 +106,7 @@ class Machine:
                     raise Refused(f"The pickle has more than {MAX_OPCODES:,} steps.", SAVE_OTHERWISE)
                 self.step(name, arg)
         except BREAKS as error:
-            raise Refused(
-                f"The pickle is broken or cut off ({str(error)[:80] or type(error).__name__}).", SAVE_OTHERWISE
-            ) from None
+            raise Refused(f"The pickle is broken or cut off ({first_line(error)[:80]}).", SAVE_OTHERWISE) from None
 
     def step(self, name: str, arg: Argument) -> None:
         """Obey one opcode on stand-ins."""
@@ -177,7 +175,7 @@ def _opcodes(stream: Stream) -> Iterator[tuple[str, Argument]]:
         if opcode.name == "STRING":
             yield opcode.name, _python2_text(stream)
         else:
-            yield opcode.name, opcode.arg.reader(stream) if opcode.arg else None
+            yield opcode.name, opcode.arg.reader(stream) if opcode.arg else None  # type: ignore[arg-type]
         if opcode.name == "STOP":
             return
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.onnx.typing import TensorProto
 
 DTYPES: dict[int, torch.dtype] = {
@@ -52,7 +52,9 @@ def tensor_of(proto: TensorProto) -> torch.Tensor:
     try:
         array = onnx.numpy_helper.to_array(proto)
     except Exception as error:
-        raise Refused(f"The weight {proto.name!r} cannot be read: {error}", "Save the model again.") from None
+        raise Refused(
+            f"The weight {proto.name!r} cannot be read: {first_line(error)}", "Save the model again."
+        ) from None
     if dtype in BYTES:
         bits = np.ascontiguousarray(array).view(BYTES[dtype])
         return torch.from_numpy(bits.copy()).view(dtype).reshape(tuple(proto.dims))
