@@ -11,7 +11,7 @@ from core.domain.artifact import Signature, TensorSpec
 from core.domain.codec import encode
 from core.domain.format import Format, Risk, Summary
 from core.domain.integer_products import Integers
-from core.formats.anatomy import drawing, ir, ir_products
+from core.formats.anatomy import drawing, ir, ir_products, told
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import info
 from core.formats.anatomy.weight_counts import WeightCounts
@@ -65,6 +65,7 @@ class OpenVino(Format):
                 "ir_version": int(root.get("version")),
                 "name": str(root.get("name", ""))[:120],
                 "integers": encode(integers),
+                **({"metadata": told.shown(entries)} if (entries := ir.entries(root)) else {}),
             },
         )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from core.border import archives
 from core.domain.artifact import Dim, TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.formats.anatomy.elements import bits
 
 if TYPE_CHECKING:
@@ -93,13 +93,19 @@ def parse(data: bytes) -> "etree._Element":
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise Refused(f"The .xml is broken: {str(error)[:120]}.", AGAIN) from None
+        raise Refused(f"The .xml is broken: {first_line(error)[:120]}.", AGAIN) from None
     if root.tag != "net" or root.get("version") not in VERSIONS:
         raise Refused(
             f"The .xml is not an OpenVINO model of version 10 or 11 (it is {str(root.tag)[:40]!r}, version {str(root.get('version'))[:10]}).",
             "Convert the model with OpenVINO 2021 or newer.",
         )
     return root
+
+
+def entries(root: "etree._Element") -> dict[str, str]:
+    """Return the entries of the file that the model was read from, which the engine keeps under ``framework``."""
+    found = root.findall("rt_info/framework/*")
+    return {str(one.get("name") if one.tag == "info" else one.tag): str(one.get("value", "")) for one in found}
 
 
 def bodies(root: "etree._Element") -> Iterator[Body]:

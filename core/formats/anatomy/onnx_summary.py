@@ -10,7 +10,7 @@ from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.codec import encode
 from core.domain.format import Format, Summary
 from core.domain.integer_products import Integers
-from core.formats.anatomy import onnx_compact
+from core.formats.anatomy import onnx_compact, told
 from core.formats.anatomy import onnx_dtypes as dtypes
 from core.formats.anatomy.integer_products import products
 from core.formats.anatomy.onnx_audit import constants, subgraphs, walked
@@ -69,9 +69,16 @@ def summary(format: str, path: Path, skeleton: Skeleton) -> Summary:
             "nodes": walk.nodes,
             "functions": len(model.functions),
             "integers": encode(Integers.of(products(skeleton, path))),
+            **({"metadata": told.shown(entries)} if (entries := _entries(model)) else {}),
             **({"bits_a_weight": round(onnx_compact.bits(model, packed), 2)} if packed else {}),
         },
     )
+
+
+def _entries(model: "onnx.ModelProto") -> dict[str, str]:
+    """Return the owner's entries, and the documentation of the model."""
+    documentation = {"doc_string": model.doc_string} if model.doc_string else {}
+    return {**documentation, **{entry.key: entry.value for entry in model.metadata_props}}
 
 
 def signature(graph: "onnx.GraphProto") -> Signature:

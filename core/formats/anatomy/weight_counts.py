@@ -19,6 +19,11 @@ NOT_WEIGHTS = {"int64", "int32", "uint64", "uint32", "int16", "uint16", "bool", 
 """Shapes, indices and masks: kept in the list of layers, not counted as parameters."""
 
 
+def is_packed(dtype: str, shape: tuple[int, ...]) -> bool:
+    """Say whether a tensor that no program trains is still a weight: integers of 8 bits in rows and columns."""
+    return dtype in ("int8", "uint8") and len(shape) > 1
+
+
 @dataclass
 class WeightCounts:
     """Counts that grow tensor by tensor."""

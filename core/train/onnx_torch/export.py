@@ -3,6 +3,7 @@
 import itertools
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from torch.jit import ScriptModule
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.codec import encode
 from core.domain.errors import Refused, first_line
-from core.formats.anatomy import script_signature
+from core.formats.anatomy import script_signature, told
 from core.libraries.torch import exported_programs, torchscripts
 from core.train.onnx_torch.graph import Port
 from core.train.onnx_torch.network import Answer, Network
@@ -27,7 +28,7 @@ LENGTHS = (8, 32, 64, 224)
 SHAPES = "Name sizes that fit after the batch, such as shapes=3x224x224, one per input separated by ';'."
 
 
-def to_program(network: Network, shapes: str, out: Path) -> None:
+def to_program(network: Network, shapes: str, out: Path, entries: Mapping[str, str]) -> None:
     """Save as a torch exported program. Raises Refused with the node that torch cannot run, or that fixes a free batch."""
     with exported_programs.quiet(), torch.no_grad():
         inputs = fitting(network, shapes)
@@ -37,10 +38,10 @@ def to_program(network: Network, shapes: str, out: Path) -> None:
         except Exception as error:
             raise _cause(error) from None
         _check_free(network, program)
-        exported_programs.write(program, out)
+        exported_programs.write(program, out, entries)
 
 
-def to_script(network: Network, shapes: str, out: Path) -> None:
+def to_script(network: Network, shapes: str, out: Path, entries: Mapping[str, str]) -> None:
     """Save as TorchScript with its signature beside it. Raises Refused as ``to_program``, and where the trace fixes a free batch."""
     with exported_programs.quiet(), torch.no_grad():
         inputs = fitting(network, shapes)
@@ -49,7 +50,7 @@ def to_script(network: Network, shapes: str, out: Path) -> None:
         except Exception as error:
             raise _cause(error) from None
         _check_trace(network, traced, inputs)
-        extra = {script_signature.MEMBER: json.dumps(encode(_signature(network, inputs)))}
+        extra = {script_signature.MEMBER: json.dumps(encode(_signature(network, inputs))), **told.packed(entries)}
         part = out.with_name("traced.pt")
         traced.save(str(part), _extra_files=extra)
     _without_traces(part, out)
@@ -174,6 +175,6 @@ def _cause(error: BaseException) -> Refused:
             return seen
         seen = seen.__cause__ or seen.__context__
     return Refused(
-        f"torch cannot export this graph: {first_line(error) if isinstance(error, Exception) else error}",
+        f"torch cannot export this graph: {first_line(error)}",
         "Fix the sizes after the batch dimension, or choose another target.",
     )
