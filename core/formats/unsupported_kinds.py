@@ -105,8 +105,8 @@ UNSUPPORTED_KINDS: tuple[UnsupportedKind, ...] = (
         holds(rb"^\s*(<!doctype html|<html|<HTML|<!DOCTYPE (html|HTML))"),
     ),
     UnsupportedKind(
-        "a GGUF language model (llama.cpp)",
-        LATER + "Run it with llama.cpp, or look for an ONNX version of the model.",
+        "a GGUF or GGML model, as llama.cpp and whisper.cpp read it",
+        LATER + "Run it with the program that it was made for, or look for an ONNX version of the model.",
         starts(b"GGUF", b"lmgg", b"tjgg"),
     ),
     UnsupportedKind(
@@ -132,6 +132,11 @@ UNSUPPORTED_KINDS: tuple[UnsupportedKind, ...] = (
         + "Run it with the fasttext package; for a text classifier that converts, fit scikit-learn's TfidfVectorizer "
         "with LogisticRegression on the same texts, and open that.",
         starts(b"\xba\x16\x4f\x2f"),
+    ),
+    UnsupportedKind(
+        "a CRFsuite model (conditional random fields for sequences)",
+        "Run it with python-crfsuite; such models have no form in ONNX.",
+        starts(b"lCRF"),
     ),
     UnsupportedKind(
         "a joblib file of before 2016 (joblib 0.9 or older, compressed)",
@@ -290,7 +295,8 @@ def refusal(head: bytes, names: tuple[str, ...], name: str, size: int) -> Refuse
         )
     return Refused(
         "The content is of an unknown kind.",
-        "Open one of: ONNX, .pt2, TorchScript, a torch checkpoint, safetensors, skops, pickle or joblib, ORT.",
+        "Open a file of a known format, such as ONNX, .pt2, TorchScript, a torch checkpoint, safetensors, Keras, LiteRT, "
+        "OpenVINO, SavedModel, skops, joblib, XGBoost, LightGBM or PMML; `python -m core formats` lists all of them.",
     )
 
 

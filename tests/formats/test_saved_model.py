@@ -91,6 +91,20 @@ def test_an_unknown_operator_that_does_not_serve_is_told_and_taken(tmp_path: Pat
     assert FORMATS["saved_model"].inspect(path).operators == {"Relu": 1}
 
 
+def test_the_text_of_a_summary_reaches_nothing_and_its_writer_does(tmp_path: Path) -> None:
+    told = node("z", "ScalarSummary", "x")
+    assert not refused(zipped(tmp_path / "m.zip", model(X, node("y", "Relu", "x"), told)))
+    for writer in (
+        "WriteScalarSummary",
+        "SummaryWriter",
+        "WriteSummary",
+        "CreateSummaryFileWriter",
+        "ScalarSummaryV2X",
+    ):
+        proto = model(X, node("y", "Relu", "x"), told, node("w", writer, "z"))
+        assert writer in refused(zipped(tmp_path / "m.zip", proto))
+
+
 def test_a_function_that_calls_itself_ends(tmp_path: Path) -> None:
     loop = function("f", node("z", "PartitionedCall", calls="f"))
     path = zipped(tmp_path / "m.zip", model(X, node("y", "PartitionedCall", "x", calls="f"), functions=loop))

@@ -60,6 +60,8 @@ FILES: dict[str, tuple[str, bytes | Callable[[], bytes], str]] = {
     "tensorflow.js zip of face-api": ("m.zip", lambda: zipped("a-weights_manifest.json", "a-shard1"), "TensorFlow.js"),
     "fastText": ("lid.176.ftz", b"\xba\x16\x4f\x2f\x0c\0\0\0" + b"\x10\0\0\0" * 12, "fastText"),
     "fastText under another name": ("m.bin", b"\xba\x16\x4f\x2f\x0c\0\0\0" + b"\x10\0\0\0" * 12, "fastText"),
+    "CRFsuite": ("tagger.model", b"lCRF\xd0\x10\x19\0FOMC\x64\0\0\0", "CRFsuite"),
+    "ggml": ("m.bin", b"lmgg\x10\0\0\0silero", "GGML"),
     "old joblib": ("m.pkl", b"ZF0x1a2b                 x\x9c", "joblib"),
     "paddle": ("m.pdmodel", b"\x0a\x00\x01", "Paddle"),
     "xgboost binary": ("m.model", b"binf\0\0\0\x3f" + b"\0" * 20, "old binary form"),

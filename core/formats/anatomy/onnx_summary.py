@@ -158,11 +158,23 @@ def _count(
 
 
 def _apart(model: "onnx.ModelProto", packed: list[onnx_compact.Compact]) -> set[int]:
-    """Return the identities of tensors that are counted otherwise: what packed weights are made of, and what trees hold."""
+    """Return the identities of tensors that are counted otherwise: what packed weights are made of, what trees hold, and what only fills."""
     names = {name for weight in packed for name in weight.tensors}
-    held = [tensor for node in model.graph.node if node.domain == "ai.onnx.ml" for tensor in constants(node)]
+    held = [
+        tensor
+        for node in _nodes(model.graph)
+        if node.domain == "ai.onnx.ml" or node.op_type == "ConstantOfShape"
+        for tensor in constants(node)
+    ]
     made = [tensor for tensor in model.graph.initializer if tensor.name in names]
     return {id(tensor) for tensor in (*made, *held)}
+
+
+def _nodes(graph: "onnx.GraphProto") -> "Iterator[onnx.NodeProto]":
+    for node in graph.node:
+        yield node
+        for inner in subgraphs(node):
+            yield from _nodes(inner)
 
 
 def _count_packed(counts: WeightCounts, weight: onnx_compact.Compact) -> None:

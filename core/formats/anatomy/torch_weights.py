@@ -138,7 +138,7 @@ def beside(value: object) -> tuple[dict[str, TensorView], dict[str, TensorView]]
     of random number generators, and a running average of weights that the file also holds as they are.
     """
     found = dict(named(value))
-    aside = (*_optimizers(value), *_averages(value, found))
+    aside = (*_optimizers(value), *_averages(found), *_of_lightning(value))
     other = {name for name in found if RANDOM.search(name) or any(name.startswith(f"{top}.") for top in aside)}
     return ({k: v for k, v in found.items() if k not in other}, {k: v for k, v in found.items() if k in other})
 
@@ -159,7 +159,14 @@ def _optimizers(value: object) -> Iterator[str]:
             pending += [(f"{path}.{key}" if path else str(key), child) for key, child in children]
 
 
-def _averages(value: object, found: dict[str, TensorView]) -> Iterator[str]:
+def _of_lightning(value: object) -> Iterator[str]:
+    """Yield what Lightning keeps beside the weights: callbacks, loops, settings."""
+    tables = dict(_children(value)) if isinstance(value, Built | dict) else {}
+    if {"state_dict", "pytorch-lightning_version"} <= tables.keys():
+        yield from (str(key) for key in tables if key != "state_dict")
+
+
+def _averages(found: dict[str, TensorView]) -> Iterator[str]:
     """Yield the tables at the top that repeat another one's names and shapes under the name of an average."""
     held: dict[str, dict[str, tuple[int, ...]]] = {}
     for name, view in found.items():
@@ -175,8 +182,15 @@ def _children(item: object) -> Iterable[tuple[object, object]]:
         return item.items()
     if isinstance(item, Built):
         inner = item.state if isinstance(item.state, dict) else {}
-        return [*item.items.items(), *inner.items()]
+        return [*_pairs(item), *item.items.items(), *inner.items()]
     return enumerate(item) if isinstance(item, list | tuple) else ()
+
+
+def _pairs(item: Built) -> list[tuple[object, object]]:
+    """Return what an ordered table was made from, as Python 2 wrote it: a list of pairs."""
+    rows = item.args[0] if item.path == "collections.OrderedDict" and item.args else ()
+    pairs = [row for row in rows if isinstance(row, list | tuple)] if isinstance(rows, list | tuple) else []
+    return [(row[0], row[1]) for row in pairs if len(row) == 2]
 
 
 def _element(kind: object, call: Built) -> tuple[str, int]:
