@@ -4,6 +4,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -153,3 +154,33 @@ def test_whole_numbers_of_each_width_go_in_as_they_are(dtype: str, converter: st
         .verdict
         is Verdict.PASS
     )
+
+
+def test_a_size_that_inputs_share_is_the_same_in_each(tmp_path: Path) -> None:
+    """The batch is the second axis of one input and the first of the other."""
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        weighted (float[steps, batch, 2] x, float[batch] share) => (float[steps, batch, 2] y)
+        <int64[1] last = {1}>
+        { s = Unsqueeze(share, last)  y = Mul(x, s) }"""
+    )
+    onnx.save(model, tmp_path / "m.onnx")
+    for way in ("onnx_to_torch_export", "onnx_to_torchscript"):
+        proof = Way(tmp_path / "m.onnx", way, {}).prove(tmp_path)
+        assert proof.verdict is Verdict.PASS, f"{way}: {proof.reason}"
+
+
+def test_a_size_that_the_export_fixes_is_refused_with_the_way_that_keeps_it(tmp_path: Path) -> None:
+    """torch's export takes the number of time steps for a constant; the trace does not."""
+    rng = np.random.default_rng(0)
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        steps (float[steps, batch, 2] x) => (float[steps, 1, batch, 3] y) { y = LSTM <hidden_size = 3> (x, w, r) }"""
+    )
+    for name, shape in (("w", (1, 12, 2)), ("r", (1, 12, 3))):
+        model.graph.initializer.append(onnx.numpy_helper.from_array(rng.normal(size=shape).astype(np.float32), name))
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(Refused, match="works only for 2 of it") as caught:
+        Way(tmp_path / "m.onnx", "onnx_to_torch_export", {}).convert(tmp_path)
+    assert "TorchScript" in caught.value.next_step
+    assert Way(tmp_path / "m.onnx", "onnx_to_torchscript", {}).prove(tmp_path).verdict is Verdict.PASS

@@ -80,14 +80,29 @@ def examples(ports: tuple[Port, ...], sizes: list[list[int]], batch: int, fill: 
     """Return one seeded tensor per input: ordinary numbers, and ``fill`` for whole numbers and truth."""
     generator = torch.Generator().manual_seed(0)
     found = []
-    for port, behind in zip(ports, sizes, strict=True):
-        first = (port.shape or (None,))[:1]
-        shape = [*(dim if isinstance(dim, int) else batch for dim in first), *behind] if port.shape != () else []
+    for port, shape in zip(ports, _laid(ports, sizes, batch), strict=True):
         plain = torch.randn(shape, generator=generator)
         found.append(
             plain.to(port.dtype) if port.dtype.is_floating_point else torch.full(shape, fill, dtype=port.dtype)
         )
     return tuple(found)
+
+
+def _laid(ports: tuple[Port, ...], sizes: list[list[int]], batch: int) -> list[list[int]]:
+    """Return whole shapes: the first size is the batch, unless a size behind it is first in another input; then that one is, and the two change places."""
+    firsts = {port.shape[0] for port in ports if port.shape}
+    laid = []
+    for port, behind in zip(ports, sizes, strict=True):
+        first = (port.shape or (None,))[:1] if port.shape != () else ()
+        shape = [*(dim if isinstance(dim, int) else batch for dim in first), *behind]
+        names = port.shape or ()
+        shared = next(
+            (place for place in range(1, len(names)) if isinstance(names[place], str) and names[place] in firsts), 0
+        )
+        if shared and isinstance(names[0], str) and names[0] != names[shared]:
+            shape[0], shape[shared] = shape[shared], shape[0]
+        laid.append(shape)
+    return laid
 
 
 def _sized(port: Port, length: int) -> list[int]:
@@ -110,13 +125,13 @@ def _check_free(network: Network, program: ExportedProgram) -> None:
     """Refuse a program in which a size became a number that the ONNX file leaves free."""
     values = {node.name: node.meta["val"] for node in program.graph.nodes if node.op == "placeholder"}
     for port, name in zip(network.graph.inputs, program.graph_signature.user_inputs, strict=True):
-        fixed = [d for d in _free(port) if isinstance(values[name].shape[d], int)]
+        fixed = [d for d in _free(port) if str(values[name].shape[d]).isdigit()]
         if fixed:
             what = "batch" if fixed[0] == 0 else f"dimension {fixed[0]}"
             raise Refused(
-                f"The {what} of the input {port.name!r} is dynamic in the file, but the graph works only for "
-                f"{values[name].shape[fixed[0]]} only.",
-                "Export the source again with that size dynamic in the whole graph, or fixed in its inputs.",
+                f"The {what} of the input {port.name!r} is dynamic in the file, but torch's export works only for "
+                f"{values[name].shape[fixed[0]]} of it.",
+                "Choose TorchScript, which may keep it dynamic, or export the source again with that size fixed in its inputs.",
             )
 
 
