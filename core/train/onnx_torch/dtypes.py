@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from core.domain.errors import Refused, first_line
+from core.formats.anatomy import onnx_dtypes
 from core.onnx.typing import TensorProto
 
 DTYPES: dict[int, torch.dtype] = {
@@ -39,7 +40,7 @@ BYTES |= {torch.float8_e4m3fnuz: np.int8, torch.float8_e5m2fnuz: np.int8}
 def torch_dtype(code: int) -> torch.dtype:
     """Return torch's dtype for a TensorProto.DataType. Raises Refused for text and for types that torch has not."""
     if code not in DTYPES:
-        what = "text" if code == TEXT else f"the element type {code}"
+        what = "text" if code == TEXT else f"numbers of the type {onnx_dtypes.name(code)}"
         raise Refused(f"The model works with {what}, which torch does not support.", "Remove that part of the model.")
     return DTYPES[code]
 
