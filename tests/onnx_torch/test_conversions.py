@@ -184,3 +184,18 @@ def test_a_size_that_the_export_fixes_is_refused_with_the_way_that_keeps_it(tmp_
         Way(tmp_path / "m.onnx", "onnx_to_torch_export", {}).convert(tmp_path)
     assert "TorchScript" in caught.value.next_step
     assert Way(tmp_path / "m.onnx", "onnx_to_torchscript", {}).prove(tmp_path).verdict is Verdict.PASS
+
+
+def test_ids_that_come_as_floats_look_up_a_row(tmp_path: Path) -> None:
+    """Keras declares ids as floats; ordinary numbers reach rows that a small table has not."""
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        table (float[N, 21] ids) => (float[N, 21, 4] rows) { i = Cast<to = 7>(ids)  rows = Gather(t, i) }"""
+    )
+    rows = np.random.default_rng(0).normal(size=(2, 4)).astype(np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(rows, "t"))
+    onnx.save(model, tmp_path / "m.onnx")
+    for way in (PROGRAM, SCRIPT):
+        assert runtime_for(CONVERTERS[way].target).open(
+            Way(tmp_path / "m.onnx", way, {}).convert(tmp_path), CONVERTERS[way].target
+        )

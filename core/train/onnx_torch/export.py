@@ -77,11 +77,12 @@ def fitting(network: Network, shapes: str) -> tuple[torch.Tensor, ...]:
 
 
 def examples(ports: tuple[Port, ...], sizes: list[list[int]], batch: int, fill: int) -> tuple[torch.Tensor, ...]:
-    """Return one seeded tensor per input: ordinary numbers, and ``fill`` for whole numbers and truth."""
+    """Return one seeded tensor per input: ordinary numbers, or those from 0 to 1 with a ``fill`` of 1, and ``fill`` for whole numbers and truth."""
     generator = torch.Generator().manual_seed(0)
     found = []
     for port, shape in zip(ports, _laid(ports, sizes, batch), strict=True):
-        plain = torch.randn(shape, generator=generator)
+        # Ids come as floats too: between 0 and 1 they look up the first row of a table.
+        plain = (torch.rand if fill else torch.randn)(shape, generator=generator)
         found.append(
             plain.to(port.dtype) if port.dtype.is_floating_point else torch.full(shape, fill, dtype=port.dtype)
         )
