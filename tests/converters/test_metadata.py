@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import safetensors.torch
 
 from core.converters import CONVERTERS
 from core.domain.artifact import TensorSpec
@@ -14,6 +15,7 @@ from core.domain.technique import Lesson
 from core.formats import FORMATS
 from core.techniques import TECHNIQUES
 from core.verbs.losses import losses
+from tests.converters import small
 from tests.converters.small import Way
 
 ENTRIES = {
@@ -90,6 +92,19 @@ def test_entries_stay_in_a_smaller_file(technique: str, tmp_path: Path) -> None:
     source = network(tmp_path / "m.onnx")
     chosen.apply(source, tmp_path / "out.onnx", chosen.Options(), Lesson(source, {}))
     assert {entry.key: entry.value for entry in onnx.load(tmp_path / "out.onnx").metadata_props} == ENTRIES
+
+
+def test_entries_of_safetensors_go_with_the_program(tmp_path: Path) -> None:
+    small.save_weights(tmp_path)
+    state = safetensors.torch.load_file(tmp_path / "weights.safetensors")
+    owned = {"epoch": "12", "licence": "see https://example.org"}
+    safetensors.torch.save_file(state, tmp_path / "weights.safetensors", {"format": "pt", **owned})
+    made = Way(tmp_path / "weights.safetensors", "safetensors_to_torch_export", {"shapes": "6"}).convert(tmp_path)
+    assert shown(made, "torch_export") == owned
+    words = losses(
+        FORMATS["safetensors"].inspect(tmp_path / "weights.safetensors"), 1, FORMATS["torch_export"].inspect(made), 1
+    )
+    assert words == ()
 
 
 def test_weights_of_few_bits_stay_so_in_ort(tmp_path: Path) -> None:
