@@ -1,6 +1,5 @@
 """ONNX to OpenVINO IR, for Intel processors, graphics and accelerators."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +15,6 @@ from core.onnx.typing import GraphProto, NodeProto
 if TYPE_CHECKING:
     from openvino import Model
 
-NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold (section 2.2, Char)."""
 INSTEAD = "Replace them with other ONNX operators, try another opset, or choose another target."
 
 
@@ -41,8 +38,7 @@ class OnnxToOpenVino(Converter):
         names = [value.name for value in graph.graph.input if value.name not in held]
         _check_inputs(model, names)
         ir_arithmetic.settle(model, options.arithmetic)
-        entries = {NO_XML.sub(" ", key): NO_XML.sub(" ", value) for key, value in metadata.entries(graph).items()}
-        model.set_rt_info(entries, ir.ENTRIES)
+        ir.tell(model, metadata.entries(graph))
         ir.write(model, out, _order(model, names), [value.name for value in graph.graph.output])
 
 

@@ -7,7 +7,7 @@ import re
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -30,6 +30,8 @@ SETTINGS = {
     "CPU_DENORMALS_OPTIMIZATION": "NO",
 }
 """One thread and no shortcut: on some processors the engine would choose bf16 or int8 by itself."""
+NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 cannot hold (section 2.2, Char)."""
 ENTRIES = "framework"
 """Where the engine keeps the entries of the file that it read (``rt_info``)."""
 TYPES = {"f32": "float32", "f64": "float64", "f16": "float16", "bf16": "bfloat16", "boolean": "bool", "string": "str"}
@@ -75,6 +77,11 @@ def write(model: OpenvinoModel, out: Path, inputs: Sequence[str] = (), outputs: 
             for name in ("model.xml", "model.bin"):
                 archives.add(archive, name, Path(folder) / name)
     compiled(read(out))
+
+
+def tell(model: OpenvinoModel, entries: Mapping[str, str]) -> None:
+    """Keep the entries of the file that a model was read from where the engine keeps those of ONNX, without what XML cannot hold."""
+    model.set_rt_info({NO_XML.sub(" ", key): NO_XML.sub(" ", value) for key, value in entries.items()}, ENTRIES)
 
 
 def compiled(model: OpenvinoModel) -> "openvino.CompiledModel":

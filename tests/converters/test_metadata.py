@@ -94,6 +94,22 @@ def test_entries_stay_in_a_smaller_file(technique: str, tmp_path: Path) -> None:
     assert {entry.key: entry.value for entry in onnx.load(tmp_path / "out.onnx").metadata_props} == ENTRIES
 
 
+def test_entries_go_on_from_torch_to_openvino(tmp_path: Path) -> None:
+    source = network(tmp_path / "m.onnx")
+    middle = Way(source, "onnx_to_torchscript", {}).convert(tmp_path)
+    made = Way(middle, "torchscript_to_openvino", {"shapes": "256"}).convert(tmp_path)
+    assert shown(made, "openvino") == shown(source, "onnx")
+
+
+def test_entries_that_xml_cannot_hold_are_no_damage(tmp_path: Path) -> None:
+    model = onnx.load(network(tmp_path / "m.onnx"))
+    model.metadata_props.add(key="bad\x02key", value="v\x03<!-- x --> ]]>")
+    onnx.save(model, tmp_path / "m.onnx")
+    made = Way(tmp_path / "m.onnx", "onnx_to_openvino", {}).convert(tmp_path)
+    assert not FORMATS["openvino"].audit(made)
+    assert shown(made, "openvino")["bad key"] == "v <!-- x --> ]]>"
+
+
 def test_entries_of_safetensors_go_with_the_program(tmp_path: Path) -> None:
     small.save_weights(tmp_path)
     state = safetensors.torch.load_file(tmp_path / "weights.safetensors")
