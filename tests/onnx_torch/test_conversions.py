@@ -199,3 +199,19 @@ def test_ids_that_come_as_floats_look_up_a_row(tmp_path: Path) -> None:
         assert runtime_for(CONVERTERS[way].target).open(
             Way(tmp_path / "m.onnx", way, {}).convert(tmp_path), CONVERTERS[way].target
         )
+
+
+@pytest.mark.parametrize("way", [PROGRAM, SCRIPT])
+def test_rows_of_a_table_are_counted_from_its_end_too(way: str, tmp_path: Path) -> None:
+    """ONNX takes places from -5 to 4 in a table of five rows."""
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        table (int64[N] ids) => (float[N, 4] rows) { rows = Gather(t, ids) }"""
+    )
+    rows = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(rows, "t"))
+    onnx.save(model, tmp_path / "m.onnx")
+    target = CONVERTERS[way].target
+    made = runtime_for(target).open(Way(tmp_path / "m.onnx", way, {}).convert(tmp_path), target)
+    (answer,) = made.run({made.signature.inputs[0].name: np.arange(-5, 5)}).values()
+    assert np.array_equal(answer, np.concatenate([rows, rows]))
