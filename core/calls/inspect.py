@@ -13,7 +13,7 @@ from core.domain.format import Risk, Summary
 from core.domain.ingestion import Ingested
 from core.domain.integer_products import Integers
 from core.domain.landmarks import Landmarks
-from core.domain.limits import READING
+from core.domain.limits import READING, READING_BOTH
 from core.domain.work import Model
 from core.formats import FORMATS, recognise
 from core.runtimes import cannot_run, runtime_for
@@ -138,7 +138,7 @@ def result(bench: "Bench", model: Model, name: str, source: Model | None) -> Res
     """Inspect what a converter returned, and its ``source`` beside it. Raises Refused as ``audit`` does."""
     request = Request(("model",), name, landmarks=True, source=source.format if source else "")
     blobs = {"model": model.sha256, **({SOURCE: source.sha256} if source else {})}
-    with bench.call(CALL, request, blobs, "light", READING) as done:
+    with bench.call(CALL, request, blobs, "light", READING_BOTH if source else READING) as done:
         (found,) = done.value.found
         ingested = of(bench, model, found, done.folder / SEVERAL.format(0))
         return Result(ingested, found.landmarks or Landmarks(), done.value.source)
