@@ -146,3 +146,20 @@ def test_c_source_is_not_proven_here_and_replays_on_a_machine_with_a_compiler(to
     assert result["parity"]["verdict"] == "NOT PROVEN"
     assert "compiler" in result["parity"]["reason"]
     replay_and_use(tools, result, tmp_path / "bundle")
+
+
+def test_what_a_result_lost_is_told_and_lies_in_the_card(tools: Tools, tmp_path: Path) -> None:
+    """torch names outputs itself; the entries of the file travel."""
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        scaled (float[N, 4] pixels) => (float[N, 4] chances) { chances = Mul(pixels, pixels) }"""
+    )
+    model.metadata_props.add(key="labels", value="ant,bee")
+    onnx.save(model, tmp_path / "m.onnx")
+    result = ask(convert, tools, {**bring(tools, tmp_path / "m.onnx"), "target": "torch_export"})
+    (sentence,) = result["lost"]
+    assert sentence.startswith("The outputs have other names: chances is ")
+    assert result["steps"][-1]["summary"]["notes"]["metadata"] == {"labels": "ant,bee"}
+    with zipfile.ZipFile(tools.blobs.path(result["bundle"]["sha256"])) as archive:
+        assert json.loads(archive.read("card.json"))["lost"] == [sentence]
+    assert ask(convert, tools, {**bring(tools, tmp_path / "m.onnx"), "target": "openvino"})["lost"] == []

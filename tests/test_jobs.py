@@ -222,8 +222,10 @@ def test_an_accident_is_one_line_for_the_owner_and_a_traceback_in_the_log(
     with caplog.at_level(logging.ERROR, "core.jobs.queue"):
         job = queue.wait("ann", queue.submit("ann", "crash", {}).id, 10)
     assert job.trouble is not None
-    assert (job.trouble.kind, job.trouble.message) == ("crashed", "ZeroDivisionError: over")
-    assert job.trouble.next_step
+    assert job.trouble.kind == "crashed"
+    assert "fault of Portolan, not of your file" in job.trouble.message
+    assert "(ZeroDivisionError: over)" in job.trouble.message
+    assert "core/jobs/verb.py:" in job.trouble.next_step
     assert [event.text for event in queue.events("ann", job.id)] == ["Near the edge"]
     assert caplog.records[0].exc_info is not None
     assert job.id in caplog.text

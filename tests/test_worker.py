@@ -68,6 +68,7 @@ def test_every_error_is_one_bounded_line(error: BaseException, kind: type[Except
     assert "\n" not in told.message
     assert len(told.message) <= 300
     assert told.next_step
+    assert "complete" not in told.next_step
 
 
 def test_every_kind_preloads_what_exists() -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 
 MAX_ENTRIES = 5_000
 MAX_BYTES = 4 << 30
@@ -79,7 +79,7 @@ class Archive:
                 yield stream  # type: ignore[misc]
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
             raise Refused(
-                f"{name} in the archive is damaged ({error}).", "Download or export the file again."
+                f"{name} in the archive is damaged ({first_line(error)}).", "Download or export the file again."
             ) from None
 
     def copy(self, name: str, out: Path) -> None:
@@ -202,7 +202,9 @@ def _zip(file: BinaryIO) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(file)
     except (zipfile.BadZipFile, UnicodeDecodeError, ValueError, NotImplementedError, struct.error) as error:
-        raise Refused(f"The zip archive is damaged ({error}).", "Download or export the file again.") from None
+        raise Refused(
+            f"The zip archive is damaged ({first_line(error)}).", "Download or export the file again."
+        ) from None
 
 
 def add(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from core.calls.call import Call
 from core.domain.codec import Malformed, decode, encode
-from core.domain.errors import Crashed
+from core.domain.errors import Crashed, first_line
 from core.domain.limits import WORKING, Limits
 from core.domain.work import Along, Model
 from core.memory.blobs import Blob
@@ -73,7 +73,9 @@ class Bench:
             try:
                 answer = decode(call.answer, done.value)
             except Malformed as error:
-                raise Crashed(f"The sandboxed process gave no proper answer: {error}.", "Try again.") from error
+                raise Crashed(
+                    f"The sandboxed process gave no proper answer: {first_line(error)}.", "Try again."
+                ) from error
             yield Answered(answer, done.folder)
 
     def keep(self, path: Path) -> Blob:

@@ -13,15 +13,16 @@ from core.domain.format import Risk, Summary
 from core.domain.ingestion import Ingested
 from core.domain.integer_products import Integers
 from core.domain.landmarks import Landmarks
-from core.domain.limits import READING
+from core.domain.limits import READING, READING_BOTH
 from core.domain.work import Model
-from core.formats import recognise
+from core.formats import FORMATS, recognise
 from core.runtimes import cannot_run, runtime_for
 
 if TYPE_CHECKING:
     from core.calls.bench import Bench
     from core.sandbox.watch import Progress
 
+SOURCE = "source"
 SEVERAL = "graph{}.onnx"
 
 
@@ -32,6 +33,8 @@ class Request:
     files: tuple[str, ...]
     name: str
     landmarks: bool = False
+    source: str = ""
+    """The format of the model that the first file was made from, which is read as ``source``."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,15 @@ class Answer:
     """What was found in each file; the graphs are in ``out/graph0.onnx``, ``out/graph1.onnx`` ..."""
 
     found: tuple[Inspected, ...]
+    source: Summary | None = None
 
 
 def work(request: Request, here: Here) -> Answer:
     """Inspect each file. Raises Refused for one of no known format; an audit that refuses is an answer."""
     paths = enumerate(IN / file for file in request.files)
     found = tuple(inspected(path, request.name, OUT / SEVERAL.format(place), here) for place, path in paths)
-    return Answer(tuple(map(marked, found, request.files)) if request.landmarks else found)
+    told = FORMATS[request.source].inspect(IN / SOURCE) if request.source else None
+    return Answer(tuple(map(marked, found, request.files)) if request.landmarks else found, told)
 
 
 def marked(found: Inspected, file: str) -> Inspected:
@@ -120,11 +125,23 @@ def audit(bench: "Bench", models: Sequence[Model], name: str) -> list[Ingested]:
         return [of(bench, model, found, done.folder / SEVERAL.format(place)) for place, (found, model) in pairs]
 
 
-def result(bench: "Bench", model: Model, name: str) -> tuple[Ingested, Landmarks]:
-    """Inspect what a converter returned, and where its graph changes what it does. Raises Refused as ``audit`` does."""
-    with bench.call(CALL, Request(("model",), name, landmarks=True), {"model": model.sha256}, "light", READING) as done:
+@dataclass(frozen=True)
+class Result:
+    """What a converter's file says, where its graph changes what it does, and what the source says where it was asked too."""
+
+    ingested: Ingested
+    landmarks: Landmarks
+    source: Summary | None
+
+
+def result(bench: "Bench", model: Model, name: str, source: Model | None) -> Result:
+    """Inspect what a converter returned, and its ``source`` beside it. Raises Refused as ``audit`` does."""
+    request = Request(("model",), name, landmarks=True, source=source.format if source else "")
+    blobs = {"model": model.sha256, **({SOURCE: source.sha256} if source else {})}
+    with bench.call(CALL, request, blobs, "light", READING_BOTH if source else READING) as done:
         (found,) = done.value.found
-        return of(bench, model, found, done.folder / SEVERAL.format(0)), found.landmarks or Landmarks()
+        ingested = of(bench, model, found, done.folder / SEVERAL.format(0))
+        return Result(ingested, found.landmarks or Landmarks(), done.value.source)
 
 
 def of(bench: "Bench", model: Model, found: Inspected, graph: Path) -> Ingested:

@@ -7,7 +7,7 @@ from pathlib import Path
 from core.domain.errors import Refused
 from core.domain.transform import Converter, Tolerance, option
 from core.domain.unsupported import Unsupported, told
-from core.onnx import files
+from core.onnx import files, metadata
 from core.onnx.typing import GraphProto, ModelProto, ValueInfoProto
 
 Way = Callable[[ModelProto, int], ModelProto]
@@ -85,6 +85,7 @@ def _attempt(way: Way, model: ModelProto, opset: int, ir: int, out: Path) -> boo
     except Exception:
         return False
     result.ir_version = _ir(result, ir)
+    metadata.carry(model, result)
     try:
         files.write(result, out)
         files.loads(out)

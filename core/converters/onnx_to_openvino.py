@@ -9,7 +9,7 @@ from core.domain.transform import Converter, Tolerance
 from core.domain.unsupported import Unsupported, told
 from core.libraries import ir, ir_arithmetic
 from core.libraries.ir_arithmetic import ArithmeticOptions
-from core.onnx import files
+from core.onnx import files, metadata
 from core.onnx.typing import GraphProto, NodeProto
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class OnnxToOpenVino(Converter):
         _check_inputs(model, names)
         _check_lengths(model)
         ir_arithmetic.settle(model, options.arithmetic)
+        ir.tell(model, metadata.entries(graph))
         ir.write(model, out, _order(model, names), [value.name for value in graph.graph.output])
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.transform import Converter, Tolerance, option
-from core.onnx import files
+from core.onnx import files, metadata
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class OnnxToTorchExport(Converter):
         from core.train.onnx_torch import build
         from core.train.onnx_torch.export import to_program
 
-        to_program(build(files.load(source)), options.shapes, out)
+        model = files.load(source)
+        to_program(build(model), options.shapes, out, metadata.entries(model))
 
 
 CONVERTER = OnnxToTorchExport()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.transform import Converter, Tolerance, option
-from core.onnx import files
+from core.onnx import files, metadata
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class OnnxToTorchScript(Converter):
         from core.train.onnx_torch import build
         from core.train.onnx_torch.export import to_script
 
-        to_script(build(files.load(source)), options.shapes, out)
+        model = files.load(source)
+        to_script(build(model), options.shapes, out, metadata.entries(model))
 
 
 CONVERTER = OnnxToTorchScript()

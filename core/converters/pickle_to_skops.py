@@ -5,7 +5,7 @@ from pathlib import Path
 from core.domain.errors import refusing
 from core.domain.transform import Converter, NoOptions, Tolerance
 from core.formats.skops import TRUSTED
-from core.libraries.sklearn import estimators
+from core.libraries.sklearn import Estimator, estimators
 
 
 class PickleToSkops(Converter):
@@ -22,9 +22,18 @@ class PickleToSkops(Converter):
 
         model = estimators.load_pickle(source)
         estimators.check_fitted(model)
+        _plain(model)
         with refusing(f"skops cannot save {type(model).__name__}", "Save the model with skops.io.dump yourself."):
             skops.io.dump(model, out)
         estimators.load_skops(out, TRUSTED)
+
+
+def _plain(model: Estimator) -> None:
+    """Write the places of words as Python's numbers: skops gives each of NumPy's a file of its own, more than an archive may hold."""
+    for part in [model, *model.get_params(deep=True).values()]:
+        words = getattr(part, "vocabulary_", None)
+        if isinstance(words, dict):
+            part.vocabulary_ = {word: int(place) for word, place in words.items()}
 
 
 CONVERTER = PickleToSkops()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from core.domain.transform import Converter, Tolerance
+from core.formats import safetensors
 from core.libraries.architectures import ArchitectureOptions
 
 
@@ -19,7 +20,7 @@ class SafetensorsToTorchExport(Converter):
         """Build, fill, export and save. Raises Refused with the names that do not fit, or what the exporter cannot follow."""
         from core.libraries.architectures import build, export
 
-        export.to_program(build(source, self.source, options), out)
+        export.to_program(build(source, self.source, options), out, safetensors.entries(source))
 
 
 CONVERTER = SafetensorsToTorchExport()

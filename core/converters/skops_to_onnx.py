@@ -12,9 +12,12 @@ from core.domain.errors import Refused, first_line
 from core.domain.transform import Converter, Tolerance, option
 from core.formats.skops import TRUSTED
 from core.libraries import sklearn_onnx
+from core.libraries.fitted import models
 from core.libraries.sklearn import Estimator, columns, estimators
 from core.onnx import files
 from core.onnx.typing import ModelProto
+from core.scoring import onnx_model
+from core.scoring.form import Form, Input
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,10 @@ class SkopsToOnnx(Converter):
         model = estimators.load_skops(source, TRUSTED)
         estimators.check_fitted(model)
         _check_boosters(model)
+        if _has_lightgbm(model):
+            files.write(onnx_model.write(_form(model), options.opset, "float32"), out)
+            files.loads(out)
+            return
         _register()
         sklearn_onnx.register()
         answers = estimators.outputs(model)
@@ -67,6 +74,28 @@ class SkopsToOnnx(Converter):
             raise Refused("The converter fixed the number of rows.", "Please report this pipeline.")
         files.write(converted, out)
         files.loads(out)
+
+
+def _has_lightgbm(model: Estimator) -> bool:
+    """Say whether LightGBM answers somewhere in a model, whose trees skl2onnx does not know."""
+    return any(type(one).__module__.startswith("lightgbm.") for one in [model, *model.get_params(deep=True).values()])
+
+
+def _form(model: Estimator) -> Form:
+    """Return the common form of a model with LightGBM in it, on one table where its columns are all numbers. Raises Refused."""
+    if missing := tuple(dict.fromkeys(models.unsupported(model))):
+        raise Refused(
+            f"{', '.join(missing)}: no ONNX form of this is supported beside LightGBM.",
+            "Save the booster alone with model.booster_.save_model('model.txt'), and convert that file.",
+        )
+    told, texts = [spec.name for spec in estimators.inputs(model)], columns.text_columns(model)
+    names = [f"x{place + 1}" for place in range(columns.width(model) or 0)] if told == ["X"] else told
+    missing = ("",) if columns.text_imputers(model) else ()
+    inputs = (
+        Input(name, "string", missing, texts[place]) if place in texts else Input(name, "double")
+        for place, name in enumerate(names)
+    )
+    return models.form(model, tuple(inputs))
 
 
 def _check_boosters(model: Estimator) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 from core.domain.errors import Refused, first_line
 from core.domain.transform import Converter, Tolerance, option
 from core.domain.unsupported import told
+from core.formats.anatomy.torch_files import told_beside
 from core.libraries.torch import ExportedProgram, exported_programs, program_operators
-from core.onnx import files
+from core.onnx import files, metadata
 from core.onnx.typing import ModelProto
 
 NEWEST = 22
@@ -55,6 +56,7 @@ class TorchExportToOnnx(Converter):
                 "Export it again with torch.export.Dim for the batch.",
             )
         files.name_batch(model)
+        metadata.put(model, told_beside(source))
         files.write(model, out)
         files.loads(out)
 

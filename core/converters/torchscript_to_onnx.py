@@ -8,9 +8,10 @@ from pathlib import Path
 from core.domain.errors import Refused, first_line
 from core.domain.transform import Converter, Tolerance, option
 from core.domain.unsupported import told
+from core.formats.anatomy.torch_files import told_beside
 from core.libraries.torch import ScriptModule, Tensor, exported_programs, program_operators, torchscripts
 from core.libraries.torch.torchscripts import ShapeOptions
-from core.onnx import files
+from core.onnx import files, metadata
 
 BATCH = 2
 """An example with one row could be taken for a constant."""
@@ -47,6 +48,7 @@ class TorchScriptToOnnx(Converter):
                 "The exporter fixed the batch size.",
                 "Export the model with torch.export (.pt2) and a dynamic batch size.",
             )
+        metadata.put(model, told_beside(source))
         files.write(model, out)
         files.loads(out)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused, refusing
 from core.domain.transform import Converter, Tolerance
+from core.formats.anatomy.torch_files import told_beside
 from core.libraries import ir, ir_arithmetic
 from core.libraries.ir_arithmetic import ArithmeticOptions
 from core.libraries.torch import ScriptModule, exported_programs, torchscripts
@@ -42,6 +43,8 @@ class TorchScriptToOpenVino(Converter):
         _free_batch(model, specs)
         names = tuple(spec.name for spec in specs)
         ir_arithmetic.settle(model, options.arithmetic)
+        if entries := told_beside(source):
+            ir.tell(model, entries)
         ir.write(model, out, names, [f"output_{place}" for place in range(len(model.outputs))])
 
 

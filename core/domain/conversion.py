@@ -48,6 +48,8 @@ class Conversion(InSteps[ConvertedStep]):
     golden: Golden
     data: Data | None
     bundle: Bundle | None = None
+    lost: tuple[str, ...] = ()
+    """What the source says and the result does not, in a sentence each."""
 
     @property
     def read(self) -> tuple[str, ...]:

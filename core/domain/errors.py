@@ -10,6 +10,7 @@ PortolanError
 """
 
 import re
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,13 +82,58 @@ KINDS: dict[str, type[PortolanError]] = {
 }
 
 
-TERMINAL = re.compile(r"\x1b\[[0-9;]*m")
+TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
+"""Codes for a terminal: control sequences and commands to the operating system (ECMA-48, 5.4 and 8.3.89)."""
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+FRAMES = re.compile(
+    r"\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : |(?:\S*[\\/])?[\w.+-]+\.(?:cc|cpp|cxx|cu|hpp|h):\d+:?(?: [^\s(]*\([^()]*\)(?: const)?)?\s*"
+    r"|(?<=\w) at 0x[0-9a-fA-F]+|<lambda\(\)>"
+)
+"""What libraries write around their words: codes of their own, places in their source, addresses."""
+FOLDERS = re.compile(r"(?<![\w:/.])(?:[A-Za-z]:)?(?:[\\/][\w.+@~-]+){2,}")
+"""A path from the root, of which only the last name is told."""
+LONGEST = 300
+FAULT = "This is a fault of Portolan, not of your file"
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line that an error says, without codes for a terminal (ECMA-48, SGR), at most 300 characters."""
-    lines = [line for line in TERMINAL.sub("", str(error)).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300]
+def plainly(text: str) -> str:
+    """Return what a library says as people may read it: without codes for a terminal, places in its source and folders of this machine."""
+    text = CONTROL.sub("", FRAMES.sub("", TERMINAL.sub("", text)))
+    return FOLDERS.sub(lambda path: re.split(r"[\\/]", path[0])[-1], text)
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line that an error says, in the words of ``plainly``, at most 300 characters; its kind where it says nothing.
+
+    This is the one way in which words of a library reach a person: as the cause, behind a sentence of ours on what could not be done.
+    """
+    lines = [" ".join(line.split()) for line in plainly(str(error)).splitlines() if line.strip()]
+    told = next((line for line in lines if re.search(r"\w{2}", line)), type(error).__name__)
+    return told[:LONGEST]
+
+
+def our_fault(error: BaseException) -> Crashed:
+    """Return an accident in our own code as what it is: the kind, the words and the place of the error, and what to report."""
+    kind, words = type(error).__name__, first_line(error)
+    said = kind if words == kind else f"{kind}: {words}"
+    report = " ".join(part for part in (f"Please report it with these words ({said[:200]})", _place(error)) if part)
+    return Crashed(
+        f"{FAULT}: it did not expect this ({said[: LONGEST - 100]}).",
+        f"{report}, and with the file if you may share it.",
+    )
+
+
+def _place(error: BaseException) -> str:
+    """Return the last line of ours that an error came through, without the folder that we lie in."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if re.search(r"[\\/](core|pages)[\\/]", frame.filename)
+    ]
+    if not frames:
+        return ""
+    inside = re.split(r"[\\/](?=(?:core|pages)[\\/])", frames[-1].filename)[-1].replace("\\", "/")
+    return f"at {inside}:{frames[-1].lineno}"
 
 
 @contextmanager

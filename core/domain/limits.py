@@ -19,6 +19,9 @@ class Limits:
 READING = Limits(wall_seconds=8.0, cpu_seconds=8, memory_mb=1800, file_mb=2048)
 """For the audit and inspection of a file of unknown origin: an answer within 10 s and 2 GB, good or bad."""
 
+READING_BOTH = Limits(wall_seconds=16.0, cpu_seconds=16, memory_mb=1800, file_mb=2048)
+"""For the inspection of a result with its source beside it."""
+
 WORKING = Limits()
 """For conversions and proofs of a file that passed its audit."""
 

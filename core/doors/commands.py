@@ -16,7 +16,7 @@ from core.converters import CONVERTERS
 from core.domain.codec import decode, encode
 from core.domain.compression import MAX_DROP, CompressRequest
 from core.domain.conversion import Conversion, ConvertRequest
-from core.domain.errors import Crashed, PortolanError, Refused
+from core.domain.errors import PortolanError, Refused, our_fault
 from core.domain.evaluation import EvaluateRequest
 from core.domain.groups import GROUPS
 from core.domain.ingestion import Ingested, IngestRequest
@@ -357,6 +357,7 @@ def run_and_exit() -> NoReturn:
         code = main()
     except Exception as error:
         code = 1
-        crashed = Crashed(f"{type(error).__name__}: {error}", "This is a defect of Portolan; please report it.")
-        print(json.dumps({"error": encode(crashed.trouble)}) if "--json" in sys.argv else crashed.message)
+        crashed = our_fault(error)
+        told = f"{crashed.kind}: {crashed.message}\n{crashed.next_step}"
+        print(json.dumps({"error": encode(crashed.trouble)}) if "--json" in sys.argv else told)
     sys.exit(code)

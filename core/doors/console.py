@@ -38,6 +38,8 @@ def conversion(result: Conversion, out: Path) -> None:
         )
     if parity.reason:
         print(parity.reason)
+    for sentence in result.lost:
+        print(f"Lost: {sentence}")
     reading(result.read)
 
 

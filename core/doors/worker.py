@@ -27,7 +27,7 @@ from core.calls import table
 from core.calls.call import Call, Here, Progress
 from core.domain import groups
 from core.domain.codec import Json, decode, encode, prepare
-from core.domain.errors import Crashed, OverLimit, PortolanError, Unavailable
+from core.domain.errors import OverLimit, PortolanError, Unavailable, first_line, our_fault
 from core.domain.limits import Limits
 
 Work = Callable[[Json, Here], Json]
@@ -96,7 +96,11 @@ def main(
     except ImportError as missing:
         _end(
             events,
-            _failure(Unavailable(f"A library is missing: {missing}.", "Run `make .venv` to install the requirements.")),
+            _failure(
+                Unavailable(
+                    f"A library is missing: {first_line(missing)}.", "Run `make .venv` to install the requirements."
+                )
+            ),
         )
     prepare(Limits)
     gc.freeze()
@@ -138,14 +142,14 @@ def _for_people(error: BaseException, limits: Limits) -> PortolanError:
     """Turn what went wrong into one sentence; memory and disk that ran out are limits, the rest is a crash."""
     if isinstance(error, PortolanError):
         return error
-    text = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"[:300].rstrip(": ")
+    text = str(error)
     if isinstance(error, MemoryError) or any(sign in text.lower() for sign in NO_MEMORY):
         return OverLimit(f"The job needs more memory than the limit of {limits.memory_mb} MB.", "Try a smaller model.")
     if isinstance(error, OSError) and error.errno == errno.EFBIG:
         return OverLimit(f"The job writes a file larger than the limit of {limits.file_mb} MB.", "Try a smaller model.")
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return OverLimit("The disk is full.", "Free some disk space and try again.")
-    return Crashed(text, "Check that the file is complete and was written by a supported version.")
+    return our_fault(error)
 
 
 def _failure(error: PortolanError) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """LiteRT (TensorFlow Lite): one flatbuffer with graph and weights, for phones and microcontrollers."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import drawing, tflite
 from core.formats.anatomy.drawing import Drawn
+from core.formats.anatomy.elements import bits
 from core.formats.anatomy.findings import info
 from core.formats.anatomy.tflite import TfliteGraph, TfliteModel
 from core.formats.anatomy.weight_counts import WeightCounts
@@ -97,9 +99,10 @@ def _weight_counts(path: Path, model: TfliteModel) -> WeightCounts:
                 counts.mention(tensor.spec.name, tensor.spec.dtype, ())
                 continue
             counts.add(tensor.spec.name, tensor.spec.dtype, shape)
-            if not tensor.sparse:
-                file.seek(tensor.start)
-                counts.measure_stream(file, tensor.length, tensor.spec.dtype)
+            file.seek(tensor.start)
+            counts.measure_stream(file, tensor.length, tensor.spec.dtype, tensor.zero)
+            if tensor.sparse and (width := bits(tensor.spec.dtype)):
+                counts.left_out(math.prod(shape) - 8 * tensor.length // width)
     return counts
 
 

@@ -11,7 +11,7 @@ from core.domain.artifact import Signature, TensorSpec
 from core.domain.codec import encode
 from core.domain.format import Format, Risk, Summary
 from core.domain.integer_products import Integers
-from core.formats.anatomy import drawing, ir, ir_products
+from core.formats.anatomy import drawing, ir, ir_products, told
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import info
 from core.formats.anatomy.weight_counts import WeightCounts
@@ -65,6 +65,7 @@ class OpenVino(Format):
                 "ir_version": int(root.get("version")),
                 "name": str(root.get("name", ""))[:120],
                 "integers": encode(integers),
+                **({"metadata": told.shown(entries)} if (entries := ir.entries(root)) else {}),
             },
         )
 
@@ -83,13 +84,13 @@ def _graphs(archive: Archive) -> "tuple[etree._Element, list[ir.Body]]":
 
 def _weight_counts(archive: Archive, found: list[ir.Body]) -> WeightCounts:
     """Count the weights in the order of their bytes, each place once; single numbers are constants, no weights."""
-    counts, end = WeightCounts(), 0
+    counts, end, rounded = WeightCounts(), 0, ir.rounded(found)
     with archive.open(ir.halves(archive.names)[1]) as stream:
         for weight in sorted(ir.constants(found), key=lambda w: (w.offset, w.name)):
             if not weight.shape:
                 counts.mention(weight.name, weight.dtype, ())
             elif weight.offset >= end:
-                counts.add(weight.name, weight.dtype, weight.shape)
+                counts.add(weight.name, weight.dtype, weight.shape, rounded.get(weight.name, ""))
                 stream.seek(weight.offset)
                 counts.measure_stream(stream, weight.size, weight.dtype)
                 end = weight.offset + weight.size

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused, refusing
 from core.domain.format import Format, Risk, Summary
+from core.formats.anatomy import told
 from core.formats.anatomy.findings import info
 
 if TYPE_CHECKING:
@@ -45,8 +46,16 @@ class Ort(Format):
         """Open a session without optimising and read its inputs and outputs. Raises Refused when it does not open."""
         session = _session(path)
         signature = Signature(tuple(map(_spec, session.get_inputs())), tuple(map(_spec, session.get_outputs())))
-        producer = session.get_modelmeta().producer_name or None
-        return Summary(format=self.id, signature=signature, producer=producer, dependencies=("onnxruntime",))
+        meta = session.get_modelmeta()
+        documentation = {"doc_string": meta.description} if meta.description else {}
+        entries = {**documentation, **meta.custom_metadata_map}
+        return Summary(
+            format=self.id,
+            signature=signature,
+            producer=meta.producer_name or None,
+            dependencies=("onnxruntime",),
+            notes={"metadata": told.shown(entries)} if entries else {},
+        )
 
 
 def _session(path: Path) -> "onnxruntime.InferenceSession":

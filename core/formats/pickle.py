@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from core.border import pickles
-from core.border.pickles import Array, Built, Trace
+from core.border.pickles import Array, Built, Global, Trace
 from core.border.pickles.arrays import Bytes, array_of
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
@@ -16,6 +16,10 @@ CONSENT = "This file is a program: it is loaded only in the sandbox, and only wi
 NEXT = "Ask the author for a skops or ONNX file, or save the model again without these parts."
 
 MAX_REST = 1 << 40
+SHOWN = 20
+APART = {f"{home}.numpy_pickle.{kind}" for home in ("joblib", "sklearn.externals.joblib") for kind in ("NDArrayWrapper", "ZNDArrayWrapper")}  # fmt: skip
+"""How joblib before 0.10 noted arrays that it wrote into files of their own."""
+OLD_JOBLIB = {*APART, "sklearn.externals.joblib.numpy_pickle.NumpyArrayWrapper"}
 
 
 class Pickle(Format):
@@ -33,12 +37,8 @@ class Pickle(Format):
     def check(self, path: Path) -> Iterator[Risk]:
         """Follow every opcode and list every name."""
         trace = _trace(path)
-        off = pickles.off_list(trace.globals.values(), pickles.sklearn_allows)
-        if off:
-            named = ", ".join(name.path[:80] for name in off[:3]) + (
-                f" and {len(off) - 3} more" if len(off) > 3 else ""
-            )
-            raise Refused(f"Loading this file would use {named}, which no scikit-learn model needs.", NEXT)
+        if off := pickles.off_list(trace.globals.values(), pickles.sklearn_allows):
+            raise _off_list(off, trace)
         if trace.stored:
             raise Refused("The pickle refers to objects stored elsewhere.", NEXT)
         if trace.strange:
@@ -52,6 +52,28 @@ class Pickle(Format):
     def inspect(self, path: Path) -> Summary:
         """Read the fitted model from the opcodes, with nothing imported or built."""
         return estimator.summary(self.id, TreeBuilder().value(_trace(path).result))
+
+
+def _off_list(off: Sequence[Global], trace: Trace) -> Refused:
+    """Name what no model needs, or else all that an older scikit-learn called otherwise."""
+    foreign = [name for name in off if not (pickles.sklearn_lost(name) or name.path in OLD_JOBLIB)]
+    if foreign:
+        return Refused(f"Loading this file would use {_listed(foreign, 3)}, which no scikit-learn model needs.", NEXT)
+    version = estimator.version(TreeBuilder().value(trace.result))
+    writer = f"scikit-learn {version}" if version else "another, probably much older scikit-learn"
+    apart = any(name.path in APART for name in off)
+    return Refused(
+        f"The file is sound, but was saved by {writer}, and the scikit-learn installed here no longer has {_listed(off, SHOWN)}."
+        + (" Its arrays are in files of their own beside it (.npy)." if apart else ""),
+        f"Open it where {'that version' if version else 'the version that saved it'} is installed, and write it as ONNX "
+        "there (skl2onnx); or fit the model again.",
+    )
+
+
+def _listed(names: Sequence[Global], shown: int) -> str:
+    return ", ".join(name.path[:80] for name in names[:shown]) + (
+        f" and {len(names) - shown} more" if len(names) > shown else ""
+    )
 
 
 def _trace(path: Path) -> Trace:

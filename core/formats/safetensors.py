@@ -15,6 +15,7 @@ from core.formats.anatomy.weight_counts import WeightCounts
 MAX_HEADER = 100_000_000
 """The bound that the format's own reader has."""
 MAX_DIMS = 64
+MAX_ENTRIES = 1 << 20
 KINDS = {
     "BOOL": "bool", "U8": "uint8", "I8": "int8", "F8_E5M2": "float8e5m2", "F8_E4M3": "float8e4m3fn",
     "F8_E8M0": "float8e8m0", "F4": "float4", "F6_E2M3": "float6", "F6_E3M2": "float6", "I16": "int16", "U16": "uint16",
@@ -74,6 +75,12 @@ class Safetensors(Format):
             dependencies=("safetensors",),
             notes={"metadata": {str(k)[:80]: str(v)[:200] for k, v in list(metadata.items())[:20]}},
         )
+
+
+def entries(path: Path) -> dict[str, str]:
+    """Return what the owner wrote beside the weights, without the library's own note of who saved them; nothing over 1 MB."""
+    metadata = {str(k): str(v) for k, v in _header(path)[0].get("__metadata__", {}).items() if k != "format"}
+    return metadata if sum(map(len, (*metadata, *metadata.values()))) <= MAX_ENTRIES else {}
 
 
 def _header(path: Path) -> tuple[JsonObject, int]:

@@ -107,7 +107,8 @@ def unpack(archive: Archive, folder: Path) -> None:
 def _judged(graph: TensorflowGraph) -> Iterator[Risk]:
     """Refuse what reaches outside anywhere, and what is no arithmetic where the signature reaches it; all at once."""
     served = {node.op for node in tensorflow_graph.reached(graph)}
-    stored = {node.op for node in graph.nodes}
+    saving = _saving(graph)
+    stored = {node.op for node in graph.nodes if node.name not in saving}
     for name, nodes in graph.functions.items():
         stored |= {node.op for node in nodes} - (names.SAVER if names.SAVING.fullmatch(name) else set())
     outside = sorted(op for op in stored | served if names.OUTSIDE.fullmatch(op) or op in names.SAVER)
@@ -119,6 +120,25 @@ def _judged(graph: TensorflowGraph) -> Iterator[Risk]:
     aside = sorted(op for op in stored - served - names.ARITHMETIC if not names.TRAINING.fullmatch(op))
     if aside:
         yield info(f"Functions outside the serving signatures use other operators: {_listed(aside)}.")
+
+
+def _saving(graph: TensorflowGraph) -> set[str]:
+    """Return the nodes of TensorFlow 1's saver in the main graph, which nobody runs but for restoring the variables.
+
+    A loader runs what restores, with the name of the variables' file in place of the saver's; another name, or saving
+    on the way there, on the way to an answer or at the start, is no saver's.
+    """
+    run = [*graph.started, *(end for ends in graph.ends.values() for end in ends)]
+    used = {node.name for node in tensorflow_graph.reached_from(graph, run)}
+    restored = {node.name for node in tensorflow_graph.reached_from(graph, [graph.saver.get(3, "")])}
+    named = graph.saver.get(1)
+    return {
+        node.name
+        for node in graph.nodes
+        if node.op in names.SAVER
+        and node.name not in used
+        and (node.name not in restored or (node.op == "RestoreV2" and node.inputs[:1] == (named,)))
+    }
 
 
 def _listed(found: list[str]) -> str:

@@ -1,13 +1,14 @@
 """Torch checkpoints: a state_dict, or tables of tensors around it, in the zip of today or the pickles in a row of before 1.6."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from core.border import archives
-from core.border.pickles import Trace
 from core.domain.format import Format, Risk, Summary
 from core.formats.anatomy import torch_files, torch_weights
 from core.formats.anatomy.findings import info
+from core.formats.anatomy.torch_weights import TensorView
 from core.formats.anatomy.weight_counts import NOT_WEIGHTS, WeightCounts
 
 
@@ -26,31 +27,43 @@ class TorchCheckpoint(Format):
 
     def check(self, path: Path) -> Iterator[Risk]:
         """Check every name that the pickle imports, and every tensor against the bytes stored."""
-        torch_files.check(path, "The file")
+        _, beside = torch_weights.beside(torch_files.check(path, "The file").result)
         yield info(
             "The file contains weights without an architecture: it can be inspected, and becomes a model once its architecture is given."
         )
+        if beside:
+            yield info(
+                f"Beside the weights it holds {_elements(beside):,} numbers that only training needs (the state of an optimizer, "
+                "a running average, random numbers); they are not counted as parameters."
+            )
 
     def inspect(self, path: Path) -> Summary:
-        """List the tensors by name."""
-        trace = torch_files.read(path)
+        """List the tensors by name; what training keeps beside the weights is counted apart."""
+        weights, beside = torch_weights.beside(torch_files.read(path).result)
         counts = WeightCounts()
-        for name, tensor in torch_weights.named(trace.result):
+        for name, tensor in weights.items():
             counts.add(name or "weight", tensor.dtype, tensor.shape)
-        _measure(path, trace, counts)
+        _measure(path, weights.values(), counts)
         return Summary(
             format=self.id,
             **counts.facts,
             dependencies=("torch",),
-            notes={"storage": "zip" if archives.names(path) else "legacy"},
+            notes={
+                "storage": "zip" if archives.names(path) else "legacy",
+                **({"beside_weights": _elements(beside)} if beside else {}),
+            },
         )
 
 
-def _measure(path: Path, trace: Trace, counts: WeightCounts) -> None:
+def _elements(views: dict[str, TensorView]) -> int:
+    return sum(math.prod(view.shape) for view in views.values())
+
+
+def _measure(path: Path, weights: Iterable[TensorView], counts: WeightCounts) -> None:
     """Count the zeros of the storages of a zip; each storage once."""
     if not archives.names(path):
         return
-    kinds = {t.key: t.dtype for _, t in torch_weights.named(trace.result) if t.dtype not in NOT_WEIGHTS}
+    kinds = {t.key: t.dtype for t in weights if t.dtype not in NOT_WEIGHTS}
     with archives.walk(path) as archive:
         top = torch_files.prefix(archive)
         for key, kind in kinds.items():

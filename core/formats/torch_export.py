@@ -8,11 +8,11 @@ from typing import Any
 
 from core.border import archives
 from core.border.archives import Archive
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.domain.format import Format, Risk, Summary
-from core.formats.anatomy import program, program_view, torch_files
+from core.formats.anatomy import program, program_view, told, torch_files
 from core.formats.anatomy.findings import info, parse_json, warning
-from core.formats.anatomy.weight_counts import WeightCounts
+from core.formats.anatomy.weight_counts import WeightCounts, is_packed
 
 MEMBERS = re.compile(
     r"models/model\.json|data/weights/(weight_\d+|model_weights_config\.json)|data/constants/(tensor_\d+|model_constants_config\.json)"
@@ -61,12 +61,12 @@ class TorchExport(Format):
                 elsewhere = program_view.devices(content) - {"cpu"}
             except (KeyError, TypeError, AttributeError, ValueError) as error:
                 raise Refused(
-                    f"The program does not have the form that torch writes ({type(error).__name__}: {str(error)[:60]}).",
+                    f"The program does not have the form that torch writes ({type(error).__name__}: {first_line(error)[:60]}).",
                     AGAIN,
                 ) from None
             _check_samples(archive, f"{top}/data/sample_inputs/model.pt")
-            if any("/extra/" in name for name in archive.names):
-                yield info("The file contains extra files of its author; they are not read.")
+            if any("/extra/" in name and not name.endswith(f"/extra/{told.MEMBER}") for name in archive.names):
+                yield info("The file contains extra files of its author; the program does not read them.")
             if elsewhere:
                 yield warning("The program was exported on an accelerator: its graph may name that device.")
 
@@ -75,7 +75,7 @@ class TorchExport(Format):
         with archives.walk(path) as archive:
             top = torch_files.prefix(archive)
             content = _json(archive, f"{top}/models/model.json")
-            counts = _weight_counts(archive, top)
+            counts, entries = _weight_counts(archive, top), told.beside(archive, top)
         graph = content["graph_module"]["graph"]
         return Summary(
             format=self.id,
@@ -84,7 +84,10 @@ class TorchExport(Format):
             operators=program_view.operators(graph),
             producer=f"torch {content.get('torch_version', '')}"[:60].strip(),
             dependencies=(f"torch {content.get('torch_version', '')}"[:60].strip(), *program_view.packages(graph)),
-            notes={"opset": {str(k)[:40]: int(v) for k, v in content["opset_version"].items()}},
+            notes={
+                "opset": {str(k)[:40]: int(v) for k, v in content["opset_version"].items()},
+                **({"metadata": told.shown(entries)} if entries else {}),
+            },
         )
 
     def graph(self, path: Path, out: Path) -> bool:
@@ -121,7 +124,7 @@ def _weight_counts(archive: Archive, top: str) -> WeightCounts:
     counts = WeightCounts()
     for folder, pattern in (("weights", WEIGHT), ("constants", CONSTANT)):
         for name, member, is_parameter, view in program.tensors(_config(archive, top, folder), pattern):
-            if not is_parameter:
+            if not is_parameter and not is_packed(view.dtype, view.shape):
                 counts.mention(name, view.dtype, view.shape)
                 continue
             counts.add(name, view.dtype, view.shape)

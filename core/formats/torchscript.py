@@ -10,9 +10,9 @@ from core.border.pickles import Built, Global, Trace
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.format import Format, Risk, Summary
-from core.formats.anatomy import script, script_signature, torch_files, torch_weights
+from core.formats.anatomy import script, script_signature, told, torch_files, torch_weights
 from core.formats.anatomy.findings import info, warning
-from core.formats.anatomy.weight_counts import WeightCounts
+from core.formats.anatomy.weight_counts import WeightCounts, is_packed
 
 MEMBERS = re.compile(
     r"(data|constants|traced_inputs|bytecode|attributes|__torch__)\.pkl|(data|constants|traced_inputs)/\d+|code/.+\.py(\.debug_pkl)?"
@@ -72,11 +72,11 @@ class TorchScript(Format):
             source = _source(archive, top)
             signature = script_signature.read(archive, top) or _signature(archive, top, trace)
             version = _version(archive, top)
+            entries = told.beside(archive, top, (script_signature.MEMBER,))
         counts = WeightCounts()
         for name, tensor, is_parameter in _weights(trace.result, source.parameters):
-            counts.add(name, tensor.dtype, tensor.shape) if is_parameter else counts.mention(
-                name, tensor.dtype, tensor.shape
-            )
+            count = counts.add if is_parameter or is_packed(tensor.dtype, tensor.shape) else counts.mention
+            count(name, tensor.dtype, tensor.shape)
         return Summary(
             format=self.id,
             signature=signature,
@@ -84,7 +84,10 @@ class TorchScript(Format):
             operators=dict(source.operators.most_common()),
             producer="torch (TorchScript)",
             dependencies=("torch", *sorted(source.packages)),
-            notes={"archive_version": version[:20]},
+            notes={
+                "archive_version": version[:20],
+                **({"metadata": told.shown(entries)} if entries else {}),
+            },
         )
 
 
@@ -119,9 +122,13 @@ def _weights(model: object, parameters: dict[str, set[str]]) -> Iterator[tuple[s
     pending: list[tuple[str, object]] = [("", model)]
     while pending:
         path, module = pending.pop()
-        if not isinstance(module, Built) or not isinstance(module.state, dict) or id(module) in seen:
+        if not isinstance(module, Built) or id(module) in seen:
             continue
         seen.add(id(module))
+        if QUANTIZED.fullmatch(module.path):
+            yield from ((f"{path}.{name}", tensor, True) for name, tensor in torch_weights.named(module.state))
+        if not isinstance(module.state, dict):
+            continue
         for attribute, child in module.state.items():
             name = f"{path}.{attribute}" if path else str(attribute)
             tensor = torch_weights.tensor(child)

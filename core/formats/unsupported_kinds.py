@@ -46,6 +46,13 @@ def all_pack(pattern: str) -> Callable[[bytes, tuple[str, ...], str], bool]:
     )
 
 
+def _is_tensorflow_js(head: bytes, names: tuple[str, ...], name: str) -> bool:
+    """Tell the manifest itself, or a zip of it with its weights, as TensorFlow.js, browsers and face-api.js name them."""
+    weights = packs(r"(.*/)?(.*-?weights_manifest\.json|.*shard\d+(of\d+)?(\.bin)?|tensorflowjs_model\.pb)")
+    described = packs(r"(.*/)?model\.json")(head, names, name) and packs(r".*\.bin")(head, names, name)
+    return described or weights(head, names, name) or holds(rb'"(modelTopology|weightsManifest)"')(head, names, name)
+
+
 def _is_saved_model(head: bytes, names: tuple[str, ...], name: str) -> bool:
     return name.lower().endswith(".pb") and head[:2] == b"\x08\x01" and head[2:3] == b"\x12"
 
@@ -98,8 +105,8 @@ UNSUPPORTED_KINDS: tuple[UnsupportedKind, ...] = (
         holds(rb"^\s*(<!doctype html|<html|<HTML|<!DOCTYPE (html|HTML))"),
     ),
     UnsupportedKind(
-        "a GGUF language model (llama.cpp)",
-        LATER + "Run it with llama.cpp, or look for an ONNX version of the model.",
+        "a GGUF or GGML model, as llama.cpp and whisper.cpp read it",
+        LATER + "Run it with the program that it was made for, or look for an ONNX version of the model.",
         starts(b"GGUF", b"lmgg", b"tjgg"),
     ),
     UnsupportedKind(
@@ -114,10 +121,27 @@ UNSUPPORTED_KINDS: tuple[UnsupportedKind, ...] = (
     ),
     UnsupportedKind(
         "a TensorFlow.js model",
-        LATER + "Convert the original Keras or TensorFlow model to ONNX.",
-        lambda h, n, f: (
-            packs(r"(.*/)?group1-shard\d+of\d+.*")(h, n, f) or holds(rb'"(modelTopology|weightsManifest)"')(h, n, f)
-        ),
+        LATER
+        + "Convert the original Keras or TensorFlow model; where only this one is left, a layers model becomes Keras again by "
+        "`tensorflowjs_converter --input_format tfjs_layers_model --output_format keras model.json model.h5`.",
+        _is_tensorflow_js,
+    ),
+    UnsupportedKind(
+        "a fastText model (word vectors, or a text classifier on them)",
+        LATER
+        + "Run it with the fasttext package; for a text classifier that converts, fit scikit-learn's TfidfVectorizer "
+        "with LogisticRegression on the same texts, and open that.",
+        starts(b"\xba\x16\x4f\x2f"),
+    ),
+    UnsupportedKind(
+        "a CRFsuite model (conditional random fields for sequences)",
+        "Run it with python-crfsuite; such models have no form in ONNX.",
+        starts(b"lCRF"),
+    ),
+    UnsupportedKind(
+        "a joblib file of before 2016 (joblib 0.9 or older, compressed)",
+        "Load it with the versions of joblib and scikit-learn that saved it, and write it as ONNX there; or fit the model again.",
+        lambda h, n, f: h[:2] == b"ZF" and bool(re.match(rb"ZF0x[0-9a-f]+", h)),
     ),
     UnsupportedKind(
         "a Core ML model of the old kind, or half of a package",
@@ -271,7 +295,8 @@ def refusal(head: bytes, names: tuple[str, ...], name: str, size: int) -> Refuse
         )
     return Refused(
         "The content is of an unknown kind.",
-        "Open one of: ONNX, .pt2, TorchScript, a torch checkpoint, safetensors, skops, pickle or joblib, ORT.",
+        "Open a file of a known format, such as ONNX, .pt2, TorchScript, a torch checkpoint, safetensors, Keras, LiteRT, "
+        "OpenVINO, SavedModel, skops, joblib, XGBoost, LightGBM or PMML; `python -m core formats` lists all of them.",
     )
 
 

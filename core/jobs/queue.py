@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from core.domain.codec import decode, encode
-from core.domain.errors import Cancelled, Crashed, PortolanError, Trouble, Unavailable
+from core.domain.errors import Cancelled, PortolanError, Trouble, Unavailable, our_fault
 from core.domain.job import Event, Job, State
 from core.domain.recipe import fingerprint
 from core.jobs.engines import Engine
@@ -22,7 +22,6 @@ R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 CANCELLED = Trouble(Cancelled.kind, "This job was cancelled.", "Run it again when you need it.")
-REPORT = "Run it again; if it ends the same way, report it with this job's log."
 
 
 class Queue:
@@ -154,8 +153,7 @@ class Queue:
         if isinstance(error, PortolanError):
             return State.FAILED, error.trouble
         log.error("job %s (%s) failed", job.id, job.verb, exc_info=error)
-        line = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-        return State.FAILED, Crashed(line, REPORT).trouble
+        return State.FAILED, our_fault(error).trouble
 
     def _notify(self) -> None:
         with self._changed:

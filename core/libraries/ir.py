@@ -7,12 +7,12 @@ import re
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from core.border import archives
-from core.domain.errors import Refused, refusing
+from core.domain.errors import Refused, plainly, refusing
 from core.formats.anatomy import ir
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ SETTINGS = {
     "CPU_DENORMALS_OPTIMIZATION": "NO",
 }
 """One thread and no shortcut: on some processors the engine would choose bf16 or int8 by itself."""
+NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 cannot hold (section 2.2, Char)."""
+ENTRIES = "framework"
+"""Where the engine keeps the entries of the file that it read (``rt_info``)."""
 TYPES = {"f32": "float32", "f64": "float64", "f16": "float16", "bf16": "bfloat16", "boolean": "bool", "string": "str"}
 MISSING = re.compile(r"(?:No conversion rule found for operations?|Conversion is failed for): (.+)")
 VERSION = re.compile(r"-\d+$")
@@ -75,6 +79,11 @@ def write(model: OpenvinoModel, out: Path, inputs: Sequence[str] = (), outputs: 
     compiled(read(out))
 
 
+def tell(model: OpenvinoModel, entries: Mapping[str, str]) -> None:
+    """Keep the entries of the file that a model was read from where the engine keeps those of ONNX, without what XML cannot hold."""
+    model.set_rt_info({NO_XML.sub(" ", key): NO_XML.sub(" ", value) for key, value in entries.items()}, ENTRIES)
+
+
 def compiled(model: OpenvinoModel) -> "openvino.CompiledModel":
     """Make a model ready to run on the CPU. Raises Refused with the engine's reason when it cannot be."""
     openvino = engine()
@@ -88,7 +97,7 @@ def refusal(error: Exception, told: Callable[[tuple[str, ...]], str], next_step:
     if not names:
         return Refused(f"OpenVINO cannot convert this model: {cause(error)}", next_step)
     reasons = [line.strip() for line in str(error).splitlines() if line.strip() and not FRAME.match(line.strip())]
-    why = f" Its message: {' '.join(dict.fromkeys(reasons))[:300]}" if reasons else ""
+    why = f" Its message: {plainly(' '.join(dict.fromkeys(reasons)))[:300]}" if reasons else ""
     return Refused(f"OpenVINO does not support these operators: {told(names)}.{why}", next_step)
 
 
@@ -102,7 +111,7 @@ def cause(error: Exception) -> str:
     """Return what an error of the engine says without the places in its own source, at most 300 characters."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if not FRAME.match(line)] or lines or [type(error).__name__]
-    return " ".join(telling)[:300]
+    return plainly(" ".join(telling))[:300]
 
 
 def _number(model: OpenvinoModel) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from core.domain import batching
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.onnx import branches, files, unread, weights
 from core.onnx.typing import InferenceSession, Matrix, ModelProto, Samples
 
@@ -57,7 +57,7 @@ def session(model: Path | bytes, level: str, written: Path | None = None) -> Inf
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        cause = files.first_line(error)
+        cause = first_line(error)
         raise Refused(f"ONNX Runtime cannot load this model: {cause}", "Export it again.") from None
 
 
@@ -86,7 +86,7 @@ def run(opened: InferenceSession, piece: Samples, names: list[str] | None = None
     try:
         return list(opened.run(names, laid_out(opened, piece)))
     except Exception as error:
-        cause = files.first_line(error)
+        cause = first_line(error)
         raise Refused(f"The model cannot run the samples: {cause}", "Add samples that fit its inputs.") from None
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from core.domain.errors import Refused
-from core.onnx import weights
+from core.domain.errors import Refused, first_line
+from core.onnx import metadata, weights
 from core.onnx.typing import GraphProto, ModelProto, NodeProto, ValueInfoProto
 
 MAX_OPSET = 26
@@ -144,19 +144,20 @@ def lowest_ir(model: ModelProto) -> int:
 
 
 def strip(model: ModelProto) -> None:
-    """Remove documentation and metadata: exporters write stack traces with paths there; onnx-ir 1.1.0 leaves those of values."""
-    for part in (
-        model,
-        model.graph,
-        *weights.nodes(model.graph),
-        *model.functions,
-        *(n for f in model.functions for n in f.node),
-    ):
+    """Remove what exporters note on nodes and values, stack traces with paths among it (onnx-ir 1.1.0 leaves those of values).
+
+    What the owner says of the model, its inputs and its outputs stays.
+    """
+    for part in (*weights.nodes(model.graph), *model.functions, *(n for f in model.functions for n in f.node)):
         part.doc_string = ""
         del part.metadata_props[:]
-    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info, *model.graph.initializer):
+    for value in (*model.graph.value_info, *model.graph.initializer):
         value.doc_string = ""
         del value.metadata_props[:]
+    for end in (model, model.graph, *model.graph.input, *model.graph.output):
+        kept = [entry for entry in end.metadata_props if not entry.key.startswith(metadata.EXPORTER)]
+        del end.metadata_props[:]
+        end.metadata_props.extend(kept)
 
 
 def free_batch(model: ModelProto) -> bool:
@@ -237,12 +238,6 @@ def unpacked(archive: Path) -> Path:
             f"The zip contains {len(models)} .onnx files; one is needed.", "Zip one model with its data files."
         )
     return models[0]
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line that an error says, at most 300 characters."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300]
 
 
 def _real_inputs(graph: GraphProto) -> list[ValueInfoProto]:

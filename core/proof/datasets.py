@@ -14,7 +14,7 @@ import numpy as np
 
 from core.domain import batching
 from core.domain.artifact import Signature, TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.domain.technique import HALVES, QUARTERS
 from core.proof import columns, dialect, fitting, labels
 from core.proof.labels import Labels, Reading, some
@@ -170,7 +170,9 @@ def _zipped(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except zipfile.BadZipFile as error:
-        raise Refused(f"The .npz file is damaged: {str(error)[:200]}", "Save it again with numpy.savez.") from None
+        raise Refused(
+            f"The .npz file is damaged: {first_line(error)[:200]}", "Save it again with numpy.savez."
+        ) from None
     if all(name.endswith(".npy") for name in names):
         return "npz"
     if "[Content_Types].xml" in names:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 
 MAX_BYTES = 64_000_000
 
@@ -92,4 +92,6 @@ def read(path: Path) -> Golden:
         meta |= {key: tuple(meta[key]) for key in ("inputs", "outputs", "notes")}
         return Golden(cases=cases, arrays=arrays, **meta)
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise Refused(f"The recorded answers cannot be read: {str(error)[:200]}", "Run the conversion again.") from None
+        raise Refused(
+            f"The recorded answers cannot be read: {first_line(error)[:200]}", "Run the conversion again."
+        ) from None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.domain.errors import first_line
 from core.domain.report import Check, Count, Parity, Verdict
 from core.domain.runtime import Session
 from core.domain.transform import Tolerance
@@ -112,7 +113,7 @@ def _replay(
     try:
         got = list(session.run(feed(session, recorded.case_inputs(number))).values())
     except Exception as error:
-        first = (str(error).splitlines() or [""])[0][:200]
+        first = first_line(error)[:200]
         what = case.what or f"{case.samples} samples"
         if case.counted and case.bounds:
             tally.samples -= case.samples

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from core.domain.artifact import Signature, TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.domain.landmarks import Landmarks
 from core.domain.runtime import Session
 from core.libraries.torch.torchscripts import parse_shapes
@@ -229,7 +229,7 @@ def _ask(session: Session, case: Case, inputs: dict[str, np.ndarray]) -> Asked:
         with np.errstate(all="ignore"):
             answer = session.run(inputs)
     except Exception as error:
-        first = (str(error).splitlines() or [""])[0][:160]
+        first = first_line(error)[:160]
         return (
             _not_counted(case, f"The source rejects this input: {type(error).__name__}: {first}", stored=False),
             {},

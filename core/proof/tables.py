@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.proof import dialect, numerals
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ def read_npz(path: Path) -> Columns:
                 arrays[name] = _plain(name, array)
                 left -= used
     except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError) as error:
-        raise Refused(f"The .npz file is damaged: {str(error)[:200]}", "Save it again with numpy.savez.") from None
+        raise Refused(
+            f"The .npz file is damaged: {first_line(error)[:200]}", "Save it again with numpy.savez."
+        ) from None
     return Columns(arrays, read=("arrays of an .npz file",))
 
 
@@ -165,7 +167,7 @@ def _lines(path: Path, found: dialect.Dialect) -> list[list[str]]:
                 f"Line {wrong[0][0]} has {wrong[0][1]} cells, but the header has {found.width}.", "Correct that line."
             ) from None
         raise Refused(
-            f"This is not a CSV file that can be read: {str(error).splitlines()[0][:200]}",
+            f"This is not a CSV file that can be read: {first_line(error)[:200]}",
             "Save it again with a header row and commas, in UTF-8.",
         ) from None
     return columns
@@ -212,7 +214,7 @@ def read_parquet(path: Path) -> Columns:
             raise Refused(TOO_MANY, "Use a part of it.")
         table = file.read()
     except (pyarrow.ArrowException, OSError) as error:
-        raise Refused(f"The parquet file is damaged: {str(error).splitlines()[0][:200]}", "Save it again.") from None
+        raise Refused(f"The parquet file is damaged: {first_line(error)[:200]}", "Save it again.") from None
     index = _index(table)
     notes = [f"The column {name} is the table's index; it is not used." for name in index]
     names = [name for name in table.column_names if name not in index]
@@ -251,7 +253,7 @@ def _from_arrow(name: str, column: "ChunkedArray") -> np.ndarray:
         values = column.to_pylist()
     except (pyarrow.ArrowException, ValueError) as error:
         raise Refused(
-            f"The column {name!r} cannot be read: {str(error)[:200]}", "Leave it out, or save it as numbers."
+            f"The column {name!r} cannot be read: {first_line(error)[:200]}", "Leave it out, or save it as numbers."
         ) from None
     return read(name, values) if read else _text(name, ["" if v is None else str(v) for v in values])
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.domain.artifact import Signature
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.domain.groups import GROUPS
 from core.domain.runtime import UNKNOWN_INTEGER, Domain, Runtime, Session
 from core.formats.anatomy import executorch_program
@@ -35,7 +35,7 @@ class ExecuTorchRuntime(Runtime):
             loaded = Engine.get().load_program(path.read_bytes())
             return ExecuTorchSession(loaded, loaded.load_method(program.method), program)
         except Exception as error:
-            cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            cause = first_line(error)[:200]
             used = ", ".join((*program.delegates, *program.kernels))
             raise Refused(
                 f"ExecuTorch cannot load this program: {cause}; it needs {used[:200]}.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.domain.artifact import Signature, TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.domain.runtime import UNKNOWN_INTEGER, Domain, Runtime, Session
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _interpreter(path: Path) -> "Interpreter":
         made = Interpreter(model_path=str(path), num_threads=1, experimental_op_resolver_type=kernels)
         made.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        cause = (str(error).splitlines() or [""])[0][:300]
+        cause = first_line(error)[:300]
         raise Refused(f"LiteRT cannot load this file: {cause}", "Convert the model again from its source.") from None
     return made
 

@@ -1,6 +1,7 @@
 """ONNX Runtime on the CPU: the reference for ONNX, ONNX with external data, and ORT files."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.domain.artifact import Signature, TensorSpec
-from core.domain.errors import Refused, refusing
+from core.domain.errors import Refused, first_line
 from core.domain.landmarks import Landmarks
 from core.domain.recipe import Option
 from core.domain.runtime import UNKNOWN_INTEGER, Domain, Runtime, Session
@@ -26,6 +27,8 @@ DTYPES = {
     "string": "str",
     **{f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
+LOCALE = re.compile(r"locale with name: ?([\w.@-]+?)(?=:|\s|$)")
+"""How StringNormalizer of version 1.31.1 says that the machine has no such locale."""
 TABLES = {"seq(map(int64,tensor(float)))": "float32", "seq(map(string,tensor(float)))": "float32"}
 EXACT = {"session.x64quantprecision": "1", "session.qdq_matmulnbits_accuracy_level": "1"}
 """The switches that keep the arithmetic what the file says: uint8 by uint8 where a sum would saturate otherwise, and
@@ -101,8 +104,23 @@ def _load(path: Path, entries: dict[str, str], *, half: bool, ort: bool) -> "onn
     options.graph_optimization_level = levels.ORT_ENABLE_EXTENDED if half else levels.ORT_ENABLE_ALL
     for key, value in {"session.load_model_format": "ORT" if ort else "ONNX", **entries}.items():
         options.add_session_config_entry(key, value)
-    with refusing("ONNX Runtime cannot load this file", "Export it again, or convert it to another opset."):
+    try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise _refusal(error) from None
+
+
+def _refusal(error: Exception) -> Refused:
+    """Say what a file lacks, or what this machine lacks for it: the rules of a language for upper and lower case."""
+    if locale := LOCALE.search(str(error)):
+        return Refused(
+            f"The file turns text to upper or lower case by the locale {locale[1]}, which this machine does not have.",
+            f"Install that locale where Portolan runs (on Debian: the package locales, then locale-gen {locale[1]}), or "
+            "export the model with the locale C.",
+        )
+    return Refused(
+        f"ONNX Runtime cannot load this file: {first_line(error)}", "Export it again, or convert it to another opset."
+    )
 
 
 def _spec(value: "onnxruntime.NodeArg") -> TensorSpec:

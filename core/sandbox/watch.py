@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from core.domain.errors import Cancelled, Crashed, OverLimit, PortolanError, Trouble, from_trouble
+from core.domain.errors import FAULT, Cancelled, Crashed, OverLimit, PortolanError, Trouble, from_trouble
 from core.domain.limits import Limits
 from core.sandbox import scratch
 from core.sandbox.child import Child
@@ -19,7 +19,7 @@ TICK_SECONDS = 0.02
 WATCH_SECONDS = 0.1
 PROGRESS_SECONDS = 0.1
 NAMED = frozenset(int(one) for one in signal.Signals)
-NEXT = "Nothing else was harmed. Check that the file is complete, or try another format or opset."
+NEXT = "Nothing else was harmed. Try another format or opset, and please report it with the versions in the evidence of any job."
 
 Progress = Callable[[float | None, str], None]
 
@@ -88,7 +88,7 @@ class Watch:
             return OverLimit(text, "Try a smaller model, or close other programs.")
         if code < 0:
             return Crashed(f"The model crashed the engine that was reading it ({name}).", NEXT)
-        return Crashed(f"The child process ended without an answer ({name}).", NEXT)
+        return Crashed(f"{FAULT}: the child process ended without an answer ({name}).", NEXT)
 
 
 def _too_large(verb: str, used: float, what: str, limit: int) -> OverLimit:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.scoring import pmml_schema
 from core.scoring.form import (
     NO_NUMBER,
@@ -53,7 +53,7 @@ def parse(path: Path) -> Element:
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        first = (str(error).splitlines() or ["it is cut off"])[0][:200]
+        first = first_line(error)[:200]
         raise Refused(f"The XML is broken: {first}.", "Download or save the file again, in UTF-8.") from None
     if root.getroottree().docinfo.doctype or any(True for _ in root.iter(etree.Entity)):
         raise Refused("The XML has a document type or entities, which PMML never needs.", "Save it without a DTD.")
@@ -65,7 +65,7 @@ def read(path: Path) -> Form:
     try:
         return _Document(parse(path)).form()
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        words = (str(error).splitlines() or [""])[0][:100]
+        words = first_line(error)[:100]
         raise Refused(f"The PMML file breaks the rules of PMML ({type(error).__name__}: {words}).", AGAIN) from None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.scoring.form import (
     Bayes,
     Clusters,
@@ -37,7 +37,9 @@ def write(form: Form, producer: str) -> bytes:
         _Document(form).fill(root)
         return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True))
     except ValueError as error:
-        raise Refused(f"A name in the model is not valid in XML: {error}.", "Rename the column or the class.") from None
+        raise Refused(
+            f"A name in the model is not valid in XML: {first_line(error)}.", "Rename the column or the class."
+        ) from None
 
 
 class _Document:

@@ -21,6 +21,7 @@ from core.memory.store import Store
 from core.runtimes import cannot_run
 from core.sandbox.tools import Tools
 from core.verbs import lineage
+from core.verbs.losses import losses
 from core.verbs.transform import Applied, apply, check_code, check_consent, guilty, sizes
 
 
@@ -106,6 +107,7 @@ def finish(bench: Bench, request: ConvertRequest, golden: Golden, applied: list[
         peak_rss_mb=bench.cost.peak_rss_mb,
         golden=golden,
         data=request.data,
+        lost=losses(last.origin, source.size, last.summary, last.model.size) if last.origin else (),
     )
     if last.parity.verdict is Verdict.FAIL:
         return result

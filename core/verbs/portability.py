@@ -8,7 +8,7 @@ from core.calls import probe
 from core.calls.bench import Bench, Cost
 from core.converters import CONVERTERS, route, targets, unavailable
 from core.domain.conversion import Conversion, ConvertRequest
-from core.domain.errors import Cancelled, Crashed, PortolanError, Refused
+from core.domain.errors import Cancelled, PortolanError, Refused, our_fault
 from core.domain.integer_products import Sums
 from core.domain.portability import Attempt, Leg, Portability, PortabilityRequest, Standing
 from core.domain.recipe import Option, Step
@@ -25,7 +25,6 @@ from core.verbs.transform import Applied, advance, check_code, check_consent
 
 log = logging.getLogger(__name__)
 
-DEFECT = "This is a defect of Portolan; please report it."
 DONE = {Verdict.PASS: Standing.PROVEN, Verdict.NOT_PROVEN: Standing.UNPROVEN, Verdict.FAIL: Standing.DIFFERS}
 
 
@@ -118,7 +117,7 @@ class Search:
             return refused(planned, error, self.ran)
         except Exception as error:
             log.exception("the way to %s broke", planned.target)
-            return refused(planned, Crashed(f"{type(error).__name__}: {error}"[:300], DEFECT), self.ran)
+            return refused(planned, our_fault(error), self.ran)
         self.bench.tools.memory.answer("convert", request, result)
         return found(planned, result)
 

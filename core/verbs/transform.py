@@ -43,6 +43,8 @@ class Applied:
     parity: Parity
     tolerance: Tolerance
     alone: Parity | None = None
+    origin: Summary | None = None
+    """What the source of the first step says of itself."""
 
 
 def apply(bench: Bench, source: Model, steps: list[tuple[Converter, Step]], golden: Golden) -> list[Applied]:
@@ -79,12 +81,14 @@ def advance(
     tell(0.0, f"Converting: {converter.title}")
     result = convert.ask(bench, model, converter, step.options, golden)
     tell(0.5, "Comparing in a fresh process")
-    found, landmarks = inspect.result(bench, result, "artifact" + converter.suffix)
+    told = inspect.result(bench, result, "artifact" + converter.suffix, None if before else source)
+    found, landmarks = told.ingested, told.landmarks
     parity = prove(bench, model, result, golden, tolerance)
     if parity.verdict is not Verdict.FAIL:
         parity = beyond(bench, source, result, golden, landmarks.renamed(renamed(found.summary, golden)), parity)
     parity = every_processor.judged(bench, source, result, found.summary, golden, parity)
-    applied = Applied(step, result, found.summary, found.graph, parity, tolerance)
+    origin = before[0].origin if before else told.source
+    applied = Applied(step, result, found.summary, found.graph, parity, tolerance, origin=origin)
     if parity.verdict is not Verdict.FAIL or not before:
         return applied
     return replace(applied, alone=compared_alone(bench, model, result, converter.tolerance))

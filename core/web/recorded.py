@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +77,9 @@ def split(data: bytes) -> tuple[JsonObject, bytes]:
         if any(_end(case) > len(body) for case in head["cases"]):
             raise ValueError("an array extends beyond the end")
     except (ValueError, KeyError, TypeError, struct.error, RecursionError) as error:
-        raise Refused(f"The recorded answers cannot be read: {str(error)[:200]}", "Run the conversion again.") from None
+        raise Refused(
+            f"The recorded answers cannot be read: {first_line(error)[:200]}", "Run the conversion again."
+        ) from None
     return head, body
 
 

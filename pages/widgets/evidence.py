@@ -24,6 +24,8 @@ def conversion(result: Conversion, made: str, ink: str) -> None:
     if result.parity.verdict is not Verdict.FAIL:
         take_away(result)
     figures(result)
+    if result.lost:
+        st.warning(plain(" ".join(result.lost), 1500), icon=":material/inventory_2:")
     reading(result.read)
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):

@@ -12,6 +12,7 @@ import pandas as pd
 import safetensors.torch
 import skops.io
 import torch
+from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -144,6 +145,10 @@ def pipelines() -> dict[str, Any]:
         "boosted trees behind columns": make_pipeline(
             ColumnTransformer(columns), XGBClassifier(n_estimators=8, n_jobs=1)
         ).fit(rows, y),
+        "LightGBM": LGBMClassifier(n_estimators=8, n_jobs=1, verbose=-1).fit(numbers, text_classes),
+        "LightGBM behind columns": make_pipeline(
+            ColumnTransformer(columns), LGBMRegressor(n_estimators=8, n_jobs=1, verbose=-1)
+        ).fit(rows, rows["length"] * 2 + rows["count"]),
     }
 
 

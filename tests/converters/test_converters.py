@@ -5,6 +5,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
+import joblib
 import numpy as np
 import onnx
 import pytest
@@ -14,6 +15,7 @@ from core.converters import CONVERTERS, route, targets
 from core.domain.errors import Refused
 from core.domain.report import Verdict
 from core.domain.transform import option_fields, parse_options
+from core.formats import FORMATS
 from core.onnx import files as onnx_files
 from core.proof.datasets import read_dataset
 from core.runtimes import RUNTIMES, cannot_run, runtime_for
@@ -66,6 +68,8 @@ WAYS = [
     ("forest behind a scaler.skops", "skops_to_onnx", {}),
     ("boosted trees.skops", "skops_to_onnx", {}),
     ("boosted trees behind columns.skops", "skops_to_onnx", {"opset": 17}),
+    ("LightGBM.skops", "skops_to_onnx", {}),
+    ("LightGBM behind columns.skops", "skops_to_onnx", {}),
     ("text columns.joblib", "pickle_to_skops", {}),
     ("boosted.json", "xgboost_to_onnx", {}),
     ("categories.ubj", "xgboost_to_onnx", {"opset": 15}),
@@ -350,3 +354,14 @@ def test_a_classifier_of_several_answers_is_refused_in_words(tmp_path: Path) -> 
     dump(DecisionTreeClassifier(max_depth=3).fit(x, answers), tmp_path / "m.skops")
     with pytest.raises(Refused, match="gives 2 answers at once, with 2 and 3 classes"):
         runtime_for("skops").open(tmp_path / "m.skops", "skops")
+
+
+def test_words_counted_by_numpy_fit_into_an_archive(tmp_path: Path) -> None:
+    """As older releases of scikit-learn left the places of words, and as skops writes each into a file of its own."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    counter = CountVectorizer().fit([f"word{place}" for place in range(6000)])
+    counter.vocabulary_ = {word: np.int64(place) for word, place in counter.vocabulary_.items()}
+    joblib.dump(counter, tmp_path / "m.joblib")
+    made = Way(tmp_path / "m.joblib", "pickle_to_skops", {}).convert(tmp_path)
+    assert not [risk.what for risk in FORMATS["skops"].audit(made) if risk.level == "refuse"]

@@ -11,6 +11,7 @@ import pytest
 from core.converters import route
 from core.domain.errors import Refused
 from core.domain.report import Verdict
+from core.formats import FORMATS
 from core.runtimes import runtime_for
 from tests.converters import small
 from tests.converters.small import Way
@@ -108,3 +109,35 @@ def test_conversion_opens_no_connection_and_forks_nothing(tmp_path: Path) -> Non
     arguments = [str(tmp_path / "words.pt"), str(tmp_path / "out.zip")]
     done = subprocess.run([sys.executable, "-c", LISTEN, *arguments], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_weight_without_elements_is_no_damage(tmp_path: Path) -> None:
+    """The axes of the sum and the shape are empty, which the engine writes as one byte."""
+    source = save(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        total (float[N, 4] x) => (float[N, 4] y)
+        <int64[0] none = {}>
+        { t = ReduceSum<keepdims = 0>(x, none)  s = Reshape(t, none)  y = Add(x, s) }""",
+        tmp_path / "m.onnx",
+    )
+    way = Way(source, "onnx_to_openvino", {})
+    assert not refused(way.convert(tmp_path))
+    assert way.prove(tmp_path).verdict is Verdict.PASS
+
+
+def test_weights_that_the_graph_rounds_are_told_as_integers(tmp_path: Path) -> None:
+    """As training for integers leaves them: int8 behind QuantizeLinear, in ONNX and in what becomes of it."""
+    rng = np.random.default_rng(0)
+    weight = onnx.numpy_helper.from_array(rng.normal(size=(4, 4)).astype(np.float32), "w")
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        rounded (float[N, 4] x) => (float[N, 4] y)
+        <float s = {0.02}, int8 z = {0}>
+        { q = QuantizeLinear(w, s, z)  v = DequantizeLinear(q, s, z)  y = MatMul(x, v) }"""
+    )
+    model.graph.initializer.append(weight)
+    onnx.save(model, tmp_path / "m.onnx")
+    made = Way(tmp_path / "m.onnx", "onnx_to_openvino", {}).convert(tmp_path)
+    for path, kind in ((tmp_path / "m.onnx", "onnx"), (made, "openvino")):
+        found = FORMATS[kind].inspect(path)
+        assert (found.parameters, found.precision) == (16, "int8 (stored as float32)")

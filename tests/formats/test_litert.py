@@ -30,6 +30,37 @@ def test_an_8_bit_model_tells_about_itself(honest: dict[str, Path]) -> None:
     assert summary.signature.inputs[0].dtype == "int8"
 
 
+def test_zeros_that_a_sparse_weight_leaves_out_are_counted(tmp_path: Path) -> None:
+    """A weight of 4 by 5 with 6 numbers stored, one of them zero, in the form of ``tfl.sparsity``: rows dense, columns sparse."""
+    made = Maker()
+    x, y = made.tensor("x", "float32", [1, 5]), made.tensor("y", "float32", [1, 4])
+    w = made.weight("w", np.array([1, 2, 0, 3, 4, 5], np.float32))
+    made.tensors[w].shape = [4, 5]
+    rows, columns = schema.DimensionMetadataT(), schema.DimensionMetadataT()
+    rows.format, rows.denseSize = schema.DimensionType.DENSE, 4
+    columns.format = schema.DimensionType.SPARSE_CSR
+    columns.arraySegmentsType = columns.arrayIndicesType = schema.SparseIndexVector.Uint8Vector
+    columns.arraySegments, columns.arrayIndices = schema.Uint8VectorT(), schema.Uint8VectorT()
+    columns.arraySegments.values, columns.arrayIndices.values = [0, 2, 3, 4, 6], [0, 1, 2, 3, 0, 4]
+    made.tensors[w].sparsity = schema.SparsityParametersT()
+    made.tensors[w].sparsity.traversalOrder, made.tensors[w].sparsity.dimMetadata = [0, 1], [rows, columns]
+    made.operator(BUILTIN.FULLY_CONNECTED, [x, w, -1], [y], schema.FullyConnectedOptionsT())
+    (tmp_path / "m.tflite").write_bytes(made.packed([x], [y]))
+    assert not refused(tmp_path / "m.tflite")
+    summary = LITERT.inspect(tmp_path / "m.tflite")
+    assert (summary.parameters, summary.sparsity) == (20, 0.75)
+
+
+def test_zero_is_what_the_quantization_says(tmp_path: Path) -> None:
+    made = Maker()
+    x, y = made.tensor("x", "uint8", [1, 4], scale=0.1), made.tensor("y", "uint8", [1, 2], scale=0.1)
+    w = made.weight("w", np.array([[128, 128, 128, 0], [128, 200, 128, 128]], np.uint8), scale=0.1)
+    made.tensors[w].quantization.zeroPoint = [128]
+    made.operator(BUILTIN.FULLY_CONNECTED, [x, w, -1], [y], schema.FullyConnectedOptionsT())
+    (tmp_path / "m.tflite").write_bytes(made.packed([x], [y]))
+    assert LITERT.inspect(tmp_path / "m.tflite").sparsity == 0.75
+
+
 def test_all_custom_operators_are_named_at_once(tmp_path: Path) -> None:
     (tmp_path / "m.tflite").write_bytes(made_litert.custom("FlexErf", "Mine", "FlexQr"))
     words = refused(tmp_path / "m.tflite")

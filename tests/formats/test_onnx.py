@@ -250,3 +250,28 @@ def test_a_large_model_is_inspected_in_little_memory(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "120000000 True" in done.stdout
+
+
+def test_what_only_fills_is_no_weight(tmp_path: Path) -> None:
+    fill = numpy_helper.from_array(np.ones(1, np.float32))
+    nodes = [
+        node("MatMul", ["x", "w"], ["a"]),
+        node("Shape", ["a"], ["s"]),
+        node("ConstantOfShape", ["s"], ["b"], value=fill),
+        node("Add", ["a", "b"], ["y"]),
+    ]
+    onnx.save(linear_onnx(nodes=nodes), tmp_path / "m.onnx")
+    assert ONNX.inspect(tmp_path / "m.onnx").parameters == 12
+
+
+def test_entries_and_documentation_are_told_within_bounds(tmp_path: Path) -> None:
+    model = linear_onnx(doc_string="what it is for")
+    for place in range(300):
+        model.metadata_props.add(key=f"{place} {'k' * 500}", value="v" * 10_000)
+    onnx.save(model, tmp_path / "m.onnx")
+    told = ONNX.inspect(tmp_path / "m.onnx").notes["metadata"]
+    assert isinstance(told, dict)
+    assert told["doc_string"] == "what it is for"
+    assert len(told) == 200
+    assert max(len(key) for key in told) == 80
+    assert max(len(str(value)) for value in told.values()) == 200

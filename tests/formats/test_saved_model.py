@@ -3,9 +3,11 @@
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.formats import FORMATS
+from core.runtimes import runtime_for
 from tests.formats.verdict import refused
 
 DATA = Path(__file__).parent / "data"
@@ -32,12 +34,12 @@ def node(name: str, op: str, *inputs: str, calls: str = "") -> bytes:
     return field(1, name) + field(2, op) + b"".join(field(3, one) for one in inputs) + call
 
 
-def model(*nodes: bytes, functions: bytes = b"", graphs: int = 1) -> bytes:
+def model(*nodes: bytes, functions: bytes = b"", graphs: int = 1, more: bytes = b"") -> bytes:
     """Return a SavedModel whose signature answers ``y:0`` from ``x:0``."""
     ends = (field(1, name) + field(2, field(1, name + ":0") + size(2 << 3) + size(1)) for name in ("x", "y"))
     signature = b"".join(field(number, end) for number, end in zip((1, 2), ends, strict=True))
     graph = b"".join(field(1, one) for one in nodes) + field(2, functions)
-    meta = field(2, graph) + field(5, field(1, "serving_default") + field(2, signature))
+    meta = field(2, graph) + field(5, field(1, "serving_default") + field(2, signature)) + more
     return size(1 << 3) + size(1) + field(2, meta) * graphs
 
 
@@ -89,6 +91,20 @@ def test_an_unknown_operator_that_does_not_serve_is_told_and_taken(tmp_path: Pat
     assert FORMATS["saved_model"].inspect(path).operators == {"Relu": 1}
 
 
+def test_the_text_of_a_summary_reaches_nothing_and_its_writer_does(tmp_path: Path) -> None:
+    told = node("z", "ScalarSummary", "x")
+    assert not refused(zipped(tmp_path / "m.zip", model(X, node("y", "Relu", "x"), told)))
+    for writer in (
+        "WriteScalarSummary",
+        "SummaryWriter",
+        "WriteSummary",
+        "CreateSummaryFileWriter",
+        "ScalarSummaryV2X",
+    ):
+        proto = model(X, node("y", "Relu", "x"), told, node("w", writer, "z"))
+        assert writer in refused(zipped(tmp_path / "m.zip", proto))
+
+
 def test_a_function_that_calls_itself_ends(tmp_path: Path) -> None:
     loop = function("f", node("z", "PartitionedCall", calls="f"))
     path = zipped(tmp_path / "m.zip", model(X, node("y", "PartitionedCall", "x", calls="f"), functions=loop))
@@ -104,6 +120,45 @@ def test_the_keras_2_kind_tells_what_it_serves(tmp_path: Path) -> None:
     assert (summary.parameters, summary.precision, summary.producer) == (821, "float32", "TensorFlow 2.21.0")
     assert (summary.operators or {})["DepthwiseConv2dNative"] == 1
     assert summary.notes["signature"] == "serving_default"
+
+
+def test_the_saver_of_tensorflow_1_stands_in_the_main_graph(tmp_path: Path) -> None:
+    kind = FORMATS["saved_model"]
+    assert not refused(DATA / "saved_model_tf1.zip")
+    summary = kind.inspect(DATA / "saved_model_tf1.zip")
+    assert (summary.parameters, summary.operators) == (12, {"Softmax": 1, "MatMul": 1, "VariableV2": 1})
+    x = np.array([[1.0, 0.0, 2.0, -1.0]], np.float32)
+    (answer,) = runtime_for("saved_model").open(DATA / "saved_model_tf1.zip", "saved_model").run({"x": x}).values()
+    raised = np.exp(x @ np.arange(12, dtype=np.float32).reshape(4, 3) / 10)
+    assert np.allclose(answer, raised / raised.sum(), atol=1e-6)
+
+
+SAVER = field(3, field(1, "name:0") + field(2, "save:0") + field(3, "restore"))
+NAMED = (node("name", "PlaceholderWithDefault"), node("other", "Const"), node("save", "SaveV2", "name"))
+RESTORED = node("read", "RestoreV2", "name")
+SAVING = {
+    "a saver": ((*NAMED, RESTORED, node("restore", "NoOp", "^read")), SAVER, ""),
+    "no saver is told": ((*NAMED, RESTORED, node("restore", "NoOp", "^read")), b"", ""),
+    "another file is read": ((*NAMED, node("read", "RestoreV2", "other"), node("restore", "NoOp", "^read")), SAVER, "RestoreV2"),
+    "saved on the way": ((*NAMED, RESTORED, node("restore", "NoOp", "^read", "^save")), SAVER, "SaveV2"),
+    "saved at the start": (
+        (*NAMED, RESTORED, node("restore", "NoOp", "^read")),
+        SAVER + field(4, field(1, "saved_model_main_op") + field(2, field(1, field(1, "save")))),
+        "SaveV2",
+    ),
+    "saved for another signature": (
+        (*NAMED, RESTORED, node("restore", "NoOp", "^read")),
+        SAVER + field(5, field(1, "z") + field(2, field(2, field(1, "z") + field(2, field(1, "save:0"))))),
+        "SaveV2",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAVING)
+def test_a_saver_only_restores(name: str, tmp_path: Path) -> None:
+    nodes, more, word = SAVING[name]
+    words = refused(zipped(tmp_path / "m.zip", model(X, node("y", "Relu", "x"), *nodes, more=more)))
+    assert word in words if word else not words
 
 
 def test_a_file_beside_the_model_is_told(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import pickle
 import zipfile
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,3 +137,46 @@ def test_the_words_name_the_way_out(tmp_path: Path) -> None:
     words = refused(tmp_path / "m.pt")
     assert "tests.formats.honest.Net" in words
     assert "state_dict" in words
+
+
+class OrderedInPython2:
+    """Pickles as Python 2 pickled an ordered table: a call with a list of pairs."""
+
+    def __init__(self, **rows: Any) -> None:
+        self.rows = [[name, value] for name, value in rows.items()]
+
+    def __reduce__(self) -> Any:
+        return OrderedDict, (self.rows,)
+
+
+@pytest.mark.parametrize("layout", ["zip", "legacy"])
+def test_tables_of_python_2_are_read(layout: str, tmp_path: Path) -> None:
+    inside = OrderedInPython2(weight=torch.ones(3, 4), bias=torch.ones(3))
+    for held in (inside, {"state_dict": inside}):
+        torch.save(held, tmp_path / "m.pt", _use_new_zipfile_serialization=layout == "zip")
+        found = CHECKPOINT.inspect(tmp_path / "m.pt")
+        assert (found.parameters, found.precision) == (15, "float32")
+
+
+@pytest.mark.parametrize("layout", ["zip", "legacy"])
+def test_what_training_keeps_is_no_weight(layout: str, tmp_path: Path) -> None:
+    """Adam keeps two numbers a weight; a checkpoint may hold them, a running average, and the state of the random numbers."""
+    net = Net()
+    adam = torch.optim.Adam(net.parameters())
+    net(torch.zeros(1, 1, 8, 8)).sum().backward()
+    adam.step()
+    tables: list[dict[str, Any]] = [
+        {"model_state_dict": net.state_dict(), "optimizer_state_dict": adam.state_dict(), "epoch": 3},
+        {"state_dict": net.state_dict(), "optimizer_states": [adam.state_dict()], "rng_state": torch.get_rng_state()},
+        {"state_dict": net.state_dict(), "state_dict_ema": net.state_dict()},
+        {"state_dict": net.state_dict(), "pytorch-lightning_version": "2", "callbacks": {"stop": torch.ones(())}},
+    ]
+    held = sum(value.numel() for value in net.state_dict().values() if value.is_floating_point())
+    for table in tables:
+        torch.save(table, tmp_path / "m.pt", _use_new_zipfile_serialization=layout == "zip")
+        found = CHECKPOINT.inspect(tmp_path / "m.pt")
+        assert (found.parameters, found.precision) == (held, "float32")
+        assert found.notes["beside_weights"]
+        assert not [layer.name for layer in found.layers if "exp_avg" in layer.name or "rng" in layer.name]
+    torch.save({"netG": net.state_dict(), "netD": net.state_dict()}, tmp_path / "m.pt")
+    assert CHECKPOINT.inspect(tmp_path / "m.pt").parameters == 2 * held

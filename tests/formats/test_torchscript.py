@@ -107,3 +107,18 @@ def test_the_summary_comes_from_the_text(honest: dict[str, Path]) -> None:
         assert {layer.name for layer in summary.layers} == set(Net().state_dict())
         assert summary.operators is not None
         assert summary.operators["aten::relu"] == 1
+
+
+def test_weights_in_integers_are_counted(tmp_path: Path) -> None:
+    """Layers in integers keep their weights in objects of torch's own classes."""
+    quantization = torch.ao.quantization
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net = torch.nn.Sequential(quantization.QuantStub(), torch.nn.Linear(8, 16), torch.nn.Linear(16, 3)).eval()
+        net.qconfig = quantization.get_default_qconfig("fbgemm")
+        quantization.prepare(net, inplace=True)(torch.ones(1, 8))
+        quantization.convert(net, inplace=True)
+        torch.jit.trace(net, torch.ones(2, 8)).save(tmp_path / "m.pt")
+    found = FORMATS["torchscript"].inspect(tmp_path / "m.pt")
+    assert found.parameters == 8 * 16 + 16 + 16 * 3 + 3
+    assert found.precision == "int8 90.3 %, float32 9.74 %"

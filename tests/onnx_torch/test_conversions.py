@@ -191,3 +191,48 @@ def test_a_recurrent_layer_takes_sequences_of_any_length(layer: str, rows: int, 
 def test_lengths_of_sequences_that_a_target_cannot_read_are_refused_in_words(converter: str, tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"(lengths|time steps|sizes of its example)"):
         proven(steps_first(tmp_path, "LSTM", 12, lengths=True), converter, tmp_path)
+
+
+def test_a_size_that_inputs_share_is_the_same_in_each(tmp_path: Path) -> None:
+    """The batch is the second axis of one input and the first of the other."""
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        weighted (float[steps, batch, 2] x, float[batch] share) => (float[steps, batch, 2] y)
+        <int64[1] last = {1}>
+        { s = Unsqueeze(share, last)  y = Mul(x, s) }"""
+    )
+    onnx.save(model, tmp_path / "m.onnx")
+    for way in ("onnx_to_torch_export", "onnx_to_torchscript"):
+        proof = Way(tmp_path / "m.onnx", way, {}).prove(tmp_path)
+        assert proof.verdict is Verdict.PASS, f"{way}: {proof.reason}"
+
+
+def test_ids_that_come_as_floats_look_up_a_row(tmp_path: Path) -> None:
+    """Keras declares ids as floats; ordinary numbers reach rows that a small table has not."""
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        table (float[N, 21] ids) => (float[N, 21, 4] rows) { i = Cast<to = 7>(ids)  rows = Gather(t, i) }"""
+    )
+    rows = np.random.default_rng(0).normal(size=(2, 4)).astype(np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(rows, "t"))
+    onnx.save(model, tmp_path / "m.onnx")
+    for way in (PROGRAM, SCRIPT):
+        assert runtime_for(CONVERTERS[way].target).open(
+            Way(tmp_path / "m.onnx", way, {}).convert(tmp_path), CONVERTERS[way].target
+        )
+
+
+@pytest.mark.parametrize("way", [PROGRAM, SCRIPT])
+def test_rows_of_a_table_are_counted_from_its_end_too(way: str, tmp_path: Path) -> None:
+    """ONNX takes places from -5 to 4 in a table of five rows."""
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        table (int64[N] ids) => (float[N, 4] rows) { rows = Gather(t, ids) }"""
+    )
+    rows = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(rows, "t"))
+    onnx.save(model, tmp_path / "m.onnx")
+    target = CONVERTERS[way].target
+    made = runtime_for(target).open(Way(tmp_path / "m.onnx", way, {}).convert(tmp_path), target)
+    (answer,) = made.run({made.signature.inputs[0].name: np.arange(-5, 5)}).values()
+    assert np.array_equal(answer, np.concatenate([rows, rows]))

@@ -125,3 +125,14 @@ def test_a_broken_file_is_refused_in_a_sentence(tmp_path: Path, format: str) -> 
     with pytest.raises(Refused) as caught:
         runtime_for(format).open(tmp_path / "broken", format)
     assert caught.value.next_step
+
+
+def test_a_locale_that_this_machine_lacks_is_named(tmp_path: Path) -> None:
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        lower (string[N] x) => (string[N] y) { y = StringNormalizer<case_change_action = "LOWER", locale = "xx_XX.UTF-8">(x) }"""
+    )
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(Refused, match=r"locale xx_XX\.UTF-8, which this machine does not have") as caught:
+        runtime_for("onnx").open(tmp_path / "m.onnx", "onnx")
+    assert "locale-gen xx_XX.UTF-8" in caught.value.next_step

@@ -116,6 +116,7 @@ def card(made: Made, member: str) -> dict[str, Any]:
         "lineage": [encode(made.source), *steps],
         "recipe": encode(made.recipe),
         "evidence": encode(evidence),
+        "lost": list(made.lost) if isinstance(made, Conversion) else [],
         "data": {"sha256": data.sha256, "name": data.name, "read": list(made.read)} if data else None,
         "tolerance": encode(parity.tolerance or REPLAY),
         "versions": encode(parity.versions),

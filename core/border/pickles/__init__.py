@@ -5,7 +5,7 @@ pickles are packed; ``allowlists`` says which names belong to weights and to sci
 A scanner with a list of bad names misses the next one; here a name that is on no list of good ones ends the story.
 """
 
-from core.border.pickles.allowlists import off_list, sklearn_allows, torch_allows
+from core.border.pickles.allowlists import off_list, sklearn_allows, sklearn_lost, torch_allows
 from core.border.pickles.machine import Trace, opcodes_start, trace
 from core.border.pickles.streams import Stream, open_pickle, unpacked_head
 from core.border.pickles.values import Array, Built, Global, Stored
@@ -21,6 +21,7 @@ __all__ = [
     "opcodes_start",
     "open_pickle",
     "sklearn_allows",
+    "sklearn_lost",
     "torch_allows",
     "trace",
     "unpacked_head",

@@ -164,6 +164,16 @@ def sklearn_defines(name: Global) -> bool:
     )
 
 
+def sklearn_lost(name: Global) -> bool:
+    """Say whether a name is one of scikit-learn's that the release installed here does not have, or not in that place."""
+    if not (MODULE.fullmatch(name.module) and CLASS.fullmatch(name.name.lstrip("_") or "_")):
+        return False
+    place = _place(name.module)
+    if place is None or any(place.parent.glob(f"{place.name}.*.so")):
+        return False
+    return name.name not in _defined(name.module, "class")
+
+
 def _numpy(path: str) -> bool:
     return path in NUMPY or bool(NUMPY_SCALAR.fullmatch(path))
 
@@ -171,11 +181,18 @@ def _numpy(path: str) -> bool:
 @cache
 def _defined(module: str, keyword: str) -> frozenset[str]:
     """Read which names a module of scikit-learn defines at its top level."""
-    spec = find_spec("sklearn")
-    if spec is None or not spec.submodule_search_locations:
+    place = _place(module)
+    if place is None:
         return frozenset()
-    place = Path(spec.submodule_search_locations[0]).joinpath(*module.split(".")[1:])
     source = place.with_suffix(".py") if not place.is_dir() else place / "__init__.py"
     if not source.is_file():
         return frozenset()
     return frozenset(re.findall(rf"^{keyword} (\w+)\b", source.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def _place(module: str) -> Path | None:
+    """Return where a module of scikit-learn lies here, or would lie, without its suffix; None where scikit-learn is not installed."""
+    spec = find_spec("sklearn")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0]).joinpath(*module.split(".")[1:])

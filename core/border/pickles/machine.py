@@ -5,22 +5,26 @@ loader cannot see another program than this one does. joblib writes the bytes of
 passed over as joblib reads them, nested pickles of object arrays included.
 """
 
+import codecs
 import pickletools
 import warnings
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from core.border.pickles.arrays import EDGE, Bytes, wrapped_bytes
 from core.border.pickles.opcodes import HANDLERS, Argument
 from core.border.pickles.streams import Stream
 from core.border.pickles.values import Array, Built, Global, Stored, reconstructed
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 
 MAX_OPCODES = 3_000_000
 MAX_STRANGE = 20
+MAX_TEXT = 256 << 20
+"""A line of Python 2, which wrote arrays as text too."""
 SAVE_OTHERWISE = "Save the model with skops, or its weights with safetensors."
 
+OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes}
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 LITERALS = {
     *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
@@ -68,9 +72,9 @@ def opcodes_start(head: bytes) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            for opcode, _, _ in pickletools.genops(head):
-                count, name = count + 1, opcode.name
-    except ValueError:
+            for opcode, _ in _opcodes(Stream(iter((head,)))):
+                count, name = count + 1, opcode
+    except (ValueError, Refused):
         return count > 50
     return name == "STOP" and count > 2
 
@@ -96,15 +100,13 @@ class Machine:
 
     def _follow(self) -> None:
         try:
-            for opcode, arg, _ in pickletools.genops(self.stream):  # type: ignore[arg-type]
+            for name, arg in _opcodes(self.stream):
                 self.found.opcodes += 1
                 if self.found.opcodes > MAX_OPCODES:
                     raise Refused(f"The pickle has more than {MAX_OPCODES:,} steps.", SAVE_OTHERWISE)
-                self.step(opcode.name, arg)
+                self.step(name, arg)
         except BREAKS as error:
-            raise Refused(
-                f"The pickle is broken or cut off ({str(error)[:80] or type(error).__name__}).", SAVE_OTHERWISE
-            ) from None
+            raise Refused(f"The pickle is broken or cut off ({first_line(error)[:80]}).", SAVE_OTHERWISE) from None
 
     def step(self, name: str, arg: Argument) -> None:
         """Obey one opcode on stand-ins."""
@@ -161,6 +163,29 @@ class Machine:
         items = self.stack
         self.stack = self.marks.pop()
         return items
+
+
+def _opcodes(stream: Stream) -> Iterator[tuple[str, Argument]]:
+    """Yield the opcodes to STOP with what stands behind each, as ``pickletools.genops`` does."""
+    while True:
+        code = stream.read(1)
+        opcode = OPCODES.get(code.decode("latin-1"))
+        if opcode is None:
+            raise ValueError("no opcode where one must be" if code else "it ends before its last step")
+        if opcode.name == "STRING":
+            yield opcode.name, _python2_text(stream)
+        else:
+            yield opcode.name, opcode.arg.reader(stream) if opcode.arg else None  # type: ignore[arg-type]
+        if opcode.name == "STOP":
+            return
+
+
+def _python2_text(stream: Stream) -> str:
+    """Return a text as Python 2 wrote it, which may hold any bytes; pickletools takes only ASCII."""
+    line = stream.readline(MAX_TEXT)
+    if len(line) < 3 or line[:1] not in (b"'", b'"') or line[-2:] != line[:1] + b"\n":
+        raise ValueError("a text without its quotation marks")
+    return codecs.escape_decode(line[1:-2])[0].decode("latin-1")
 
 
 def _read_joblib(m: Machine, wrapper: Built) -> Array:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 
 CHUNK = 1 << 20
 MAX_BYTES = 4 << 30
@@ -135,7 +135,9 @@ def _unpacked(file: BinaryIO, unpacker: Unpacker) -> Iterator[bytes]:
         try:
             block = unpacker.decompress(pending, CHUNK)
         except DAMAGE as error:
-            raise Refused(f"The compressed file is damaged ({error}).", "Download or save it again.") from None
+            raise Refused(
+                f"The compressed file is damaged ({first_line(error)}).", "Download or save it again."
+            ) from None
         # zlib hands back what it did not take; bz2 and lzma keep it and say so by needs_input.
         pending = getattr(unpacker, "unconsumed_tail", b"")
         given += len(block)

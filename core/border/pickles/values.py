@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 KEEP = 100_000
 """How many items of one container are kept; the rest is followed, not held."""
 
-WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
+WRAPPERS = {"joblib.numpy_pickle.NumpyArrayWrapper", "sklearn.externals.joblib.numpy_pickle.NumpyArrayWrapper"}
+"""joblib's note before the bytes of an array, also as the copy of joblib inside scikit-learn before 0.23 was called."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def itemsize(code: str) -> int:
 
 def is_wrapper(built: Built) -> bool:
     """Say whether this is joblib's note that the bytes of an array follow."""
-    return built.path == WRAPPER
+    return built.path in WRAPPERS
 
 
 def reconstructed(callee: object, args: object) -> Built | None:

@@ -6,7 +6,7 @@ transformer sees named columns first, else one table ``X``; ``label`` with ``pro
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,7 +72,7 @@ def summary(format: str, model: object) -> Summary:
     for path, table in _tables(model):
         if table.dtype[:1] in KINDS and table.dtype[1:].isdecimal():
             counts.add(path, f"{KINDS[table.dtype[0]]}{8 * int(table.dtype[1:])}".replace("bool8", "bool"), table.shape)
-    version = next((t.get("_sklearn_version") for t in things if type(t.get("_sklearn_version")) is str), None)
+    version = _version(things)
     return Summary(
         format=format,
         signature=signature(model),
@@ -84,6 +84,16 @@ def summary(format: str, model: object) -> Summary:
         layers=tuple(counts.layers),
         notes={"model": final(model).name if isinstance(model, StoredObject) else None},
     )
+
+
+def version(model: object) -> str | None:
+    """Return the scikit-learn that wrote a model, or None where the file does not say."""
+    return _version(walk(model))
+
+
+def _version(things: Iterable[StoredObject]) -> str | None:
+    told = (thing.get("_sklearn_version") for thing in things)
+    return next((one[:40] for one in told if type(one) is str), None)
 
 
 def signature(model: object) -> Signature:
@@ -154,7 +164,7 @@ def _inputs(model: StoredObject) -> tuple[TensorSpec, ...]:
 def _width(model: StoredObject) -> int | None:
     """Return the number of columns: the model's own, its first step's, a boosted tree's, or that of the first part that knows."""
     for thing in (model, _first(model), *walk(model.get("estimators_")), *walk(model)):
-        count = _number(thing.get("n_features_in_"))
+        count = _number(thing.get("n_features_in_")) or _number(thing.get("_n_features"))
         raw = thing.get("handle") if thing.path == "xgboost.core.Booster" else None
         told = BOOSTER_WIDTH.search(raw.edges) if isinstance(raw, Bytes) else None
         if count or told:
@@ -194,7 +204,7 @@ def _learned_text(thing: StoredObject) -> bool:
 
 
 def _outputs(model: StoredObject) -> tuple[TensorSpec, ...]:
-    classes = model.get("classes_")
+    classes = model.get("classes_") or model.get("_classes")
     if model.name in OUTLIERS:
         return TensorSpec("label", "int64", ("batch", 1)), TensorSpec("scores", "float32", ("batch", 1))
     if isinstance(classes, StoredArray) or model.name in ("XGBClassifier", "LGBMClassifier"):

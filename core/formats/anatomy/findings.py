@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.domain.format import Risk
 
 JsonObject = dict[str, Any]
@@ -27,4 +27,4 @@ def parse_json(data: bytes, name: str) -> Any:
     except RecursionError:
         raise Refused(f"{name} is nested more deeply than any model.", "Export the model again.") from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise Refused(f"{name} is not readable ({str(error)[:80]}).", "Export the model again.") from None
+        raise Refused(f"{name} is not readable ({first_line(error)[:80]}).", "Export the model again.") from None

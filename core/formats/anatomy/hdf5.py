@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 
 if TYPE_CHECKING:
     import h5py
@@ -44,7 +44,7 @@ def opened(path: Path) -> "Iterator[h5py.File]":
         with h5py.File(path, "r", locking=False) as file:
             yield file
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        raise Refused(f"The HDF5 data is cut off or broken ({str(error)[:100]}).", BROKEN) from None
+        raise Refused(f"The HDF5 data is cut off or broken ({first_line(error)[:100]}).", BROKEN) from None
 
 
 def check(file: "h5py.File") -> tuple[Weight, ...]:

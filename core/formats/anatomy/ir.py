@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from core.border import archives
 from core.domain.artifact import Dim, TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.formats.anatomy.elements import bits
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ NAMES = {
 }  # fmt: skip
 """Element type to NumPy name."""
 PORTS = {"FP64": "f64", "FP32": "f32", "FP16": "f16", "BF16": "bf16", "BOOL": "boolean", "STRING": "string"}
+CUTS = ("Minimum", "Maximum", "Clamp")
+ROUNDED = {**dict.fromkeys((15, 16, 17), "int4"), **dict.fromkeys((255, 256, 257), "int8")}
+"""Levels of a FakeQuantize to the integers that have so many, one more included: a cut before it leaves that unused."""
 AGAIN = "Convert the model again from its source."
 BOTH = "Zip the model's .xml and .bin together, and nothing else."
 
@@ -90,13 +93,19 @@ def parse(data: bytes) -> "etree._Element":
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise Refused(f"The .xml is broken: {str(error)[:120]}.", AGAIN) from None
+        raise Refused(f"The .xml is broken: {first_line(error)[:120]}.", AGAIN) from None
     if root.tag != "net" or root.get("version") not in VERSIONS:
         raise Refused(
             f"The .xml is not an OpenVINO model of version 10 or 11 (it is {str(root.tag)[:40]!r}, version {str(root.get('version'))[:10]}).",
             "Convert the model with OpenVINO 2021 or newer.",
         )
     return root
+
+
+def entries(root: "etree._Element") -> dict[str, str]:
+    """Return the entries of the file that the model was read from, which the engine keeps under ``framework``."""
+    found = root.findall("rt_info/framework/*")
+    return {str(one.get("name") if one.tag == "info" else one.tag): str(one.get("value", "")) for one in found}
 
 
 def bodies(root: "etree._Element") -> Iterator[Body]:
@@ -142,6 +151,25 @@ def constants(found: list[Body]) -> Iterator[Constant]:
         for layer in body.layers.values():
             if layer.type in ("Const", "Constant"):
                 yield _constant(layer)
+
+
+def rounded(found: list[Body]) -> dict[str, str]:
+    """Return the integer type of each weight, by its layer's name, that is stored in floats and rounded by the graph."""
+    kinds: dict[str, str] = {}
+    for body in found:
+        takes = {(target, to): source for source, _, target, to in body.edges}
+        for layer in body.layers.values():
+            levels = (
+                int(layer.data["levels"])
+                if layer.type == "FakeQuantize" and layer.data.get("levels", "").isdigit()
+                else 0
+            )
+            source = body.layers.get(takes.get((layer.id, "0"), ""))
+            while source and source.type in CUTS:
+                source = body.layers.get(takes.get((source.id, "0"), ""))
+            if source and source.type in ("Const", "Constant") and levels in ROUNDED:
+                kinds[source.name] = ROUNDED[levels]
+    return kinds
 
 
 def inputs(body: Body) -> tuple[TensorSpec, ...]:
@@ -196,7 +224,9 @@ def _constant(layer: IrLayer) -> Constant:
         raise Refused(f"{where} describes its type or location in an unknown way.", AGAIN)
     found = Constant(layer.name, NAMES[kind], tuple(map(int, dims)), int(places[0]), int(places[1]))
     elements = math.prod(found.shape)
-    if kind != "string" and found.size != (elements * bits(NAMES[kind]) + 7) // 8:
+    # OpenVINO 2026.4 keeps one byte for a weight without elements, so that it has a place of its own.
+    spare = elements == 0 and found.size == 1
+    if kind != "string" and not spare and found.size != (elements * bits(NAMES[kind]) + 7) // 8:
         raise Refused(f"{where} claims {elements:,} elements but holds a different number of bytes.", AGAIN)
     return found
 

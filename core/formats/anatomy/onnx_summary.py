@@ -10,7 +10,7 @@ from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.codec import encode
 from core.domain.format import Format, Summary
 from core.domain.integer_products import Integers
-from core.formats.anatomy import onnx_compact
+from core.formats.anatomy import onnx_compact, told
 from core.formats.anatomy import onnx_dtypes as dtypes
 from core.formats.anatomy.integer_products import products
 from core.formats.anatomy.onnx_audit import constants, subgraphs, walked
@@ -48,11 +48,11 @@ def summary(format: str, path: Path, skeleton: Skeleton) -> Summary:
     walk = walked(skeleton)
     counts = WeightCounts()
     packed = onnx_compact.weights(model)
-    apart = _apart(model, packed)
+    apart, rounded = _apart(model, packed), _rounded(model.graph)
     with path.open("rb") as file:
         for tensor, payload in walk.tensors:
             if id(tensor) not in apart:
-                _count(counts, tensor, payload, file)
+                _count(counts, tensor, payload, file, rounded.get(tensor.name, ""))
     for weight in packed:
         _count_packed(counts, weight)
     _count_trees(counts, model.graph)
@@ -69,9 +69,16 @@ def summary(format: str, path: Path, skeleton: Skeleton) -> Summary:
             "nodes": walk.nodes,
             "functions": len(model.functions),
             "integers": encode(Integers.of(products(skeleton, path))),
+            **({"metadata": told.shown(entries)} if (entries := _entries(model)) else {}),
             **({"bits_a_weight": round(onnx_compact.bits(model, packed), 2)} if packed else {}),
         },
     )
+
+
+def _entries(model: "onnx.ModelProto") -> dict[str, str]:
+    """Return the owner's entries, and the documentation of the model."""
+    documentation = {"doc_string": model.doc_string} if model.doc_string else {}
+    return {**documentation, **{entry.key: entry.value for entry in model.metadata_props}}
 
 
 def signature(graph: "onnx.GraphProto") -> Signature:
@@ -121,7 +128,16 @@ def _strip(tensor: "onnx.TensorProto") -> None:
     entry.key, entry.value = "location", "weights"
 
 
-def _count(counts: WeightCounts, tensor: "onnx.TensorProto", payload: Payload | None, file: BinaryIO) -> None:
+def _rounded(graph: "onnx.GraphProto") -> dict[str, str]:
+    """Return the integer type of each weight that is stored in floats and rounded by the graph, as training for integers leaves it."""
+    kinds = {tensor.name: dtypes.name(tensor.data_type) for tensor in graph.initializer}
+    made = (node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] in kinds)
+    return {node.input[0]: kinds.get(node.input[2], "uint8") if len(node.input) > 2 else "uint8" for node in made}
+
+
+def _count(
+    counts: WeightCounts, tensor: "onnx.TensorProto", payload: Payload | None, file: BinaryIO, rounded: str
+) -> None:
     """Count a tensor, and its zeros where its data is in the file; single numbers are constants, no weights."""
     import numpy as np
 
@@ -129,7 +145,7 @@ def _count(counts: WeightCounts, tensor: "onnx.TensorProto", payload: Payload | 
     if not tensor.dims:
         counts.mention(tensor.name, kind, ())
         return
-    counts.add(tensor.name, kind, tuple(tensor.dims))
+    counts.add(tensor.name, kind, tuple(tensor.dims), rounded)
     if tensor.data_location == dtypes.EXTERNAL:
         return
     if payload is not None:
@@ -142,11 +158,23 @@ def _count(counts: WeightCounts, tensor: "onnx.TensorProto", payload: Payload | 
 
 
 def _apart(model: "onnx.ModelProto", packed: list[onnx_compact.Compact]) -> set[int]:
-    """Return the identities of tensors that are counted otherwise: what packed weights are made of, and what trees hold."""
+    """Return the identities of tensors that are counted otherwise: what packed weights are made of, what trees hold, and what only fills."""
     names = {name for weight in packed for name in weight.tensors}
-    held = [tensor for node in model.graph.node if node.domain == "ai.onnx.ml" for tensor in constants(node)]
+    held = [
+        tensor
+        for node in _nodes(model.graph)
+        if node.domain == "ai.onnx.ml" or node.op_type == "ConstantOfShape"
+        for tensor in constants(node)
+    ]
     made = [tensor for tensor in model.graph.initializer if tensor.name in names]
     return {id(tensor) for tensor in (*made, *held)}
+
+
+def _nodes(graph: "onnx.GraphProto") -> "Iterator[onnx.NodeProto]":
+    for node in graph.node:
+        yield node
+        for inner in subgraphs(node):
+            yield from _nodes(inner)
 
 
 def _count_packed(counts: WeightCounts, weight: onnx_compact.Compact) -> None:

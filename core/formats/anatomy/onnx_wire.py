@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 
 if TYPE_CHECKING:
     import onnx
@@ -197,4 +197,4 @@ def _parse(skeleton: bytes) -> "onnx.ModelProto":
     try:
         return ModelProto.FromString(skeleton)
     except (DecodeError, ValueError, RuntimeError) as error:
-        raise Refused(f"The file does not parse as an ONNX model ({str(error)[:80]}).", BROKEN) from None
+        raise Refused(f"The file does not parse as an ONNX model ({first_line(error)[:80]}).", BROKEN) from None

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 
 AGAIN = "Ask the author for ONNX, or export the model with torch.export."
 NAMESPACES = {"prim", "aten", "quantized", "prims", "torchvision", "_quantized", "xnnpack_quantized"}
@@ -45,7 +45,7 @@ def read(text: bytes, name: str, source: ScriptSource) -> ast.Module:
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise Refused(f"{name} in the file is not TorchScript source ({str(error)[:60]}).", AGAIN) from None
+        raise Refused(f"{name} in the file is not TorchScript source ({first_line(error)[:60]}).", AGAIN) from None
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             _operator(node, source)

@@ -4,7 +4,7 @@ Field numbers are those of tensorflow/core/protobuf/saved_model.proto and meta_g
 function.proto and attr_value.proto in tensorflow/core/framework.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from core.domain.artifact import Signature, TensorSpec
@@ -15,6 +15,8 @@ from core.formats.anatomy.tensorflow_names import DTYPES
 
 MAX_NODES = 300_000
 SERVING = ("serving_default", "predict", "serve")
+AT_LOAD = ("saved_model_main_op", "legacy_init_op", "init_op", "local_init_op")
+"""Collections of nodes that a loader runs (tensorflow/python/saved_model/constants.py)."""
 AGAIN = "Save the model again with tf.saved_model.save or model.export."
 BROKEN = "saved_model.pb is cut off, or not a SavedModel."
 
@@ -42,6 +44,11 @@ class TensorflowGraph:
     assets: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     version: str = ""
+    started: tuple[str, ...] = ()
+    """The nodes that a loader runs at once."""
+
+    saver: dict[int, str] = field(default_factory=dict)
+    """By field of SaverDef (1 to 3), the nodes that hold the file's name, save and restore."""
 
     @property
     def serving(self) -> str | None:
@@ -63,8 +70,13 @@ def read(data: bytes) -> TensorflowGraph:
 
 def reached(graph: TensorflowGraph) -> Iterator[Node]:
     """Yield every node that the serving signature needs, those in called functions included."""
+    return reached_from(graph, graph.ends.get(graph.serving or "", ()))
+
+
+def reached_from(graph: TensorflowGraph, ends: Iterable[str]) -> Iterator[Node]:
+    """Yield every node that some nodes of the main graph need, those in called functions included."""
     by_name = {node.name: node for node in graph.nodes}
-    waiting = list(graph.ends.get(graph.serving or "", ()))
+    waiting = list(ends)
     seen: set[str] = set()
     called: set[str] = set()
     while waiting:
@@ -97,13 +109,32 @@ def _graph(data: bytes, meta: Field) -> TensorflowGraph:
             found.version = "".join(_text(data, part) for part in parts if part.number == 5)[:40]
         elif item.number == 2:
             _walk_graph(data, item, found)
+        elif item.number == 3:
+            found.saver = {p.number: _node_of(_text(data, p)) for p in _messages(data, item) if p.number in (1, 2, 3)}
+        elif item.number == 4:
+            key, value = _entry(data, item)
+            if value and key in AT_LOAD:
+                found.started += tuple(_listed(data, value))
         elif item.number == 5:
             key, value = _entry(data, item)
             if value:
                 found.signatures[key], found.ends[key] = _signature(data, value)
+                found.started += found.ends[key] if key.startswith("__") else ()
         elif item.number == 6:
             found.assets += tuple(_text(data, part) for part in _messages(data, item) if part.number == 2)
     return found
+
+
+def _listed(data: bytes, value: Field) -> Iterator[str]:
+    """Yield the nodes that a collection lists by name."""
+    for part in _messages(data, value):
+        if part.number == 1:
+            yield from (_node_of(_text(data, one)) for one in _messages(data, part) if one.number == 1)
+
+
+def _node_of(tensor: str) -> str:
+    """Return the node that gives a tensor, or that must run before another."""
+    return tensor.lstrip("^").partition(":")[0]
 
 
 def _walk_graph(data: bytes, item: Field, found: TensorflowGraph) -> None:
@@ -139,7 +170,7 @@ def _node(data: bytes, item: Field) -> Node:
         if part.number in (1, 2):
             texts[part.number] = _text(data, part)
         elif part.number == 3:
-            inputs.append(_text(data, part).lstrip("^").partition(":")[0])
+            inputs.append(_node_of(_text(data, part)))
         elif part.number == 5:
             key, value = _entry(data, part)
             if value and key in ("dtype", "shape"):
@@ -179,7 +210,7 @@ def _signature(data: bytes, item: Field) -> tuple[Signature, tuple[str, ...]]:
             if value:
                 spec, tensor = _tensor(data, key, value)
                 sides[part.number].append(spec)
-                ends += [tensor.partition(":")[0]] if part.number == 2 else []
+                ends += [_node_of(tensor)] if part.number == 2 else []
     return Signature(tuple(sides[1]), tuple(sides[2])), tuple(ends)
 
 

@@ -39,6 +39,8 @@ class TfliteTensor:
     sparse: bool
     quantized: bool
     scales: int
+    zero: int = 0
+    """The integer that stands for zero."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,9 @@ def _tensor(table: Table, buffers: list[tuple[int, int]]) -> TfliteTensor:
     quantization = table.table(4)
     scales = quantization.count(2) if quantization else 0
     spec = TensorSpec(name, DTYPES[kind], _dims(shape, wanted))
-    return TfliteTensor(spec, buffer, start, length, bool(table.number(5, "B")), sparse, bool(scales), scales)
+    zeros = set(quantization.numbers(3, "q")) if quantization else set()
+    zero = zeros.pop() if len(zeros) == 1 else 0
+    return TfliteTensor(spec, buffer, start, length, bool(table.number(5, "B")), sparse, bool(scales), scales, zero)
 
 
 def _check_size(where: str, shape: tuple[int, ...], bits: int, length: int) -> None:

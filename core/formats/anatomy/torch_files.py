@@ -7,7 +7,7 @@ from core.border import archives, pickles
 from core.border.archives import Archive
 from core.border.pickles import Stream, Trace
 from core.domain.errors import Refused
-from core.formats.anatomy import torch_weights
+from core.formats.anatomy import script_signature, told, torch_weights
 
 LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 """The first opcodes of a legacy file: protocol 2 and torch's magic number."""
@@ -15,14 +15,18 @@ MAX_PICKLE = 256 << 20
 CUT = "Download or save the file again."
 
 
-def check(path: Path, what: str) -> None:
-    """Refuse a file whose pickle imports more than weights need, or whose tensors and bytes differ; ``what`` names it in words."""
+def check(path: Path, what: str) -> Trace:
+    """Refuse a file whose pickle imports more than weights need, or whose tensors and bytes differ; ``what`` names it in words.
+
+    Returns the trace of the pickle.
+    """
     trace = read(path)
     torch_weights.check_names(trace, pickles.torch_allows, what)
     held = {tensor.key: tensor.held * tensor.width for tensor in torch_weights.tensors(trace)}
     if archives.names(path):
         with archives.walk(path) as archive:
             check_members(archive, prefix(archive) + "/data", held)
+    return trace
 
 
 def read(path: Path) -> Trace:
@@ -34,6 +38,12 @@ def read(path: Path) -> Trace:
         if file.read(len(LEGACY)) != LEGACY:
             raise Refused("The file was not written by torch.save.", torch_weights.AGAIN)
     return _legacy(path)
+
+
+def told_beside(path: Path) -> dict[str, str]:
+    """Return the entries in the extra files of a TorchScript file or an exported program."""
+    with archives.walk(path) as archive:
+        return told.beside(archive, prefix(archive), (script_signature.MEMBER,))
 
 
 def trace_member(archive: Archive, name: str) -> Trace:

@@ -1,6 +1,7 @@
 """Torch tensors as a pickle describes them: storages by key, views with sizes and strides, names by the tables around them."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeGuard
@@ -24,6 +25,11 @@ STORAGES = {
 }  # fmt: skip
 VIEW_CALLS = {f"torch._utils._rebuild_{name}" for name in ("tensor", "tensor_v2", "tensor_v3", "qtensor")}
 WRAPPERS = {"torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"}
+
+OPTIMIZER = {"state", "param_groups"}
+"""What ``torch.optim.Optimizer.state_dict`` returns."""
+AVERAGE = re.compile(r"(^|_)(ema|swa|average[d]?)(_|$)", re.IGNORECASE)
+RANDOM = re.compile(r"(^|[._])rng_states?(_|\.|$)")
 
 
 @dataclass(frozen=True)
@@ -125,13 +131,66 @@ def named(value: object) -> Iterator[tuple[str, TensorView]]:
             ]
 
 
+def beside(value: object) -> tuple[dict[str, TensorView], dict[str, TensorView]]:
+    """Part the tensors by name into the weights of the model, and what training keeps beside them.
+
+    That is the state of optimizers (``state`` with ``param_groups``, as ``torch.optim.Optimizer.state_dict`` writes it),
+    of random number generators, and a running average of weights that the file also holds as they are.
+    """
+    found = dict(named(value))
+    aside = (*_optimizers(value), *_averages(found), *_of_lightning(value))
+    other = {name for name in found if RANDOM.search(name) or any(name.startswith(f"{top}.") for top in aside)}
+    return ({k: v for k, v in found.items() if k not in other}, {k: v for k, v in found.items() if k in other})
+
+
+def _optimizers(value: object) -> Iterator[str]:
+    """Yield the paths of the tables inside others that hold the state of an optimizer."""
+    seen: set[int] = set()
+    pending: list[tuple[str, object]] = [("", value)]
+    while pending:
+        path, item = pending.pop()
+        if not isinstance(item, Built | dict | list | tuple) or id(item) in seen:
+            continue
+        seen.add(id(item))
+        children = list(_children(item))
+        if path and {key for key, _ in children} >= OPTIMIZER:
+            yield path
+        else:
+            pending += [(f"{path}.{key}" if path else str(key), child) for key, child in children]
+
+
+def _of_lightning(value: object) -> Iterator[str]:
+    """Yield what Lightning keeps beside the weights: callbacks, loops, settings."""
+    tables = dict(_children(value)) if isinstance(value, Built | dict) else {}
+    if {"state_dict", "pytorch-lightning_version"} <= tables.keys():
+        yield from (str(key) for key in tables if key != "state_dict")
+
+
+def _averages(found: dict[str, TensorView]) -> Iterator[str]:
+    """Yield the tables at the top that repeat another one's names and shapes under the name of an average."""
+    held: dict[str, dict[str, tuple[int, ...]]] = {}
+    for name, view in found.items():
+        top, _, inner = name.partition(".")
+        held.setdefault(top, {})[inner.removeprefix("module.")] = view.shape
+    for top, shapes in held.items():
+        if AVERAGE.search(top) and any(shapes == held[other] for other in held if not AVERAGE.search(other)):
+            yield top
+
+
 def _children(item: object) -> Iterable[tuple[object, object]]:
     if isinstance(item, dict):
         return item.items()
     if isinstance(item, Built):
         inner = item.state if isinstance(item.state, dict) else {}
-        return [*item.items.items(), *inner.items()]
+        return [*_pairs(item), *item.items.items(), *inner.items()]
     return enumerate(item) if isinstance(item, list | tuple) else ()
+
+
+def _pairs(item: Built) -> list[tuple[object, object]]:
+    """Return what an ordered table was made from, as Python 2 wrote it: a list of pairs."""
+    rows = item.args[0] if item.path == "collections.OrderedDict" and item.args else ()
+    pairs = [row for row in rows if isinstance(row, list | tuple)] if isinstance(rows, list | tuple) else []
+    return [(row[0], row[1]) for row in pairs if len(row) == 2]
 
 
 def _element(kind: object, call: Built) -> tuple[str, int]:

@@ -19,6 +19,11 @@ NOT_WEIGHTS = {"int64", "int32", "uint64", "uint32", "int16", "uint16", "bool", 
 """Shapes, indices and masks: kept in the list of layers, not counted as parameters."""
 
 
+def is_packed(dtype: str, shape: tuple[int, ...]) -> bool:
+    """Say whether a tensor that no program trains is still a weight: integers of 8 bits in rows and columns."""
+    return dtype in ("int8", "uint8") and len(shape) > 1
+
+
 @dataclass
 class WeightCounts:
     """Counts that grow tensor by tensor."""
@@ -28,10 +33,10 @@ class WeightCounts:
     zeros: int = 0
     layers: list[Layer] = field(default_factory=list)
 
-    def add(self, name: str, dtype: str, shape: tuple[int, ...]) -> None:
-        """Count one tensor."""
+    def add(self, name: str, dtype: str, shape: tuple[int, ...], rounded: str = "") -> None:
+        """Count one tensor; ``rounded`` is the integer type that the graph rounds it to, where it does."""
         self.mention(name, dtype, shape)
-        self.count(dtype, math.prod(shape))
+        self.count(f"{rounded} (stored as {dtype})" if rounded else dtype, math.prod(shape))
 
     def mention(self, name: str, dtype: str, shape: tuple[int, ...]) -> None:
         """List a tensor that is no weight, such as a running mean."""
@@ -43,14 +48,19 @@ class WeightCounts:
         if dtype not in NOT_WEIGHTS:
             self.by_dtype[dtype] += elements
 
-    def measure(self, array: "np.ndarray") -> None:
-        """Count the zeros of a NumPy array of weights."""
+    def measure(self, array: "np.ndarray", zero: int = 0) -> None:
+        """Count the zeros of a NumPy array of weights; integers stand for zero where they are ``zero``."""
         import numpy as np
 
         self.measured += array.size
-        self.zeros += int(array.size - np.count_nonzero(array))
+        self.zeros += int(np.count_nonzero(array == zero))
 
-    def measure_stream(self, stream: BinaryIO, length: int, dtype: str) -> None:
+    def left_out(self, elements: int) -> None:
+        """Count zeros that a sparse weight does not store."""
+        self.measured += max(0, elements)
+        self.zeros += max(0, elements)
+
+    def measure_stream(self, stream: BinaryIO, length: int, dtype: str, zero: int = 0) -> None:
         """Count the zeros in the next ``length`` bytes of a stream, block by block, up to a bound for the whole file."""
         import numpy as np
 
@@ -60,7 +70,7 @@ class WeightCounts:
             block = stream.read(min(length, BLOCK))
             if not block or len(block) % np.dtype(VIEWS[dtype]).itemsize:
                 return
-            self.measure(np.frombuffer(block, dtype=VIEWS[dtype]))
+            self.measure(np.frombuffer(block, dtype=VIEWS[dtype]), zero)
             length -= len(block)
 
     @property

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.formats.anatomy.findings import JsonObject
 from core.formats.forests import LEAF, BoostedTrees, Tree, check_tree, content, refuse_size, ubjson
 
@@ -110,7 +110,7 @@ def _json(data: bytes) -> Any:
     except RecursionError:
         raise Refused("The file is nested more deeply than any model.", AGAIN) from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise Refused(f"The file is not complete JSON ({str(error)[:80]}).", AGAIN) from None
+        raise Refused(f"The file is not complete JSON ({first_line(error)[:80]}).", AGAIN) from None
 
 
 def _is_binary(data: bytes) -> bool:

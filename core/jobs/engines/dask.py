@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from core.domain.codec import Json, encode
-from core.domain.errors import Cancelled, Unavailable
+from core.domain.errors import Cancelled, Unavailable, first_line
 from core.domain.groups import GROUPS
 from core.domain.job import Spec
 from core.jobs.engines import Work
@@ -86,7 +86,7 @@ class DaskEngine(LocalEngine):
                 with self._connecting:
                     return self._connect()
             except BROKEN as error:
-                cause = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+                cause = f"{type(error).__name__}: {first_line(error)}"
                 tools.progress(None, f"Waiting for the Dask scheduler at {self._address}")
                 tools.cancel.wait(1)
         if tools.cancel.is_set():

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from core.domain.codec import Json, decode
-from core.domain.errors import Cancelled, Crashed, Trouble, Unavailable, from_trouble
+from core.domain.errors import Cancelled, Crashed, Trouble, Unavailable, first_line, from_trouble
 from core.jobs.engines.share import Share, named
 from core.sandbox.tools import Tools
 
@@ -179,7 +179,7 @@ class RemoteJob:
         if isinstance(error, KilledWorker):
             return self._died([*self._workers, str(error.last_worker.address)][:STARTS])
         return Unavailable(
-            f"A worker could not take the job: {type(error).__name__}: {error}".splitlines()[0][:300],
+            f"A worker could not take the job: {type(error).__name__}: {first_line(error or OSError())}",
             "Start the scheduler and the workers in the folder of the same Portolan version, with PYTHONPATH=. before the command.",
         )
 

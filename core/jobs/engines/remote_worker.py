@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core.domain.codec import Json, decode, encode
-from core.domain.errors import Cancelled, Crashed, PortolanError, Unavailable
+from core.domain.errors import Cancelled, PortolanError, Unavailable, our_fault
 from core.jobs.engines import Work
 from core.jobs.engines.share import Share, Shared, named
 from core.sandbox import Sandbox
@@ -45,8 +45,7 @@ def carry(request_text: str, works: Mapping[str, Work], version: str) -> str:
         return json.dumps({"trouble": encode(error.trouble)})
     except Exception as error:
         log.exception("job %s failed", request["spec"]["job"])
-        message = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-        return json.dumps({"trouble": encode(Crashed(message, REPORT).trouble)})
+        return json.dumps({"trouble": encode(our_fault(error).trouble)})
 
 
 def _worked(request: dict[str, Any], works: Mapping[str, Work], version: str, line: "Line") -> dict[str, Any]:

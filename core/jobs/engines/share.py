@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from core.domain.errors import NotFound, Refused, Unavailable
+from core.domain.errors import NotFound, Refused, Unavailable, first_line
 from core.memory.blobs import CHUNK, NAME, Blobs
 
 NAMED = re.compile(rf"\b{NAME.pattern}\b")
@@ -109,7 +109,7 @@ class Share:
 
     def _closed(self, error: Exception) -> Unavailable:
         return Unavailable(
-            f"The shared place for blobs, {self.url}, cannot be used: {error}.",
+            f"The shared place for blobs, {self.url}, cannot be used: {first_line(error)}.",
             "Set PORTOLAN_BLOBS to a folder or bucket that the server and every worker can read and write.",
         )
 

@@ -1,5 +1,6 @@
 """A network with weights as an exported program with a free batch."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from core.domain.errors import Refused, refusing
@@ -10,8 +11,8 @@ BATCH = 2
 """An example with one row could be taken for a constant."""
 
 
-def to_program(built: Built, out: Path) -> None:
-    """Export and save. Raises Refused without shapes, or with what the exporter cannot follow."""
+def to_program(built: Built, out: Path, entries: Mapping[str, str] | None = None) -> None:
+    """Export and save, with the entries of the weights' file beside it. Raises Refused without shapes, or with what the exporter cannot follow."""
     import torch
 
     unknown = [spec.name for spec in built.inputs if spec.shape is None]
@@ -36,4 +37,4 @@ def to_program(built: Built, out: Path) -> None:
         raise Refused(
             "The network works for one batch size only.", "Write its forward method for any number of samples."
         )
-    exported_programs.write(program, out)
+    exported_programs.write(program, out, entries)

@@ -5,7 +5,7 @@ import sys
 import types
 from pathlib import Path
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.formats.anatomy.findings import JsonObject
 from core.libraries.torch import Module
 
@@ -84,6 +84,6 @@ def _failed(error: Exception) -> Refused:
     while trace is not None:
         line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == f"{MODULE}.py" else line
         trace = trace.tb_next
-    cause = (str(error).splitlines() or [""])[0][:200]
+    cause = first_line(error)[:200]
     place = f" at line {line}" if line else ""
     return Refused(f"The Python file fails{place}: {type(error).__name__}: {cause}", "Correct the file and try again.")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from core.border import archives
-from core.domain.errors import Refused, Unavailable
+from core.domain.errors import Refused, Unavailable, plainly
 from core.formats import keras as keras_zip
 from core.formats import keras_h5
 from core.formats.anatomy import hdf5, keras_config
@@ -112,6 +112,6 @@ def _built(keras: Any, config: JsonObject, weights: Path) -> KerasModel:
 
 def _cause(error: Exception) -> str:
     """Return the telling line of an error: Keras puts the configuration in the middle of its own."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in plainly(str(error)).splitlines() if line.strip()]
     told = next((line for line in lines if line.startswith("Exception encountered")), lines[0] if lines else "")
     return (told.removeprefix("Exception encountered: ") or type(error).__name__)[:300]

@@ -9,6 +9,7 @@ import numpy as np
 from core.libraries.sklearn import Estimator
 
 if TYPE_CHECKING:
+    import lightgbm
     from xgboost import Booster
 
 MAX_CATEGORIES = 200
@@ -74,7 +75,9 @@ def thresholds(model: Estimator) -> dict[int, tuple[float, ...]]:
 def expects_missing(model: Estimator) -> bool:
     """Say whether the model was made for missing numbers: it fills them in, or its trees learned where to send them."""
     parts = [step for _, step in _columns(model)] + [getattr(model, "_final_estimator", model)]
-    return any(hasattr(part, name) for part in parts for name in ("statistics_", "get_booster", "_bin_mapper"))
+    return any(
+        hasattr(part, name) for part in parts for name in ("statistics_", "get_booster", "booster_", "_bin_mapper")
+    )
 
 
 def text_imputers(model: Estimator) -> list[Estimator]:
@@ -156,6 +159,9 @@ def _splits(model: Estimator) -> Iterator[tuple[int, float]]:
     if hasattr(model, "get_booster"):
         yield from _booster_splits(model.get_booster())
         return
+    if hasattr(model, "booster_"):
+        yield from _lightgbm_splits(model.booster_)
+        return
     trees = _members(model.estimators_) if hasattr(model, "estimators_") else [model]
     for tree in trees:
         inner = getattr(tree, "tree_", None)
@@ -176,6 +182,13 @@ def _booster_splits(booster: "Booster") -> Iterator[tuple[int, float]]:
     for row in table.itertuples():
         if row.Feature != "Leaf" and isinstance(row.Split, float):
             yield names.index(row.Feature) if names else int(row.Feature.removeprefix("f")), row.Split
+
+
+def _lightgbm_splits(booster: "lightgbm.Booster") -> Iterator[tuple[int, float]]:
+    """Yield column and threshold of each split by a number; those by categories have none."""
+    names, table = booster.feature_name(), booster.trees_to_dataframe()
+    for row in table[table.decision_type == "<="].itertuples():
+        yield names.index(row.split_feature), float(row.threshold)
 
 
 def _members(estimators: np.ndarray | list[Estimator]) -> list[Estimator]:

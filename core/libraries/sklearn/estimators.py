@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from core.border.pickles import Global
 from core.domain.artifact import TensorSpec
-from core.domain.errors import Refused, refusing
+from core.domain.errors import Refused, first_line, refusing
 from core.domain.runtime import Domain
 from core.formats.skops import trusts
 from core.libraries.sklearn import Estimator, Table, columns
@@ -38,7 +38,7 @@ def load_pickle(path: Path) -> Estimator:
             warnings.simplefilter("ignore", InconsistentVersionWarning)
             return joblib.load(path)
     except Exception as error:
-        cause = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:250]}"
+        cause = f"{type(error).__name__}: {first_line(error)[:250]}"
         raise Refused(
             f"The pickle does not load here: {cause}",
             "Save the model with skops, or with the library versions listed here.",

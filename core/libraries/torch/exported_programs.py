@@ -2,12 +2,13 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from core.domain.artifact import Dim, TensorSpec
 from core.domain.errors import Refused, refusing
+from core.formats.anatomy import told
 from core.libraries.torch import ExportedProgram, Tensor
 
 NOTES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn")
@@ -89,8 +90,8 @@ def examples(specs: Sequence[TensorSpec], shapes: Sequence[tuple[int, ...]]) -> 
     )
 
 
-def write(program: ExportedProgram, out: Path) -> None:
-    """Save a program without the notes that name files of this machine."""
+def write(program: ExportedProgram, out: Path, entries: Mapping[str, str] | None = None) -> None:
+    """Save a program without the notes that name files of this machine, and the entries of the file that it was made from beside it."""
     import torch
 
     for part in program.graph_module.modules():
@@ -98,7 +99,7 @@ def write(program: ExportedProgram, out: Path) -> None:
             for note in NOTES:
                 node.meta.pop(note, None)
     with quiet(), out.open("wb") as file:
-        torch.export.save(program, file)
+        torch.export.save(program, file, extra_files=told.packed(entries or {}) or None)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.border import archives
 from core.domain.artifact import TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line, plainly
 from core.domain.transform import option
 from core.formats.anatomy import script_signature, torch_files
 from core.libraries.torch import ScriptModule, ScriptNode, Tensor
@@ -43,9 +43,7 @@ def load(path: Path) -> Any:
             module: Any = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
             return module.eval()
     except (RuntimeError, ValueError, OSError) as error:
-        raise Refused(
-            f"torch cannot load this TorchScript file: {str(error).splitlines()[0][:300]}", "Save it again."
-        ) from None
+        raise Refused(f"torch cannot load this TorchScript file: {first_line(error)[:300]}", "Save it again.") from None
 
 
 def kept_inputs(path: Path) -> tuple[TensorSpec, ...]:
@@ -87,7 +85,8 @@ def called(module: ScriptModule, examples: tuple[Tensor, ...]) -> object:
             return module(*examples)
     except Exception as error:
         shapes = ", ".join("x".join(map(str, example.shape)) for example in examples)
-        lines = [line for line in str(error).splitlines() if "Error" in line] or str(error).splitlines() or [""]
+        told = plainly(str(error)).splitlines() or [""]
+        lines = [line for line in told if "Error" in line] or told
         raise Refused(f"The network does not accept inputs of {shapes}: {lines[-1][:250]}", EXAMPLE) from None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.onnx.typing import ModelProto, NodeProto
 from core.shrink.ensembles import OPERATORS, without_trees
 from core.shrink.ensembles.forest import MODES, Ask, Asked, Key, Leaf, Real, SharedForest
@@ -65,7 +65,7 @@ def read(node: NodeProto) -> Ensemble:
     try:
         return _newest(held) if node.op_type == "TreeEnsemble" else _older(node.op_type, held)
     except (KeyError, IndexError, ValueError) as error:
-        raise Refused(f"The trees of this file are broken: {error}.", "Export the model again.") from None
+        raise Refused(f"The trees of this file are broken: {first_line(error)}.", "Export the model again.") from None
 
 
 def _older(operator: str, held: Held) -> Ensemble:

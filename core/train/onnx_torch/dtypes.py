@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
+from core.formats.anatomy import onnx_dtypes
 from core.onnx.typing import TensorProto
 
 DTYPES: dict[int, torch.dtype] = {
@@ -39,7 +40,7 @@ BYTES |= {torch.float8_e4m3fnuz: np.int8, torch.float8_e5m2fnuz: np.int8}
 def torch_dtype(code: int) -> torch.dtype:
     """Return torch's dtype for a TensorProto.DataType. Raises Refused for text and for types that torch has not."""
     if code not in DTYPES:
-        what = "text" if code == TEXT else f"the element type {code}"
+        what = "text" if code == TEXT else f"numbers of the type {onnx_dtypes.name(code)}"
         raise Refused(f"The model works with {what}, which torch does not support.", "Remove that part of the model.")
     return DTYPES[code]
 
@@ -52,7 +53,9 @@ def tensor_of(proto: TensorProto) -> torch.Tensor:
     try:
         array = onnx.numpy_helper.to_array(proto)
     except Exception as error:
-        raise Refused(f"The weight {proto.name!r} cannot be read: {error}", "Save the model again.") from None
+        raise Refused(
+            f"The weight {proto.name!r} cannot be read: {first_line(error)}", "Save the model again."
+        ) from None
     if dtype in BYTES:
         bits = np.ascontiguousarray(array).view(BYTES[dtype])
         return torch.from_numpy(bits.copy()).view(dtype).reshape(tuple(proto.dims))

@@ -3,17 +3,17 @@
 import itertools
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch.export import ExportedProgram
 from torch.jit import ScriptModule
 
-from core.domain import batching
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.codec import encode
 from core.domain.errors import Refused, first_line
-from core.formats.anatomy import script_signature
+from core.formats.anatomy import script_signature, told
 from core.libraries.torch import exported_programs, torchscripts
 from core.train.onnx_torch.graph import Port
 from core.train.onnx_torch.network import Answer, Network
@@ -29,7 +29,7 @@ LENGTHS = (8, 32, 64, 224)
 SHAPES = "Name sizes that fit after the batch, such as shapes=3x224x224, one per input separated by ';'."
 
 
-def to_program(network: Network, shapes: str, out: Path) -> None:
+def to_program(network: Network, shapes: str, out: Path, entries: Mapping[str, str]) -> None:
     """Save as a torch exported program. Raises Refused with the node that torch cannot run, or that fixes a free batch."""
     with exported_programs.quiet(), torch.no_grad():
         inputs = fitting(network, shapes)
@@ -40,10 +40,10 @@ def to_program(network: Network, shapes: str, out: Path) -> None:
         except Exception as error:
             raise _cause(error) from None
         _check_free(network, program)
-        exported_programs.write(program, out)
+        exported_programs.write(program, out, entries)
 
 
-def to_script(network: Network, shapes: str, out: Path) -> None:
+def to_script(network: Network, shapes: str, out: Path, entries: Mapping[str, str]) -> None:
     """Save as TorchScript with its signature beside it. Raises Refused as ``to_program``, and where the trace fixes a free batch."""
     with exported_programs.quiet(), torch.no_grad():
         inputs = fitting(network, shapes)
@@ -52,7 +52,7 @@ def to_script(network: Network, shapes: str, out: Path) -> None:
         except Exception as error:
             raise _cause(error) from None
         _check_trace(network, traced, inputs)
-        extra = {script_signature.MEMBER: json.dumps(encode(_signature(network, inputs)))}
+        extra = {script_signature.MEMBER: json.dumps(encode(_signature(network, inputs))), **told.packed(entries)}
         part = out.with_name("traced.pt")
         traced.save(str(part), _extra_files=extra)
     _without_traces(part, out)
@@ -79,20 +79,33 @@ def fitting(network: Network, shapes: str) -> tuple[torch.Tensor, ...]:
 
 
 def examples(ports: tuple[Port, ...], sizes: list[list[int]], batch: int, fill: int) -> tuple[torch.Tensor, ...]:
-    """Return one seeded tensor per input: ordinary numbers, and ``fill`` for whole numbers and truth."""
+    """Return one seeded tensor per input: ordinary numbers, or those from 0 to 1 with a ``fill`` of 1, and ``fill`` for whole numbers and truth."""
     generator = torch.Generator().manual_seed(0)
-    axes = batching.axes({port.name: port.shape for port in ports})
     found = []
-    for port, behind in zip(ports, sizes, strict=True):
-        first = (port.shape or (None,))[:1]
-        shape = [*(dim if isinstance(dim, int) else batch for dim in first), *behind] if port.shape != () else []
-        if (axis := axes[port.name]) and not isinstance(first[0], int):
-            shape[0], shape[axis] = shape[axis], batch
-        plain = torch.randn(shape, generator=generator)
+    for port, shape in zip(ports, _laid(ports, sizes, batch), strict=True):
+        # Ids come as floats too: between 0 and 1 they look up the first row of a table.
+        plain = (torch.rand if fill else torch.randn)(shape, generator=generator)
         found.append(
             plain.to(port.dtype) if port.dtype.is_floating_point else torch.full(shape, fill, dtype=port.dtype)
         )
     return tuple(found)
+
+
+def _laid(ports: tuple[Port, ...], sizes: list[list[int]], batch: int) -> list[list[int]]:
+    """Return whole shapes: the first size is the batch, unless a size behind it is first in another input; then that one is, and the two change places."""
+    firsts = {port.shape[0] for port in ports if port.shape}
+    laid = []
+    for port, behind in zip(ports, sizes, strict=True):
+        first = (port.shape or (None,))[:1] if port.shape != () else ()
+        shape = [*(dim if isinstance(dim, int) else batch for dim in first), *behind]
+        names = port.shape or ()
+        shared = next(
+            (place for place in range(1, len(names)) if isinstance(names[place], str) and names[place] in firsts), 0
+        )
+        if shared and isinstance(names[0], str) and names[0] != names[shared]:
+            shape[0], shape[shared] = shape[shared], shape[0]
+        laid.append(shape)
+    return laid
 
 
 def _sized(port: Port, length: int) -> list[int]:
@@ -115,18 +128,14 @@ def _check_free(network: Network, program: ExportedProgram) -> None:
     """Refuse a program in which a size became a number that the ONNX file leaves free."""
     values = {node.name: node.meta["val"] for node in program.graph.nodes if node.op == "placeholder"}
     for port, name in zip(network.graph.inputs, program.graph_signature.user_inputs, strict=True):
-        fixed = [d for d in _free(port) if _number(values[name].shape[d]) is not None]
+        fixed = [d for d in _free(port) if str(values[name].shape[d]).isdigit()]
         if fixed:
+            what = "batch" if fixed[0] == 0 else f"dimension {fixed[0]}"
             raise Refused(
-                f"Dimension {fixed[0]} of the input {port.name!r} is dynamic in the file, but the graph works for "
-                f"{values[name].shape[fixed[0]]} only.",
-                "Export the source again with that size dynamic in the whole graph, or fixed in its inputs.",
+                f"The {what} of the input {port.name!r} is dynamic in the file, but torch's export works only for "
+                f"{values[name].shape[fixed[0]]} of it.",
+                "Choose TorchScript, which may keep it dynamic, or export the source again with that size fixed in its inputs.",
             )
-
-
-def _number(size: int | torch.SymInt) -> int | None:
-    """Return a size that is one number, as a symbol too may be, or None where it is free."""
-    return size if isinstance(size, int) else size.node.maybe_as_int()
 
 
 def _check_trace(network: Network, traced: ScriptModule, inputs: tuple[torch.Tensor, ...]) -> None:
@@ -185,6 +194,6 @@ def _cause(error: BaseException) -> Refused:
             return seen
         seen = seen.__cause__ or seen.__context__
     return Refused(
-        f"torch cannot export this graph: {first_line(error) if isinstance(error, Exception) else error}",
+        f"torch cannot export this graph: {first_line(error)}",
         "Fix the sizes after the batch dimension, or choose another target.",
     )

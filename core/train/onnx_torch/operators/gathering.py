@@ -18,7 +18,7 @@ def gather(node: Node, data: Value, places: Value) -> Tensor:
         return x.select(axis, places.array.item())
     index = as_tensor(places).to(torch.int64)
     if isinstance(x, nn.Parameter) and x.dim() == 2 and axis == 0:
-        return F.embedding(index, x)
+        return F.embedding(positive(index, x.shape[0]), x)
     axis = axis % x.dim()
     flat = x.index_select(axis, positive(index.reshape(-1), x.shape[axis]))
     return flat.reshape([*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]])
