@@ -95,7 +95,7 @@ def made(seed: int, folder: Path) -> Specimen:
         return draws.questions(dice, (one,), None, most=most)
 
     return Specimen(
-        path, format, (answer,), asked, " ".join(draft.names), shapes, tuple(partial(shaken, seed=n) for n in range(3))
+        path, format, (answer,), asked, " ".join(draft.names), shapes, tuple(partial(shaken, seed=n) for n in range(8))
     )
 
 

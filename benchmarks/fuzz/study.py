@@ -114,6 +114,7 @@ class Study:
             bench.openings[source.sha256] = Along({}, {})
         self._golden: Golden = probe.ask(bench, source, None, specimen.shapes, Sums.EXACT)
         self._asked: Asked | None = None
+        self._seen: set[Model] = set()
 
     def rows(self, farther: int) -> list[Row]:
         """Go to every format that one converter reaches, and to some that lie farther."""
@@ -139,6 +140,9 @@ class Study:
         spent = round(time.perf_counter() - began, 2)
         rows = []
         for place, one in enumerate(applied):
+            if one.model in self._seen:  # the first step of a longer way is the nearer way itself
+                continue
+            self._seen.add(one.model)
             row = {"converter": one.step.transform, "step": place, "seconds": spent, **self._held(one)}
             rows.append(row)
             if one.model.format == "onnx" and place == 0:
