@@ -7,7 +7,7 @@ BIN := .venv/bin
 export ORT_DISABLE_TELEMETRY = 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-without-vnni check lint mutants bench samples readme
+.PHONY: run test test-without-vnni check lint mutants fuzz bench samples readme
 
 .venv: .venv/ready
 
@@ -46,6 +46,13 @@ check: lint test
 mutants: .venv/ready-dev
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 nice $(BIN)/mutmut run --max-children 1 $(ONLY)
 	$(BIN)/mutmut results
+
+# Random small models through the real verbs, against their own libraries; goes on where it stood. Slow; a few seeds of it are a test.
+SEED ?= 0
+COUNT ?= 100
+FUZZED ?= fuzzed
+fuzz: .venv/ready-dev
+	OMP_NUM_THREADS=1 nice $(BIN)/python -m benchmarks.fuzz $(FUZZED) --seed $(SEED) --count $(COUNT) $(if $(FAMILY),--family $(FAMILY))
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks.dispatch

@@ -30,6 +30,7 @@ from sklearn.preprocessing import (
     FunctionTransformer,
     KBinsDiscretizer,
     MinMaxScaler,
+    Normalizer,
     OneHotEncoder,
     OrdinalEncoder,
     PolynomialFeatures,
@@ -242,6 +243,11 @@ def _numbers(model: Any) -> tuple[Any, Any, Any]:
     return model, rows[["length", "mass", "count"]].to_numpy(), classes(rows)
 
 
+def _missing(model: Any) -> tuple[Any, Any, Any]:
+    model, rows, answers = _numbers(model)
+    return model, np.where(np.random.default_rng(2).random(rows.shape) < 0.1, np.nan, rows), answers
+
+
 def _iris(model: Any) -> tuple[Any, Any, Any]:
     return (model, *datasets.load_iris(return_X_y=True))
 
@@ -279,6 +285,10 @@ PIPELINES: dict[str, Callable[[], tuple[Any, Any, Any]]] = {
     "text imputer, constant": lambda: _gaps(
         make_pipeline(SimpleImputer(strategy="constant", fill_value="none"), OneHotEncoder(handle_unknown="ignore"))
     ),
+    "imputer that tells gaps": lambda: _missing(
+        make_pipeline(SimpleImputer(add_indicator=True), StandardScaler(), LogisticRegression(max_iter=500))
+    ),
+    "norms, largest": lambda: _numbers(make_pipeline(Normalizer("max"), LogisticRegression(max_iter=500))),
     "one-hot, unknown ignored": lambda: _columns(OneHotEncoder(handle_unknown="ignore"), StandardScaler()),
     "one-hot, rare together": lambda: _columns(
         OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=0.05), StandardScaler()

@@ -39,6 +39,20 @@ def test_samples_on_a_threshold_are_not_changed(tmp_path: Path, name: str, forma
     assert (got[0].astype(str) == expected["label"].astype(str)).all()
 
 
+def test_what_is_as_good_as_zero_is_missing_to_the_step(tmp_path: Path) -> None:
+    made_trees.MODELS["zeros.txt"](tmp_path / "zeros.txt")
+    session = runtime_for("lightgbm").open(tmp_path / "zeros.txt", "lightgbm")
+    edge = float(np.float32(1e-35))
+    near = [0.0, 1e-35, edge, np.nextafter(edge, 1), np.nextafter(edge, 0), 2e-35]
+    rows = np.repeat(made_trees.ROWS[:24].astype(np.float64), 2 * len(near), axis=0)
+    rows[:, 0] = np.tile([sign * value for value in near for sign in (1, -1)], 24)
+    expected = session.run({"X": rows})["probabilities"]
+    last, first = (expected[2 * place :: 2 * len(near)] for place in (2, 3))
+    assert (last != first).any()
+    got = converted(tmp_path / "zeros.txt", "lightgbm", tmp_path / "m.onnx").run(None, {"X": rows})[1]
+    assert np.abs(got - expected).max() < 1e-6
+
+
 def test_the_scikit_learn_wrapper_stops_where_it_stopped(tmp_path: Path) -> None:
     from xgboost import XGBClassifier
 

@@ -11,8 +11,8 @@ from core.domain.errors import Refused
 
 PROVEN = [
     "AdditiveChi2Sampler", "FactorAnalysis", "FixedThresholdClassifier", "KernelRidge", "LabelSpreading", "MeanShift",
-    "NearestCentroid", "PLSRegression", "QuadraticDiscriminantAnalysis", "RFECV", "SelectKBest", "SparsePCA", "SparseRandomProjection",
-    "VotingRegressor", "bins", "clusters, unscaled", "forest behind a robust scaler", "logarithms", "one-hot, rare together", "power, box-cox", "quantiles, uniform",
+    "NearestCentroid", "NuSVR", "PLSRegression", "QuadraticDiscriminantAnalysis", "RFECV", "SelectKBest", "SparsePCA", "SparseRandomProjection",
+    "SVR", "VotingRegressor", "bins", "clusters, unscaled", "forest behind a robust scaler", "imputer that tells gaps", "logarithms", "norms, largest", "one-hot, rare together", "power, box-cox", "quantiles, uniform",
     "target encoder", "text imputer", "voting, hard", "voting, soft, weighted", "word pairs", "words",
 ]  # fmt: skip
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from core.border import archives
 from core.domain.errors import Refused, plainly, refusing
 from core.formats.anatomy import ir
+from core.libraries import ir_guards
 
 if TYPE_CHECKING:
     import openvino
@@ -67,6 +68,7 @@ def write(model: OpenvinoModel, out: Path, inputs: Sequence[str] = (), outputs: 
 
     Raises Refused when the engine cannot run what it wrote.
     """
+    ir_guards.guard(model)
     for ports, names in ((model.inputs, inputs), (model.outputs, outputs)):
         for port, name in zip(ports, names, strict=False):
             port.get_tensor().set_names({name})

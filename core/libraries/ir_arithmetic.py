@@ -36,13 +36,13 @@ class ArithmeticOptions:
 def settle(model: "Model", arithmetic: str) -> None:
     """Keep the products of a model in floats if that was asked, in place."""
     if arithmetic == FLOATS:
-        for body in _bodies(model):
+        for body in bodies(model):
             for node in body.get_ordered_ops():
                 if node.get_type_name() == "FakeQuantize" and node.get_attributes()["levels"] in MORE:
                     _widen(node)
 
 
-def _bodies(model: "Model") -> "Iterator[Model]":
+def bodies(model: "Model") -> "Iterator[Model]":
     """Yield a model and the bodies of its branches and loops."""
     yield model
     for node in model.get_ordered_ops():
@@ -51,7 +51,7 @@ def _bodies(model: "Model") -> "Iterator[Model]":
         else:
             inner = [node.get_function()] if hasattr(node, "get_function") else []
         for body in inner:
-            yield from _bodies(body)
+            yield from bodies(body)
 
 
 def _widen(node: "Node") -> None:

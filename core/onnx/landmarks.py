@@ -42,6 +42,23 @@ WORDS = ("keys_strings", "cats_strings", "pool_strings", "classlabels_strings", 
 NUMBERS = ("keys_int64s", "keys_floats", "cats_int64s", "threshold", "replaced_value_float", "replaced_value_int64", "alpha", "lambd")  # fmt: skip
 MISSING = "nodes_missing_value_tracks_true"
 RECKONS = ("Add", "Sub", "Mul", "Div", "Mod", "BitShift", "Gemm", "MatMul", "Scaler", "Pow")
+ORDERS = ("ReduceMax", "ReduceMin", "ReduceProd", "TopK", "ArgMax", "ArgMin", "Abs", "Neg", "Sign", "Max", "Min")
+"""What engines were seen to do with whole numbers in floats of 32 bits."""
+KEEPS = {
+    **dict.fromkeys(
+        ("Gather", "GatherElements", "GatherND", "Reshape", "Slice", "Expand", "Tile", "Pad", "Split", "Clip"), (0,)
+    ),
+    **dict.fromkeys(
+        ("ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "TopK", "CumSum", "Squeeze", "Unsqueeze"), (0,)
+    ),
+    **dict.fromkeys(("Identity", "Flatten", "Transpose", "Abs", "Neg", "Sign", "Cast"), (0,)),
+    **dict.fromkeys(("Concat", "Max", "Min", "Add", "Sub", "Mul", "Div", "Mod", "Sum"), tuple(range(64))),
+    "Where": (1, 2),
+    "ScatterElements": (0, 2),
+}
+"""Operators whose result holds whole numbers if these operands do."""
+NARROW = (2, 3, 4, 5, 10)
+"""TensorProto's 8 and 16 bit kinds, which lose what is larger."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +101,8 @@ def landmarks(model: ModelProto) -> Landmarks:
     found.read(
         graph, Constants(counts=_counts(inputs)), paths, {name: {name} for name, (path,) in paths.items() if path.whole}
     )
+    for value in graph.output:
+        found.wide |= found.carried.get(value.name, set())
     return found.landmarks()
 
 
@@ -111,6 +130,8 @@ class _Reading:
         self.wide: set[str] = set()
         self.sizing: set[str] = set()
         self.gaps: set[str] = set()
+        self.carried: dict[str, set[str]] = {}
+        """The inputs whose whole numbers are in a value, changed or not."""
         self.left = MOST
 
     def landmarks(self) -> Landmarks:
@@ -127,10 +148,12 @@ class _Reading:
     ) -> None:
         """Follow paths through a graph; ``reach`` says which inputs of whole numbers have a say in a value."""
         constants.add(graph)
+        self.carried = self.carried or {name: set(of) for name, of in reach.items()}
         for node in graph.node:
             if constants.made(node):
                 continue
             self._reach(node, reach)
+            self._carry(node, constants)
             for place, name in enumerate(node.input):
                 for path in paths.get(name, ()):
                     self._meet(node, place, path, constants, paths)
@@ -149,6 +172,19 @@ class _Reading:
         if node.op_type not in ("Shape", "Size"):
             of = set().union(*(reach.get(name, set()) for name in node.input))
             reach.update({name: of for name in node.output if of})
+
+    def _carry(self, node: NodeProto, constants: Constants) -> None:
+        """Follow whole numbers as such, and note the inputs of those that are reckoned with, put in order or narrowed."""
+        kind = node.op_type
+        of = set().union(*(self.carried.get(name, set()) for name in node.input))
+        kept = set().union(
+            *(self.carried.get(name, set()) for n, name in enumerate(node.input) if n in KEEPS.get(kind, ()))
+        )
+        flag = kind == "Sub" and node.input[1] in self.carried and constants.few(node.input[0]) == [1.0]
+        if kind in ORDERS or (kind in RECKONS and not flag) or (kind == "Cast" and attribute(node, "to") in NARROW):
+            self.wide |= of
+        if kept and (kind != "Cast" or attribute(node, "to") in WHOLE):
+            self.carried.update(dict.fromkeys(node.output[:1] if kind == "TopK" else node.output, kept))
 
     def _meet(
         self, node: NodeProto, place: int, path: Path, constants: Constants, paths: dict[str, list[Path]]

@@ -19,9 +19,10 @@ from core.domain.report import Check, Count, Parity, Verdict
 from core.domain.runtime import Session
 from core.domain.transform import Tolerance
 from core.proof import golden
-from core.proof.golden import Golden
+from core.proof.golden import Case, Golden
 from core.proof.predictions import changed, counted, label, prediction
 from core.proof.probes import versions
+from core.proof.samples import MISSING
 from core.proof.variation import Variation, unproven
 
 NEEDED = 30
@@ -70,6 +71,7 @@ def compare(session: Session, path: Path, tolerance: Tolerance, seed: int) -> Pa
             _replay(session, recorded, number, tally, tolerance, variations)
     counted = [_check(name, tally, tolerance) for name, tally in tallies.items() if tally.counted]
     aside = [_aside(name, tally) for name, tally in tallies.items() if not tally.counted]
+    aside += [_unasked(case) for case in recorded.cases if case.name == MISSING and not case.stored]
     missing = recorded.secondhand or _missing(recorded, counted) or _rejected(tallies)
     if tolerance.bounds:
         missing = missing or _bounded(tallies, tolerance) or unproven(variations)
@@ -334,6 +336,11 @@ def _aside(name: str, tally: Tally) -> str:
     changed = f", {tally.flips} of {tally.predicted} predictions changed" if tally.predicted else ""
     noun = "sample" if tally.samples == 1 else "samples"
     return f"Reported separately, {tally.samples} {noun} {name!r}: {seen}{changed}. {tally.reason}"
+
+
+def _unasked(case: Case) -> str:
+    """Say why the result was not asked on samples that its owner may have."""
+    return f"Not compared, {case.samples} samples {case.name!r}: {case.reason}"
 
 
 def _reason(counted: list[Check], verdict: Verdict, missing: str) -> str:

@@ -33,7 +33,7 @@ CHUNK = 250
 ROOM = {"random": 16_000_000, "data": 40_000_000}
 """Bytes of input that each kind may take in the golden file."""
 NEAR_COLUMNS = 8
-PUSHED = ("edge", "constants", "whole numbers", "beyond 32 bits")
+PUSHED = ("edge", "constants", "whole numbers", "the ends of 32 bits", "beyond 32 bits")
 """Cases of odd numbers: an answer to them that is not finite everywhere is no answer."""
 PACKAGES = {
     "ncnn": "ncnn",
@@ -77,7 +77,8 @@ def record_beyond(session: Session, seed: int, out: Path, shapes: str, landmarks
     landmarks = landmarks.rounded() if hasattr(session, "thresholds") else landmarks
     sampler = sizes.fitted(Sampler(session, seed), None, landmarks)
     plan = directed.plan(sampler, landmarks)
-    return _keep(sampler, [_ask(session, case, inputs) for case, inputs in directed.questions(sampler, plan)], (), out)
+    asked = (*directed.sizes(sampler, plan), *directed.questions(sampler, plan))
+    return _keep(sampler, [_ask(session, case, inputs) for case, inputs in asked], (), out)
 
 
 def _keep(sampler: Sampler, recorded: list[Asked], notes: tuple[str, ...], out: Path) -> list[str]:
@@ -162,6 +163,7 @@ def _unsteady(session: Session, recorded: list[Asked]) -> str:
 def _cases(sampler: Sampler, dataset: Dataset | None, plan: directed.Plan, landmarks: Landmarks) -> Questions:
     """Yield every case to ask the source, from ordinary to odd; trees split at halves, which ``_near`` tells apart, and infinities are for graphs that ask for them: engines clamp them as they like."""
     batch = sampler.fixed_batch
+    yield from directed.sizes(sampler, plan)
     yield from _random(sampler, batch)
     for n in (1, 3) if batch is None else ():
         yield Case(f"batch {n}", "", n), sampler.random(n, draw=100 + n)

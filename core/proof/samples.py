@@ -12,6 +12,8 @@ from core.domain.runtime import UNKNOWN_INTEGER, Domain, Session
 
 SIZE = 8
 """What a dynamic dimension behind the batch takes where nothing speaks against it."""
+TIES = "ties"
+"""A few numbers over and over: where the first or the last of equal ones may be taken."""
 HALVES = "halves"
 """Whole and half numbers: where a rounding may go either way, and two engines part."""
 INFINITE = "infinite"
@@ -19,6 +21,7 @@ EDGES = (
     "zeros",
     "ones",
     HALVES,
+    TIES,
     "negative",
     "large",
     "small",
@@ -29,6 +32,7 @@ EDGES = (
     "unknown category",
 )
 MISSING = "missing numbers"
+TIED = 3
 LARGE = 10.0
 """Spreads away from the mean: far outside, and still within what float32 adds up exactly enough."""
 SMALL = 1e-3
@@ -176,6 +180,8 @@ def _pushed(what: str, value: np.ndarray, domain: Domain, batch: int) -> np.ndar
     fills = {"zeros": 0.0, "ones": 1.0, "tiny": TINY}
     if what in fills:
         return np.full_like(value, fills[what])
+    if what == TIES:
+        return np.random.default_rng(TIED).choice(value.reshape(-1)[:TIED], value.shape) if value.size else None
     if what == HALVES:
         return np.round(2 * value) / 2
     if what == INFINITE:

@@ -141,3 +141,35 @@ def test_weights_that_the_graph_rounds_are_told_as_integers(tmp_path: Path) -> N
     for path, kind in ((tmp_path / "m.onnx", "onnx"), (made, "openvino")):
         found = FORMATS[kind].inspect(path)
         assert (found.parameters, found.precision) == (16, "int8 (stored as float32)")
+
+
+def test_attention_answers_after_a_first_call_of_one_step(tmp_path: Path) -> None:
+    source = save(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        attention (float[N, T, 4] x) => (float[N, T, 4] y)
+        { k = Transpose<perm = [0, 2, 1]>(x)  s = MatMul(x, k)  p = Softmax<axis = -1>(s)  y = MatMul(p, x) }""",
+        tmp_path / "m.onnx",
+    )
+    way = Way(source, "onnx_to_openvino", {})
+    way.convert(tmp_path)
+    session, reference = (
+        runtime_for(kind).open(path, kind) for kind, path in (("openvino", tmp_path / "out.zip"), ("onnx", source))
+    )
+    rng = np.random.default_rng(0)
+    for steps in (1, 16, 8, 33):
+        x = rng.standard_normal((2, steps, 4)).astype(np.float32)
+        assert np.allclose(session.run({"x": x})["y"], reference.run({"x": x})["y"], atol=1e-5), steps
+    assert way.prove(tmp_path).verdict is Verdict.PASS
+
+
+def test_of_equal_numbers_the_first_is_taken(tmp_path: Path) -> None:
+    source = save(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        order (float[N, 20] x) => (float[N, 3] y, int64[N, 3] i) <int64[1] k = {3}> { y, i = TopK(x, k) }""",
+        tmp_path / "m.onnx",
+    )
+    way = Way(source, "onnx_to_openvino", {})
+    way.convert(tmp_path)
+    x = np.random.default_rng(0).integers(0, 2, (50, 20)).astype(np.float32)
+    session = runtime_for("openvino").open(tmp_path / "out.zip", "openvino")
+    assert np.array_equal(session.run({"x": x})["i"], np.argsort(-x, axis=1, kind="stable")[:, :3])

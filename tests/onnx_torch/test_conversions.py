@@ -236,3 +236,16 @@ def test_rows_of_a_table_are_counted_from_its_end_too(way: str, tmp_path: Path) 
     made = runtime_for(target).open(Way(tmp_path / "m.onnx", way, {}).convert(tmp_path), target)
     (answer,) = made.run({made.signature.inputs[0].name: np.arange(-5, 5)}).values()
     assert np.array_equal(answer, np.concatenate([rows, rows]))
+
+
+def test_of_equal_numbers_the_first_is_taken(tmp_path: Path) -> None:
+    source = written(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        order (float[N, 20] x) => (float[N, 3] y, int64[N, 3] i) <int64[1] k = {3}> { y, i = TopK(x, k) }""",
+        tmp_path,
+    )
+    way = Way(source, PROGRAM, {})
+    session = runtime_for("torch_export").open(way.convert(tmp_path), "torch_export")
+    x = torch.randint(0, 2, (50, 20), generator=torch.Generator().manual_seed(0)).float()
+    places = torch.from_numpy(list(session.run({"x": x.numpy()}).values())[1])
+    assert torch.equal(places, torch.argsort(x, dim=1, descending=True, stable=True)[:, :3])

@@ -81,6 +81,18 @@ PAIRS: dict[str, tuple[str, dict[str, np.ndarray], Edit | dict[str, np.ndarray]]
         {},
         lambda text: text.replace("Mod(", "Mod<fmod = 1>("),
     ),
+    "the largest of whole numbers found in floats": (
+        "(int64[N,3] x) => (int64[N,1] y) { y = ReduceMax<axes = [1]>(x) }",
+        {},
+        lambda text: text.replace(
+            "y = ReduceMax<axes = [1]>(x)", "f = Cast<to = 1>(x) m = ReduceMax<axes = [1]>(f) y = Cast<to = 7>(m)"
+        ),
+    ),
+    "a remainder of whole numbers behind their order": (
+        "(int64[N,3] x) => (int64[N,2] y) { k = Constant<value_ints = [2]>() v, i = TopK(x, k) c = Constant<value_ints = [7]>() y = Mod(v, c) }",
+        {},
+        lambda text: text.replace("Mod(v, c)", "Mod<fmod = 1>(v, c)"),
+    ),
     "whole numbers held in 16 bits": (
         I1 + "{ c = Constant<value_ints = [3]>() m = Mul(x, c) y = Cast<to = 1>(m) }",
         {},

@@ -9,9 +9,9 @@ import pytest
 from core.domain.report import Parity, Verdict
 from core.domain.transform import Tolerance
 from core.onnx.landmarks import landmarks
-from core.proof import parity, probes
+from core.proof import golden, parity, probes
 from core.runtimes import runtime_for
-from tests.proof.planted import F4, PAIRS, model, pair
+from tests.proof.planted import F4, PAIRS, STEPS, model, pair
 
 TOLERANCE = Tolerance(1e-4, 1e-4)
 
@@ -57,6 +57,40 @@ def test_whole_numbers_beyond_32_bits_bound_a_verdict_and_do_not_fail_it(tmp_pat
     found = proof(model(text, {}), model(narrow, {}), tmp_path)
     assert found.verdict is Verdict.NOT_PROVEN
     assert "only within bounds: on 'beyond 32 bits'" in found.reason
+
+
+def test_the_ends_of_32_bits_bound_a_verdict_too(tmp_path: Path) -> None:
+    text = "(int32[N,1] x) => (int64[N,1] y) { w = Cast<to = 7>(x) c = Constant<value_ints = [1]>() y = Add(w, c) }"
+    narrow = text.replace("w = Cast<to = 7>(x) c = Constant<value_ints = [1]>() y = Add(w, c)",
+                          "c = Constant<value = int32 {1}>() w = Add(x, c) y = Cast<to = 7>(w)")  # fmt: skip
+    found = proof(model(text, {}), model(narrow, {}), tmp_path)
+    assert found.verdict is Verdict.NOT_PROVEN
+    assert "only within bounds: on 'the ends of 32 bits'" in found.reason
+
+
+MASK = (
+    "(int64[N,4] mask, float[N,4] x) => (float[N,4] y) { f = Cast<to = 1>(mask) c = Constant<value_float = 1.0>() "
+    "o = Sub(c, f) b = Constant<value_float = -10000.0>() m = Mul(o, b) y = Add(x, m) }"
+)
+
+
+def test_a_mask_is_no_number_to_reckon_with() -> None:
+    assert landmarks(model(MASK, {})).wide == set()
+
+
+def test_sizes_are_asked_first_and_the_smallest_before_all(tmp_path: Path) -> None:
+    one = model(STEPS + "{ y = ReduceMean<axes = [1], keepdims = 0>(x) }", {})
+    found = proof(one, one, tmp_path)
+    assert found.checks[0].name == "sizes"
+    first = golden.read(tmp_path / "g.npz")
+    assert first.case_inputs(0)["x"].shape == (3, 1, 2)
+
+
+def test_it_is_told_where_missing_numbers_could_not_be_compared(tmp_path: Path) -> None:
+    one = model(F4 + "{ y = Tanh(x) }", {})
+    assert "samples 'missing numbers'" in proof(one, one, tmp_path).reason
+    total = model("(float[N,4] x) => (float[N,1] y) { y = ReduceMean<axes = [1]>(x) }", {})
+    assert "Not compared, 4 samples 'missing numbers': The source's own answer" in proof(total, total, tmp_path).reason
 
 
 def test_what_a_verdict_tried_is_told(tmp_path: Path) -> None:

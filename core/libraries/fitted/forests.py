@@ -16,8 +16,8 @@ from core.scoring import onnx_model
 from core.scoring.builder import Builder, Grower
 from core.scoring.form import AT_MOST, BELOW, Apply, Const, Expression, Form, Input, Label, Numbers, Ref, check, needed
 
-ZERO = 1e-35
-"""LightGBM's ``kZeroThreshold``: what is closer to zero is zero."""
+ZERO = 1.0000000180025095e-35
+"""LightGBM's ``kZeroThreshold``, which is 1e-35 in float32: what is no farther from zero is zero."""
 NO_LINK = "Train with one of the library's own objectives, or convert the raw scores yourself."
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import lightgbm
     from xgboost import Booster
 
+KEPT = ("_fit_X", "X_train_", "X_fit_", "support_vectors_", "cluster_centers_", "centroids_", "theta_")
+"""Where neighbours, Gaussian processes, kernels, support vectors, clusters, centroids and naive Bayes keep samples or means of them."""
 MAX_CATEGORIES = 200
 MAX_THRESHOLDS = 64
 
@@ -51,8 +53,10 @@ def sentences(model: Estimator) -> tuple[str, ...]:
 
 
 def statistics(model: Estimator, count: int) -> tuple[list[float], list[float]]:
-    """Return a mean and a spread per input column: a scaler's, else that of the thresholds, else 0 and 1."""
+    """Return a mean and a spread per input column: a scaler's, else that of the thresholds, else that of kept samples, else 0 and 1."""
     means, spreads = [0.0] * count, [1.0] * count
+    for place, values in enumerate(_kept(model, count)):
+        means[place], spreads[place] = float(np.mean(values)), float(np.std(values)) or 1.0
     for place, values in thresholds(model).items():
         means[place], spreads[place] = float(np.mean(values)), float(np.std(values)) or 1.0
     for column, step in _columns(model):
@@ -61,6 +65,16 @@ def statistics(model: Estimator, count: int) -> tuple[list[float], list[float]]:
             for place, m, s in zip(column, *learned, strict=True):
                 means[place], spreads[place] = float(m), float(s) or 1.0
     return means, spreads
+
+
+def _kept(model: Estimator, count: int) -> np.ndarray:
+    """Return samples that the last step kept, by column [columns, samples], where it sees the raw columns; nothing elsewhere."""
+    steps = [step for _, step in getattr(model, "steps", [("", model)])]
+    raw = all(hasattr(step, "statistics_") and getattr(step, "indicator_", None) is None for step in steps[:-1])
+    for points in (getattr(steps[-1], name, None) for name in KEPT) if raw else ():
+        if isinstance(points, np.ndarray) and points.dtype.kind == "f" and points.shape[1:] == (count,):
+            return points.T
+    return np.zeros((0, 0))
 
 
 def thresholds(model: Estimator) -> dict[int, tuple[float, ...]]:

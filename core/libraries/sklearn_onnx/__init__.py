@@ -10,6 +10,7 @@ from core.libraries.sklearn_onnx import (
     encoders,
     forms,
     functions,
+    imputers,
     kernels,
     linear,
     quantiles,
@@ -22,7 +23,19 @@ from core.libraries.sklearn_onnx.rewriting import simplified
 
 def register() -> None:
     """Teach skl2onnx every family."""
-    for family in (forms, linear, kernels, clusters, quantiles, encoders, functions, votes, discriminants, tfidf):
+    for family in (
+        forms,
+        imputers,
+        linear,
+        kernels,
+        clusters,
+        quantiles,
+        encoders,
+        functions,
+        votes,
+        discriminants,
+        tfidf,
+    ):
         family.register()
 
 

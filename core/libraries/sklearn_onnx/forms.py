@@ -13,19 +13,26 @@ from core.scoring.form import Form, Input
 
 
 def register() -> None:
-    """Teach the scalers that work column by column, and bins."""
-    from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler, RobustScaler, StandardScaler
+    """Teach scalers, norms, powers and bins."""
+    from sklearn.preprocessing import (
+        KBinsDiscretizer,
+        MinMaxScaler,
+        Normalizer,
+        PowerTransformer,
+        RobustScaler,
+        StandardScaler,
+    )
 
-    for kind in (StandardScaler, MinMaxScaler, RobustScaler):
-        teach(kind, _formed, lambda model: int(model.n_features_in_))
-    teach(KBinsDiscretizer, _formed, _bins)
+    for kind in (StandardScaler, MinMaxScaler, RobustScaler, Normalizer, PowerTransformer):
+        teach(kind, formed, lambda model: int(model.n_features_in_))
+    teach(KBinsDiscretizer, formed, _bins)
 
 
 def _bins(model: Estimator) -> int:
     return int(model.n_features_in_) if model.encode == "ordinal" else int(sum(model.n_bins_))
 
 
-def _formed(graph: EstimatorGraph) -> None:
+def formed(graph: EstimatorGraph) -> None:
     """Write the steps of the transformer's form between its table and its answer."""
     inputs = tuple(Input(f"x{place}", "double") for place in range(graph.model.n_features_in_))
     names, table = tuple(one.name for one in inputs), graph.table()

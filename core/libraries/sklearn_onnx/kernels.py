@@ -10,13 +10,15 @@ from core.libraries.sklearn_onnx.graph import FLOAT, EstimatorGraph, teach
 
 def register() -> None:
     """Teach what is made of a kernel."""
-    from sklearn import kernel_approximation, kernel_ridge, semi_supervised
+    from sklearn import kernel_approximation, kernel_ridge, semi_supervised, svm
 
     teach(kernel_approximation.RBFSampler, _fourier, lambda model: int(model.random_weights_.shape[1]))
     teach(kernel_approximation.SkewedChi2Sampler, _skewed, lambda model: int(model.random_weights_.shape[1]))
     teach(kernel_approximation.AdditiveChi2Sampler, _additive, _additive_width)
     teach(kernel_approximation.Nystroem, _nystroem, lambda model: int(model.normalization_.shape[0]))
     teach(kernel_ridge.KernelRidge, _ridge)
+    for machine in (svm.SVR, svm.NuSVR):
+        teach(machine, _supported)
     for kind in (semi_supervised.LabelPropagation, semi_supervised.LabelSpreading):
         teach(kind, _propagated)
 
@@ -96,6 +98,16 @@ def _ridge(graph: EstimatorGraph) -> None:
     model = graph.model
     found = kernel(graph, model.X_fit_, *_settings(model, model.kernel))
     graph.give(graph.op("MatMul", found, np.reshape(model.dual_coef_, (len(model.X_fit_), -1))))
+
+
+def _supported(graph: EstimatorGraph) -> None:
+    """A support vector machine for regression: in float32, its large terms of either sign would not cancel."""
+    model = graph.model
+    points, weights = (
+        np.asarray(getattr(v, "todense", lambda v=v: v)()) for v in (model.support_vectors_, model.dual_coef_)
+    )
+    found = kernel(graph, points, model.kernel, model._gamma, model.degree, model.coef0)
+    graph.give(graph.op("Add", graph.op("MatMul", found, weights.T), np.asarray(model.intercept_)))
 
 
 def _propagated(graph: EstimatorGraph) -> None:

@@ -82,10 +82,10 @@ def one_hot(node: Node, index: Tensor, depth: list[int] | int, values: Tensor) -
 
 
 def top_k(node: Node, x: Tensor, k: list[int] | int | None = None) -> tuple[Tensor, Tensor]:
-    """Give the largest or smallest values along an axis and their places."""
-    count = node.get("k") if k is None else k[0] if isinstance(k, list) else k
-    found = torch.topk(x, count, node.get("axis", -1), bool(node.get("largest", 1)), bool(node.get("sorted", 1)))
-    return found.values, found.indices
+    """Give the largest or smallest values along an axis and their places, of equal ones the first: torch.topk takes any."""
+    count, axis = node.get("k") if k is None else k[0] if isinstance(k, list) else k, node.get("axis", -1)
+    found = torch.sort(x, dim=axis, descending=bool(node.get("largest", 1)), stable=True)
+    return found.values.narrow(axis, 0, count), found.indices.narrow(axis, 0, count)
 
 
 def nonzero(node: Node, x: Tensor) -> Tensor:

@@ -1,0 +1,67 @@
+"""The fuzzing works, on a few seeds of each family, and an oracle that is given a wrong result says so."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.fuzz import __main__ as fuzz
+from benchmarks.fuzz import verdicts
+from benchmarks.fuzz.specimen import Inputs, Specimen
+from core.domain.transform import Tolerance
+
+TOLERANCE = Tolerance(absolute=1e-4, relative=1e-4)
+SEED, COUNT = 0, 1
+
+
+@pytest.mark.slow
+def test_no_pass_is_refuted_and_a_run_goes_on_where_it_stood(tmp_path: Path) -> None:
+    rows = fuzz.run(tmp_path, fuzz.FAMILIES, range(SEED, SEED + COUNT))
+    assert {row["family"] for row in rows if "converter" in row} == set(fuzz.FAMILIES)
+    assert not fuzz.findings(rows)
+    assert not [row for row in rows if row["ended"] == "accident"]
+    assert all(row["asked"] > row["proof"] for row in rows if row.get("asked"))
+    assert fuzz.run(tmp_path, fuzz.FAMILIES, range(SEED, SEED + COUNT)) == rows
+    assert fuzz.summary(rows)["conversions"] == sum("converter" in row for row in rows)
+
+
+def refuted(source: object, result: object, inputs: np.ndarray) -> verdicts.Refuted | None:
+    """Hold one function against another on some inputs."""
+
+    def answer(given: Inputs) -> list[np.ndarray]:
+        return [np.asarray(source(given["x"]))]  # type: ignore[operator]
+
+    specimen = Specimen(Path("none"), "onnx", (answer,), lambda rng: iter(()), "a function")
+    theirs = [np.asarray(result(inputs))]  # type: ignore[operator]
+    return verdicts.refuted("ordinary", {"x": inputs}, answer({"x": inputs}), theirs, specimen, TOLERANCE)
+
+
+GRID = np.arange(-8, 8, dtype=np.float32).reshape(-1, 1) / 2
+
+
+def test_another_answer_is_found_with_its_input() -> None:
+    found = refuted(lambda x: np.minimum(x, 3), lambda x: np.minimum(x, 2), GRID)
+    assert found is not None
+    assert (found.grade, found.inputs, found.source, found.result) == ("sure", {"x": [2.5]}, [2.5], [2.0])
+
+
+def test_equal_answers_and_those_within_the_tolerance_are_no_finding() -> None:
+    assert refuted(np.tanh, lambda x: np.tanh(x) + 5e-5, GRID) is None
+
+
+def test_where_the_source_itself_jumps_a_difference_is_an_edge() -> None:
+    found = refuted(np.ceil, lambda x: np.ceil(x + np.float32(1e-7)), GRID)
+    assert found is not None
+    assert found.grade == "edge"
+
+
+def test_a_number_that_is_none_on_one_side_is_told_apart() -> None:
+    found = refuted(lambda x: x, lambda x: np.where(x < 0, np.nan, x), GRID)
+    assert found is not None
+    assert found.grade == "not finite"
+
+
+def test_whole_numbers_and_texts_must_be_equal() -> None:
+    whole = GRID.astype(np.int64)
+    assert refuted(lambda x: x % 3, lambda x: np.fmod(x, 3), whole) is not None
+    assert refuted(lambda x: x.astype(np.str_), lambda x: x.astype(np.str_), whole) is None
