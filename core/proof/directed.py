@@ -181,17 +181,24 @@ def _sizes(sampler: Sampler, landmarks: Landmarks) -> tuple[int, ...]:
 
 
 def _filled(sampler: Sampler, case: str, name: str, values: np.ndarray, draw: int) -> Questions:
-    """Yield samples of which one input holds one value everywhere; what all samples share takes one value a call."""
+    """Yield samples of which one input holds one value everywhere; what all samples share takes one value a call, and no call has both signs, which would cancel where a model adds up its samples."""
     axis = sampler.axis(name)
     step = sampler.fixed_batch or (CALL if axis is not None else 1)
-    for start in range(0, len(values), step):
-        part = values[start : start + step]
+    starts = {0, *([int(np.searchsorted(values, 0))] if values.dtype.kind in "fi" else [])}
+    for start, part in _parts(values, sorted(starts), step):
         rows = sampler.fixed_batch or (len(part) if axis is not None else 1)
         inputs = sampler.random(rows, draw + 7 * start)
         array = inputs[name] if inputs[name].dtype.kind != "U" else inputs[name].astype(values.dtype)
         lead = array if axis is None else np.moveaxis(array, axis, 0)
         lead[...] = part[0] if axis is None else np.resize(part, rows).reshape(-1, *[1] * (lead.ndim - 1))
         yield Case(case, name, rows), {**inputs, name: array}
+
+
+def _parts(values: np.ndarray, starts: list[int], step: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield runs of at most ``step`` values with the place of their first, none across one of ``starts``."""
+    for first, end in zip(starts, [*starts[1:], len(values)], strict=True):
+        for start in range(first, end, step):
+            yield start, values[start : min(start + step, end)]
 
 
 def _mixed(sampler: Sampler, name: str, values: np.ndarray, rows: int, draw: int) -> dict[str, np.ndarray]:
