@@ -132,6 +132,7 @@ class Study:
         way = route(self._source.format, target)
         known = {f.name for one in way for f in option_fields(one.Options)}
         given = {name: value for name, value in self._specimen.options.items() if name in known}
+        given |= {"shapes": self._specimen.shapes} if self._specimen.shapes and "shapes" in known else {}
         try:
             steps = convert.with_data_shapes(convert.plan(self._source.format, target, given), self._golden)
             applied = transform.apply(self._bench, self._source, steps, self._golden)

@@ -4,6 +4,7 @@ import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.domain.errors import Refused, first_line
 from core.domain.transform import Converter, Tolerance, option
@@ -53,6 +54,11 @@ class TorchScriptToOnnx(Converter):
         files.loads(out)
 
 
+def _log_sigmoid(graph: Any, x: Any) -> Any:
+    """Write the logarithm of a sigmoid by Softplus: the exporter's own, Log of Sigmoid, is minus infinity from -104 down."""
+    return graph.op("Neg", graph.op("Softplus", graph.op("Neg", x)))
+
+
 def _export(
     module: ScriptModule,
     examples: tuple[Tensor, ...],
@@ -63,6 +69,7 @@ def _export(
     import torch
     from torch.utils import _pytree
 
+    torch.onnx.register_custom_op_symbolic("aten::log_sigmoid", _log_sigmoid, 9)  # type: ignore[attr-defined]
     leaves = _pytree.tree_leaves(torchscripts.called(module, examples))
     outputs = [f"output_{place}" for place in range(sum(isinstance(leaf, torch.Tensor) for leaf in leaves))]
     free = {name: {0: "batch"} for name in (*names, *outputs)}

@@ -36,6 +36,9 @@ class Session:
     columns: tuple[str, ...] = ()
     """The names of the columns of the one table that the model takes, in order; empty where the file names none."""
 
+    guessed: bool = False
+    """Whether the shapes of the inputs are a guess from the layers; what the owner or the data says of them is better."""
+
     secondhand: str = ""
     """Why the answers are another engine's reading of the file and not its own, so that they prove nothing; empty when they are its own."""
 

@@ -12,6 +12,7 @@ from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused, first_line
 from core.domain.landmarks import Landmarks
 from core.domain.runtime import Session
+from core.libraries.torch import torchscripts
 from core.libraries.torch.torchscripts import parse_shapes
 from core.proof import directed, golden, sizes
 from core.proof.datasets import Dataset
@@ -123,10 +124,14 @@ def packed(found: Golden) -> bytes:
 def complete(session: Session, dataset: Dataset | None, shapes: str = "") -> None:
     """Fill in the input shapes that a file does not keep, from the user's words, else from the data."""
     specs = session.signature.inputs
-    if shapes and any(spec.shape is None for spec in specs):
+    if shapes and (session.guessed or any(spec.shape is None for spec in specs)):
         specs = parse_shapes(shapes, tuple(spec.name for spec in specs))
     elif dataset is not None:
-        specs = tuple(_like(spec, dataset.inputs[spec.name]) if spec.shape is None else spec for spec in specs)
+        unsure = [session.guessed or spec.shape is None for spec in specs]
+        specs = tuple(_like(s, dataset.inputs[s.name]) if free else s for s, free in zip(specs, unsure, strict=True))
+    elif session.guessed:
+        return
+    session.guessed = False
     session.signature = Signature(specs, session.signature.outputs)
 
 
@@ -266,6 +271,9 @@ def _arrays(recorded: list[Asked]) -> dict[str, np.ndarray]:
 
 def _notes(sampler: Sampler, dataset: Dataset | None) -> tuple[str, ...]:
     notes = [sampler.session.reading] if sampler.session.reading else []
+    if sampler.session.guessed:
+        told = torchscripts.shapes_text(sampler.session.signature.inputs)
+        notes.append(f"The file does not state the shapes of its inputs; {told} was taken from its layers.")
     if sampler.fixed_batch is not None:
         notes.append(f"The source takes only batches of {sampler.fixed_batch}, so no other batch size was tried.")
     if dataset is not None and dataset.n > DATA_ROWS:

@@ -85,7 +85,8 @@ class ScriptSession(Session):
         unknown = tuple(TensorSpec(name, "float32" if bound is None else "int64", None) for name in names)
         told = tuple(replace(spec, name=name) for spec, name in zip(kept, names, strict=False))
         told = told if len(told) == len(names) == len(kept) else ()
-        self.signature = Signature(told or torchscripts.guess(module, names) or unknown, ())
+        guess = () if told else torchscripts.guess(module, names) or ()
+        self.signature, self.guessed = Signature(told or guess or unknown, ()), bool(guess)
         self.domains = {spec.name: _domain(spec, bound) for spec in told or unknown}
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
