@@ -86,19 +86,20 @@ TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\
 """Codes for a terminal: control sequences and commands to the operating system (ECMA-48, 5.4 and 8.3.89)."""
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 FRAMES = re.compile(
-    r"\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : |(?:\S*[\\/])?[\w.+-]+\.(?:cc|cpp|cxx|cu|hpp|h):\d+:?(?: [^\s(]*\([^()]*\)(?: const)?)?\s*"
+    r"\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : |(?:\S{0,200}[\\/])?[\w.+-]{1,100}\.(?:cc|cpp|cxx|cu|hpp|h):\d+:?(?: [^\s(]{0,200}\([^()]{0,500}\)(?: const)?)?\s*"
     r"|(?<=\w) at 0x[0-9a-fA-F]+|<lambda\(\)>"
 )
 """What libraries write around their words: codes of their own, places in their source, addresses."""
 FOLDERS = re.compile(r"(?<![\w:/.])(?:[A-Za-z]:)?(?:[\\/][\w.+@~-]+){2,}")
 """A path from the root, of which only the last name is told."""
-LONGEST = 300
+LONGEST, READ = 300, 20_000
+"""Characters of a sentence, and of what a library says that are looked at: names in it come from strangers."""
 FAULT = "This is a fault of Portolan, not of your file"
 
 
 def plainly(text: str) -> str:
     """Return what a library says as people may read it: without codes for a terminal, places in its source and folders of this machine."""
-    text = CONTROL.sub("", FRAMES.sub("", TERMINAL.sub("", text)))
+    text = CONTROL.sub("", FRAMES.sub("", TERMINAL.sub("", text[:READ])))
     return FOLDERS.sub(lambda path: re.split(r"[\\/]", path[0])[-1], text)
 
 

@@ -1,6 +1,7 @@
 """How words of libraries and accidents of ours reach a person: one rule, held over the whole program."""
 
 import ast
+import time
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,14 @@ SAID = {
 @pytest.mark.parametrize("text", SAID)
 def test_words_of_a_library_lose_what_is_for_its_makers(text: str) -> None:
     assert first_line(ValueError(text)) == SAID[text]
+
+
+@pytest.mark.parametrize("part", ["a", "a/", "a.", "x(", "a.cc:1 b("])
+def test_long_words_of_strangers_are_read_in_bounded_steps(part: str) -> None:
+    """A pattern that looks at each place from each other one takes minutes here."""
+    started = time.process_time()
+    plainly(part * 50_000)
+    assert time.process_time() - started < 5
 
 
 def test_a_silent_error_is_named_by_its_kind() -> None:
