@@ -71,12 +71,15 @@ def _check_lengths(model: "Model") -> None:
 
 def _is_given(value: "Output") -> bool:
     """Say whether a value depends on an input of the model itself and not only on the sizes of one."""
-    node = value.get_node()
-    if node.get_type_name() in ("ShapeOf", "Constant"):
-        return False
-    return node.get_type_name() == "Parameter" or any(
-        _is_given(node.input_value(n)) for n in range(node.get_input_size())
-    )
+    waiting, seen = [value.get_node()], set[str]()
+    while waiting:
+        node = waiting.pop()
+        if node.get_type_name() == "Parameter":
+            return True
+        if node.get_friendly_name() not in seen and node.get_type_name() != "ShapeOf":
+            seen.add(node.get_friendly_name())
+            waiting += [node.input_value(place).get_node() for place in range(node.get_input_size())]
+    return False
 
 
 def _places(names: tuple[str, ...], source: Path) -> str:
