@@ -3,11 +3,13 @@
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import estimators, fitted
 from core.converters import CONVERTERS
 from core.domain.errors import Refused
+from core.runtimes import runtime_for
 
 PROVEN = [
     "AdditiveChi2Sampler", "FactorAnalysis", "FixedThresholdClassifier", "KernelRidge", "LabelSpreading", "MeanShift",
@@ -70,3 +72,20 @@ def test_every_step_without_a_form_is_named_at_once(tmp_path: Path) -> None:
     converter = CONVERTERS["skops_to_onnx"]
     with pytest.raises(Refused, match="NMF, LatentDirichletAllocation"):
         converter.convert(tmp_path / "m.skops", tmp_path / "m.onnx", converter.Options())
+
+
+def test_naive_bayes_is_right_far_along_the_border_of_two_classes(tmp_path: Path) -> None:
+    """There the squares are large and their difference small, which float32 loses."""
+    import skops.io
+    from sklearn.naive_bayes import GaussianNB
+
+    x = np.random.default_rng(0).normal(size=(400, 2))
+    model = GaussianNB().fit(x, np.repeat([0, 1], 200))
+    model.theta_, model.var_ = np.array([[-1.0, 0.0], [1.0, 0.0]]), np.ones((2, 2))
+    skops.io.dump(model, tmp_path / "m.skops")
+    converter = CONVERTERS["skops_to_onnx"]
+    converter.convert(tmp_path / "m.skops", tmp_path / "m.onnx", converter.Options())
+    session = runtime_for("onnx").open(tmp_path / "m.onnx", "onnx")
+    far = np.array([[0.01, y] for y in (1e3, 1e4, 3e4)], np.float32)
+    given = list(session.run({session.signature.inputs[0].name: far}).values())[1]
+    assert np.allclose(given, model.predict_proba(far), atol=1e-6)

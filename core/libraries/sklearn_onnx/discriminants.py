@@ -1,4 +1,4 @@
-"""Classifiers with one score per class from means and spreads, and those that answer the same to everything."""
+"""Classifiers with one score per class from means and spreads, naive Bayes among them, and those that answer the same to everything."""
 
 import numpy as np
 
@@ -6,12 +6,14 @@ from core.libraries.sklearn_onnx.graph import INT64, EstimatorGraph, teach
 
 
 def register() -> None:
-    """Teach quadratic discriminants, nearest centroids and the dummies."""
+    """Teach quadratic discriminants, Gaussian naive Bayes, nearest centroids and the dummies."""
     from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
     from sklearn.dummy import DummyClassifier, DummyRegressor
+    from sklearn.naive_bayes import GaussianNB
     from sklearn.neighbors import NearestCentroid
 
     teach(QuadraticDiscriminantAnalysis, _quadratic)
+    teach(GaussianNB, _bayes)
     teach(NearestCentroid, _centroids)
     teach(DummyClassifier, _same_class)
     teach(DummyRegressor, _same_number, lambda model: int(np.size(model.constant_)))
@@ -21,13 +23,27 @@ def _quadratic(graph: EstimatorGraph) -> None:
     """Gaussian classes (Hastie et al., The Elements of Statistical Learning, 4.3)."""
     model, table = graph.model, graph.table()
     parts = zip(model.means_, model.rotations_, model.scalings_, model.priors_, strict=True)
+    _gaussians(
+        graph, [(_norm(graph, table, mean, turn * s**-0.5), np.log(s).sum(), prior) for mean, turn, s, prior in parts]
+    )
+
+
+def _bayes(graph: EstimatorGraph) -> None:
+    """Gaussian classes whose columns have nothing to do with each other; in float32, their large squares would not cancel."""
+    model, table = graph.model, graph.table()
+    apart = [
+        graph.op("Div", graph.op("Sub", table, mean), np.sqrt(spread))
+        for mean, spread in zip(model.theta_, model.var_, strict=True)
+    ]
+    squares = [graph.sum(graph.node("Mul", one, one)) for one in apart]
+    _gaussians(graph, list(zip(squares, np.log(model.var_).sum(axis=1), model.class_prior_, strict=True)))
+
+
+def _gaussians(graph: EstimatorGraph, classes: list[tuple[str, float, float]]) -> None:
+    """Hand on classes by squared distance, logarithm of the spread and prior of each."""
     scores = [
-        graph.op(
-            "Mul",
-            graph.op("Add", _norm(graph, table, mean, turn * scale**-0.5), np.log(scale).sum() - 2 * np.log(prior)),
-            -0.5,
-        )
-        for mean, turn, scale, prior in parts
+        graph.op("Mul", graph.op("Add", squares, log_spread - 2 * np.log(prior)), -0.5)
+        for squares, log_spread, prior in classes
     ]
     graph.classes(graph.node("Softmax", graph.node("Concat", *scores, axis=1), axis=1))
 
