@@ -71,7 +71,9 @@ def test_a_web_package_works_from_a_folder_without_any_network(
     expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
     with page.expect_download() as waiting:
         page.get_by_role("link", name=re.compile("Model only")).click()
-    waiting.value.save_as(tmp_path / "package.zip")
+    package = tmp_path / "package.zip"
+    waiting.value.save_as(package)
+    assert zipfile.is_zipfile(package), (waiting.value.url, package.stat().st_size, package.read_bytes()[-200:])
     with zipfile.ZipFile(tmp_path / "package.zip") as archive:
         archive.extractall(tmp_path / "web")
     context = chromium.new_context(offline=True)

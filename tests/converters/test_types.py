@@ -13,6 +13,8 @@ from tests.converters.small import Way
 NUMBERS = ("UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64", "UINT32", "UINT64", "FLOAT16", "DOUBLE", "BOOL")
 OTHERS = ("BFLOAT16", "FLOAT8E4M3FN", "INT4", "UINT4")
 WAYS = ("onnx_to_openvino", "onnx_to_torch_export", "onnx_to_torchscript", "onnx_to_ort")
+NARROWED = {("INT64", "onnx_to_openvino")}
+"""OpenVINO's CPU engine holds whole numbers of 64 bits in 32."""
 
 
 def squares(kind: str, path: Path) -> Path:
@@ -34,7 +36,11 @@ def squares(kind: str, path: Path) -> Path:
 @pytest.mark.parametrize("kind", NUMBERS)
 def test_numbers_of_every_type_go_every_way(kind: str, way: str, tmp_path: Path) -> None:
     proof = Way(squares(kind, tmp_path / "m.onnx"), way, {}).prove(tmp_path)
-    assert proof.verdict is Verdict.PASS, proof.reason
+    if (kind, way) in NARROWED:
+        assert proof.verdict is Verdict.NOT_PROVEN
+        assert "only within bounds: on 'beyond 32 bits'" in proof.reason
+    else:
+        assert proof.verdict is Verdict.PASS, proof.reason
 
 
 @pytest.mark.parametrize("way", WAYS)
