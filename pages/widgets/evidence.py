@@ -75,7 +75,7 @@ def verdict(parity: Parity, guilty: str | None = None) -> None:
         "NOT PROVEN": (
             st.warning,
             ":material/help:",
-            "**NOT PROVEN. No difference was found, but too little could be compared.**"
+            "**NOT PROVEN. Whether both files always give the same answers is not settled.**"
             if parity.checks
             else "**NOT PROVEN. The file was written, but no runtime on this machine can run it.**",
         ),
