@@ -17,6 +17,7 @@ from core.sandbox.tools import Tools
 from core.verbs import convert, ingest
 from tests.asking import ask, ask_on
 from tests.faults import Faulty, clipped
+from tests.proof.planted import model
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"
 
@@ -118,6 +119,23 @@ def test_a_limit_that_only_the_result_has_is_looked_for(tools: Tools, tmp_path: 
     found = ask_on(convert, Faulty(tools, clipped), args)["parity"]
     assert found["verdict"] == "FAIL"
     assert "The result changes its behaviour where the source does not" in found["reason"]
+
+
+def test_a_size_that_only_the_result_rejects_is_looked_for(tools: Tools, tmp_path: Path) -> None:
+    """It takes all sizes up to 700, and so all that are asked by habit."""
+    plain = "(float[N,T] x) => (float[N,1] y) { y = ReduceMean<axes = [1]>(x) }"
+    limited = plain.replace(
+        "y = ReduceMean<axes = [1]>(x)",
+        "m = ReduceMean<axes = [1]>(x) s = Shape(x) i = Constant<value_int = 1>() t = Gather(s, i) k = Constant<value_int = 700>() "
+        "c = Greater(t, k) w = Constant<value_ints = [1, 1]>() b = Cast<to = 7>(c) f = Constant<value_int = 5>() "
+        "p = Mul(b, f) g = Gather(w, p) h = Cast<to = 1>(g) y = Mul(m, h)",
+    )
+    source, result = tmp_path / "mean.onnx", model(limited, {}).SerializeToString()
+    onnx.save(model(plain, {}), source)
+    args = {**bring(tools, source), "target": "onnx", "options": {"opset": 18}}
+    found = ask_on(convert, Faulty(tools, lambda _: result), args)["parity"]
+    assert found["verdict"] == "NOT PROVEN", found
+    assert "rejects sizes that the source takes: 701" in found["reason"]
 
 
 def test_unknown_option_is_refused_before_any_work(tools: Tools) -> None:

@@ -72,7 +72,7 @@ def compare(session: Session, path: Path, tolerance: Tolerance, seed: int) -> Pa
     counted = [_check(name, tally, tolerance) for name, tally in tallies.items() if tally.counted]
     aside = [_aside(name, tally) for name, tally in tallies.items() if not tally.counted]
     aside += [_unasked(case) for case in recorded.cases if case.name == MISSING and not case.stored]
-    missing = recorded.secondhand or _missing(recorded, counted) or _rejected(tallies)
+    missing = recorded.secondhand or _rejected(tallies) or _missing(recorded, counted)
     if tolerance.bounds:
         missing = missing or _bounded(tallies, tolerance) or unproven(variations)
     baked = _baked(session, recorded, [tally for tally in tallies.values() if tally.counted])
@@ -117,7 +117,7 @@ def _replay(
     except Exception as error:
         first = first_line(error)[:200]
         what = case.what or f"{case.samples} samples"
-        if case.counted and case.bounds:
+        if case.counted and case.bounds and tolerance.bounds:
             tally.samples -= case.samples
             tally.rejected.append(what)
             return
@@ -316,7 +316,11 @@ def _rejected(tallies: dict[str, Tally]) -> str:
     """Say which sizes the result does not take, or nothing."""
     found = {name: ", ".join(tally.rejected) for name, tally in tallies.items() if tally.rejected}
     told = "; ".join(f"{name} that the source takes: {which}" for name, which in found.items())
-    return f"The result rejects {told}. If yours are others, add a data set that shows them." if found else ""
+    return (
+        f"The result rejects {told}. Use it only where your inputs have other sizes, and test it there."
+        if found
+        else ""
+    )
 
 
 def _bounded(tallies: dict[str, Tally], tolerance: Tolerance) -> str:
@@ -325,7 +329,7 @@ def _bounded(tallies: dict[str, Tally], tolerance: Tolerance) -> str:
         if not tally.counted and tally.bounds and (check := _check(name, tally, tolerance)).verdict is Verdict.FAIL:
             return (
                 f"The result answers as the source does only within bounds: on {name!r} it does not ({check.detail}). "
-                "If your inputs never get so large, add a data set that shows them, and take the file for such inputs alone."
+                "Use it only where your inputs never get so large."
             )
     return ""
 

@@ -8,7 +8,8 @@ import pytest
 
 from core.converters import CONVERTERS
 from core.domain.report import Verdict
-from core.proof import probes, sizes
+from core.domain.technique import ANY
+from core.proof import parity, probes, sizes
 from core.proof.datasets import Dataset
 from core.proof.golden import read
 from core.proof.samples import Sampler
@@ -21,6 +22,8 @@ LAST = (
     "(float[N,T] x, int64[N,1] count) => (float[N,1] y) "
     "{ o = Constant<value_ints = [400]>() i = Sub(count, o) y = GatherElements<axis = 1>(x, i) }"
 )
+EVEN = "s = Constant<value_ints = [0, -1, 4]>() b = Reshape(x, s) f = Flatten(b) y = R"
+"""In front of a mean: takes only sizes of whole fours."""
 PICTURE = (
     "(float[N,3,H,W] x) => (float[N,A,B,48] y) { s = Shape(x) i = Constant<value_ints = [0, 2, 3]>() p = Gather(s, i) "
     "b = Constant<value_ints = [1, 16, 1]>() d = Div(p, b) e = Constant<value_ints = [-1]>() t = Concat<axis = 0>(d, e) "
@@ -63,13 +66,24 @@ def test_the_sizes_of_the_data_come_before_others(tmp_path: Path) -> None:
 
 def test_a_result_that_rejects_sizes_which_the_source_takes_is_not_proven(tmp_path: Path) -> None:
     text = "(float[N,T] x) => (float[N,1] y) { y = ReduceMean<axes = [1]>(x) }"
-    even = text.replace(
-        "y = R", "s = Constant<value_ints = [0, -1, 4]>() b = Reshape(x, s) f = Flatten(b) y = R"
-    ).replace(">(x)", ">(f)")
+    even = text.replace("y = R", EVEN).replace(">(x)", ">(f)")
     found = proof(model(text, {}), model(even, {}), tmp_path)
     assert found.verdict is Verdict.NOT_PROVEN
     assert "rejects sizes that the source takes: 1, 2, 13, 33, 65, 129" in found.reason
     assert next(check for check in found.checks if check.name == "sizes").verdict is Verdict.NOT_PROVEN
+
+
+def test_a_compressed_result_that_rejects_sizes_fails(tmp_path: Path) -> None:
+    """Where numbers change on purpose no case has a verdict of its own, and a rejection must not get lost."""
+    text = "(float[N,T] x) => (float[N,1] y) { y = ReduceMean<axes = [1]>(x) }"
+    paths = tmp_path / "a.onnx", tmp_path / "b.onnx"
+    onnx.save(model(text, {}), paths[0])
+    onnx.save(model(text.replace("y = R", EVEN).replace(">(x)", ">(f)"), {}), paths[1])
+    runtime = runtime_for("onnx")
+    probes.record(runtime.open(paths[0], "onnx"), 7, None, tmp_path / "g.npz")
+    found = parity.compare(runtime.open(paths[1], "onnx"), tmp_path / "g.npz", ANY, 7)
+    assert found.verdict is Verdict.FAIL, found.reason
+    assert "rejects this input" in found.reason
 
 
 def test_negative_dimensions_and_inputs_without_elements_reach_torch(tmp_path: Path) -> None:
