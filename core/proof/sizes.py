@@ -16,6 +16,8 @@ CANDIDATES = (32, 16, 64, 128, 224, 400, 320, 256, 512, 640, 1024, 4, 3, 2, 1, 4
 SEVERAL = (SIZE, 1, 2, 16, 32, 48, 64, 128)
 """Sizes that are tried where two kinds of dynamic dimensions differ."""
 LARGEST_BYTES = 8_000_000
+ENOUGH = 1024
+"""Larger sizes are for models that took no smaller one: memory may grow with the square."""
 SECONDS = 20.0
 """Time for the search; after it the usual size is asked, and the model says what it thinks of that."""
 
@@ -26,7 +28,7 @@ def fitted(sampler: Sampler, dataset: Dataset | None, landmarks: Landmarks) -> S
         return sampler
     until, alike = time.monotonic() + SECONDS, None
     for candidate in _candidates(sampler, dataset, landmarks):
-        if time.monotonic() > until:
+        if time.monotonic() > until or (alike and candidate.size > ENOUGH):
             break
         if candidate.sample_bytes <= LARGEST_BYTES and (answers := _answers(candidate)) is not None:
             if _vary(answers):
@@ -46,13 +48,15 @@ def note(sampler: Sampler) -> tuple[str, ...]:
 
 
 def _candidates(sampler: Sampler, dataset: Dataset | None, landmarks: Landmarks) -> Iterator[Sampler]:
-    """Yield what the data have, then sizes of the graph, of many models, and pairs of sizes; each also with lengths that fill it."""
+    """Yield the usual size, what the data have, sizes of the graph and of many models, each also with lengths that fill it, then pairs of sizes."""
     lengths = _lengths(sampler)
-    sizes = list(dict.fromkeys([SIZE, *landmarks.sizes, *CANDIDATES]))
-    found = [replace(sampler, size=size) for size in sizes if size > 0]
-    if dataset is not None:
-        found.insert(0, replace(sampler, shown={name: array.shape[1:] for name, array in dataset.inputs.items()}))
-    for candidate in found:
+    sizes = dict.fromkeys(size for size in (*landmarks.sizes, *CANDIDATES) if size > 0 and size != SIZE)
+    of_data = [] if dataset is None else [{name: array.shape[1:] for name, array in dataset.inputs.items()}]
+    for candidate in (
+        sampler,
+        *(replace(sampler, shown=shown) for shown in of_data),
+        *(replace(sampler, size=size) for size in sizes),
+    ):
         yield candidate
         if lengths:
             yield replace(candidate, lengths=lengths)
