@@ -28,8 +28,10 @@ def fitted(sampler: Sampler, dataset: Dataset | None, landmarks: Landmarks) -> S
         return sampler
     until, alike = time.monotonic() + SECONDS, None
     for candidate in _candidates(sampler, dataset, landmarks):
-        if time.monotonic() > until or (alike and candidate.size > ENOUGH):
+        if time.monotonic() > until:
             break
+        if alike and candidate.size > ENOUGH:
+            continue
         if candidate.sample_bytes <= LARGEST_BYTES and (answers := _answers(candidate)) is not None:
             if _vary(answers):
                 return candidate
