@@ -1,4 +1,4 @@
-"""A bench whose calls are made in this very process, so that one jailed child can do many conversions the way the verbs do them."""
+"""A bench whose calls are made in this very process, so that one process can do many conversions the way the verbs do them; without a jail, for models of our own alone."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ STORE = "blob-"
 
 
 class Flat(Blobs):
-    """Files by their SHA-256 beside each other in ``out/``: a jailed child makes no folder."""
+    """Files by their SHA-256 beside each other in ``out/``, where the calls of a child write."""
 
     def __init__(self) -> None:
         """Begin with what lies there."""
