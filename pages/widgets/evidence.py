@@ -21,11 +21,11 @@ from pages.widgets.text import plain, small
 def conversion(result: Conversion, made: str, ink: str) -> None:
     """Show a finished conversion, whose last artifact is ``made``."""
     verdict(result.parity, result.guilty)
+    if result.lost:
+        st.warning(plain(" ".join(result.lost), 1500), icon=":material/inventory_2:")
     if result.parity.verdict is not Verdict.FAIL:
         take_away(result)
     figures(result)
-    if result.lost:
-        st.warning(plain(" ".join(result.lost), 1500), icon=":material/inventory_2:")
     reading(result.read)
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
