@@ -60,11 +60,12 @@ def serve() -> NoReturn:
 def studied(number: int, ways: tuple[Step, ...], here: Here) -> Row:
     """Take one model all the ways."""
     from core.proof import probes
+    from core.runtimes import runtime_for
 
     try:
         source = admitted(Path(f"in/{number}-model.onnx"), here)
         session = opened(source, "onnx")
-        probes.record(session, 7, None, Path("out/golden.npz"))
+        probes.record(session, 7, None, Path("out/golden.npz"), "", runtime_for("onnx").landmarks(source, "onnx"))
     except Exception as error:
         return {way.transform: ended(error, "source") for way in ways}
     own = given(number)

@@ -39,9 +39,8 @@ def work(request: Request, here: Here) -> Recording:
         cases = probes.record_beyond(session, request.seed, out, request.shapes, landmarks)
     else:
         told = runtime_of(request.model, here).landmarks(IN / request.model.file, request.model.format)
-        probes.complete(session, dataset, request.shapes)
+        cases = probes.record(session, request.seed, dataset, out, request.shapes, told)
         landmarks = told.joined(directed.known(session))
-        cases = probes.record(session, request.seed, dataset, out, request.shapes, landmarks)
     labelled = dataset is not None and dataset.labels is not None
     shapes = torchscripts.shapes_text(session.signature.inputs)
     notes, versions = () if dataset is None else dataset.notes, probes.versions()

@@ -190,7 +190,7 @@ def _filled(sampler: Sampler, case: str, name: str, values: np.ndarray, draw: in
         inputs = sampler.random(rows, draw + 7 * start)
         array = inputs[name] if inputs[name].dtype.kind != "U" else inputs[name].astype(values.dtype)
         lead = array if axis is None else np.moveaxis(array, axis, 0)
-        lead[...] = part[0] if axis is None else np.resize(part, rows).reshape(-1, *[1] * (lead.ndim - 1))
+        lead[...] = part[0] if axis is None else np.resize(part, len(lead)).reshape(-1, *[1] * (lead.ndim - 1))
         yield Case(case, name, rows), {**inputs, name: array}
 
 

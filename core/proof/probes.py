@@ -60,9 +60,10 @@ def record(
     """Run the source on seeded inputs and the data, write the golden file with a ``.bin`` for JavaScript beside it, and return the names of the cases that count.
 
     ``shapes`` (``1x28x28;int64:48``) says what a TorchScript file does not, ``landmarks`` where the model changes its
-    behaviour. Raises Refused when a shape stays unknown, or the source answers nothing at all.
+    behaviour, beside what the engine knows. Raises Refused when a shape stays unknown, or the source answers nothing at all.
     """
     complete(session, dataset, shapes)
+    landmarks = landmarks.joined(directed.known(session))
     sampler = sizes.fitted(Sampler(session, seed), dataset, landmarks)
     plan = directed.plan(sampler, landmarks)
     recorded = [_ask(session, case, inputs) for case, inputs in _cases(sampler, dataset, plan, landmarks)]

@@ -175,7 +175,7 @@ def _pushed(what: str, value: np.ndarray, domain: Domain, batch: int) -> np.ndar
     if value.dtype.kind != "f":
         return None
     if what == MISSING:
-        return _with_gaps(value) if value.ndim >= 2 else None
+        return _with_gaps(value) if value.ndim and value.size else None
     centre = np.asarray(domain.mean)
     fills = {"zeros": 0.0, "ones": 1.0, "tiny": TINY}
     if what in fills:
@@ -193,9 +193,12 @@ def _pushed(what: str, value: np.ndarray, domain: Domain, batch: int) -> np.ndar
 
 
 def _with_gaps(value: np.ndarray) -> np.ndarray:
-    """Return a copy with a NaN at another place of each row."""
+    """Return a copy with a NaN at another place of each row; of samples of one number each, in every other one."""
     gaps = value.reshape(len(value), -1).copy()
-    gaps[np.arange(len(gaps)), np.arange(len(gaps)) % max(1, gaps.shape[1])] = np.nan
+    if gaps.shape[1] == 1:
+        gaps[::2] = np.nan
+        return gaps.reshape(value.shape)
+    gaps[np.arange(len(gaps)), np.arange(len(gaps)) % gaps.shape[1]] = np.nan
     return gaps.reshape(value.shape)
 
 

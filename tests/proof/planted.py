@@ -133,6 +133,11 @@ PAIRS: dict[str, tuple[str, dict[str, np.ndarray], Edit | dict[str, np.ndarray]]
         {},
         lambda text: text.replace("n = IsNaN(x)", "i = IsNaN(x) n = Xor(i, i)"),
     ),
+    "a missing number passed on, of one number a sample": (
+        "(float[N] x) => (float[N] y) { n = IsNaN(x) z = Constant<value_float = 2.5>() y = Where(n, z, x) }",
+        {},
+        lambda text: text.replace("n = IsNaN(x)", "i = IsNaN(x) n = Xor(i, i)"),
+    ),
     "another text of a category": (
         "(string[N,1] x) => (float[N,1] y) "
         '{ y = ai.onnx.ml.LabelEncoder<keys_strings = ["red", "green", "blue"], values_floats = [1.0, 2.0, 3.0], default_float = -1.0>(x) }',

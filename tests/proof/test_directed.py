@@ -1,11 +1,13 @@
 """Pairs of ONNX files that differ where nobody looks by accident: a proof without data must find each, and must pass the pair of equals."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 
+from core.domain.errors import Refused
 from core.domain.report import Parity, Verdict
 from core.domain.transform import Tolerance
 from core.onnx.landmarks import landmarks
@@ -120,3 +122,16 @@ def test_an_input_that_says_how_large_a_result_is_gets_no_large_numbers() -> Non
         )
     )
     assert found.wide == {"n"} == found.sizing
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(float[3,4] x, string[1] like) => (string[3,4] y) { y = CastLike(x, like) }",
+        "(float[0,3,4] x) => (float[0,12] y) { s = Constant<value_ints = [0, 12]>() y = Reshape<allowzero = 1>(x, s) }",
+    ],
+)
+def test_odd_shapes_end_in_a_verdict_or_in_words(text: str, tmp_path: Path) -> None:
+    one = model(text, {})
+    with contextlib.suppress(Refused):
+        assert proof(one, one, tmp_path).verdict in (Verdict.PASS, Verdict.NOT_PROVEN)

@@ -22,7 +22,7 @@ Replay = Callable[[Path, Path], dict[str, Any]]
 
 SAMPLES = {
     "fashion_cnn": ("model.pt2", "torch_export", "test.npz", None, 1068),
-    "spam_transformer": ("model.pt2", "torch_export", "test.npz", None, 991),
+    "spam_transformer": ("model.pt2", "torch_export", "test.npz", None, 1011),
     "penguins": ("model.skops", "skops", "test.csv", "sex", 178),
 }
 """Each sample's source, its data, and how many samples are compared."""
