@@ -39,7 +39,7 @@ LONG = 7
 OFFSET = 1000.0
 """From here on what is taken off or added leaves small differences of large numbers, which narrow types lose."""
 WORDS = ("keys_strings", "cats_strings", "pool_strings", "classlabels_strings", "stopwords")
-NUMBERS = ("keys_int64s", "keys_floats", "cats_int64s", "threshold", "replaced_value_float", "replaced_value_int64", "alpha", "lambd")  # fmt: skip
+NUMBERS = ("keys_int64s", "keys_floats", "cats_int64s", "pool_int64s", "threshold", "replaced_value_float", "replaced_value_int64", "alpha", "lambd")  # fmt: skip
 MISSING = "nodes_missing_value_tracks_true"
 RECKONS = ("Add", "Sub", "Mul", "Div", "Mod", "BitShift", "Gemm", "MatMul", "Scaler", "Pow")
 ORDERS = ("ReduceMax", "ReduceMin", "ReduceProd", "TopK", "ArgMax", "ArgMin", "Abs", "Neg", "Sign", "Max", "Min")
