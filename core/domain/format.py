@@ -1,9 +1,9 @@
 """One kind of model file: recognised by content, audited against allow-lists, then read; loading is somebody else's work."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.codec import Json
@@ -28,6 +28,14 @@ class Layer:
     name: str
     dtype: str
     shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Tensor(Layer):
+    """One tensor that a file stores; ``load`` reads its numbers while it is the latest that the file has yielded."""
+
+    load: Callable[[], Any]
+    """Returns a NumPy array of the shape, or None for an element type that NumPy does not hold."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,8 @@ class Format(Entry):
     suffixes: ClassVar[tuple[str, ...]]
     code_bearing: ClassVar[bool] = False
     """Loading the file can run code from it: refused where the jail is not full, and jailed always."""
+    lists_tensors: ClassVar[bool] = False
+    """``tensors`` yields what the file stores."""
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether this is the file's kind, from its first 64 KiB, its zip members' names (empty when it is no zip), and its own name."""
@@ -95,3 +105,7 @@ class Format(Entry):
     def graph(self, path: Path, out: Path) -> bool:
         """Write the graph without its weights to ``out`` for the viewer, and say whether there is one."""
         return False
+
+    def tensors(self, path: Path) -> Iterator[Tensor]:
+        """Yield the stored tensors one by one, without running anything; called only after a clean audit."""
+        raise NotImplementedError

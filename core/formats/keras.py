@@ -8,7 +8,7 @@ from pathlib import Path
 from core.border import archives
 from core.border.archives import Archive
 from core.domain.errors import Refused
-from core.domain.format import Format, Risk, Summary
+from core.domain.format import Format, Risk, Summary, Tensor
 from core.formats.anatomy import hdf5, keras_config, keras_view
 from core.formats.anatomy.findings import JsonObject, info, parse_json
 
@@ -22,6 +22,7 @@ class Keras(Format):
     title = "Keras (.keras)"
     sentence = "A whole Keras model made of Keras' own layers: configuration and weights, no Python code."
     suffixes = (".keras",)
+    lists_tensors = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether the zip holds a configuration and weights side by side, as Keras saves them."""
@@ -54,6 +55,11 @@ class Keras(Format):
         """Write the layers as an ONNX-shaped graph, for drawing."""
         with archives.walk(path) as archive:
             return keras_view.draw(config_of(archive), out)
+
+    def tensors(self, path: Path) -> Iterator[Tensor]:
+        """Yield the weights."""
+        with archives.walk(path) as archive, weights_of(archive) as file, hdf5.opened(file) as opened:
+            yield from keras_view.tensors(opened)
 
 
 def config_of(archive: Archive) -> JsonObject:

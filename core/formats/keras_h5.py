@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
-from core.domain.format import Format, Risk, Summary
+from core.domain.format import Format, Risk, Summary, Tensor
 from core.formats.anatomy import hdf5, keras_config, keras_view
 from core.formats.anatomy.findings import JsonObject
 
@@ -24,6 +24,7 @@ class KerasH5(Format):
         "A whole Keras model in the older single-file format of Keras 2: configuration and weights, no Python code."
     )
     suffixes = (".h5",)
+    lists_tensors = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether the file starts as HDF5 does."""
@@ -45,6 +46,11 @@ class KerasH5(Format):
         """Write the layers as an ONNX-shaped graph, for drawing."""
         with hdf5.opened(path) as file:
             return keras_view.draw(config_of(file), out)
+
+    def tensors(self, path: Path) -> Iterator[Tensor]:
+        """Yield the weights."""
+        with hdf5.opened(path) as file:
+            yield from keras_view.tensors(file)
 
 
 def config_of(file: "h5py.File") -> JsonObject:

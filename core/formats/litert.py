@@ -2,17 +2,23 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
-from core.domain.format import Format, Risk, Summary
+from core.domain.format import Format, Risk, Summary, Tensor
 from core.formats.anatomy import drawing, tflite
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.elements import bits
 from core.formats.anatomy.findings import info
-from core.formats.anatomy.tflite import TfliteGraph, TfliteModel
+from core.formats.anatomy.tensor_bytes import array
+from core.formats.anatomy.tflite import TfliteGraph, TfliteModel, TfliteTensor
 from core.formats.anatomy.weight_counts import WeightCounts
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_BYTES = 2 << 30
 FLEX = "Flex"
@@ -25,6 +31,7 @@ class LiteRt(Format):
     title = "LiteRT (.tflite)"
     sentence = "Models for phones and small devices, formerly TensorFlow Lite: float, 8-bit, sparse or stateful."
     suffixes = (".tflite",)
+    lists_tensors = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether the flatbuffer carries the identifier of LiteRT."""
@@ -72,6 +79,21 @@ class LiteRt(Format):
         out.write_bytes(_drawing(tflite.read(path).graphs[0]))
         return True
 
+    def tensors(self, path: Path) -> Iterator[Tensor]:
+        """Yield the tensors that have bytes in the file; sparse ones are not unpacked."""
+        with path.open("rb") as file:
+            for tensor in tflite.weights(tflite.read(path)):
+                yield Tensor(tensor.spec.name, tensor.spec.dtype, _shape(tensor), partial(_numbers, file, tensor))
+
+
+def _shape(tensor: TfliteTensor) -> tuple[int, ...]:
+    return tuple(dim for dim in tensor.spec.shape or () if isinstance(dim, int))
+
+
+def _numbers(file: BinaryIO, tensor: TfliteTensor) -> "np.ndarray | None":
+    file.seek(tensor.start)
+    return None if tensor.sparse else array(file.read(tensor.length), tensor.spec.dtype, _shape(tensor))
+
 
 def _refuse_custom(names: tuple[str, ...]) -> None:
     """Refuse operators whose code is not in LiteRT, telling TensorFlow's own from the rest."""
@@ -94,7 +116,7 @@ def _weight_counts(path: Path, model: TfliteModel) -> WeightCounts:
     counts = WeightCounts()
     with path.open("rb") as file:
         for tensor in tflite.weights(model):
-            shape = tuple(dim for dim in tensor.spec.shape or () if isinstance(dim, int))
+            shape = _shape(tensor)
             if not shape:
                 counts.mention(tensor.spec.name, tensor.spec.dtype, ())
                 continue

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from core.border import archives
 from core.domain.errors import Refused
@@ -12,9 +12,12 @@ from core.domain.format import Risk
 from core.formats.anatomy import onnx_audit, onnx_dtypes, onnx_wire
 from core.formats.anatomy.findings import warning
 from core.formats.anatomy.onnx_summary import OnnxInside
+from core.formats.anatomy.onnx_wire import Payload
+from core.formats.anatomy.tensor_bytes import array
 from core.web.package import MANIFEST
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnx
 
 KEYS = {"location", "offset", "length", "checksum"}
@@ -61,6 +64,21 @@ class OnnxExternal(OnnxInside):
             copy = Path(folder) / "model"
             archive.copy(graphs[0], copy)
             yield copy
+
+    def numbers(
+        self, path: Path, tensor: "onnx.TensorProto", payload: Payload | None, file: BinaryIO
+    ) -> "np.ndarray | None":
+        """Return what a tensor holds, in the graph or in a data file of the zip."""
+        if tensor.data_location != onnx_dtypes.EXTERNAL:
+            return super().numbers(path, tensor, payload, file)
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        kind, dims = tensor.data_type, tuple(tensor.dims)
+        with archives.walk(path) as archive:
+            member = next(m for m, name in archives.flat(archive.names).items() if name == entries["location"])
+            with archive.open(member) as stream:
+                stream.seek(int(entries.get("offset", 0)))
+                data = stream.read(onnx_dtypes.expected_bytes(kind, onnx_dtypes.elements(dims)))
+        return array(data, onnx_dtypes.name(kind), dims)
 
 
 def _check_place(tensor: "onnx.TensorProto", sizes: dict[str, int]) -> str:

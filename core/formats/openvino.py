@@ -2,21 +2,24 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from core.border import archives
 from core.border.archives import Archive
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.codec import encode
-from core.domain.format import Format, Risk, Summary
+from core.domain.format import Format, Risk, Summary, Tensor
 from core.domain.integer_products import Integers
 from core.formats.anatomy import drawing, ir, ir_products, told
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import info
+from core.formats.anatomy.tensor_bytes import array
 from core.formats.anatomy.weight_counts import WeightCounts
 
 if TYPE_CHECKING:
+    import numpy as np
     from lxml import etree
 
 VALUES = ("Const", "Parameter", "Result")
@@ -29,6 +32,7 @@ class OpenVino(Format):
     title = "OpenVINO IR (zip)"
     sentence = "OpenVINO's own format for Intel processors, graphics and accelerators: .xml and .bin in one zip."
     suffixes = (".zip",)
+    lists_tensors = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether the zip holds an .xml and a .bin, and no ONNX file that they could belong to."""
@@ -76,6 +80,14 @@ class OpenVino(Format):
         out.write_bytes(_drawing(found[0]))
         return True
 
+    def tensors(self, path: Path) -> Iterator[Tensor]:
+        """Yield the constants in the order of their bytes."""
+        with archives.walk(path) as archive:
+            _, found = _graphs(archive)
+            with archive.open(ir.halves(archive.names)[1]) as stream:
+                for one in sorted(ir.constants(found), key=lambda w: (w.offset, w.name)):
+                    yield Tensor(one.name, one.dtype, one.shape, partial(_numbers, stream, one))
+
 
 def _graphs(archive: Archive) -> "tuple[etree._Element, list[ir.Body]]":
     root = ir.parse(archive.read(ir.halves(archive.names)[0], ir.MAX_XML))
@@ -95,6 +107,11 @@ def _weight_counts(archive: Archive, found: list[ir.Body]) -> WeightCounts:
                 counts.measure_stream(stream, weight.size, weight.dtype)
                 end = weight.offset + weight.size
     return counts
+
+
+def _numbers(stream: BinaryIO, weight: ir.Constant) -> "np.ndarray | None":
+    stream.seek(weight.offset)
+    return array(stream.read(weight.size), weight.dtype, weight.shape)
 
 
 def _integers(archive: Archive, found: list[ir.Body]) -> Integers:

@@ -3,16 +3,19 @@
 import os
 import struct
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused, refusing
-from core.domain.format import Format, Risk, Summary
-from core.formats.anatomy import told
-from core.formats.anatomy.findings import info
+from core.domain.format import Format, Risk, Summary, Tensor
+from core.formats.anatomy import ort_graph, told
+from core.formats.anatomy.ort_graph import OrtTensor
+from core.formats.anatomy.tensor_bytes import array
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnxruntime
 
 MAX_BYTES = 2 << 30
@@ -21,18 +24,19 @@ ELEMENTS = {"float": "float32", "double": "float64", "string": "str"}
 
 
 class Ort(Format):
-    """A file that only ONNX Runtime reads; its signature comes from a session in the sandbox."""
+    """A file that only ONNX Runtime runs; its signature comes from a session in the sandbox, its weights from its tables."""
 
     title = "ORT format"
     sentence = "ONNX Runtime's own format for phones and small builds: it loads fast, but cannot be converted back."
     suffixes = (".ort",)
+    lists_tensors = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether the flatbuffer carries ONNX Runtime's identifier."""
         return head[4:8] == IDENTIFIER
 
     def check(self, path: Path) -> Iterator[Risk]:
-        """Check the frame of the flatbuffer; the rest is ONNX Runtime's own check, in the sandbox."""
+        """Check the frame of the flatbuffer and its tables; the rest is ONNX Runtime's own check, in the sandbox."""
         size = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(8)
@@ -40,10 +44,12 @@ class Ort(Format):
             raise Refused("The file is larger than 2 GB, the limit of a flatbuffer.", "Use ONNX with external data.")
         if len(head) < 8 or not 8 <= struct.unpack("<I", head[:4])[0] < size - 3:
             raise Refused("The file is cut off: its root is beyond its end.", "Download or export the file again.")
-        yield info("Only ONNX Runtime reads the weights and operators of this format; they are not counted here.")
+        ort_graph.read(path)
+        yield from ()
 
     def inspect(self, path: Path) -> Summary:
-        """Open a session without optimising and read its inputs and outputs. Raises Refused when it does not open."""
+        """Read weights and operators, and the inputs and outputs of a session that does not optimise. Raises Refused when none opens."""
+        graph = ort_graph.read(path)
         session = _session(path)
         signature = Signature(tuple(map(_spec, session.get_inputs())), tuple(map(_spec, session.get_outputs())))
         meta = session.get_modelmeta()
@@ -52,10 +58,24 @@ class Ort(Format):
         return Summary(
             format=self.id,
             signature=signature,
+            **graph.counts(path).facts,
+            operators=dict(graph.operators.most_common()),
             producer=meta.producer_name or None,
             dependencies=("onnxruntime",),
             notes={"metadata": told.shown(entries)} if entries else {},
         )
+
+    def tensors(self, path: Path) -> Iterator[Tensor]:
+        """Yield the weights of the graph and of the graphs inside it, and the lists of numbers that nodes hold."""
+        with path.open("rb") as file:
+            graph = ort_graph.read(path)
+            for one in (*graph.tensors, *graph.lists):
+                yield Tensor(one.name, one.dtype, one.shape, partial(_numbers, file, one))
+
+
+def _numbers(file: BinaryIO, tensor: OrtTensor) -> "np.ndarray | None":
+    file.seek(tensor.start)
+    return array(file.read(tensor.length), tensor.dtype, tensor.shape)
 
 
 def _session(path: Path) -> "onnxruntime.InferenceSession":

@@ -3,14 +3,19 @@
 import math
 import struct
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import TypeGuard
+from typing import TYPE_CHECKING, BinaryIO, TypeGuard
 
 from core.domain.errors import Refused
-from core.domain.format import Format, Risk, Summary
+from core.domain.format import Format, Risk, Summary, Tensor
 from core.formats.anatomy.elements import bits
 from core.formats.anatomy.findings import JsonObject, info, parse_json
+from core.formats.anatomy.tensor_bytes import array
 from core.formats.anatomy.weight_counts import WeightCounts
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_HEADER = 100_000_000
 """The bound that the format's own reader has."""
@@ -32,6 +37,7 @@ class Safetensors(Format):
     title = "safetensors"
     sentence = "Named weights and nothing else: safe to open, but it needs an architecture to become a model."
     suffixes = (".safetensors",)
+    lists_tensors = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether a length and a JSON object stand at the start."""
@@ -75,6 +81,21 @@ class Safetensors(Format):
             dependencies=("safetensors",),
             notes={"metadata": {str(k)[:80]: str(v)[:200] for k, v in list(metadata.items())[:20]}},
         )
+
+    def tensors(self, path: Path) -> Iterator[Tensor]:
+        """Yield the weights in the order of the header."""
+        header, start = _header(path)
+        header.pop("__metadata__", None)
+        with path.open("rb") as file:
+            for name, entry in header.items():
+                load = partial(_numbers, file, start, entry)
+                yield Tensor(name, KINDS[entry["dtype"]], tuple(entry["shape"]), load)
+
+
+def _numbers(file: BinaryIO, start: int, entry: JsonObject) -> "np.ndarray | None":
+    first, last = entry["data_offsets"]
+    file.seek(start + first)
+    return array(file.read(last - first), KINDS[entry["dtype"]], tuple(entry["shape"]))
 
 
 def entries(path: Path) -> dict[str, str]:

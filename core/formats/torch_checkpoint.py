@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from core.border import archives
-from core.domain.format import Format, Risk, Summary
+from core.domain.format import Format, Risk, Summary, Tensor
 from core.formats.anatomy import torch_files, torch_weights
 from core.formats.anatomy.findings import info
 from core.formats.anatomy.torch_weights import TensorView
@@ -18,6 +19,7 @@ class TorchCheckpoint(Format):
     title = "torch checkpoint"
     sentence = "The weights of a torch model (state_dict) without its architecture; a pickled whole model is refused."
     suffixes = (".pt", ".pth", ".bin", ".ckpt")
+    lists_tensors = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether this is torch's zip with one pickle and no program in it, or a legacy file."""
@@ -53,6 +55,17 @@ class TorchCheckpoint(Format):
                 **({"beside_weights": _elements(beside)} if beside else {}),
             },
         )
+
+    def tensors(self, path: Path) -> Iterator[Tensor]:
+        """Yield the weights of a zip; those of a legacy file have no place of their own."""
+        weights, _ = torch_weights.beside(torch_files.read(path).result)
+        if not archives.names(path):
+            return
+        with archives.walk(path) as archive:
+            top = torch_files.prefix(archive)
+            for name, view in weights.items():
+                load = partial(torch_files.numbers, archive, f"{top}/data/{view.key}", view)
+                yield Tensor(name or "weight", view.dtype, view.shape, load)
 
 
 def _elements(views: dict[str, TensorView]) -> int:

@@ -3,13 +3,14 @@
 import re
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from core.border import archives
 from core.border.archives import Archive
 from core.domain.errors import Refused, first_line
-from core.domain.format import Format, Risk, Summary
+from core.domain.format import Format, Risk, Summary, Tensor
 from core.formats.anatomy import program, program_view, told, torch_files
 from core.formats.anatomy.findings import info, parse_json, warning
 from core.formats.anatomy.weight_counts import WeightCounts, is_packed
@@ -34,6 +35,7 @@ class TorchExport(Format):
     )
     suffixes = (".pt2",)
     code_bearing = True
+    lists_tensors = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether the zip is laid out like an exported program, today's or an older one's."""
@@ -99,6 +101,15 @@ class TorchExport(Format):
         except (KeyError, TypeError, ValueError, AttributeError):
             return False
         return True
+
+    def tensors(self, path: Path) -> Iterator[Tensor]:
+        """Yield weights and constants."""
+        with archives.walk(path) as archive:
+            top = torch_files.prefix(archive)
+            for folder, pattern in (("weights", WEIGHT), ("constants", CONSTANT)):
+                for name, member, _, view in program.tensors(_config(archive, top, folder), pattern):
+                    load = partial(torch_files.numbers, archive, f"{top}/data/{folder}/{member}", view)
+                    yield Tensor(name, view.dtype, view.shape, load)
 
 
 def _check_weights(archive: Archive, top: str) -> None:

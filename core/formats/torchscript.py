@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from core.border import archives, pickles
@@ -9,7 +10,7 @@ from core.border.archives import Archive
 from core.border.pickles import Built, Global, Trace
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
-from core.domain.format import Format, Risk, Summary
+from core.domain.format import Format, Risk, Summary, Tensor
 from core.formats.anatomy import script, script_signature, told, torch_files, torch_weights
 from core.formats.anatomy.findings import info, warning
 from core.formats.anatomy.weight_counts import WeightCounts, is_packed
@@ -33,6 +34,7 @@ class TorchScript(Format):
     sentence = "A scripted or traced torch model with its code inside: complete, except that its input shapes are not recorded."
     suffixes = (".pt", ".ts", ".jit", ".torchscript")
     code_bearing = True
+    lists_tensors = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether the zip holds torch's pickle together with source."""
@@ -89,6 +91,15 @@ class TorchScript(Format):
                 **({"metadata": told.shown(entries)} if entries else {}),
             },
         )
+
+    def tensors(self, path: Path) -> Iterator[Tensor]:
+        """Yield the tensors of the modules; those in the code's own constants are left out."""
+        with archives.walk(path) as archive:
+            top = torch_files.prefix(archive)
+            trace = torch_files.trace_member(archive, f"{top}/data.pkl")
+            for name, view, _ in _weights(trace.result, {}):
+                load = partial(torch_files.numbers, archive, f"{top}/data/{view.key}", view)
+                yield Tensor(name, view.dtype, view.shape, load)
 
 
 def _check_pickle(archive: Archive, top: str, part: str) -> None:

@@ -1,10 +1,11 @@
 """What a Keras file says of itself once it is checked: layers, weights, and a drawing of how the layers hang together."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.domain.format import Summary
+from core.domain.format import Summary, Tensor
 from core.formats.anatomy import drawing, hdf5, keras_config
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import JsonObject
@@ -12,6 +13,7 @@ from core.formats.anatomy.weight_counts import MAX_MEASURED, WeightCounts
 
 if TYPE_CHECKING:
     import h5py
+    import numpy as np
 
 MAX_DRAWN = 5_000
 OPTIMIZER = ("optimizer/", "optimizer_weights/")
@@ -39,6 +41,18 @@ def draw(config: JsonObject, out: Path) -> bool:
         return False
     out.write_bytes(drawing.onnx("keras", nodes, sides.inputs, sides.outputs, ()))
     return True
+
+
+def tensors(file: "h5py.File") -> Iterator[Tensor]:
+    """Yield the weights of an opened file, without those of an optimizer."""
+    for weight in hdf5.check(file):
+        if not weight.path.startswith(OPTIMIZER):
+            yield Tensor(weight.path, weight.dtype, weight.shape, partial(_numbers, file, weight.path))
+
+
+def _numbers(file: "h5py.File", path: str) -> "np.ndarray":
+    found: np.ndarray = file[path][()]
+    return found
 
 
 def _weight_counts(file: "h5py.File") -> WeightCounts:

@@ -3,21 +3,24 @@
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.codec import encode
-from core.domain.format import Format, Summary
+from core.domain.format import Format, Summary, Tensor
 from core.domain.integer_products import Integers
 from core.formats.anatomy import onnx_compact, told
 from core.formats.anatomy import onnx_dtypes as dtypes
 from core.formats.anatomy.integer_products import products
 from core.formats.anatomy.onnx_audit import constants, subgraphs, walked
 from core.formats.anatomy.onnx_wire import Payload, Skeleton, read
+from core.formats.anatomy.tensor_bytes import array
 from core.formats.anatomy.weight_counts import WeightCounts
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnx
 
 KEPT_ELEMENTS = 64
@@ -25,6 +28,8 @@ KEPT_ELEMENTS = 64
 
 class OnnxInside(Format):
     """A format whose file is one ONNX model, or holds one."""
+
+    lists_tensors = True
 
     def model(self, path: Path) -> AbstractContextManager[Path]:
         """Return where the model lies for as long as it is read. Raises Refused when there is not one."""
@@ -40,6 +45,29 @@ class OnnxInside(Format):
         with self.model(path) as model:
             out.write_bytes(weightless(read(model).model))
         return True
+
+    def tensors(self, path: Path) -> Iterator[Tensor]:
+        """Yield initializers and constants of the graph, its inner graphs and its functions, and the lists of numbers that nodes hold."""
+        with self.model(path) as model, model.open("rb") as file:
+            skeleton = read(model)
+            for tensor, payload in walked(skeleton).tensors:
+                load = partial(self.numbers, path, tensor, payload, file)
+                yield Tensor(tensor.name, dtypes.name(tensor.data_type), tuple(tensor.dims), load)
+            yield from _lists(skeleton.model.graph)
+
+    def numbers(
+        self, path: Path, tensor: "onnx.TensorProto", payload: Payload | None, file: BinaryIO
+    ) -> "np.ndarray | None":
+        """Return what a tensor holds; None for texts, types of parts of bytes, and what lies in another file."""
+        from onnx import numpy_helper
+
+        kind = dtypes.name(tensor.data_type)
+        if payload is not None:
+            file.seek(payload.start)
+            return array(file.read(payload.length), kind, tuple(tensor.dims))
+        if tensor.data_location == dtypes.EXTERNAL or array(b"", kind, (0,)) is None:
+            return None
+        return numpy_helper.to_array(tensor)
 
 
 def summary(format: str, path: Path, skeleton: Skeleton) -> Summary:
@@ -183,6 +211,18 @@ def _count_packed(counts: WeightCounts, weight: onnx_compact.Compact) -> None:
     if weight.zeros:
         counts.measured += weight.size
         counts.zeros += weight.zeros
+
+
+def _lists(graph: "onnx.GraphProto") -> Iterator[Tensor]:
+    """Yield the lists in the attributes of nodes: thresholds and leaves of trees, coefficients."""
+    import numpy as np
+
+    for node in _nodes(graph):
+        for attribute in node.attribute:
+            for dtype, numbers in (("float32", attribute.floats), ("int64", attribute.ints)):
+                if len(numbers):
+                    load = partial(np.array, numbers, dtype)
+                    yield Tensor(f"{node.name or node.op_type}.{attribute.name}", dtype, (len(numbers),), load)
 
 
 def _count_trees(counts: WeightCounts, graph: "onnx.GraphProto") -> None:

@@ -2,12 +2,18 @@
 
 import struct
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.border import archives, pickles
 from core.border.archives import Archive
 from core.border.pickles import Stream, Trace
 from core.domain.errors import Refused
 from core.formats.anatomy import script_signature, told, torch_weights
+from core.formats.anatomy.tensor_bytes import viewed
+from core.formats.anatomy.torch_weights import TensorView
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 """The first opcodes of a legacy file: protocol 2 and torch's magic number."""
@@ -69,6 +75,12 @@ def check_members(archive: Archive, folder: str, held: dict[str, int]) -> None:
         member = archive.members.get(f"{folder}/{key}")
         if member is None or member.size != size:
             raise Refused(f"The weights in {key[:40]} have a different size than the file declares.", CUT)
+
+
+def numbers(archive: Archive, member: str, view: TensorView) -> "np.ndarray | None":
+    """Return what a checked view shows of the storage in a member; None for a type that NumPy does not hold."""
+    with archive.open(member) as stream:
+        return viewed(stream.read(archive.members[member].size), view)
 
 
 def _legacy(path: Path) -> Trace:
