@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import onnx.parser
 import pytest
@@ -136,6 +137,24 @@ def test_a_size_that_only_the_result_rejects_is_looked_for(tools: Tools, tmp_pat
     found = ask_on(convert, Faulty(tools, lambda _: result), args)["parity"]
     assert found["verdict"] == "NOT PROVEN", found
     assert "rejects sizes that the source takes: 701" in found["reason"]
+
+
+def test_a_weight_that_no_sample_reaches_is_looked_for(tools: Tools, tmp_path: Path) -> None:
+    """One of 90,000 rows of a table is lost; no proof can ask them all."""
+    text = "(int64[N,6] x) => (float[N,6,4] y) { y = Gather(w, x) }"
+    table = np.random.default_rng(5).standard_normal((90_000, 4)).astype(np.float32)
+    onnx.save(model(text, {"w": table}), tmp_path / "table.onnx")
+    args = {**bring(tools, tmp_path / "table.onnx"), "target": "onnx", "options": {"opset": 18}}
+    right = ask(convert, tools, args)["parity"]
+    assert right["verdict"] == "PASS"
+    assert "The one weight tensor of the source is in the result (1 unchanged)." in right["reason"]
+    assert right["weights"] == {"tensors": 1, "found": {"unchanged": 1}, "missing": [], "changed": []}
+
+    table[77_777] = 0
+    lost = model(text, {"w": table}).SerializeToString()
+    found = ask_on(convert, Faulty(tools, lambda _: lost), args)["parity"]
+    assert found["verdict"] == "NOT PROVEN", found
+    assert "'w' (90000 x 4): 4 of 360,000 numbers differ, the first at [77777, 0] of the result" in found["reason"]
 
 
 def test_unknown_option_is_refused_before_any_work(tools: Tools) -> None:

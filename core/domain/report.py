@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
+from core.domain.correspondence import Correspondence
 from core.domain.errors import Trouble
 from core.domain.transform import Tolerance
 
@@ -84,6 +85,8 @@ class Parity:
     machine: str = ""
     diverges_at: str | None = None
     reason: str = ""
+    weights: Correspondence | None = None
+    """Which weights of the source stand in the result; None where it was not looked for."""
 
     @property
     def max_abs(self) -> float:

@@ -17,7 +17,7 @@ from core.domain.report import Parity, Verdict
 from core.domain.transform import Converter, Tolerance
 from core.domain.work import Code, Golden, Model
 from core.memory.blobs import Blobs
-from core.verbs import every_processor
+from core.verbs import every_processor, stored_weights
 
 UNSTEADY = (
     "The source itself answers otherwise in a second process, so its recorded answers say nothing about the result: "
@@ -87,6 +87,7 @@ def advance(
     if parity.verdict is not Verdict.FAIL:
         parity = beyond(bench, source, result, golden, landmarks.renamed(renamed(found.summary, golden)), parity)
     parity = every_processor.judged(bench, source, result, found.summary, golden, parity)
+    parity = stored_weights.judged(bench, source, result, parity)
     origin = before[0].origin if before else told.source
     applied = Applied(step, result, found.summary, found.graph, parity, tolerance, origin=origin)
     if parity.verdict is not Verdict.FAIL or not before:
