@@ -14,7 +14,7 @@ from core.runtimes import cannot_run, runtime_for
 if TYPE_CHECKING:
     from core.calls.bench import Bench
 
-GOLDEN = "golden.npz"
+GOLDEN, EXACT = "golden.npz", "exact.npz"
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,11 @@ class Request:
 
 def work(request: Request, here: Here) -> Parity:
     """Compare with what was recorded."""
-    from core.proof import parity
+    from core.proof import parity, rounding
 
-    return parity.compare(summing(request.model, request.sums, here), IN / GOLDEN, request.tolerance, request.seed)
+    exact = rounding.read(IN / EXACT) if (IN / EXACT).exists() else None
+    session = summing(request.model, request.sums, here)
+    return parity.compare(session, IN / GOLDEN, request.tolerance, request.seed, exact)
 
 
 CALL = Call("compare", Request, Parity, work)
@@ -40,14 +42,21 @@ CALL = Call("compare", Request, Parity, work)
 def ask(bench: "Bench", target: Model, golden: Golden, tolerance: Tolerance, sums: Sums = Sums.AS_RUN) -> Parity:
     """Compare once; NOT PROVEN where nothing here can run the file."""
     key = ("compare", target, golden.sha256, tolerance, sums)
-    return bench.once(key, lambda: _ask(bench, target, golden, tolerance, sums))
+    return bench.once(key, lambda: _ask(bench, target, golden, tolerance, sums, {}))
 
 
-def _ask(bench: "Bench", target: Model, golden: Golden, tolerance: Tolerance, sums: Sums) -> Parity:
+def ask_beside(bench: "Bench", target: Model, golden: Golden, tolerance: Tolerance, exact: str) -> Parity:
+    """Compare with the recorded answers, beside those of the source in float64, which ``exact`` names by their SHA-256."""
+    return _ask(bench, target, golden, tolerance, Sums.EXACT, {EXACT: exact})
+
+
+def _ask(
+    bench: "Bench", target: Model, golden: Golden, tolerance: Tolerance, sums: Sums, beside: dict[str, str]
+) -> Parity:
     if reason := cannot_run(target.format):
         words = f"Written, but it cannot run on this machine: {reason}"
         return Parity(Verdict.NOT_PROVEN, (), tolerance, SEED, reason=words)
-    blobs = {**files(bench, target), GOLDEN: golden.sha256}
+    blobs = {**files(bench, target), GOLDEN: golden.sha256, **beside}
     request = Request(opened(bench, target), tolerance, SEED, sums)
     with bench.call(CALL, request, blobs, runtime_for(target.format).kind) as done:
         return done.value

@@ -78,6 +78,10 @@ class Runtime(Entry):
         """Load the file so that no sum of integers saturates on any processor, where the engine has a switch for that."""
         return self.open_with(path, format, given)
 
+    def in_float64(self, path: Path, format: str) -> Session | None:
+        """Load a model of float32 so that it computes in float64, or return None where that cannot be had. Raises Refused with the reason."""
+        return None
+
     def landmarks(self, path: Path, format: str) -> Landmarks:
         """Return where the model changes its behaviour, as far as the file tells; most files do not."""
         return Landmarks()

@@ -52,6 +52,14 @@ class OnnxRuntime(Runtime):
         """Load the file with the kernels of ONNX Runtime that neither saturate without VNNI nor round what the file does not round."""
         return _opener(path, format, EXACT)()
 
+    def in_float64(self, path: Path, format: str) -> Session | None:
+        """Have torch compute the graph, as ONNX Runtime lacks float64 for most operators."""
+        if format == "ort":
+            return None
+        from core.train.onnx_torch.float64 import Float64Session
+
+        return Float64Session(_model_file(path, format))
+
     def landmarks(self, path: Path, format: str) -> Landmarks:
         """Read the constants of the graph and what meets them; of an ORT file nothing is known."""
         return Landmarks() if format == "ort" else landmarks(load(_model_file(path, format)))

@@ -1,6 +1,7 @@
 """PyTorch on the CPU: the reference for exported programs and TorchScript."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused, refusing
 from core.domain.runtime import UNKNOWN_INTEGER, Domain, Runtime, Session
-from core.libraries.torch import ExportedProgram, ScriptModule, torch_answers, torchscripts
+from core.libraries.torch import ExportedProgram, Module, ScriptModule, torch_answers, torchscripts
 
 PASSING = (
     "_to_copy", "to", "reshape", "view", "unsqueeze", "squeeze", "flatten", "slice", "clone", "contiguous", "expand",
@@ -36,14 +37,19 @@ class TorchRuntime(Runtime):
             return ProgramSession(load_program(path))
         return ScriptSession(torchscripts.load(path), torchscripts.kept_inputs(path))
 
+    def in_float64(self, path: Path, format: str) -> Session | None:
+        """Widen the operators of an exported program that name float32; TorchScript is code that names what it likes."""
+        return ProgramSession(load_program(path), in_float64) if format == "torch_export" else None
+
 
 class ProgramSession(Session):
     """An exported program, called with its flat tensor inputs by name."""
 
-    def __init__(self, program: ExportedProgram) -> None:
+    def __init__(self, program: ExportedProgram, module: Callable[[ExportedProgram], Module] | None = None) -> None:
         from torch.export.graph_signature import ConstantArgument
 
-        self._call, self._spec = program.module(), program.call_spec.in_spec
+        self._widened = module is not None
+        self._call, self._spec = module(program) if module else program.module(), program.call_spec.in_spec
         arguments = [spec.arg for spec in program.graph_signature.input_specs if spec.kind.name == "USER_INPUT"]
         self._flat = [a.value if isinstance(a, ConstantArgument) else a.name for a in arguments]
         self._constant = [isinstance(a, ConstantArgument) for a in arguments]
@@ -66,6 +72,8 @@ class ProgramSession(Session):
         from torch.utils import _pytree
 
         kinds = {spec.name: getattr(torch, spec.dtype) for spec in self.signature.inputs}
+        if self._widened:
+            kinds = {name: torch.float64 if kind == torch.float32 else kind for name, kind in kinds.items()}
         flat = [
             part if constant else torch.from_numpy(inputs[str(part)]).to(kinds[str(part)])
             for part, constant in zip(self._flat, self._constant, strict=True)
@@ -107,6 +115,24 @@ def load_program(path: Path) -> ExportedProgram:
     with refusing(*said), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".*(torch\.jit|pickle|weights_only).*", category=FutureWarning)
         return torch.export.load(str(path))
+
+
+def in_float64(program: ExportedProgram) -> Module:
+    """Return the module of a program with float64 in place of each float32."""
+    import torch
+    from torch.fx.node import map_aggregate
+
+    module = program.module(check_guards=False).to(torch.float64)
+    for node in list(module.graph.nodes):
+        if node.target is torch.ops.aten._assert_tensor_metadata.default:
+            module.graph.erase_node(node)
+            continue
+        node.args, node.kwargs = (
+            map_aggregate(value, lambda one: torch.float64 if one is torch.float32 else one)
+            for value in (node.args, node.kwargs)
+        )
+    module.recompile()
+    return module
 
 
 def _tensor(name: str, value: object, symbols: dict[str, str]) -> TensorSpec:
