@@ -64,7 +64,7 @@ def record(
     """
     complete(session, dataset, shapes)
     landmarks = landmarks.joined(directed.known(session))
-    sampler = sizes.fitted(Sampler(session, seed), dataset, landmarks)
+    sampler = sizes.counted(sizes.fitted(Sampler(session, seed), dataset, landmarks))
     plan = directed.plan(sampler, landmarks)
     recorded = [_ask(session, case, inputs) for case, inputs in _cases(sampler, dataset, plan, landmarks)]
     recorded += [
@@ -77,7 +77,7 @@ def record_beyond(session: Session, seed: int, out: Path, shapes: str, landmarks
     """Run the source only where somebody else's graph changes its behaviour, and write and return as ``record`` does."""
     complete(session, None, shapes)
     landmarks = landmarks.rounded() if hasattr(session, "thresholds") else landmarks
-    sampler = sizes.fitted(Sampler(session, seed), None, landmarks)
+    sampler = sizes.counted(sizes.fitted(Sampler(session, seed), None, landmarks))
     plan = directed.plan(sampler, landmarks)
     asked = (*directed.sizes(sampler, plan), *directed.questions(sampler, plan))
     return _keep(sampler, [_ask(session, case, inputs) for case, inputs in asked], (), out)
@@ -276,7 +276,10 @@ def _notes(sampler: Sampler, dataset: Dataset | None) -> tuple[str, ...]:
         told = torchscripts.shapes_text(sampler.session.signature.inputs)
         notes.append(f"The file does not state the shapes of its inputs; {told} was taken from its layers.")
     if sampler.fixed_batch is not None:
-        notes.append(f"The source takes only batches of {sampler.fixed_batch}, so no other batch size was tried.")
+        though = ", though its shapes promise any number of samples" if sampler.single else ""
+        notes.append(
+            f"The source takes only batches of {sampler.fixed_batch}{though}, so no other batch size was tried."
+        )
     if dataset is not None and dataset.n > DATA_ROWS:
         notes.append(f"The first {DATA_ROWS:,} of {dataset.n:,} rows of the data were compared.")
     return tuple(notes)

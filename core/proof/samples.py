@@ -54,6 +54,8 @@ class Sampler:
     size: int = SIZE
     shown: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     lengths: frozenset[str] = frozenset()
+    single: bool = False
+    """The source takes one sample at a time, whatever its shapes say."""
 
     @property
     def specs(self) -> tuple[TensorSpec, ...]:
@@ -69,7 +71,7 @@ class Sampler:
     @property
     def fixed_batch(self) -> int | None:
         """The number of samples that the model insists on, or None when it is free."""
-        return batching.batch({spec.name: spec.shape for spec in self.specs})
+        return 1 if self.single else batching.batch({spec.name: spec.shape for spec in self.specs})
 
     @property
     def free_dims(self) -> bool:

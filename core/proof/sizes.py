@@ -15,6 +15,7 @@ from core.proof.samples import SIZE, Sampler
 CANDIDATES = (32, 16, 64, 128, 224, 400, 320, 256, 512, 640, 1024, 4, 3, 2, 1, 48, 96, 100, 160, 2048, 4096, 16_000)
 SEVERAL = (SIZE, 1, 2, 16, 32, 48, 64, 128)
 """Sizes that are tried where two kinds of dynamic dimensions differ."""
+BATCHES = (3, 2, 4, 8)
 LARGEST_BYTES = 8_000_000
 ENOUGH = 1024
 """Larger sizes are for models that took no smaller one: memory may grow with the square."""
@@ -37,6 +38,13 @@ def fitted(sampler: Sampler, dataset: Dataset | None, landmarks: Landmarks) -> S
                 return candidate
             alike = alike or candidate
     return alike or sampler
+
+
+def counted(sampler: Sampler) -> Sampler:
+    """Return a sampler of single samples where the source answers those and none of a few larger batches, though its shapes promise any."""
+    if sampler.fixed_batch is not None or any(_answers(sampler, n) for n in BATCHES) or not _answers(sampler):
+        return sampler
+    return replace(sampler, single=True)
 
 
 def note(sampler: Sampler) -> tuple[str, ...]:
@@ -99,11 +107,13 @@ def _split(sampler: Sampler, first: int, second: int) -> dict[str, tuple[int, ..
     }
 
 
-def _answers(sampler: Sampler) -> list[list[np.ndarray]] | None:
+def _answers(sampler: Sampler, batch: int = 1) -> list[list[np.ndarray]] | None:
     """Return what the model answers to two draws of ordinary samples; None where it refuses, or gives no number."""
     try:
         with np.errstate(all="ignore"):
-            draws = [list(sampler.session.run(sampler.random(sampler.fixed_batch or 1, n)).values()) for n in (0, 1)]
+            draws = [
+                list(sampler.session.run(sampler.random(sampler.fixed_batch or batch, n)).values()) for n in (0, 1)
+            ]
     except Exception:
         return None
     floats = [array for array in draws[0] if array.dtype.kind == "f"]

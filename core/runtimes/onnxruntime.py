@@ -13,10 +13,13 @@ from core.domain.errors import Refused, first_line
 from core.domain.landmarks import Landmarks
 from core.domain.recipe import Option
 from core.domain.runtime import UNKNOWN_INTEGER, Domain, Runtime, Session
+from core.formats.anatomy.onnx_summary import weightless
+from core.onnx import windows
 from core.onnx.files import has_half, id_bounds, load, unpacked
 from core.onnx.landmarks import landmarks
 
 if TYPE_CHECKING:
+    import onnx
     import onnxruntime
 
 DTYPES = {
@@ -72,8 +75,11 @@ class OnnxRuntime(Runtime):
 class OrtSession(Session):
     """An inference session with NumPy names for its types."""
 
-    def __init__(self, session: "onnxruntime.InferenceSession", bounds: dict[str, int]) -> None:
-        self._session = session
+    def __init__(
+        self, session: "onnxruntime.InferenceSession", bounds: dict[str, int], sliding: "onnx.ModelProto | None" = None
+    ) -> None:
+        self._session, self._sliding = session, sliding
+        self._fitting: dict[tuple[tuple[int, ...], ...], str] = {}
         self.signature = Signature(
             tuple(_spec(value) for value in session.get_inputs()),
             tuple(_spec(value) for value in session.get_outputs()),
@@ -81,10 +87,23 @@ class OrtSession(Session):
         self.domains = {spec.name: _domain(spec, bounds) for spec in self.signature.inputs}
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Run the graph; text goes in and out as NumPy text, a list of maps comes out as one column per key."""
+        """Run the graph; text goes in and out as NumPy text, a list of maps comes out as one column per key.
+
+        Raises Refused for sizes at which a window does not fit, where the engine's answer is its own and not the model's.
+        """
+        if self._sliding is not None and (node := self._too_large(self._sliding, inputs)):
+            raise Refused(f"The window of {node} is larger than what it slides over.", "Give larger inputs.")
         feed = {name: array.astype(object) if array.dtype.kind == "U" else array for name, array in inputs.items()}
         names = [spec.name for spec in self.signature.outputs]
         return dict(zip(names, map(_plain, self._session.run(names, feed)), strict=True))
+
+    def _too_large(self, sliding: "onnx.ModelProto", inputs: dict[str, np.ndarray]) -> str:
+        """Name the first window that does not fit; asked once for each set of shapes."""
+        shapes = {name: array.shape for name, array in inputs.items()}
+        key = tuple(shapes.values())
+        if key not in self._fitting:
+            self._fitting[key] = windows.too_large(sliding, shapes)
+        return self._fitting[key]
 
 
 def _opener(path: Path, format: str, entries: dict[str, str]) -> Callable[[], Session]:
@@ -93,7 +112,8 @@ def _opener(path: Path, format: str, entries: dict[str, str]) -> Callable[[], Se
     place = _model_file(path, format)
     model = load(place)
     half, bounds = has_half(model), id_bounds(model)
-    return lambda: OrtSession(_load(place, entries, half=half, ort=False), bounds)
+    sliding = type(model).FromString(weightless(model)) if windows.slide(model) else None
+    return lambda: OrtSession(_load(place, entries, half=half, ort=False), bounds, sliding)
 
 
 def _model_file(path: Path, format: str) -> Path:

@@ -1,14 +1,19 @@
 """Sizes that a model with dynamic dimensions takes are found, told, and asked beyond; a result that takes fewer of them is not proven."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
+from torch.nn import functional
 
 from core.converters import CONVERTERS
+from core.domain.errors import Refused
 from core.domain.report import Verdict
 from core.domain.technique import ANY
+from core.onnx import windows
 from core.proof import parity, probes, sizes
 from core.proof.datasets import Dataset
 from core.proof.golden import read
@@ -98,3 +103,68 @@ def test_negative_dimensions_and_inputs_without_elements_reach_torch(tmp_path: P
     session = runtime_for("torch_export").open(tmp_path / "a.pt2", "torch_export")
     x = np.arange(24, dtype=np.float32).reshape(2, 1, 3, 4)
     assert next(iter(session.run({"x": x}).values())).shape == (2, 1, 6, 8)
+
+
+POOLED = (
+    "(float[N,2,H,20] x) => (float[N,2] y) { a = MaxPool<kernel_shape = [2, 2], strides = [2, 2]>(x) "
+    "b = MaxPool<kernel_shape = [2, 2], strides = [2, 2]>(a) c = AveragePool<kernel_shape = [3, 3], strides = [2, 2]>(b) "
+    "d = Conv<kernel_shape = [2, 1]>(c, w) y = ReduceMax<axes = [2, 3], keepdims = 0>(d) }"
+)
+KERNEL = {"w": np.random.default_rng(2).standard_normal((2, 2, 2, 1)).astype(np.float32)}
+
+
+def test_windows_that_do_not_fit_are_no_sizes_of_the_model(tmp_path: Path) -> None:
+    """ONNX Runtime answers at each of them, with a place of the window that is not there."""
+    made = model(POOLED, KERNEL)
+    onnx.save(made, tmp_path / "a.onnx")
+    session = runtime_for("onnx").open(tmp_path / "a.onnx", "onnx")
+    for size in range(1, 40):
+        picture = np.random.default_rng(size).standard_normal((1, 2, size, 20)).astype(np.float32)
+        fits = torch_takes(picture)
+        with (
+            nullcontext() if fits else pytest.raises(Refused, match=r"window of .* is larger than what it slides over")
+        ):
+            session.run({"x": picture})
+        assert fits is not bool(windows.too_large(made, {"x": picture.shape}))
+    found = proof(made, made, tmp_path)
+    assert found.verdict is Verdict.PASS, found.reason
+    assert "x 1x2x32x20" in found.reason
+
+
+def torch_takes(picture: np.ndarray) -> bool:
+    """Say whether torch, which rounds the number of places down as ONNX does, runs the same layers."""
+    x = torch.from_numpy(picture)
+    try:
+        for pool, kernel in ((functional.max_pool2d, 2), (functional.max_pool2d, 2), (functional.avg_pool2d, 3)):
+            x = pool(x, kernel, 2)
+        return bool(functional.conv2d(x, torch.from_numpy(KERNEL["w"])).numel())
+    except RuntimeError:
+        return False
+
+
+def test_padding_and_dilation_make_room_and_take_it() -> None:
+    padded = (
+        "(float[N,1,T] x) => (float[N,1,U] y) { y = MaxPool<kernel_shape = [3], pads = [P, P], dilations = [D]>(x) }"
+    )
+    for pad, dilation, smallest in ((0, 1, 3), (1, 1, 1), (0, 4, 9), (2, 4, 5)):
+        made = model(padded.replace("P, P", f"{pad}, {pad}").replace("[D]", f"[{dilation}]"), {})
+        fits = [size for size in range(1, 12) if not windows.too_large(made, {"x": (1, 1, size)})]
+        assert fits[0] == smallest
+
+
+def test_a_source_of_single_samples_is_asked_as_often_as_any_other(tmp_path: Path) -> None:
+    """The state of its GRU has one sample, though its shapes promise any number."""
+    rng = np.random.default_rng(4)
+    tables = {
+        name: rng.standard_normal(shape).astype(np.float32)
+        for name, shape in (("w", (1, 12, 3)), ("r", (1, 12, 4)), ("h", (1, 1, 4)))
+    }
+    made = model(
+        "(float[N,T,3] x) => (float[N,4] y) { t = Transpose<perm = [1, 0, 2]>(x) "
+        "a, l = GRU<hidden_size = 4>(t, w, r, , , h) z = Constant<value_ints = [0]>() y = Squeeze(l, z) }",
+        tables,
+    )
+    found = proof(made, made, tmp_path)
+    assert found.verdict is Verdict.PASS, found.reason
+    assert "takes only batches of 1, though its shapes promise any number" in found.reason
+    assert next(check for check in found.checks if check.name == "random").samples == 32
