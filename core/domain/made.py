@@ -5,7 +5,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from core.domain.format import Summary
 from core.domain.recipe import Step
-from core.domain.work import NamedModel
+from core.domain.work import Data, NamedModel
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,18 @@ class InSteps(Generic[S]):
 
     DERIVED: ClassVar[tuple[str, ...]] = ("artifact", "recipe", "summary")
 
+    source: NamedModel
     steps: tuple[S, ...]
+    data: Data | None
+
+    @property
+    def used(self) -> str:
+        """What was really used, for the head of the proof: the file, the options that are not the defaults, and the data."""
+        given = [f"{name.replace('_', ' ')} {value}" for one in self.steps for name, value in one.step.options.items()]
+        options = ", ".join(given) if given else "default options"
+        data = f"test data {self.data.name}" if self.data else "no test data"
+        label = f" with the labels in {self.data.label!r}" if self.data and self.data.label else ""
+        return f"Used: {self.source.name}, {options}, {data}{label}."
 
     @property
     def artifact(self) -> NamedModel:

@@ -40,6 +40,7 @@ def conversion(result: Conversion, out: Path) -> None:
         print(parity.reason)
     for sentence in result.lost:
         print(f"Lost: {sentence}")
+    print(result.used)
     reading(result.read)
 
 
@@ -53,6 +54,7 @@ def compression(result: Compression, out: Path) -> None:
     for sentence in (*(one.text for one in result.why), parity.reason):
         print(sentence)
     print(f"Safe on: {result.safe_on}")
+    print(result.used)
     reading(result.read)
 
 

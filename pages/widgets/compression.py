@@ -31,6 +31,7 @@ def show(result: Compression, ink: str) -> None:
     """Show one finished compression."""
     st.markdown(f"**{' → '.join(plain(words(step)) for step in result.steps)}**")
     verdict(result)
+    evidence.used(result)
     if result.bundle:
         evidence.take_away(result)
         travel(result.travel)

@@ -21,6 +21,7 @@ from pages.widgets.text import plain, small
 def conversion(result: Conversion, made: str, ink: str) -> None:
     """Show a finished conversion, whose last artifact is ``made``."""
     verdict(result.parity, result.guilty)
+    used(result)
     if result.lost:
         st.warning(plain(" ".join(result.lost), 1500), icon=":material/inventory_2:")
     if result.parity.verdict is not Verdict.FAIL:
@@ -55,6 +56,11 @@ def comparison(result: Evaluation, ink: str) -> None:
     with st.container(border=True):
         gaps(against.parity, ink)
     checks(against.parity)
+
+
+def used(result: Conversion | Compression) -> None:
+    """Say what the verdict rests on, which may be other than what the form shows by now."""
+    st.caption(":material/checklist: " + plain(result.used, 600))
 
 
 def reading(sentences: Sequence[str]) -> None:

@@ -26,7 +26,8 @@ def choose(artifact: Artifact, job: Job | None) -> Data | None:
         index=choices.index(first(artifact, job, found)),
         format_func=lambda sha256: "None: random and edge inputs only" if not sha256 else label(by_hash[sha256]),
         help="The model is also compared on your own samples and, with labels, its accuracy is measured.",
-        key=f"data-{artifact.id}-{len(found)}",
+        # A new key for each set that was brought: under an old one the choice made before would stand, and only look otherwise.
+        key=f"data-{artifact.id}-{len(found)}-{st.session_state.get(BROUGHT.format(artifact.id))}",
     )
     with st.popover("Add test data", icon=":material/upload:", type="tertiary"):
         answer = upload.drop_zone(

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Page, expect
@@ -240,3 +241,25 @@ def test_weights_and_their_python_file_are_converted_once_the_owner_agrees(
     page.get_by_text("I trust this file; run it in the sandbox.").click()
     page.get_by_role("button", name="Convert and prove").click()
     expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
+
+
+def test_the_proof_uses_the_data_that_has_just_arrived(
+    server: Server, visit: Callable[[str], Page], tmp_path: Path
+) -> None:
+    with np.load(FASHION / "test.npz") as whole:
+        np.savez(tmp_path / "few.npz", **{name: whole[name][:40] for name in whole.files})
+    page = visit(server.url)
+    page.locator("input[type=file]").first.set_input_files(FASHION / "model.onnx")
+    expect(page.get_by_role("heading", name="model.onnx")).to_be_visible(timeout=LONG)
+    page.get_by_role("button", name="Convert this model").click()
+    page.get_by_role("radio", name="ORT format", exact=True).click()
+    for file in (FASHION / "test.npz", tmp_path / "few.npz"):
+        page.get_by_role("button", name="Add test data").click()
+        page.locator("input[type=file]").first.set_input_files(file)
+        expect(page.get_by_text(f"{file.name} has arrived")).to_be_visible(timeout=LONG)
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Convert and prove").click()
+        expect(page.get_by_text(f"Used: model.onnx, default options, test data {file.name}.")).to_be_visible(
+            timeout=LONG
+        )
+        assert page.get_by_text("Accuracy", exact=True).count()
