@@ -66,7 +66,7 @@ def is_variant(artifact: Artifact) -> bool:
 def form(artifact: Artifact, job: Job | None) -> None:
     """Ask for one technique, a row of them or a search, for data and the allowed drop, and submit."""
     how = st.segmented_control(
-        "What to do", WAYS, default=way(job), required=True, key=f"how-{artifact.id}", width="stretch"
+        "What to do", WAYS, default=way(job), required=True, key=f"how-{artifact.id}-{way(job)}", width="stretch"
     )
     if how == TUNE:
         data = testdata.choose(artifact, job)

@@ -1,6 +1,7 @@
 """Techniques in a row: steps are added, changed and taken away, and what comes out goes into the next."""
 
 from collections.abc import Sequence
+from zlib import crc32
 
 import streamlit as st
 
@@ -17,7 +18,7 @@ LAST = "clean_up"
 
 def build(artifact: Artifact, first: Sequence[Step]) -> list[tuple[Technique, Step]]:
     """Ask for each step and its options; begin with those of the recipe that is on the page."""
-    key = f"recipe-{artifact.id}"
+    key = f"recipe-{artifact.id}-{crc32(repr(first).encode())}"
     if key not in st.session_state:
         fill(key, first or PRESETS[0].recipe.steps)
     titles = {preset.id: preset.title for preset in PRESETS}

@@ -28,7 +28,7 @@ def pick(artifact: Artifact, begun: str | None) -> Technique | None:
         default=first.family,
         required=True,
         format_func=str.capitalize,
-        key=f"family-{artifact.id}",
+        key=f"family-{artifact.id}-{begun}",
         wrap=True,
     )
     ids = [technique.id for technique in fitting if technique.family == family]
@@ -38,7 +38,7 @@ def pick(artifact: Artifact, begun: str | None) -> Technique | None:
         index=ids.index(first.id) if first.id in ids else 0,
         format_func=lambda id: TECHNIQUES[id].title,
         captions=[TECHNIQUES[id].sentence for id in ids],
-        key=f"technique-{artifact.id}-{family}",
+        key=f"technique-{artifact.id}-{family}-{begun}",
     )
     why_not(reasons)
     return TECHNIQUES[id]

@@ -120,6 +120,25 @@ def test_compress_page_shows_what_a_job_measured_among_all_variants(home: Worksp
     assert [list(row) for row in app.table[-1].value["variant"].items()][-1][1] == "original"
 
 
+def test_compress_page_begins_with_the_technique_of_the_job_that_it_is_led_to(home: Workspace) -> None:
+    """Within one visit: a choice that the session kept from the job before would be used, and another one shown."""
+    blob = home.store.blobs.put(ROOT / "sample_models" / "fashion_cnn" / "model.onnx")
+    artifact = home.store.add_artifact(VISITOR, sha256=blob.sha256, size=blob.size, format="onnx", name="m.onnx")
+    rows, asked = JobRows(home.store, workspace.VERBS), Subject.of(artifact)
+    jobs = {
+        name: rows.add(VISITOR, "compress", name, CompressRequest(asked, tuple(map(Step, steps))), name).id
+        for name, steps in {"half": ["float16"], "few": ["prune_magnitude"], "both": ["float16", "clean_up"]}.items()
+    }
+    app = opened("compress.py", model=artifact.id, job=jobs["half"])
+    assert (app.pills[0].value, app.radio[0].value) == ("quantization", "float16")
+    app.query_params["job"] = jobs["few"]
+    app.run()
+    assert (app.pills[0].value, app.radio[0].value) == ("pruning", "prune_magnitude")
+    app.query_params["job"] = jobs["both"]
+    app.run()
+    assert [box.value for box in app.selectbox if box.label.startswith("Step ")] == ["float16", "clean_up"]
+
+
 def test_foreign_model_is_not_found(home: Workspace) -> None:
     artifact = bring(home, "penguins")
     app = AppTest.from_file(FRAME, default_timeout=30)
