@@ -7,7 +7,6 @@ written after the blob (core/store.py), and blobs that no row names are swept on
 
 import errno
 import os
-import re
 import secrets
 import shutil
 import stat
@@ -21,11 +20,11 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from core.domain.errors import NotFound, OverLimit, Refused
+from core.domain.references import NAME
 
 GB = 1024**3
 CHUNK = 1024 * 1024
 HOUR = 3600.0
-NAME = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Blobs:
     def room(self) -> int:
         """Return how many more bytes fit, by the disk less its reserve and by the quota; never below 0."""
         free = shutil.disk_usage(self.objects).free - self.reserve_bytes
-        left = free if self.quota_bytes is None else min(free, self.quota_bytes - self._used)
+        left = free if self.quota_bytes is None else min(free, self.quota_bytes - self.used)
         return max(0, left)
 
     def check_room(self, size: int) -> None:
@@ -90,6 +89,13 @@ class Blobs:
         if NAME.fullmatch(sha256) and (path := self.place(sha256)).is_file():
             return path
         raise NotFound("The file is no longer stored here.", "Upload it again.")
+
+    def has(self, sha256: str) -> bool:
+        """Say whether the blob can be read here."""
+        return NAME.fullmatch(sha256) is not None and self.place(sha256).is_file()
+
+    def written(self, sha256: str) -> None:
+        """Take note of a blob whose bytes were brought whole, whether they were stored before or not."""
 
     def place(self, sha256: str) -> Path:
         """Return where a blob of this hash lies or would lie."""
@@ -171,6 +177,7 @@ class Writer:
         if not self._renew(place):
             os.fsync(self._file.fileno())
             self._rename(place)
+        self._blobs.written(name)
         return Blob(name, self.size)
 
     def abort(self) -> None:

@@ -42,9 +42,9 @@ class Held:
         self._blobs, self._share = tools.blobs, share
 
     def offer(self, value: Any) -> None:
-        """Put all blobs that a JSON value names into the share."""
+        """Put the job's blobs that a JSON value names into the share."""
         for name in named(value):
-            if self._blobs.place(name).is_file():
+            if self._blobs.has(name):
                 self._share.offer(self._blobs, name)
 
     def take(self, names: list[str]) -> None:
