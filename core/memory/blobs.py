@@ -49,6 +49,8 @@ class Blobs:
         self.reserve_bytes = reserve_bytes
         self.quota_bytes = quota_bytes
         self.lock = threading.Lock()
+        self._writing: set[Path] = set()
+        self._young: dict[str, float] = {}
         self._used = sum(file.stat().st_size for file in _files(self.objects))
 
     @property
@@ -96,6 +98,16 @@ class Blobs:
 
     def written(self, sha256: str) -> None:
         """Take note of a blob whose bytes were brought whole, whether they were stored before or not."""
+        with self.lock:
+            self._young[sha256] = time.monotonic()
+
+    def begun(self, path: Path) -> None:
+        """Take note of a file that is being written."""
+        self._writing.add(path)
+
+    def ended(self, path: Path) -> None:
+        """Forget a file that is no longer being written."""
+        self._writing.discard(path)
 
     def place(self, sha256: str) -> Path:
         """Return where a blob of this hash lies or would lie."""
@@ -105,6 +117,7 @@ class Blobs:
         """Make the blob young, so that a sweep leaves it alone until a row names it. Raises NotFound."""
         with self.lock:
             os.utime(self.path(sha256))
+            self._young[sha256] = time.monotonic()
 
     def verify(self, sha256: str) -> Path:
         """Return the blob's path after reading it whole. Raises NotFound, or Refused when the bytes have changed."""
@@ -114,8 +127,13 @@ class Blobs:
         raise Refused("The stored file is damaged: its bytes do not match its SHA-256.", "Upload or convert it again.")
 
     def sweep(self, keep: set[str], age: float = HOUR) -> int:
-        """Remove blobs that are not in ``keep``, and files left half written, older than ``age`` seconds; return how many."""
+        """Remove blobs that are not in ``keep``, and files left half written, older than ``age`` seconds; return how many.
+
+        What this process writes, or wrote or touched within ``age`` seconds of its own clock, stays whatever the wall clock says.
+        """
         before = time.time() - age
+        with self.lock:
+            self._young = {name: at for name, at in self._young.items() if time.monotonic() - at < age}
         unnamed = [file for file in _files(self.objects) if file.parent.name + file.name not in keep]
         stray = sum(self._remove(file, before) is not None for file in _files(self.temporary))
         freed = [size for file in unnamed if (size := self._remove(file, before)) is not None]
@@ -126,7 +144,8 @@ class Blobs:
         """Remove one file unless it was touched meanwhile, and return its size."""
         with self.lock, suppress(FileNotFoundError):
             facts = path.stat()
-            if facts.st_mtime <= before:
+            in_use = path in self._writing or path.parent.name + path.name in self._young
+            if facts.st_mtime <= before and not in_use:
                 path.unlink()
                 return facts.st_size
         return None
@@ -140,6 +159,7 @@ class Writer:
         self._blobs = blobs
         self._hash = sha256()
         self._path = blobs.temporary / f"{secrets.token_hex(16)}.part"
+        blobs.begun(self._path)
         self._file = self._path.open("xb", buffering=0)
 
     def __enter__(self) -> Self:
@@ -174,10 +194,10 @@ class Writer:
         """Give the bytes their name for good, or find that they are stored already."""
         name = self._hash.hexdigest()
         place = self._blobs.place(name)
+        self._blobs.written(name)
         if not self._renew(place):
             os.fsync(self._file.fileno())
             self._rename(place)
-        self._blobs.written(name)
         return Blob(name, self.size)
 
     def abort(self) -> None:
@@ -185,6 +205,7 @@ class Writer:
         if not self._file.closed:
             self._path.unlink(missing_ok=True)
             self._file.close()
+            self._blobs.ended(self._path)
             self._blobs.take(-self.size)
 
     def _renew(self, place: Path) -> bool:
@@ -208,6 +229,7 @@ class Writer:
             replaced = place.stat().st_size if place.exists() else 0
             self._path.replace(place)
         self._file.close()
+        self._blobs.ended(self._path)
         self._blobs.take(-replaced)
         _synchronise(place.parent)
 

@@ -30,6 +30,15 @@ class JobBlobs(Blobs):
     def written(self, sha256: str) -> None:
         """Let the job keep what it wrote."""
         self.own.add(sha256)
+        self._stored.written(sha256)
+
+    def begun(self, path: Path) -> None:
+        """Take note of a file that is being written."""
+        self._stored.begun(path)
+
+    def ended(self, path: Path) -> None:
+        """Forget a file that is no longer being written."""
+        self._stored.ended(path)
 
     def has(self, sha256: str) -> bool:
         """Say whether the blob is the job's own and can be read."""

@@ -4,6 +4,7 @@ Visitors own everything; an artifact is made from its parent by a step; a report
 a job is a verb in the background with its events; a mention is a blob that a report or a job names in its JSON.
 """
 
+import secrets
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -132,3 +133,10 @@ def m006_made(db: Any) -> None:
     db.execute("ALTER TABLE job ADD COLUMN made TEXT")
     db.execute("UPDATE job SET made = json_extract(result, '$.artifact_id') WHERE result IS NOT NULL")
     db.execute("UPDATE job SET result = json_remove(result, '$.artifact_id') WHERE result IS NOT NULL")
+
+
+@migration
+def m007_identity(db: Any) -> None:
+    """A random name, by which the stored files know their database (core/memory/pairing.py)."""
+    db.execute("CREATE TABLE identity (name TEXT NOT NULL) STRICT")
+    db["identity"].insert({"name": secrets.token_hex(16)})

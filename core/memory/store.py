@@ -18,6 +18,7 @@ from core.domain.recipe import Step
 from core.domain.references import references
 from core.domain.share import Share
 from core.domain.stored import write
+from core.memory import pairing
 from core.memory.blobs import Blobs
 from core.memory.database import Database
 from core.memory.rows import (
@@ -42,7 +43,11 @@ class Store:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.home = home
         self.blobs = blobs or Blobs(home / "blobs")
+        folder = self.blobs.objects.parent
+        pairing.expect(home / "portolan.db", folder)
         self.database = Database(home / "portolan.db")
+        with self.database.reading() as db:
+            pairing.pair(db, folder)
 
     def transaction(self) -> AbstractContextManager[Any]:
         """Write all or nothing; inside another transaction of the same thread, become part of it."""
@@ -253,12 +258,16 @@ class Store:
         return found
 
     def sweep(self, age: float = 3600.0) -> int:
-        """Remove blobs older than ``age`` seconds that no artifact, data set, share, report, or open or repeatable job names; return how many."""
+        """Remove blobs older than ``age`` seconds that no artifact, data set, share, report, or open or repeatable job names; return how many.
+
+        Raises Refused where the blobs belong to another database (core/memory/pairing.py).
+        """
         sql = """
             SELECT sha256 FROM artifact UNION SELECT sha256 FROM dataset UNION SELECT sha256 FROM share
             UNION SELECT sha256 FROM mention WHERE report IS NOT NULL
             UNION SELECT sha256 FROM mention JOIN job ON job.id = mention.job
                 WHERE state IN ('queued', 'running') OR (state <> 'done' AND finished > ?)"""
         with self.database.reading() as db:
+            pairing.check(db, self.blobs.objects.parent)
             keep = {row["sha256"] for row in db.query(sql, [time.time() - RETRY_SECONDS])}
         return self.blobs.sweep(keep, age)
