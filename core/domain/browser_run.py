@@ -6,7 +6,7 @@ The figures come from the visitor's machine: they are evidence for that visitor,
 import math
 from dataclasses import dataclass, replace
 
-from core.domain.codec import Malformed, decode
+from core.domain.codec import Malformed, decode, storable
 from core.domain.errors import Refused
 from core.domain.report import Count, Verdict
 
@@ -59,7 +59,7 @@ def sent(value: object, answers: str) -> BrowserRun:
     Raises Refused when a figure is none, or for another recording than the one that the page gave it.
     """
     try:
-        run = decode(BrowserRun, value)
+        run = decode(BrowserRun, storable(value))
     except Malformed:
         raise Refused("The browser sent something that is not a result.", "Reload the page and run it again.") from None
     if run.answers != answers:

@@ -24,6 +24,12 @@ from core.sandbox.tools import Memory, Tools
 R = TypeVar("R")
 log = logging.getLogger(__name__)
 
+UNWRITABLE = Trouble(
+    Crashed.kind, "How this job ended could not be written down.", "Run it again; the server's log has the details."
+)
+FIRST_WAIT, LAST_WAIT = 0.1, 5.0
+"""Seconds between two tries to write down the end of a job while the database takes nothing, as on a full disk."""
+
 CANCELLED = Trouble(Cancelled.kind, "This job was cancelled.", "Run it again when you need it.")
 
 
@@ -141,8 +147,24 @@ class Queue:
             self._finish(job, verb, result, blobs)
         except Exception as error:
             journal.close()
-            state, trouble = self._end(job, error, cancel)
+            self._settle(job, *self._end(job, error, cancel))
+
+    def _settle(self, job: Job, state: State, trouble: Trouble) -> None:
+        """Write down the end of a job without a result; in plainer words where these cannot be written, and as soon as anything can."""
+        if self._settled(job, state, trouble):
+            return
+        wait = FIRST_WAIT
+        while not self._settled(job, State.FAILED, UNWRITABLE) and not self._closing:
+            time.sleep(wait)
+            wait = min(2 * wait, LAST_WAIT)
+
+    def _settled(self, job: Job, state: State, trouble: Trouble) -> bool:
+        try:
             self._rows.settle(job.id, state, trouble=trouble)
+        except Exception:
+            log.exception("the end of job %s could not be written down", job.id)
+            return False
+        return True
 
     def _finish(self, job: Job, verb: Verb[Any, Any], result: object, blobs: JobBlobs) -> None:
         """Write the rows of the result and the end of the job together, or neither. Raises Crashed for a blob of others."""

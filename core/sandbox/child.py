@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from core.domain import groups
+from core.domain.codec import parse
 from core.domain.errors import Crashed
 from core.domain.limits import MB
 
@@ -157,7 +158,7 @@ def _children(pid: int) -> list[int]:
 
 def _event(line: bytes) -> dict[str, Any]:
     try:
-        event = json.loads(line)
+        event = parse(line)
     except (ValueError, RecursionError):
         event = None
     if isinstance(event, dict) and isinstance(event.get("event"), str):

@@ -13,7 +13,7 @@ from concurrent import futures
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from core.domain.codec import Json, decode
+from core.domain.codec import Json, decode, parse
 from core.domain.errors import Cancelled, Crashed, Trouble, Unavailable, first_line, from_trouble
 from core.jobs.engines.share import Share, named
 from core.sandbox.tools import Tools
@@ -99,7 +99,7 @@ class RemoteJob:
     def _read(self) -> None:
         batches = self._asking(lambda: self._up.get(batch=True, callback_timeout=CALL_SECONDS))
         for text in (text for batch in batches for text in batch):
-            message = json.loads(text)
+            message = parse(text)
             HEARD[message.pop("kind")](self, message)
 
     def started(self, message: dict[str, Any]) -> None:
@@ -154,7 +154,7 @@ class RemoteJob:
         """Return the result with its blobs in the store, or raise why there is none."""
         if future.status == "error":
             raise self._broken(future.exception(timeout=CALL_SECONDS))
-        answer = json.loads(self._asking(lambda: future.result(timeout=CALL_SECONDS)))
+        answer = parse(self._asking(lambda: future.result(timeout=CALL_SECONDS)))
         if "trouble" in answer:
             raise from_trouble(decode(Trouble, answer["trouble"]))
         self._held.take(answer["blobs"])
