@@ -3,6 +3,7 @@
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -29,6 +30,7 @@ from core.domain.tuning import Goal
 from core.domain.work import Code, Data, Subject
 from core.doors import console
 from core.formats import FORMATS
+from core.jobs.engines import launcher
 from core.memory.blobs import Blob, Blobs
 from core.runtimes import RUNTIMES
 from core.sandbox import Sandbox, environments
@@ -49,6 +51,9 @@ OPTION = "an option of the converters or the technique; may be given several tim
 DROP = "share of the quality that may be lost; 0.01 is one percentage point of accuracy"
 GOAL = "as-deployed size, download size (travel), latency or memory; size unless given"
 CLASSES = "the labels in the order of the model's class numbers 0, 1, 2, ..., separated by commas, such as low,mid,high"
+SCHEDULER = (
+    "where the scheduler listens: tcp:// on loopback, tls:// with certificates elsewhere (PORTOLAN_TLS_CA, _CERT, _KEY)"
+)
 DATA = "samples as .npz (x, y), .csv or .parquet, with labels where you have them"
 
 
@@ -121,6 +126,14 @@ def parser() -> argparse.ArgumentParser:
         )
     add = command(commands, "install", run_install, "install a group of optional libraries; without a name, list them")
     add.add_argument("group", nargs="?", metavar="GROUP")
+    join = command(
+        commands, "cluster", run_cluster, "start Dask's scheduler or workers so that no stranger reaches them"
+    )
+    join.add_argument("role", choices=(launcher.SCHEDULER, launcher.WORKER))
+    join.add_argument("address", nargs="?", default="tcp://127.0.0.1:8786", metavar="ADDRESS", help=SCHEDULER)
+    join.add_argument(
+        "--processes", type=int, default=2, metavar="N", help="workers to start, each for a job at a time"
+    )
     for name in SHELVES:
         listing = command(commands, name, run_listing, f"list the {name}")
         listing.set_defaults(shelf=name)
@@ -235,6 +248,12 @@ def run_install(args: argparse.Namespace) -> int:
         lambda: [print(f"{r['id']:<14} {r['megabytes']:>6,} MB  {r['reason'] or 'installed'}") for r in rows],
     )
     return 0
+
+
+def run_cluster(args: argparse.Namespace) -> int:
+    """Run Dask's scheduler or workers until they end or are told to."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    return launcher.launch(args.role, args.address, args.processes, lambda text: tell(None, text))
 
 
 def run_listing(args: argparse.Namespace) -> int:
