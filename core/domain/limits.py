@@ -1,8 +1,11 @@
 """How much one job may use before it is stopped."""
 
+import os
 from dataclasses import dataclass
 
 MB = 1024 * 1024
+THREADS = 256 + 8 * (os.cpu_count() or 1)
+"""More than the pools of all libraries in one child together, which each have a thread a processor."""
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,7 @@ class Limits:
     memory_mb: int = 6 * 1024
     file_mb: int = 4 * 1024
     open_files: int = 256
+    threads: int = THREADS
 
 
 READING = Limits(wall_seconds=8.0, cpu_seconds=8, memory_mb=1800, file_mb=2048)
