@@ -31,3 +31,8 @@ WORKING = Limits()
 
 PACKING = Limits(wall_seconds=240.0, cpu_seconds=240, memory_mb=3072)
 """For packing a file for travel, which is worth no longer wait; the largest one that is packed took 90 s."""
+
+
+def limit_mb() -> int:
+    """Return how large one file that comes in may be: ``PORTOLAN_MAX_UPLOAD_MB``, or 2048."""
+    return int(os.environ.get("PORTOLAN_MAX_UPLOAD_MB", "2048"))

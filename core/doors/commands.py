@@ -21,6 +21,7 @@ from core.domain.errors import PortolanError, Refused, our_fault
 from core.domain.evaluation import EvaluateRequest
 from core.domain.groups import GROUPS
 from core.domain.ingestion import Ingested, IngestRequest
+from core.domain.limits import MB, limit_mb
 from core.domain.portability import PortabilityRequest, Standing
 from core.domain.recipe import Option, Step
 from core.domain.report import Verdict
@@ -29,6 +30,7 @@ from core.domain.shelf import Shelf
 from core.domain.tuning import Goal
 from core.domain.work import Code, Data, Subject
 from core.doors import console
+from core.doors.terminal import letters, only_letters
 from core.formats import FORMATS
 from core.jobs.engines import launcher
 from core.memory.blobs import Blob, Blobs
@@ -59,7 +61,11 @@ DATA = "samples as .npz (x, y), .csv or .parquet, with labels where you have the
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    args = parser().parse_args(argv)
+    with only_letters():
+        return _run(parser().parse_args(argv))
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
         return int(args.run(args))
     except PortolanError as error:
@@ -285,9 +291,15 @@ def tell(fraction: float | None, text: str) -> None:
 
 
 def existing(path: Path) -> Path:
-    """Return the path of a regular file. Raises Refused for anything else."""
+    """Return the path of a regular file before a byte of it is copied. Raises Refused for anything else, or one over the limit."""
     if not path.is_file():
         raise Refused(f"There is no file at {path}.", "Check the path.")
+    size, limit = path.stat().st_size, limit_mb() * MB
+    if size > limit:
+        raise Refused(
+            f"The file has {size / MB:,.0f} MB; the limit is {limit // MB:,} MB.",
+            "Raise PORTOLAN_MAX_UPLOAD_MB for larger files.",
+        )
     return path.resolve()
 
 
@@ -377,6 +389,6 @@ def run_and_exit() -> NoReturn:
     except Exception as error:
         code = 1
         crashed = our_fault(error)
-        told = f"{crashed.kind}: {crashed.message}\n{crashed.next_step}"
+        told = letters(f"{crashed.kind}: {crashed.message}\n{crashed.next_step}")
         print(json.dumps({"error": encode(crashed.trouble)}) if "--json" in sys.argv else told)
     sys.exit(code)
