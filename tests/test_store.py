@@ -18,6 +18,7 @@ from core.domain.artifact import Artifact
 from core.domain.codec import Json
 from core.domain.errors import NotFound, OverLimit, Refused, Unavailable
 from core.domain.recipe import Step
+from core.doors.workspace import open_workspace
 from core.memory import pairing
 from core.memory.blobs import Blob, Blobs
 from core.memory.store import Store
@@ -330,3 +331,74 @@ def test_a_new_home_and_one_without_files_are_swept(tmp_path: Path) -> None:
             assert store.sweep(age=0) == 1
         lost(home / "portolan.db")
         shutil.rmtree(home / "blobs" / "objects")
+
+
+def overwritten(database: Path) -> None:
+    database.write_bytes(b"x" * 8192)
+
+
+def torn(database: Path) -> None:
+    """Spoil every page but the first."""
+    with database.open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(database.stat().st_size - 4096))
+
+
+def newer(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as db:
+        db.execute(
+            "INSERT INTO _sqlite_migrations SELECT id + 1000, migration_set, 'm999_later', applied_at FROM _sqlite_migrations LIMIT 1"
+        )
+        db.commit()
+
+
+@pytest.mark.parametrize(
+    ("happens", "words", "next_step"),
+    [
+        (overwritten, "is no database", "backup"),
+        (torn, "is damaged", "backup"),
+        (newer, r"newer Portolan wrote this database \(m999_later\)", "PORTOLAN_HOME"),
+    ],
+)
+def test_trouble_with_the_database_is_said_in_words(
+    tmp_path: Path, happens: Callable[[Path], None], words: str, next_step: str
+) -> None:
+    home = tmp_path / "home"
+    with closing(Store(home)) as store:
+        for number in range(200):
+            artifact(store, b"model %d" % number)
+    happens(home / "portolan.db")
+    with pytest.raises(Unavailable, match=words) as caught, closing(Store(home)) as store:
+        store.artifacts("ann")
+    assert next_step in caught.value.next_step
+    assert "\n" not in caught.value.message
+
+
+def test_a_home_that_cannot_be_written_is_said_in_words(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    with closing(Store(home)):
+        pass
+    if subprocess.run(["mount", "--bind", "-o", "ro", home, home], capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", home], check=True)
+        with pytest.raises(Unavailable, match="cannot be") as caught:
+            open_workspace(home)
+        assert "PORTOLAN_HOME" in caught.value.next_step
+    finally:
+        subprocess.run(["umount", "-l", home], check=True)
+
+
+def test_nobody_else_looks_into_a_home(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o755)
+    home.chmod(0o755)
+    (home / "portolan.db").touch(0o644)
+    (home / "portolan.db").chmod(0o644)
+    with closing(Store(home)) as store:
+        artifact(store, b"model")
+        assert home.stat().st_mode & 0o777 == 0o700
+        modes = {path.name: path.stat().st_mode & 0o777 for path in home.glob("portolan.db*")}
+        assert set(modes.values()) == {0o600}, modes
+        assert len(modes) == 3

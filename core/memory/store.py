@@ -41,6 +41,8 @@ class Store:
 
     def __init__(self, home: Path, blobs: Blobs | None = None) -> None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if home.stat().st_mode & 0o077:  # whoever made it before us let others look
+            home.chmod(0o700)
         self.home = home
         self.blobs = blobs or Blobs(home / "blobs")
         folder = self.blobs.objects.parent
