@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -27,6 +28,9 @@ LIGHT = (
     "streamlit.web.bootstrap",
 )
 """What the first page would otherwise wait for."""
+
+
+log = logging.getLogger("portolan")
 
 
 def prepare() -> None:
@@ -57,11 +61,19 @@ async def lifespan(app: App) -> AsyncIterator[None]:
     await anyio.to_thread.run_sync(workspace.close_current)
 
 
+def sweep() -> None:
+    """Sweep once; why that was not done is said in the server's log, and ends nothing."""
+    try:
+        workspace.current().store.sweep()
+    except PortolanError as error:
+        log.error("the files were not swept: %s %s", error.message, error.next_step)
+
+
 async def sweep_hourly() -> None:
     """Remove the files that nothing names any more, a minute after the start and then every hour."""
     await anyio.sleep(60)
     while True:
-        await anyio.to_thread.run_sync(workspace.current().store.sweep)
+        await anyio.to_thread.run_sync(sweep)
         await anyio.sleep(3600)
 
 

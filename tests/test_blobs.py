@@ -13,6 +13,7 @@ import pytest
 
 from core.domain.errors import NotFound, OverLimit, Refused
 from core.memory.blobs import Blob, Blobs
+from core.memory.job_blobs import JobBlobs
 
 
 @pytest.fixture
@@ -112,6 +113,7 @@ def test_a_sweep_keeps_what_is_named_and_what_is_young(blobs: Blobs) -> None:
     (blobs.temporary / "stray.part").write_bytes(b"half")
     for path in (blobs.path(kept.sha256), blobs.path(old.sha256), blobs.temporary / "stray.part"):
         os.utime(path, (1, 1))
+    blobs = Blobs(blobs.objects.parent)  # what a process wrote itself is young by its own clock
     assert blobs.sweep({kept.sha256}) == 2
     assert blobs.path(kept.sha256).is_file()
     assert blobs.path(young.sha256).is_file()
@@ -157,3 +159,22 @@ def test_a_disk_that_is_really_full_ends_in_a_sentence(small_disk: Path) -> None
     assert (blobs.used, temporaries(blobs)) == (3_000_000, [])
     blobs.verify(first.sha256)
     stored(blobs, os.urandom(3_000_000))
+
+
+def test_a_clock_that_jumps_takes_nothing_that_is_on_its_way(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    with blobs.writer() as writer, JobBlobs(blobs, []).writer() as of_a_job:
+        writer.write(b"half of an upload")
+        of_a_job.write(b"half of a result")
+        unnamed = stored(blobs, b"whole, and its row comes next")
+        old = stored(blobs, b"touched")
+        blobs.touch(old.sha256)
+        tomorrow = time.time() + 86400
+        monkeypatch.setattr(time, "time", lambda: tomorrow)
+        assert blobs.sweep(set()) == 0
+        assert blobs.verify(writer.commit().sha256).read_bytes() == b"half of an upload"
+        assert blobs.verify(of_a_job.commit().sha256).read_bytes() == b"half of a result"
+    for kept in (unnamed, old):
+        blobs.verify(kept.sha256)
+    hour = time.monotonic() + 3601
+    monkeypatch.setattr(time, "monotonic", lambda: hour)
+    assert blobs.sweep(set()) == 4

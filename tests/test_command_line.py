@@ -14,6 +14,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from core.doors import commands
+
 SAMPLES = Path(__file__).parent.parent / "sample_models"
 FASHION = SAMPLES / "fashion_cnn"
 KEYS = {
@@ -139,3 +141,21 @@ def test_too_little_to_compare_is_exit_3_with_what_is_missing(tmp_path: Path) ->
 def test_commands_start_without_what_only_a_store_needs() -> None:
     code = "import core.doors.commands, sys; assert not {'pandas', 'sqlite_utils', 'altair'} & sys.modules.keys()"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent, check=False).returncode == 0
+
+
+def test_a_file_over_the_limit_is_refused_before_a_byte_is_copied(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PORTOLAN_MAX_UPLOAD_MB", raising=False)
+    large = tmp_path / "large.onnx"
+    with large.open("wb") as file:
+        file.truncate(3 << 30)
+    assert commands.main(["inspect", str(large)]) == 1
+    said = capsys.readouterr().err
+    assert "The file has 3,072 MB; the limit is 2,048 MB." in said
+    assert "PORTOLAN_MAX_UPLOAD_MB" in said
+    monkeypatch.setenv("PORTOLAN_MAX_UPLOAD_MB", "1")
+    data = tmp_path / "data.npz"
+    data.write_bytes(bytes(2 << 20))
+    assert commands.main(["evaluate", str(SAMPLES / "segment" / "model.onnx"), "--data", str(data)]) == 1
+    assert "the limit is 1 MB" in capsys.readouterr().err

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 from core.calls.table import NAMES, call
 from core.domain.codec import encode
 from core.domain.errors import Cancelled, Crashed, OverLimit, PortolanError, Refused, Unavailable
-from core.domain.limits import MB, Limits
+from core.domain.limits import MB, THREADS, Limits
 from core.doors.worker import WORKS
 from core.sandbox import Sandbox, scratch
 
@@ -141,6 +142,29 @@ def test_many_files(sandbox: Sandbox, size: int) -> None:
     assert "of files; the limit is 32 MB" in error.message
 
 
+def test_holes_count_as_what_they_read_as(sandbox: Sandbox) -> None:
+    """A copy of such a file has no holes, and whoever keeps it writes them all; the child is gone before the first look."""
+    assert ask(sandbox, "sparse", files=3, size=10) == {}
+    error, _ = timed(sandbox, "sparse", SMALL, files=10, size=20)
+    assert isinstance(error, OverLimit)
+    assert error.message == "This writes 200 MB of files; the limit is 32 MB."
+
+
+def test_a_crowd_of_threads_is_dissolved(sandbox: Sandbox) -> None:
+    assert ask(sandbox, "crowd", replace(SMALL, memory_mb=4096), threads=100) == {}
+    error, seconds = timed(sandbox, "crowd", replace(SMALL, memory_mb=4096), threads=8000)
+    assert isinstance(error, OverLimit)
+    assert f"threads; the limit is {THREADS}" in error.message
+    assert seconds < 4
+
+
+def test_printing_without_end_has_an_end(sandbox: Sandbox) -> None:
+    error, seconds = timed(sandbox, "shout", SMALL)
+    assert isinstance(error, Crashed)
+    assert "more data than any answer needs" in error.message
+    assert seconds < 10
+
+
 def test_folders_too_deep_for_any_path_are_cleared(sandbox: Sandbox) -> None:
     with contextlib.suppress(OverLimit):
         ask(sandbox, "nest", depth=6000)
@@ -183,6 +207,7 @@ HOSTILE_LINES = {
     "not UTF-8": ("\udcff\n", 1),
     "line without end": ("x" * 100_000, 1000),
     "events without end": ('{"event": "progress", "text": "' + "x" * 1000 + '"}\n', 100_000),
+    "small events without end": ('{"event":"progress"}\n' * 100, 1000),
     "answer that is no object": ('{"event": "result", "value": [1]}\n', 1),
 }
 
@@ -389,6 +414,8 @@ def test_the_table_of_tasks() -> None:
         "pack",
         "kernels",
         "weights",
+        "correspond",
+        "exact",
         "sensitivity",
         "answers",
         "attempt",

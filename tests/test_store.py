@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ from core.domain.artifact import Artifact
 from core.domain.codec import Json
 from core.domain.errors import NotFound, OverLimit, Refused, Unavailable
 from core.domain.recipe import Step
+from core.doors.workspace import open_workspace
+from core.memory import pairing
 from core.memory.blobs import Blob, Blobs
 from core.memory.store import Store
 
@@ -269,3 +273,132 @@ def test_a_store_may_be_given_other_limits(tmp_path: Path) -> None:
     with pytest.raises(OverLimit):
         blob(store, b"four")
     store.close()
+
+
+def lost(database: Path) -> None:
+    for path in database.parent.glob("portolan.db*"):
+        path.unlink()
+
+
+def emptied(database: Path) -> None:
+    lost(database)
+    database.touch()
+
+
+def without_tables(database: Path) -> None:
+    lost(database)
+    with closing(sqlite3.connect(database)) as db:
+        db.execute("PRAGMA user_version = 1")
+        db.commit()
+
+
+@pytest.mark.parametrize("happens", [lost, emptied, without_tables])
+@pytest.mark.parametrize("older", [True, False], ids=["a home of an older program", "a home of this program"])
+def test_a_lost_database_does_not_take_the_files_along(
+    tmp_path: Path, happens: Callable[[Path], None], older: bool
+) -> None:
+    home = tmp_path / "home"
+    with closing(Store(home)) as store:
+        model = artifact(store, b"all that is left")
+    shutil.copy(home / "portolan.db", tmp_path / "backup")
+    if older:
+        (home / "blobs" / pairing.FILE).unlink()
+    happens(home / "portolan.db")
+    for _ in range(2):  # a second start knows it too
+        with closing(Store(home)) as store:
+            assert store.artifacts("ann") == []
+            with pytest.raises(Refused, match=r"its own database was lost.*") as caught:
+                store.sweep(age=0)
+            assert "backup" in caught.value.next_step
+            assert store.blobs.path(model.sha256).read_bytes() == b"all that is left"
+    if not older:
+        lost(home / "portolan.db")
+        shutil.copy(tmp_path / "backup", home / "portolan.db")
+        with closing(Store(home)) as store:
+            assert store.sweep(age=0) == 0
+            assert store.artifacts("ann") == [model]
+    else:
+        (home / "blobs" / pairing.FILE).unlink()
+        with closing(Store(home)) as store:
+            assert store.sweep(age=0) == 1
+
+
+def test_a_new_home_and_one_without_files_are_swept(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for _ in range(2):
+        with closing(Store(home)) as store:
+            blob(store, b"named by nothing")
+            assert store.sweep(age=0) == 1
+        lost(home / "portolan.db")
+        shutil.rmtree(home / "blobs" / "objects")
+
+
+def overwritten(database: Path) -> None:
+    database.write_bytes(b"x" * 8192)
+
+
+def torn(database: Path) -> None:
+    """Spoil every page but the first."""
+    with database.open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(database.stat().st_size - 4096))
+
+
+def newer(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as db:
+        db.execute(
+            "INSERT INTO _sqlite_migrations SELECT id + 1000, migration_set, 'm999_later', applied_at FROM _sqlite_migrations LIMIT 1"
+        )
+        db.commit()
+
+
+@pytest.mark.parametrize(
+    ("happens", "words", "next_step"),
+    [
+        (overwritten, "is no database", "backup"),
+        (torn, "is damaged", "backup"),
+        (newer, r"newer Portolan wrote this database \(m999_later\)", "PORTOLAN_HOME"),
+    ],
+)
+def test_trouble_with_the_database_is_said_in_words(
+    tmp_path: Path, happens: Callable[[Path], None], words: str, next_step: str
+) -> None:
+    home = tmp_path / "home"
+    with closing(Store(home)) as store:
+        for number in range(200):
+            artifact(store, b"model %d" % number)
+    happens(home / "portolan.db")
+    with pytest.raises(Unavailable, match=words) as caught, closing(Store(home)) as store:
+        store.artifacts("ann")
+    assert next_step in caught.value.next_step
+    assert "\n" not in caught.value.message
+
+
+def test_a_home_that_cannot_be_written_is_said_in_words(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    with closing(Store(home)):
+        pass
+    if subprocess.run(["mount", "--bind", "-o", "ro", home, home], capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", home], check=True)
+        with pytest.raises(Unavailable, match="cannot be") as caught:
+            open_workspace(home)
+        assert "PORTOLAN_HOME" in caught.value.next_step
+    finally:
+        subprocess.run(["umount", "-l", home], check=True)
+
+
+def test_nobody_else_looks_into_a_home(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o755)
+    home.chmod(0o755)
+    (home / "portolan.db").touch(0o644)
+    (home / "portolan.db").chmod(0o644)
+    with closing(Store(home)) as store:
+        artifact(store, b"model")
+        assert home.stat().st_mode & 0o777 == 0o700
+        modes = {path.name: path.stat().st_mode & 0o777 for path in home.glob("portolan.db*")}
+        assert set(modes.values()) == {0o600}, modes
+        assert len(modes) == 3

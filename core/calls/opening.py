@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from core.border import jail
 from core.calls.call import IN, Here
 from core.domain.errors import Refused, Trouble, from_trouble
 from core.domain.format import Format
@@ -116,7 +117,7 @@ def unsafe_here(format: Format, here: Here) -> Trouble | None:
     if not format.code_bearing or here.full:
         return None
     message = f"A file of the format {format.title} can carry code, and this machine cannot isolate it fully."
-    return Trouble(Refused.kind, message, "Use ONNX, safetensors or skops, or run Portolan on Linux 6.12 or newer.")
+    return Trouble(Refused.kind, message, f"Use ONNX, safetensors or skops, or run Portolan on {jail.NEEDS} or newer.")
 
 
 def must_be_safe(format: str, here: Here) -> None:
@@ -126,5 +127,5 @@ def must_be_safe(format: str, here: Here) -> None:
     if (IN / CODE).exists() and not here.full:
         raise Refused(
             "A Python file is a program, and this machine cannot isolate it fully.",
-            "Run Portolan on Linux 6.12 or newer.",
+            f"Run Portolan on {jail.NEEDS} or newer.",
         )

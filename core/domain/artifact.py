@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from core.domain.recipe import Step
+from core.domain.references import Sha256
 
 Dim = int | str | None
 
@@ -29,7 +30,7 @@ class Artifact:
     """A model file in the store: format id, SHA-256, size in bytes, the visitor's name for it, its parent and the step between them."""
 
     id: str
-    sha256: str
+    sha256: Sha256
     size: int
     format: str
     name: str

@@ -6,7 +6,7 @@ The figures come from the visitor's machine: they are evidence for that visitor,
 import math
 from dataclasses import dataclass, replace
 
-from core.domain.codec import Malformed, decode
+from core.domain.codec import Malformed, decode, storable
 from core.domain.errors import Refused
 from core.domain.report import Count, Verdict
 
@@ -53,11 +53,16 @@ class BrowserRun:
             raise ValueError("a size is none")
 
 
-def sent(value: object) -> BrowserRun:
-    """Read what a browser sent; its texts are cut to ``LONGEST``. Raises Refused when a figure is none."""
+def sent(value: object, answers: str) -> BrowserRun:
+    """Read what a browser sent of the recording ``answers``; its texts are cut to ``LONGEST``.
+
+    Raises Refused when a figure is none, or for another recording than the one that the page gave it.
+    """
     try:
-        run = decode(BrowserRun, value)
+        run = decode(BrowserRun, storable(value))
     except Malformed:
         raise Refused("The browser sent something that is not a result.", "Reload the page and run it again.") from None
+    if run.answers != answers:
+        raise Refused("The browser answered another recording.", "Reload the page and run it again.")
     texts = {name: getattr(run, name)[:LONGEST] for name in ("reason", "runtime", "agent", "answers")}
     return replace(run, **texts)

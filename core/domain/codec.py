@@ -7,7 +7,9 @@ that are written for whoever reads the JSON and worked out anew when it comes ba
 own fields stand beside the others.
 """
 
+import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -23,11 +25,32 @@ T = TypeVar("T")
 Json = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]  # noqa: UP007  (a name in a string needs it)
 """What ``json`` reads and writes."""
 
+HALF = re.compile("[\ud800-\udfff]")
+ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 PLAIN = (bool, int, float, str, type(None))
 
 
 class Malformed(ValueError):
     """A value is not what its declaration says; the message names the place."""
+
+
+def parse(text: bytes | str) -> Any:
+    """Return the JSON value of a stranger's text, in which halves of UTF-16 pairs and bytes that are no UTF-8 become U+FFFD.
+
+    SQLite and every file of ours hold UTF-8, which has no place for a lone half. Raises ValueError, RecursionError.
+    """
+    told = text.decode(errors="replace") if isinstance(text, bytes) else text
+    value = json.loads(told)
+    return storable(value) if ESCAPED_HALF.search(told) or HALF.search(told) else value
+
+
+def storable(value: Any) -> Any:
+    """Return a plain value whose texts can be written as UTF-8."""
+    if isinstance(value, str):
+        return HALF.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {storable(key): storable(part) for key, part in value.items()}
+    return [storable(part) for part in value] if isinstance(value, list) else value
 
 
 def encode(value: object) -> Any:

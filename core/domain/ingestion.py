@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 from core.domain.format import Summary
+from core.domain.references import Sha256
 
 
 @dataclass(frozen=True)
 class IngestRequest:
     """A stored blob with the name that its owner gave it, and the sample that it came with."""
 
-    sha256: str
+    sha256: Sha256
     size: int
     name: str
     sample: str | None = None
@@ -22,4 +23,4 @@ class Ingested:
     format: str
     title: str
     summary: Summary
-    graph: str | None
+    graph: Sha256 | None

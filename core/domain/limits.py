@@ -1,8 +1,11 @@
 """How much one job may use before it is stopped."""
 
+import os
 from dataclasses import dataclass
 
 MB = 1024 * 1024
+THREADS = 256 + 8 * (os.cpu_count() or 1)
+"""More than the pools of all libraries in one child together, which each have a thread a processor."""
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,7 @@ class Limits:
     memory_mb: int = 6 * 1024
     file_mb: int = 4 * 1024
     open_files: int = 256
+    threads: int = THREADS
 
 
 READING = Limits(wall_seconds=8.0, cpu_seconds=8, memory_mb=1800, file_mb=2048)
@@ -27,3 +31,8 @@ WORKING = Limits()
 
 PACKING = Limits(wall_seconds=240.0, cpu_seconds=240, memory_mb=3072)
 """For packing a file for travel, which is worth no longer wait; the largest one that is packed took 90 s."""
+
+
+def limit_mb() -> int:
+    """Return how large one file that comes in may be: ``PORTOLAN_MAX_UPLOAD_MB``, or 2048."""
+    return int(os.environ.get("PORTOLAN_MAX_UPLOAD_MB", "2048"))

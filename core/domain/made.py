@@ -5,6 +5,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from core.domain.format import Summary
 from core.domain.recipe import Step
+from core.domain.references import Sha256
 from core.domain.work import Data, NamedModel
 
 
@@ -18,7 +19,7 @@ class MadeStep:
     model: NamedModel
     title: str
     summary: Summary
-    graph: str | None
+    graph: Sha256 | None
 
 
 S = TypeVar("S", bound=MadeStep)

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from core.domain.recipe import Option
+from core.domain.references import Sha256
 from core.domain.work import Code, Data, Subject
 
 
@@ -56,7 +57,7 @@ class Attempt:
     max_abs: float | None = None
     size: int | None = None
     seconds: float | None = None
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, Sha256] = field(default_factory=dict)
     """SHA-256 of the artifact and of its bundle, where there is a file to take away."""
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from core.domain.references import Sha256
 from core.domain.report import Quality
 from core.domain.tuning import Goal, HeatMap, Look, Point, Progress
 from core.domain.work import Data, Subject
@@ -32,7 +33,7 @@ class Original:
     measure: float
     quality: Quality | None
     size: int
-    sha256: str
+    sha256: Sha256
     name: str
     artifact: str | None
 

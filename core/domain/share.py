@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from core.domain.references import Sha256
+
 
 @dataclass(frozen=True)
 class Share:
@@ -9,6 +11,6 @@ class Share:
 
     id: str
     artifact: str
-    sha256: str
+    sha256: Sha256
     title: str
     created: float

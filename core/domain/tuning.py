@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Self
 
 from core.domain.recipe import Step
+from core.domain.references import Sha256
 from core.domain.report import Count, Quality, Verdict
 
 PRIOR_CHANGED, PRIOR_LOST, PRIOR_WON = 10.0, 5.0, 2.0
@@ -148,7 +149,7 @@ class Point:
     """Why a technique refused; then there is nothing below."""
     broken: bool = False
     """It did not refuse but failed, as by its limits."""
-    sha256: str = ""
+    sha256: Sha256 = ""
     size: int | None = None
     travel: int | None = None
     time: float | None = None
@@ -161,7 +162,7 @@ class Point:
     cautious: float | None = None
     within: bool = False
     measure: float | None = None
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, Sha256] = field(default_factory=dict)
     """SHA-256 of the artifact and of its bundle, where the candidate was the best when it came."""
 
 
@@ -172,7 +173,7 @@ class Look:
     point: int
     verdict: Verdict
     reason: str
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, Sha256] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

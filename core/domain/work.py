@@ -7,6 +7,7 @@ from typing import ClassVar
 from core.domain.artifact import Artifact, Signature
 from core.domain.landmarks import Landmarks
 from core.domain.recipe import Option, Step
+from core.domain.references import Sha256
 from core.domain.tuning import Score
 
 
@@ -14,7 +15,7 @@ from core.domain.tuning import Score
 class Model:
     """The bytes of one model in the store, with the format that they are in."""
 
-    sha256: str
+    sha256: Sha256
     size: int
     format: str
 
@@ -61,7 +62,7 @@ class Subject(NamedModel):
 class Code:
     """The owner's Python file that defines the network of a file of weights."""
 
-    sha256: str
+    sha256: Sha256
     name: str
 
 
@@ -73,7 +74,7 @@ class Data:
     order in which a model that has forgotten the names of its columns takes them.
     """
 
-    sha256: str
+    sha256: Sha256
     name: str
     label: str | None = None
     half: str | None = None
@@ -110,9 +111,9 @@ class Golden:
 
     INLINE: ClassVar = ("evidence",)
 
-    sha256: str
+    sha256: Sha256
     evidence: Recording
-    recorded: str
+    recorded: Sha256
     """The blob with the same answers for a browser and Node."""
 
 
@@ -120,7 +121,7 @@ class Golden:
 class Bundle:
     """A zip in the store: its SHA-256, its size in bytes, and the name under which it is downloaded."""
 
-    sha256: str
+    sha256: Sha256
     size: int
     name: str
 
@@ -130,7 +131,7 @@ class Along:
     """What a model is opened with beside its bytes: options such as its architecture, and files of the owner's by key."""
 
     given: dict[str, Option] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, Sha256] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -161,5 +162,5 @@ class Lessons:
     data: Data
     learns: str
     scores: str
-    answers: str
+    answers: Sha256
     allowed: float

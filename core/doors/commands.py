@@ -3,6 +3,7 @@
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -20,6 +21,7 @@ from core.domain.errors import PortolanError, Refused, our_fault
 from core.domain.evaluation import EvaluateRequest
 from core.domain.groups import GROUPS
 from core.domain.ingestion import Ingested, IngestRequest
+from core.domain.limits import MB, limit_mb
 from core.domain.portability import PortabilityRequest, Standing
 from core.domain.recipe import Option, Step
 from core.domain.report import Verdict
@@ -28,7 +30,9 @@ from core.domain.shelf import Shelf
 from core.domain.tuning import Goal
 from core.domain.work import Code, Data, Subject
 from core.doors import console
+from core.doors.terminal import letters, only_letters
 from core.formats import FORMATS
+from core.jobs.engines import launcher
 from core.memory.blobs import Blob, Blobs
 from core.runtimes import RUNTIMES
 from core.sandbox import Sandbox, environments
@@ -49,12 +53,19 @@ OPTION = "an option of the converters or the technique; may be given several tim
 DROP = "share of the quality that may be lost; 0.01 is one percentage point of accuracy"
 GOAL = "as-deployed size, download size (travel), latency or memory; size unless given"
 CLASSES = "the labels in the order of the model's class numbers 0, 1, 2, ..., separated by commas, such as low,mid,high"
+SCHEDULER = (
+    "where the scheduler listens: tcp:// on loopback, tls:// with certificates elsewhere (PORTOLAN_TLS_CA, _CERT, _KEY)"
+)
 DATA = "samples as .npz (x, y), .csv or .parquet, with labels where you have them"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    args = parser().parse_args(argv)
+    with only_letters():
+        return _run(parser().parse_args(argv))
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
         return int(args.run(args))
     except PortolanError as error:
@@ -121,6 +132,14 @@ def parser() -> argparse.ArgumentParser:
         )
     add = command(commands, "install", run_install, "install a group of optional libraries; without a name, list them")
     add.add_argument("group", nargs="?", metavar="GROUP")
+    join = command(
+        commands, "cluster", run_cluster, "start Dask's scheduler or workers so that no stranger reaches them"
+    )
+    join.add_argument("role", choices=(launcher.SCHEDULER, launcher.WORKER))
+    join.add_argument("address", nargs="?", default="tcp://127.0.0.1:8786", metavar="ADDRESS", help=SCHEDULER)
+    join.add_argument(
+        "--processes", type=int, default=2, metavar="N", help="workers to start, each for a job at a time"
+    )
     for name in SHELVES:
         listing = command(commands, name, run_listing, f"list the {name}")
         listing.set_defaults(shelf=name)
@@ -237,6 +256,12 @@ def run_install(args: argparse.Namespace) -> int:
     return 0
 
 
+def run_cluster(args: argparse.Namespace) -> int:
+    """Run Dask's scheduler or workers until they end or are told to."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    return launcher.launch(args.role, args.address, args.processes, lambda text: tell(None, text))
+
+
 def run_listing(args: argparse.Namespace) -> int:
     """Print what a shelf holds, with availability and reason."""
     rows = [entry.to_json() for entry in SHELVES[args.shelf]]
@@ -266,9 +291,15 @@ def tell(fraction: float | None, text: str) -> None:
 
 
 def existing(path: Path) -> Path:
-    """Return the path of a regular file. Raises Refused for anything else."""
+    """Return the path of a regular file before a byte of it is copied. Raises Refused for anything else, or one over the limit."""
     if not path.is_file():
         raise Refused(f"There is no file at {path}.", "Check the path.")
+    size, limit = path.stat().st_size, limit_mb() * MB
+    if size > limit:
+        raise Refused(
+            f"The file has {size / MB:,.0f} MB; the limit is {limit // MB:,} MB.",
+            "Raise PORTOLAN_MAX_UPLOAD_MB for larger files.",
+        )
     return path.resolve()
 
 
@@ -358,6 +389,6 @@ def run_and_exit() -> NoReturn:
     except Exception as error:
         code = 1
         crashed = our_fault(error)
-        told = f"{crashed.kind}: {crashed.message}\n{crashed.next_step}"
+        told = letters(f"{crashed.kind}: {crashed.message}\n{crashed.next_step}")
         print(json.dumps({"error": encode(crashed.trouble)}) if "--json" in sys.argv else told)
     sys.exit(code)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from core.domain.errors import Unavailable
 from core.domain.home import default_home
 from core.domain.ingestion import IngestRequest
 from core.domain.job import Job
@@ -72,11 +73,18 @@ def carry(request: str) -> str:
 
 
 def open_workspace(home: Path) -> Workspace:
-    """Open or create the workspace in a folder; jobs that a dead server left running become interrupted."""
+    """Open or create the workspace in a folder; jobs that a dead server left running become interrupted. Raises Unavailable."""
     carrier = engine(home)
-    store = Store(home, Blobs(home / "blobs", quota_bytes=quota_bytes()))
-    store.own()
-    sandbox = Sandbox(home / "scratch")
+    try:
+        store = Store(home, Blobs(home / "blobs", quota_bytes=quota_bytes()))
+        store.own()
+        sandbox = Sandbox(home / "scratch")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise Unavailable(
+            f"The folder {home} cannot be used: {reason}.",
+            "Let the user who runs Portolan write there, or set PORTOLAN_HOME to another folder.",
+        ) from error
     queue = Queue(store, sandbox, carrier, VERBS, version=program())
     return Workspace(home, store, sandbox, queue)
 

@@ -8,18 +8,27 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from core.domain.codec import decode, encode
-from core.domain.errors import Cancelled, PortolanError, Trouble, Unavailable, our_fault
+from core.domain.errors import Cancelled, Crashed, PortolanError, Trouble, Unavailable, our_fault
 from core.domain.job import Event, Job, State
 from core.domain.recipe import fingerprint
+from core.domain.references import references
 from core.jobs.engines import Engine
 from core.jobs.rows import EVENTS, INTERRUPTED, JobRows
 from core.jobs.verb import Verb, Verbs
+from core.memory.job_blobs import JobBlobs
 from core.memory.store import Store
 from core.sandbox import Sandbox
+from core.sandbox.child import HOSTILE
 from core.sandbox.tools import Memory, Tools
 
 R = TypeVar("R")
 log = logging.getLogger(__name__)
+
+UNWRITABLE = Trouble(
+    Crashed.kind, "How this job ended could not be written down.", "Run it again; the server's log has the details."
+)
+FIRST_WAIT, LAST_WAIT = 0.1, 5.0
+"""Seconds between two tries to write down the end of a job while the database takes nothing, as on a full disk."""
 
 CANCELLED = Trouble(Cancelled.kind, "This job was cancelled.", "Run it again when you need it.")
 
@@ -126,22 +135,40 @@ class Queue:
 
     def _drive(self, job: Job, cancel: threading.Event) -> None:
         journal = Journal(self._rows, job.id)
-        memory = JobMemory(self._rows, self._verbs, job, self._key)
-        tools = Tools(self._store.blobs, self._sandbox, journal, cancel, memory)
+        blobs = JobBlobs(self._store.blobs, references(job.request))
+        memory = JobMemory(self._rows, self._verbs, job, self._key, blobs)
+        tools = Tools(blobs, self._sandbox, journal, cancel, memory)
         try:
             verb = self._verb(job.verb)
             result = decode(verb.result, self._engine.perform(job.spec, tools, verb.work))
             journal.close()
             if cancel.is_set():
                 raise Cancelled(CANCELLED.message, CANCELLED.next_step)
-            self._finish(job, verb, result)
+            self._finish(job, verb, result, blobs)
         except Exception as error:
             journal.close()
-            state, trouble = self._end(job, error, cancel)
-            self._rows.settle(job.id, state, trouble=trouble)
+            self._settle(job, *self._end(job, error, cancel))
 
-    def _finish(self, job: Job, verb: Verb[Any, Any], result: object) -> None:
-        """Write the rows of the result and the end of the job together, or neither."""
+    def _settle(self, job: Job, state: State, trouble: Trouble) -> None:
+        """Write down the end of a job without a result; in plainer words where these cannot be written, and as soon as anything can."""
+        if self._settled(job, state, trouble):
+            return
+        wait = FIRST_WAIT
+        while not self._settled(job, State.FAILED, UNWRITABLE) and not self._closing:
+            time.sleep(wait)
+            wait = min(2 * wait, LAST_WAIT)
+
+    def _settled(self, job: Job, state: State, trouble: Trouble) -> bool:
+        try:
+            self._rows.settle(job.id, state, trouble=trouble)
+        except Exception:
+            log.exception("the end of job %s could not be written down", job.id)
+            return False
+        return True
+
+    def _finish(self, job: Job, verb: Verb[Any, Any], result: object, blobs: JobBlobs) -> None:
+        """Write the rows of the result and the end of the job together, or neither. Raises Crashed for a blob of others."""
+        check_own(self._store, job.visitor, blobs, result)
         with self._store.transaction():
             made = verb.record(self._store, job.visitor, job.request, result, job.id)
             self._rows.settle(job.id, State.DONE, result=result, made=made)
@@ -160,11 +187,23 @@ class Queue:
             self._changed.notify_all()
 
 
+def check_own(store: Store, visitor: str, blobs: JobBlobs, value: object) -> None:
+    """Raise Crashed where a value names a stored blob that neither the job wrote or was given nor the visitor holds.
+
+    A worker of a cluster says what a result is, so its word for whose a blob is counts for nothing.
+    """
+    named = (one for one in references(value) if one not in blobs.own and store.blobs.has(one))
+    if any(not store.holds(visitor, sha256) for sha256 in named):
+        raise Crashed("The result names a file that this job did not make.", HOSTILE)
+
+
 class JobMemory(Memory):
     """What one job asks of the store and writes there before its end; all of it is read by the verbs' declarations, wherever it comes from."""
 
-    def __init__(self, rows: JobRows, verbs: Verbs, job: Job, key: Callable[[str, object], str]) -> None:
-        self._rows, self._verbs, self._job, self._key = rows, verbs, job, key
+    def __init__(
+        self, rows: JobRows, verbs: Verbs, job: Job, key: Callable[[str, object], str], blobs: JobBlobs
+    ) -> None:
+        self._rows, self._verbs, self._job, self._key, self._blobs = rows, verbs, job, key, blobs
 
     def known(self, verb: str, request: object, kind: type[R]) -> R | None:
         """Return the result of the same visitor's equal work; of this job itself, what an attempt before this one kept."""
@@ -172,19 +211,24 @@ class JobMemory(Memory):
         found = self._rows.known(self._job.visitor, self._key(verb, asked))
         if (verb, asked) == (self._job.verb, self._job.request):
             found = self._job
+        if found is not None:
+            self._blobs.own.update(references(found.result))
         return None if found is None or found.result is None else decode(kind, encode(found.result))
 
     def answer(self, verb: str, request: object, result: object) -> None:
         """Write the rows of the result and a finished job together, or neither."""
         store, visitor, done = self._rows.store, self._job.visitor, self._verbs[verb]
         asked, found = decode(done.request, encode(request)), decode(done.result, encode(result))
+        check_own(store, visitor, self._blobs, (asked, found))
         with store.transaction():
             made = done.record(store, visitor, asked, found, self._job.id)
             self._rows.answered(visitor, verb, done.title(asked), asked, self._key(verb, asked), found, made)
 
     def keep(self, result: object) -> None:
         """Write the result so far beside the job."""
-        self._rows.keep(self._job.id, decode(self._verbs[self._job.verb].result, encode(result)))
+        found = decode(self._verbs[self._job.verb].result, encode(result))
+        check_own(self._rows.store, self._job.visitor, self._blobs, found)
+        self._rows.keep(self._job.id, found)
 
 
 class Journal:

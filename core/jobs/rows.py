@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from core.domain.codec import Json, encode
 from core.domain.errors import NotFound, Trouble
 from core.domain.job import Event, Job, State, Written
 from core.domain.stored import read, write
@@ -43,7 +42,7 @@ class JobRows:
             if (same := self._same(visitor, key)) is not None:
                 return same
             db["job"].insert(row)
-            self._mention(id, encode(request))
+            self._mention(id, request)
             return self.job(visitor, id)
 
     def _same(self, visitor: str, key: str) -> Job | None:
@@ -51,7 +50,7 @@ class JobRows:
             sql = f"SELECT * FROM job WHERE visitor = ? AND key = ? AND {ANSWERS}"  # noqa: S608 -- a constant
             return next((self._job(row) for row in db.query(sql, [visitor, key])), None)
 
-    def _mention(self, id: str, value: Json) -> None:
+    def _mention(self, id: str, value: object) -> None:
         """Write down the blobs that a job's arguments or result name, each once."""
         with self.store.transaction() as db:
             held = {row["sha256"] for row in db.query("SELECT sha256 FROM mention WHERE job = ?", [id])}
@@ -74,7 +73,7 @@ class JobRows:
             now = time.time()
             done = {"state": State.DONE.value, "attempt": 0, "started": now, "finished": now, "made": made}
             db["job"].update(job.id, {**done, "result": write(result)})
-            self._mention(job.id, encode(result))
+            self._mention(job.id, result)
             return self.job(visitor, job.id)
 
     def keep(self, id: str, result: object) -> None:
@@ -82,7 +81,7 @@ class JobRows:
         with self.store.transaction() as db:
             sql = "UPDATE job SET result = ? WHERE id = ? AND state = 'running'"
             if db.execute(sql, [write(result), id]).rowcount:
-                self._mention(id, encode(result))
+                self._mention(id, result)
 
     def job(self, visitor: str, id: str) -> Job:
         """Return one job. Raises NotFound."""
@@ -150,7 +149,7 @@ class JobRows:
             WHERE id = ? AND state = 'running'"""
         with self.store.transaction() as db:
             if db.execute(sql, values).rowcount and result is not None:
-                self._mention(id, encode(result))
+                self._mention(id, result)
 
     def cancel_waiting(self, visitor: str, id: str) -> Job:
         """Cancel a job that has not begun, and return the job as it stands now."""

@@ -7,7 +7,6 @@ written after the blob (core/store.py), and blobs that no row names are swept on
 
 import errno
 import os
-import re
 import secrets
 import shutil
 import stat
@@ -21,11 +20,11 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from core.domain.errors import NotFound, OverLimit, Refused
+from core.domain.references import NAME
 
 GB = 1024**3
 CHUNK = 1024 * 1024
 HOUR = 3600.0
-NAME = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,8 @@ class Blobs:
         self.reserve_bytes = reserve_bytes
         self.quota_bytes = quota_bytes
         self.lock = threading.Lock()
+        self._writing: set[Path] = set()
+        self._young: dict[str, float] = {}
         self._used = sum(file.stat().st_size for file in _files(self.objects))
 
     @property
@@ -60,7 +61,7 @@ class Blobs:
     def room(self) -> int:
         """Return how many more bytes fit, by the disk less its reserve and by the quota; never below 0."""
         free = shutil.disk_usage(self.objects).free - self.reserve_bytes
-        left = free if self.quota_bytes is None else min(free, self.quota_bytes - self._used)
+        left = free if self.quota_bytes is None else min(free, self.quota_bytes - self.used)
         return max(0, left)
 
     def check_room(self, size: int) -> None:
@@ -91,6 +92,23 @@ class Blobs:
             return path
         raise NotFound("The file is no longer stored here.", "Upload it again.")
 
+    def has(self, sha256: str) -> bool:
+        """Say whether the blob can be read here."""
+        return NAME.fullmatch(sha256) is not None and self.place(sha256).is_file()
+
+    def written(self, sha256: str) -> None:
+        """Take note of a blob whose bytes were brought whole, whether they were stored before or not."""
+        with self.lock:
+            self._young[sha256] = time.monotonic()
+
+    def begun(self, path: Path) -> None:
+        """Take note of a file that is being written."""
+        self._writing.add(path)
+
+    def ended(self, path: Path) -> None:
+        """Forget a file that is no longer being written."""
+        self._writing.discard(path)
+
     def place(self, sha256: str) -> Path:
         """Return where a blob of this hash lies or would lie."""
         return self.objects / sha256[:2] / sha256[2:]
@@ -99,6 +117,7 @@ class Blobs:
         """Make the blob young, so that a sweep leaves it alone until a row names it. Raises NotFound."""
         with self.lock:
             os.utime(self.path(sha256))
+            self._young[sha256] = time.monotonic()
 
     def verify(self, sha256: str) -> Path:
         """Return the blob's path after reading it whole. Raises NotFound, or Refused when the bytes have changed."""
@@ -108,8 +127,13 @@ class Blobs:
         raise Refused("The stored file is damaged: its bytes do not match its SHA-256.", "Upload or convert it again.")
 
     def sweep(self, keep: set[str], age: float = HOUR) -> int:
-        """Remove blobs that are not in ``keep``, and files left half written, older than ``age`` seconds; return how many."""
+        """Remove blobs that are not in ``keep``, and files left half written, older than ``age`` seconds; return how many.
+
+        What this process writes, or wrote or touched within ``age`` seconds of its own clock, stays whatever the wall clock says.
+        """
         before = time.time() - age
+        with self.lock:
+            self._young = {name: at for name, at in self._young.items() if time.monotonic() - at < age}
         unnamed = [file for file in _files(self.objects) if file.parent.name + file.name not in keep]
         stray = sum(self._remove(file, before) is not None for file in _files(self.temporary))
         freed = [size for file in unnamed if (size := self._remove(file, before)) is not None]
@@ -120,7 +144,8 @@ class Blobs:
         """Remove one file unless it was touched meanwhile, and return its size."""
         with self.lock, suppress(FileNotFoundError):
             facts = path.stat()
-            if facts.st_mtime <= before:
+            in_use = path in self._writing or path.parent.name + path.name in self._young
+            if facts.st_mtime <= before and not in_use:
                 path.unlink()
                 return facts.st_size
         return None
@@ -134,6 +159,7 @@ class Writer:
         self._blobs = blobs
         self._hash = sha256()
         self._path = blobs.temporary / f"{secrets.token_hex(16)}.part"
+        blobs.begun(self._path)
         self._file = self._path.open("xb", buffering=0)
 
     def __enter__(self) -> Self:
@@ -168,6 +194,7 @@ class Writer:
         """Give the bytes their name for good, or find that they are stored already."""
         name = self._hash.hexdigest()
         place = self._blobs.place(name)
+        self._blobs.written(name)
         if not self._renew(place):
             os.fsync(self._file.fileno())
             self._rename(place)
@@ -178,6 +205,7 @@ class Writer:
         if not self._file.closed:
             self._path.unlink(missing_ok=True)
             self._file.close()
+            self._blobs.ended(self._path)
             self._blobs.take(-self.size)
 
     def _renew(self, place: Path) -> bool:
@@ -201,6 +229,7 @@ class Writer:
             replaced = place.stat().st_size if place.exists() else 0
             self._path.replace(place)
         self._file.close()
+        self._blobs.ended(self._path)
         self._blobs.take(-replaced)
         _synchronise(place.parent)
 

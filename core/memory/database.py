@@ -19,6 +19,21 @@ from core.domain.errors import OverLimit, Unavailable
 from core.memory.migrations import BUSY_SECONDS, connect, prepare
 
 OWN_SECONDS = 2.0
+PRIVATE = 0o600
+BACKUP = "Stop the server, and put portolan.db back from a backup; the stored files are kept until then."
+WRITABLE = "Let the user who runs the server write into PORTOLAN_HOME, or set it to another folder."
+BROKEN = {
+    sqlite3.SQLITE_NOTADB: ("The file portolan.db is no database: its beginning was overwritten.", BACKUP),
+    sqlite3.SQLITE_CORRUPT: ("The database portolan.db is damaged.", BACKUP),
+    sqlite3.SQLITE_READONLY: ("The database portolan.db cannot be written.", WRITABLE),
+    sqlite3.SQLITE_CANTOPEN: ("The database portolan.db cannot be opened.", WRITABLE),
+    sqlite3.SQLITE_PERM: ("The database portolan.db may not be opened.", WRITABLE),
+    sqlite3.SQLITE_IOERR: (
+        "The disk of the database portolan.db reports errors.",
+        "Check the disk, and put a backup back where it is damaged.",
+    ),
+}
+"""What SQLite says of its file, by its code: the cause and the next step."""
 
 
 class Database:
@@ -30,8 +45,11 @@ class Database:
         self._turn_of: int | None = None
         self._idle: list[Any] = []
         self._owned: BinaryIO | None = None
-        with path.with_suffix(".lock").open("ab") as lock, _in_words():
+        with _in_words(), path.with_suffix(".lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            for file in (path, *path.parent.glob(f"{path.name}-*")):
+                file.touch(PRIVATE)
+                file.chmod(PRIVATE)
             self._writer = connect(path)
             prepare(self._writer)
 
@@ -87,14 +105,15 @@ class Database:
         if self._turn_of == threading.get_ident():
             yield self._writer
             return
-        try:
-            db = self._idle.pop()
-        except IndexError:
-            db = connect(self.path)
-        try:
-            yield db
-        finally:
-            self._idle.append(db)
+        with _in_words():
+            try:
+                db = self._idle.pop()
+            except IndexError:
+                db = connect(self.path)
+            try:
+                yield db
+            finally:
+                self._idle.append(db)
 
 
 def _locked(file: BinaryIO) -> bool:
@@ -108,11 +127,13 @@ def _locked(file: BinaryIO) -> bool:
 
 @contextmanager
 def _in_words() -> Iterator[None]:
-    """Turn what SQLite says about the disk and its locks into sentences."""
+    """Turn what SQLite says about its file, the disk and its locks into sentences."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        code = error.sqlite_errorcode & 0xFF
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in BROKEN:
+            raise Unavailable(*BROKEN[code]) from error
         if code == sqlite3.SQLITE_FULL:
             raise OverLimit(
                 "The disk of this server is full, so nothing more can be saved.",

@@ -4,10 +4,13 @@ Visitors own everything; an artifact is made from its parent by a step; a report
 a job is a verb in the background with its events; a mention is a blob that a report or a job names in its JSON.
 """
 
+import secrets
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from core.domain.errors import Unavailable
 
 BUSY_SECONDS = 15.0
 Change = Callable[[Any], None]
@@ -26,17 +29,30 @@ def connect(path: Path) -> Any:
 
 
 def prepare(db: Any) -> None:
-    """Turn write-ahead logging on, which the file remembers, and apply what is new; for one process at a time.
+    """Turn write-ahead logging on, which the file remembers, and apply what is new; for one process at a time. Raises Unavailable for a newer one.
 
     Two that turn it on together may meet "database is locked" at once: SQLite does not wait here.
     """
     from sqlite_utils import Migrations
 
     db.execute("PRAGMA journal_mode=WAL")
+    _check_age(db)
     migrations = Migrations("portolan")
     for change in CHANGES:
         migrations()(change)
     migrations.apply(db)
+
+
+def _check_age(db: Any) -> None:
+    """Raise Unavailable for a database with changes that this program does not know."""
+    if not db["_sqlite_migrations"].exists():
+        return
+    applied = {row["name"] for row in db.query("SELECT name FROM _sqlite_migrations WHERE migration_set = 'portolan'")}
+    if newer := sorted(applied - {change.__name__ for change in CHANGES}):
+        raise Unavailable(
+            f"A newer Portolan wrote this database ({newer[-1]}).",
+            "Run that version, or set PORTOLAN_HOME to another folder.",
+        )
 
 
 def migration(change: Change) -> Change:
@@ -132,3 +148,10 @@ def m006_made(db: Any) -> None:
     db.execute("ALTER TABLE job ADD COLUMN made TEXT")
     db.execute("UPDATE job SET made = json_extract(result, '$.artifact_id') WHERE result IS NOT NULL")
     db.execute("UPDATE job SET result = json_remove(result, '$.artifact_id') WHERE result IS NOT NULL")
+
+
+@migration
+def m007_identity(db: Any) -> None:
+    """A random name, by which the stored files know their database (core/memory/pairing.py)."""
+    db.execute("CREATE TABLE identity (name TEXT NOT NULL) STRICT")
+    db["identity"].insert({"name": secrets.token_hex(16)})

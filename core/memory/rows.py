@@ -1,17 +1,15 @@
 """Between rows and nouns: what a row of the store reads as, and how values are written into one."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from core.domain.artifact import Artifact
-from core.domain.codec import Json, decode, encode
+from core.domain.codec import decode, encode
 from core.domain.dataset import StoredDataset
 from core.domain.recipe import Step
 from core.domain.share import Share
 from core.domain.stored import read
-from core.memory.blobs import NAME
 
 T = TypeVar("T")
 
@@ -38,15 +36,6 @@ def plain_name(name: str) -> str:
     """Return a name as one line of at most 200 printable characters; control and direction marks go."""
     kept = "".join(letter if letter.isprintable() else " " for letter in name)
     return " ".join(kept.split())[:200] or "model"
-
-
-def hashes(value: Json) -> Iterator[str]:
-    """Yield every string in a JSON value that reads as a SHA-256."""
-    if isinstance(value, str) and NAME.fullmatch(value):
-        yield value
-    elif isinstance(value, dict | list | tuple):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from hashes(part)
 
 
 def step_text(step: Step) -> str:

@@ -1,7 +1,7 @@
 """Rows beside the blobs: artifacts with their lineage and consent, data sets, reports and shares; every read but a share's names the visitor who asks.
 
 The row comes after the blob, so a row never names a file that is not whole; and a blob is removed only when no row
-names it. What a report or a job names is found in its JSON: every string that is the SHA-256 of a stored blob.
+names it. What a report or a job names is found by its declaration (core/domain/references.py).
 """
 
 import secrets
@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.artifact import Artifact
-from core.domain.codec import Json, encode
 from core.domain.dataset import StoredDataset
 from core.domain.errors import NotFound, Refused
 from core.domain.recipe import Step
+from core.domain.references import references
 from core.domain.share import Share
 from core.domain.stored import write
+from core.memory import pairing
 from core.memory.blobs import Blobs
 from core.memory.database import Database
 from core.memory.rows import (
     StoredReport,
-    hashes,
     plain_name,
     read_artifact,
     read_dataset,
@@ -41,9 +41,15 @@ class Store:
 
     def __init__(self, home: Path, blobs: Blobs | None = None) -> None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if home.stat().st_mode & 0o077:  # whoever made it before us let others look
+            home.chmod(0o700)
         self.home = home
         self.blobs = blobs or Blobs(home / "blobs")
+        folder = self.blobs.objects.parent
+        pairing.expect(home / "portolan.db", folder)
         self.database = Database(home / "portolan.db")
+        with self.database.reading() as db:
+            pairing.pair(db, folder)
 
     def transaction(self) -> AbstractContextManager[Any]:
         """Write all or nothing; inside another transaction of the same thread, become part of it."""
@@ -156,7 +162,7 @@ class Store:
         job: str | None = None,
     ) -> str:
         """Write down what was measured on an artifact, and return the report's id; ``blobs`` must be stored."""
-        named = list(dict.fromkeys([*blobs, *self.named(encode(value))]))
+        named = list(dict.fromkeys([*blobs, *self.named(value)]))
         for sha256 in blobs:
             self.blobs.touch(sha256)
         row = {"id": secrets.token_hex(10), "visitor": visitor, "kind": kind, "against": against, "job": job}
@@ -231,22 +237,39 @@ class Store:
             if db.execute("DELETE FROM share WHERE id = ? AND visitor = ?", [id, visitor]).rowcount == 0:
                 raise NotFound(*GONE)
 
-    def named(self, value: Json) -> list[str]:
-        """Return the stored blobs that a JSON value names, made young so that they last until the value is written down."""
+    def holds(self, visitor: str, sha256: str) -> bool:
+        """Say whether a blob is the visitor's: a model, a data set or a page of theirs, or named by a report or a job of theirs."""
+        sql = """
+            SELECT 1 FROM artifact WHERE sha256 = :sha256 AND visitor = :visitor
+            UNION ALL SELECT 1 FROM dataset WHERE visitor = :visitor AND sha256 = :sha256
+            UNION ALL SELECT 1 FROM share WHERE sha256 = :sha256 AND visitor = :visitor
+            UNION ALL SELECT 1 FROM mention JOIN report ON report.id = mention.report
+                WHERE mention.sha256 = :sha256 AND report.visitor = :visitor
+            UNION ALL SELECT 1 FROM mention JOIN job ON job.id = mention.job
+                WHERE mention.sha256 = :sha256 AND job.visitor = :visitor LIMIT 1"""
+        with self.database.reading() as db:
+            return any(True for _ in db.query(sql, {"sha256": sha256, "visitor": visitor}))
+
+    def named(self, value: object) -> list[str]:
+        """Return the stored blobs that a value names, made young so that they last until the value is written down."""
         found = []
-        for sha256 in dict.fromkeys(hashes(value)):
+        for sha256 in references(value):
             with suppress(NotFound):
                 self.blobs.touch(sha256)
                 found.append(sha256)
         return found
 
     def sweep(self, age: float = 3600.0) -> int:
-        """Remove blobs older than ``age`` seconds that no artifact, data set, share, report, or open or repeatable job names; return how many."""
+        """Remove blobs older than ``age`` seconds that no artifact, data set, share, report, or open or repeatable job names; return how many.
+
+        Raises Refused where the blobs belong to another database (core/memory/pairing.py).
+        """
         sql = """
             SELECT sha256 FROM artifact UNION SELECT sha256 FROM dataset UNION SELECT sha256 FROM share
             UNION SELECT sha256 FROM mention WHERE report IS NOT NULL
             UNION SELECT sha256 FROM mention JOIN job ON job.id = mention.job
                 WHERE state IN ('queued', 'running') OR (state <> 'done' AND finished > ?)"""
         with self.database.reading() as db:
+            pairing.check(db, self.blobs.objects.parent)
             keep = {row["sha256"] for row in db.query(sql, [time.time() - RETRY_SECONDS])}
         return self.blobs.sweep(keep, age)

@@ -19,6 +19,10 @@ MAX_ROWS = 200_000
 MAX_COLUMNS = 5_000
 MAX_BYTES = 1_000_000_000
 BLOCK = 16 * 1024 * 1024
+MAX_VALUES = 50_000_000
+FREE_BYTES, MAX_RATIO = 64 * 1024 * 1024, 200
+"""What may be unpacked from however few bytes, and beyond it how many times as much as the file has."""
+
 TOO_MANY = f"The table has more than {MAX_ROWS:,} rows or {MAX_COLUMNS:,} columns."
 UNNAMED = "column {}"
 
@@ -43,7 +47,9 @@ def read_npz(path: Path) -> Columns:
     left = MAX_BYTES
     try:
         with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist()[: MAX_COLUMNS + 1]:
+            members = archive.infolist()[: MAX_COLUMNS + 1]
+            _check_ratio(sum(info.file_size for info in members), path)
+            for info in members:
                 name = info.filename.removesuffix(".npy")
                 array, used = _read_npy(archive, info, left)
                 arrays[name] = _plain(name, array)
@@ -53,6 +59,16 @@ def read_npz(path: Path) -> Columns:
             f"The .npz file is damaged: {first_line(error)[:200]}", "Save it again with numpy.savez."
         ) from None
     return Columns(arrays, read=("arrays of an .npz file",))
+
+
+def _check_ratio(unpacked: int, path: Path) -> None:
+    """Raise Refused for a file that unpacks to far more than samples do."""
+    packed = path.stat().st_size
+    if unpacked > max(FREE_BYTES, MAX_RATIO * packed):
+        raise Refused(
+            f"The file has {packed / 1e6:,.1f} MB and unpacks to {unpacked / 1e6:,.0f} MB, which samples never do.",
+            "Save real samples; 1,000 are enough for a proof.",
+        )
 
 
 def _read_npy(archive: zipfile.ZipFile, info: zipfile.ZipInfo, left: int) -> tuple[np.ndarray, int]:
@@ -207,12 +223,11 @@ def read_parquet(path: Path) -> Columns:
     import pyarrow.parquet as parquet
 
     try:
-        file = parquet.ParquetFile(path)
-        meta = file.metadata
-        size = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
-        if meta.num_rows > MAX_ROWS or meta.num_columns > MAX_COLUMNS or size > MAX_BYTES:
-            raise Refused(TOO_MANY, "Use a part of it.")
-        table = file.read()
+        with parquet.ParquetFile(path) as file:
+            texts = _check_parquet(file.metadata, path)
+        # A column of texts stays as the file has it, each text once and the numbers of the rows: one long text in many rows is short so.
+        with parquet.ParquetFile(path, read_dictionary=texts) as file:
+            table = file.read()
     except (pyarrow.ArrowException, OSError) as error:
         raise Refused(f"The parquet file is damaged: {first_line(error)[:200]}", "Save it again.") from None
     index = _index(table)
@@ -225,6 +240,34 @@ def read_parquet(path: Path) -> Columns:
         notes.append(f"Decimals are read as float64: {', '.join(decimals[:8])}.")
     arrays = {name: _from_arrow(name, table.column(name)) for name in names}
     return Columns(arrays, read=("parquet",), notes=tuple(notes))
+
+
+def _check_parquet(meta: Any, path: Path) -> list[str]:
+    """Return the columns of texts. Raises Refused for more rows, columns, values or bytes than samples have."""
+    groups = [meta.row_group(i) for i in range(meta.num_row_groups)]
+    chunks = [group.column(j) for group in groups for j in range(group.num_columns)]
+    size, values = sum(group.total_byte_size for group in groups), sum(chunk.num_values for chunk in chunks)
+    if meta.num_rows > MAX_ROWS or meta.num_columns > MAX_COLUMNS or size > MAX_BYTES:
+        raise Refused(TOO_MANY, "Use a part of it.")
+    if values > MAX_VALUES:
+        raise Refused(f"The table holds more than {MAX_VALUES:,} values.", "Use a part of it.")
+    _check_ratio(size, path)
+    return sorted({chunk.path_in_schema for chunk in chunks if chunk.physical_type == "BYTE_ARRAY"})
+
+
+def _check_texts(name: str, column: "ChunkedArray") -> None:
+    """Raise Refused where the texts of a column are short in the file alone, because most rows have the same."""
+    import pyarrow.compute as pc
+
+    total = 0
+    for chunk in column.chunks:
+        lengths = pc.fill_null(pc.binary_length(chunk.dictionary), 0)
+        total += pc.sum(pc.cast(lengths.take(pc.drop_null(chunk.indices)), "int64")).as_py() or 0
+    if total > MAX_BYTES:
+        raise Refused(
+            f"The texts of the column {name!r} have {total / 1e6:,.0f} MB; the limit is {MAX_BYTES / 1e6:,.0f} MB.",
+            "Use fewer samples, or leave the column out.",
+        )
 
 
 def _index(table: "Table") -> list[str]:
@@ -249,6 +292,9 @@ def _from_arrow(name: str, column: "ChunkedArray") -> np.ndarray:
         ),
     ]
     read = next((reader for fits, reader in readers if fits(kind)), None)
+    texts = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
+    if types.is_dictionary(column.type) and any(one(kind) for one in texts):
+        _check_texts(name, column)
     try:
         values = column.to_pylist()
     except (pyarrow.ArrowException, ValueError) as error:

@@ -123,6 +123,7 @@ class Sandbox:
             with contextlib.suppress(psutil.Error, OSError):
                 child.memory_mb()
             child.stop()
+            watch.check_files()
             folders.only_plain_files(child.folder / "out")
         except OSError as error:
             if error.errno != errno.ENOSPC:

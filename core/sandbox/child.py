@@ -13,12 +13,15 @@ from typing import Any
 import psutil
 
 from core.domain import groups
+from core.domain.codec import parse
 from core.domain.errors import Crashed
 from core.domain.limits import MB
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TZ")
 LINE_BYTES, TOTAL_BYTES, LOG_BYTES = 8 * MB, 64 * MB, 8192
+EVENTS = 50_000
+"""More than the progress of the longest job: at most twenty a second are sent."""
 HOSTILE = "Treat this file as hostile, or ask its author for another one."
 
 
@@ -49,7 +52,7 @@ class Child:
 
     def __init__(self, folder: Path, module: str, kind: str) -> None:
         self.folder, self.log, self.peak_mb, self.quiet = folder, b"", 0.0, False
-        self._line, self._received = bytearray(), 0
+        self._line, self._received, self._events, self._logged, self.threads = bytearray(), 0, 0, 0, 1
         self._process = subprocess.Popen(  # noqa: S603
             [str(groups.python_for(kind)), "-P", "-m", module, kind, str(os.getpid())],
             cwd=folder,
@@ -81,7 +84,8 @@ class Child:
             if not data:
                 self._selector.unregister(key.fileobj)
             elif key.fileobj is self._process.stderr:
-                self.log = (self.log + data)[-LOG_BYTES:]
+                self.log, self._logged = (self.log + data)[-LOG_BYTES:], self._logged + len(data)
+                _bounded(self._logged <= TOTAL_BYTES)
             else:
                 lines += self._lines(data)
         return [_event(line) for line in lines]
@@ -92,8 +96,8 @@ class Child:
         if whole:
             whole[0], self._line = bytes(self._line + whole[0]), bytearray()
         self._line += rest
-        if self._received > TOTAL_BYTES or len(self._line) > LINE_BYTES:
-            raise Crashed("The child process sent more data than any answer needs.", HOSTILE)
+        self._events += len(whole)
+        _bounded(self._received <= TOTAL_BYTES and len(self._line) <= LINE_BYTES and self._events <= EVENTS)
         return whole
 
     def exit_code(self) -> int | None:
@@ -109,12 +113,14 @@ class Child:
         return None if end is None else end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
 
     def memory_mb(self) -> float:
-        """Return the resident memory now, in MB, and keep its peak; on Linux the kernel's own peak misses nothing."""
+        """Return the resident memory now, in MB, and keep its peak and the number of threads; on Linux the kernel's own peak misses nothing."""
         if sys.platform == "linux":
             status = Path(f"/proc/{self.pid}/status").read_text()
             found = dict(line.split(":", 1) for line in status.splitlines())
             now, peak = (int(found.get(name, "0").split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
-            if below := sum(map(resident_mb, programs(self.pid))):
+            started = programs(self.pid)
+            self.threads = int(found.get("Threads", "1")) + sum(map(threads_of, started))
+            if below := sum(map(resident_mb, started)):
                 now, peak = now + below, max(peak, now + below)
         else:
             one = psutil.Process(self.pid)
@@ -148,6 +154,14 @@ def resident_mb(pid: int) -> float:
         return 0.0
 
 
+def threads_of(pid: int) -> int:
+    """Return how many threads a process has; 0 when it is gone."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208 -- names are enough
+    except OSError:
+        return 0
+
+
 def _children(pid: int) -> list[int]:
     try:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -155,9 +169,14 @@ def _children(pid: int) -> list[int]:
         return []
 
 
+def _bounded(within: bool) -> None:
+    if not within:
+        raise Crashed("The child process sent more data than any answer needs.", HOSTILE)
+
+
 def _event(line: bytes) -> dict[str, Any]:
     try:
-        event = json.loads(line)
+        event = parse(line)
     except (ValueError, RecursionError):
         event = None
     if isinstance(event, dict) and isinstance(event.get("event"), str):

@@ -55,13 +55,14 @@ def copy(source: Path, target: Path, check: Callable[[], None]) -> None:
 
 
 def used_mb(folder: Path) -> float:
-    """Return the megabytes that a child's ``out`` and ``tmp`` hold; infinite for more files or depth than honest work makes."""
+    """Return the megabytes that a child's ``out`` and ``tmp`` hold, holes in files counted as what they read as; infinite for more files or depth than honest work makes."""
     total, count, folders = 0, 0, [folder / "out", folder / "tmp"]
     try:
         while folders:
             with os.scandir(folders.pop()) as entries:
                 for entry in entries:
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+                    found = entry.stat(follow_symlinks=False)
+                    total += max(found.st_blocks * 512, found.st_size)
                     count += 1
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(Path(entry.path))

@@ -65,6 +65,14 @@ class Watch:
         with contextlib.suppress(psutil.Error, OSError):
             if (used := self.child.memory_mb()) > self.limits.memory_mb:
                 raise _too_large("uses", used, "of memory", self.limits.memory_mb)
+            if (number := self.child.threads) > self.limits.threads:
+                raise OverLimit(
+                    f"This runs {number:,} threads; the limit is {self.limits.threads:,}.", "Try a smaller model."
+                )
+        self.check_files()
+
+    def check_files(self) -> None:
+        """Raise OverLimit where the child's files are too large together."""
         if (used := scratch.used_mb(self.child.folder)) > self.limits.file_mb:
             raise _too_large("writes", used, "of files", self.limits.file_mb)
 

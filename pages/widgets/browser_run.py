@@ -39,7 +39,7 @@ def section(result: Conversion, made: str) -> None:
             on_done_change=lambda: None,
         ).done
         if answer:
-            keep(made, dict(answer))
+            keep(made, dict(answer), answers)
         elif run:
             show(run)
 
@@ -61,10 +61,10 @@ def order(artifact: NamedModel, answers: str, tolerance: Tolerance) -> dict[str,
     }
 
 
-def keep(made: str, answer: dict[str, object]) -> None:
+def keep(made: str, answer: dict[str, object], answers: str) -> None:
     """Write what the browser sent beside the artifact, as a report of its own kind, and draw the page with it."""
     try:
-        run = sent(answer)
+        run = sent(answer, answers)
         current().store.add_report(visitor(), made, REPORT, run)
     except Refused as error:
         st.error(f"{plain(error.message)} {plain(error.next_step)}", icon=":material/block:")

@@ -7,12 +7,17 @@ from collections.abc import Sequence
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~:@&])")
 
 
+_LINK = re.compile(r"://|www\.|@", re.IGNORECASE)
+WORD_JOINER = "\u2060"
+"""An invisible letter of no width: addresses are made links behind the back of Markdown's escapes, by what stands in the text."""
+
+
 def plain(text: str, longest: int = 120) -> str:
-    """Escape Markdown, drop control and direction characters, and shorten the middle of long names."""
+    """Escape Markdown, keep addresses from becoming links, drop control and direction characters, and shorten the middle of long names."""
     visible = "".join(c for c in str(text) if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
     if len(visible) > longest:
         visible = visible[: longest * 2 // 3] + "…" + visible[-longest // 3 :]
-    return _SPECIAL.sub(r"\\\1", visible)
+    return _SPECIAL.sub(r"\\\1", _LINK.sub(lambda found: found[0][0] + WORD_JOINER + found[0][1:], visible))
 
 
 def shape(dims: Sequence[int | str | None] | None) -> str:

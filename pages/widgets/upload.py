@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from core.doors.routes import uploads
+from core.domain.limits import limit_mb
 from pages.widgets import component
 
 _COMPONENT = component.beside(__file__, "portolan_upload")
@@ -14,6 +14,6 @@ def drop_zone(label: str, hint: str, url: str, accept: Sequence[str] = (), *, ke
 
     ``accept`` lists suffixes such as ``.onnx`` (empty: any file). The answer comes by way of the browser: check it again.
     """
-    data = {"label": label, "hint": hint, "url": url, "accept": ",".join(accept), "limit_mb": uploads.limit_mb()}
+    data = {"label": label, "hint": hint, "url": url, "accept": ",".join(accept), "limit_mb": limit_mb()}
     answer = _COMPONENT(data=data, key=key, on_done_change=lambda: None).done
     return dict(answer) if answer else None

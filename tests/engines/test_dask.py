@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -17,9 +18,10 @@ from core.domain.errors import Refused, Unavailable
 from core.domain.job import Job, Spec, State
 from core.doors import workspace
 from core.doors.samples import sample
-from core.jobs.engines import dask
+from core.jobs.engines import dask, unread
 from core.jobs.engines.cluster import FILES
 from core.jobs.engines.dask import DaskEngine, share_of
+from core.jobs.engines.remote_job import Carry
 from core.jobs.queue import Queue
 from core.memory.store import Store
 from core.sandbox import Sandbox
@@ -73,14 +75,32 @@ def put(store: Store, text: bytes = b"hello") -> str:
         return writer.commit().sha256
 
 
-def certificates(folder: Path) -> tuple[str, str, str]:
-    """Make an authority and a certificate of it, and return the paths of both and of the key."""
+def certificates(folder: Path, names: str = "IP:127.0.0.1") -> tuple[str, str, str]:
+    """Make an authority and a certificate of it for some names, and return the paths of both and of the key."""
     ca, ca_key, cert, key, request = (str(folder / name) for name in ("ca", "ca.key", "cert", "key", "request"))
     folder.mkdir()
+    (folder / "names").write_text(f"subjectAltName={names}")
     new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
     openssl("req", "-x509", *new, "-keyout", ca_key, "-out", ca, "-subj", "/CN=authority", "-days", "2")
     openssl("req", *new, "-keyout", key, "-out", request, "-subj", "/CN=portolan")
-    openssl("x509", "-req", "-in", request, "-CA", ca, "-CAkey", ca_key, "-set_serial", "1", "-out", cert, "-days", "2")
+    openssl(
+        "x509",
+        "-req",
+        "-in",
+        request,
+        "-CA",
+        ca,
+        "-CAkey",
+        ca_key,
+        "-set_serial",
+        "1",
+        "-out",
+        cert,
+        "-days",
+        "2",
+        "-extfile",
+        str(folder / "names"),
+    )
     return ca, cert, key
 
 
@@ -361,3 +381,50 @@ def test_what_stays_here_never_leaves(tools: Tools, tmp_path: Path) -> None:
         writer.write(b"x")
         spec = Spec("1", "write", {"sha256": writer.commit().sha256})
     assert engine.perform(spec, tools, verbs.write)["process"] == os.getpid()
+
+
+@pytest.mark.parametrize("hostile", [verbs.poisoned_result, verbs.poisoned_error])
+def test_nothing_that_a_worker_sends_runs_in_the_server(
+    store: Store, sandbox: Sandbox, cluster: Cluster, tmp_path: Path, hostile: Carry
+) -> None:
+    place = tmp_path / "ran"
+    engine = DaskEngine(cluster.address, hostile, f"file://{share(store)}", verbs.VERSION)
+    queue = Queue(store, sandbox, engine, verbs.VERBS)
+    try:
+        assert ended(queue, queue.submit("ann", "slow", {"place": str(place)}), State.FAILED).trouble
+    finally:
+        queue.close()
+    assert not place.exists() or str(os.getpid()) not in place.read_text().split()
+
+
+def test_a_pickle_of_a_cluster_is_read_as_data(tmp_path: Path) -> None:
+    place = tmp_path / "ran"
+    assert unread.closed(pickle.dumps({"job": ["text", 1, b"bytes"]})) == {"job": ["text", 1, b"bytes"]}
+    for hostile in (verbs.Poison(str(place)), verbs.Poisoned(str(place)), type, os.system, DaskEngine):
+        found = unread.closed(pickle.dumps(hostile))
+        assert isinstance(found, unread.Unread) or issubclass(found, unread.Unread)
+    assert not place.exists()
+    with pytest.raises(TypeError):
+        unread.closed(b"ctblib.pickling_support\nunpickle_traceback\n.")
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
+def test_a_scheduler_with_a_certificate_for_another_name_is_not_spoken_to(
+    store: Store, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = certificates(tmp_path / "ours", names="DNS:elsewhere.example")
+    flags = [f for flag, file in zip(("ca-file", "cert", "key"), files, strict=True) for f in (f"--tls-{flag}", file)]
+    made = Cluster(tmp_path / "cluster", "tls", tuple(flags))
+    monkeypatch.setattr(dask, "WAIT_SECONDS", 1.0)
+    for name, file in zip(FILES, files, strict=True):
+        monkeypatch.setenv(name, file)
+    try:
+        made.begin()
+        made.wait()
+        queue = opened(store, sandbox, made)
+        trouble = ended(queue, queue.submit("ann", "slow", {"lines": 1, "pause": 0}), State.FAILED).trouble
+        queue.close()
+    finally:
+        made.end()
+    assert trouble
+    assert "does not answer" in trouble.message

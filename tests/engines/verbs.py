@@ -1,5 +1,6 @@
 """Verbs that workers of the tests' own cluster know; they import them by name, as they import Portolan's."""
 
+import json
 import os
 import time
 from pathlib import Path
@@ -97,3 +98,33 @@ def carry(request: str) -> str:
     """Run a job that a test sent to this worker; one that nobody listens to is stopped sooner than in earnest."""
     remote_worker.BEAT_SECONDS, remote_worker.SILENCE_SECONDS = 0.5, 3.0
     return remote_worker.carry(request, {name: verb.work for name, verb in VERBS.items()}, VERSION)
+
+
+class Poison:
+    """What runs code of its own choice where a pickle of it is loaded: it writes down in which process."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return exec, (f"import os; open({self.place!r}, 'a').write(f'{{os.getpid()}} ')",)
+
+
+class Poisoned(Exception):
+    """The same as an error."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Poison(str(self.args[0])).__reduce__()
+
+
+def place_in(request: str) -> str:
+    return str(json.loads(request)["spec"]["args"]["place"])
+
+
+def poisoned_result(request: str) -> object:
+    """Answer as a worker that was taken over."""
+    return Poison(place_in(request))
+
+
+def poisoned_error(request: str) -> str:
+    raise Poisoned(place_in(request))

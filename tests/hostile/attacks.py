@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from core.border import jail
 from core.border.jail import programs
 from core.calls import self_test
 from core.calls.call import Here
@@ -101,6 +102,11 @@ def honest(args: dict[str, Any], progress: Here) -> dict[str, Any]:
         thread.start()
     for thread in threads:
         thread.join()
+    import fcntl
+
+    reader, _ = os.pipe()
+    fcntl.fcntl(reader, fcntl.F_SETFL, fcntl.fcntl(reader, fcntl.F_GETFL) | os.O_NONBLOCK)
+    os.set_inheritable(os.dup(reader), False)
     progress(0.5, "half")
     late = importlib.import_module("sqlite3").sqlite_version
     return {"threads": sorted(done), "late": late, "sum": float(numpy.ones((300, 300)).dot(numpy.ones(300)).sum())}
@@ -152,6 +158,47 @@ def fill(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     while True:
         number += 1
         Path(f"tmp/{number}").write_bytes(b"x" * args["size"])
+
+
+def sparse(args: dict[str, Any], progress: Here) -> dict[str, Any]:
+    """Write files that are holes: as long as many blocks, and hardly one on the disk."""
+    for number in range(args["files"]):
+        with Path(f"out/{number}").open("wb") as file:
+            file.truncate(args["size"] << 20)
+    return {}
+
+
+def crowd(args: dict[str, Any], progress: Here) -> dict[str, Any]:
+    """Start threads with small stacks until the kernel refuses or somebody stops it."""
+    threading.stack_size(32 * 1024)
+    for _ in range(args["threads"]):
+        threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+    time.sleep(5)
+    return {}
+
+
+def shout(args: dict[str, Any], progress: Here) -> dict[str, Any]:
+    """Print without end."""
+    while True:
+        os.write(2, b"x" * 65536)
+
+
+def signal_by_file(args: dict[str, Any], progress: Here) -> dict[str, Any]:
+    """Have the kernel send a signal to the parent when a pipe can be read, with whatever calls are let through."""
+    import fcntl
+
+    reader, writer = os.pipe()
+    done = []
+    for name, act in {
+        "owner": lambda: fcntl.fcntl(reader, fcntl.F_SETOWN, os.getppid()),
+        "signal": lambda: fcntl.fcntl(reader, 10, signal.SIGUSR1),
+        "on": lambda: fcntl.fcntl(reader, fcntl.F_SETFL, os.O_ASYNC),
+    }.items():
+        with contextlib.suppress(OSError):
+            act()
+            done.append(name)
+    os.write(writer, b"x")
+    return {"done": done}
 
 
 def big_file(args: dict[str, Any], progress: Here) -> dict[str, Any]:
@@ -276,7 +323,7 @@ def program(args: dict[str, Any], progress: Here) -> dict[str, Any]:
 ATTACKS: dict[str, worker.Work] = {
     task.__name__: task
     for task in (
-        syscalls, act, change_attributes, honest, environment, late_import, hang, noisy_crash, refuse, map_files, spin, eat, eat_native, fill, big_file, nest, crash,
+        syscalls, act, change_attributes, honest, environment, late_import, hang, noisy_crash, refuse, map_files, spin, eat, eat_native, fill, sparse, crowd, shout, signal_by_file, big_file, nest, crash,
         leave, noise, say, chatter, run_onnx, run_torch, run_sklearn, program,
     )
 } | {"self_test": self_test.CALL.serve}  # fmt: skip
@@ -291,7 +338,10 @@ PRELOAD = {
     "threaded": ("tests.hostile.threaded",),
     "missing": ("a_library_that_is_not_there",),
     "broken": ("tests.hostile.broken",),
+    **{f"abi{version}": () for version in range(1, jail.NEWEST_ABI + 1)},
 }
 
 if __name__ == "__main__":
+    if sys.argv[1].startswith("abi"):  # what an older kernel's Landlock knows
+        jail.NEWEST_ABI = int(sys.argv[1].removeprefix("abi"))
     worker.main(ATTACKS, PRELOAD, {"helped": Path(sys.executable).resolve()}.get)

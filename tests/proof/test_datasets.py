@@ -1,7 +1,10 @@
 """Data sets: what fits is read as the model takes it, what does not is refused in words, and nothing lies about its size."""
 
 import io
+import resource
+import time
 import zipfile
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -135,3 +138,58 @@ def test_a_text_belongs_to_its_part_however_wide_its_column_is() -> None:
     parts = [Dataset({"a": column}, None, 60).half("test") for column in (narrow, narrow.astype("<U40"))]
     assert parts[0].labels is None
     assert parts[0].inputs["a"].tolist() == parts[1].inputs["a"].tolist()
+
+
+def bomb_npz(path: Path) -> None:
+    """Write a megabyte that unpacks to 950."""
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("x.npy", "w", force_zip64=True) as file,
+    ):
+        np.lib.format.write_array_header_1_0(
+            file,
+            {"descr": "<f4", "fortran_order": False, "shape": (950_000, 250)},  # type: ignore[arg-type]
+        )
+        for _ in range(950):
+            file.write(bytes(1_000_000))
+
+
+def bomb_of_texts(path: Path) -> None:
+    """Write one long text in many rows, which the file holds once."""
+    column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(20_000, np.int32)), pa.array(["x" * 1_000_000]))
+    pq.write_table(pa.table({"x": column}), path, store_schema=False)
+
+
+def bomb_of_lists(path: Path) -> None:
+    """Write one row with far more values than there may be rows."""
+    values = pa.array(np.zeros(60_000_000, np.int8))
+    pq.write_table(pa.table({"x": pa.ListArray.from_arrays([0, len(values)], values)}), path, compression="zstd")
+
+
+@pytest.mark.parametrize(
+    ("bomb", "name", "words"),
+    [
+        (bomb_npz, "d.npz", "unpacks to 950 MB"),
+        (bomb_of_texts, "d.parquet", "texts of the column 'x' have 20,000 MB"),
+        (bomb_of_lists, "d.parquet", "more than 50,000,000 values"),
+    ],
+)
+def test_a_small_file_of_much_data_is_refused_before_it_is_unpacked(
+    tmp_path: Path, bomb: Callable[[Path], None], name: str, words: str
+) -> None:
+    path = tmp_path / name
+    bomb(path)
+    assert path.stat().st_size < 3_000_000
+    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    with pytest.raises(Refused, match=words):
+        read_dataset(path, None, NAMED)
+    assert time.monotonic() - started < 5
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
+
+
+def test_real_samples_that_compress_well_are_read(tmp_path: Path) -> None:
+    size = np.zeros(100_000, np.float32)
+    np.savez_compressed(tmp_path / "d.npz", size=size, kind=np.full(100_000, "ant"), y=np.zeros(100_000, np.int64))
+    pq.write_table(pa.table({"size": size, "kind": ["ant"] * 100_000, "y": ["no"] * 100_000}), tmp_path / "d.parquet")
+    for name in ("d.npz", "d.parquet"):
+        assert read_dataset(tmp_path / name, None, NAMED).n == 100_000

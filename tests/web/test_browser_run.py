@@ -8,6 +8,7 @@ from core.domain.browser_run import LONGEST, BrowserRun, sent
 from core.domain.codec import decode, encode
 from core.domain.errors import Refused
 
+RECORDED = "0" * 64
 SENT = {
     "verdict": "PASS",
     "reason": "",
@@ -21,18 +22,18 @@ SENT = {
     "runtime": "1.30.0",
     "agent": "Mozilla/5.0",
     "cores": 8,
-    "answers": "0" * 64,
+    "answers": RECORDED,
 }
 
 
 def test_a_run_survives_json() -> None:
-    run = sent(SENT)
+    run = sent(SENT, RECORDED)
     assert decode(BrowserRun, json.loads(json.dumps(encode(run)))) == run
-    assert sent({**SENT, "flips": None}).flips is None
+    assert sent({**SENT, "flips": None}, RECORDED).flips is None
 
 
 def test_words_are_cut() -> None:
-    run = sent({**SENT, "agent": "x" * 10_000, "reason": "y" * 10_000})
+    run = sent({**SENT, "agent": "x" * 10_000, "reason": "y" * 10_000}, RECORDED)
     assert (len(run.agent), len(run.reason)) == (LONGEST, LONGEST)
 
 
@@ -55,9 +56,9 @@ def test_words_are_cut() -> None:
 )
 def test_what_is_no_figure_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(Refused):
-        sent({**SENT, **change})
+        sent({**SENT, **change}, RECORDED)
 
 
 def test_a_missing_key_is_refused() -> None:
     with pytest.raises(Refused):
-        sent({key: value for key, value in SENT.items() if key != "agent"})
+        sent({key: value for key, value in SENT.items() if key != "agent"}, RECORDED)

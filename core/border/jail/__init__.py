@@ -11,7 +11,9 @@ import errno
 import mmap
 import os
 import platform
+import signal
 import socket
+import struct
 import sys
 import sysconfig
 from collections.abc import Callable
@@ -33,6 +35,12 @@ EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE, MAKE_DIR, MAK
 FILE_RIGHTS = WRITE_FILE | READ_FILE | TRUNCATE
 READ = READ_FILE | READ_DIR
 WRITE = READ | WRITE_FILE | REMOVE_FILE | MAKE_REG | REFER | TRUNCATE
+NEEDS = "Linux 6.2"
+"""The oldest kernel on which every wall holds: the first with version 3 of Landlock, which watches the truncation of files."""
+
+NEWEST_ABI = 7
+"""What is asked of Landlock at most; tests lower it, and so have the jail that an older kernel gives."""
+
 RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15}
 """How many rights over files a kernel knows; from version 5 on there are 16."""
 
@@ -135,7 +143,7 @@ def _drop_capabilities(libc: ctypes.CDLL) -> None:
 def _landlock(libc: ctypes.CDLL, doors: list[tuple[Path, int]]) -> None:
     try:
         # The flag 1 asks for the version and creates nothing (landlock_create_ruleset(2)).
-        abi = _call(libc.syscall, LANDLOCK_CREATE, None, 0, 1)
+        abi = min(_call(libc.syscall, LANDLOCK_CREATE, None, 0, 1), NEWEST_ABI)
     except OSError as absent:
         if absent.errno in LANDLOCK_ABSENT:
             return
@@ -210,6 +218,7 @@ def self_test(canary: Path, home: Path, memory_mb: int) -> dict[str, bool]:
         ),
         "no other process": _refused(_fork),
         "no signal to the parent": _refused(lambda: os.kill(os.getppid(), 0)),
+        "no signal by a file": _refused(*_file_signals()),
         "no tracing of the parent": _refused(
             lambda: _call(ctypes.CDLL(None, use_errno=True).ptrace, PTRACE_SEIZE, os.getppid(), 0, 0)
         ),
@@ -243,6 +252,20 @@ def _fork() -> None:
     if os.fork() == 0:
         os._exit(0)
     os.wait()
+
+
+def _file_signals() -> list[Callable[[], object]]:
+    import fcntl  # absent on Windows
+
+    end, parent = os.pipe()[0], os.getppid()
+    owner, on = struct.pack("ii", 1, parent), struct.pack("i", 1)  # F_OWNER_PID of struct f_owner_ex (fcntl(2))
+    return [
+        lambda: fcntl.fcntl(end, syscalls.FILE_SIGNALS["F_SETOWN"], parent),
+        lambda: fcntl.fcntl(end, syscalls.FILE_SIGNALS["F_SETOWN_EX"], owner),
+        lambda: fcntl.fcntl(end, syscalls.FILE_SIGNALS["F_SETSIG"], signal.SIGKILL),
+        lambda: fcntl.fcntl(end, syscalls.F_SETFL, os.O_NONBLOCK | syscalls.O_ASYNC),
+        lambda: fcntl.ioctl(end, syscalls.DEVICE_SIGNALS["FIOASYNC"], on),
+    ]
 
 
 def _map(size: int, kind: int) -> None:

@@ -1,7 +1,7 @@
 """The system calls that a jailed child does without, as a seccomp filter for x86-64 and 64-bit ARM.
 
 A model runs on memory, threads, clocks and files that are open or that Landlock lets it open. All else is refused:
-sockets, programs, processes, signals to others, tracing, mounts, namespaces, kernel modules, keys, shared memory,
+sockets, programs, processes, signals to others (also those that a file sends), tracing, mounts, namespaces, kernel modules, keys, shared memory,
 io_uring, limits, priorities. Landlock does not watch modes, owners and times of files, so calls that change them are
 answered with success and not done: libraries copy such attributes as a courtesy and stop when they cannot.
 Numbers: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h of Linux 6.
@@ -57,6 +57,12 @@ IGNORED: dict[str, tuple[int | None, int | None]] = {
 
 CLONE, CLONE3, MMAP, PRCTL, PRLIMIT = (56, 220), (435, 435), (9, 222), (157, 167), (302, 261)
 KILL, TGKILL = (62, 129), (234, 131)
+FCNTL, IOCTL = (72, 25), (16, 29)
+FILE_SIGNALS = {"F_SETOWN": 8, "F_SETSIG": 10, "F_SETOWN_EX": 15, "F_SETLEASE": 1024, "F_NOTIFY": 1026}
+DEVICE_SIGNALS = {"FIOASYNC": 0x5452, "FIOSETOWN": 0x8901, "SIOCSPGRP": 0x8902}
+"""What has the kernel send a signal when a file can be read or changes: to a process of the caller's choice, past ``kill``."""
+
+F_SETFL, O_ASYNC = 4, 0x2000
 EXECVE = REFUSED["execve"]
 STARTS = ("execve", "fork", "vfork")
 CLONE_THREAD = 0x10000
@@ -86,6 +92,12 @@ def when(number: int | None, *body: Instruction) -> list[Instruction]:
 def allowed_if(test: Instruction) -> tuple[Instruction, ...]:
     """Return the end of a body: allow the call where the test holds, and refuse it elsewhere."""
     return (test, ALLOW, answer(errno.EPERM))
+
+
+def none_of(index: int, values: Iterable[int]) -> tuple[Instruction, ...]:
+    """Return the start of a body: refuse the call where an argument of 32 bits is one of some values."""
+    refused = ((one, answer(errno.EPERM)) for one in ((EQUAL, 0, 1, value) for value in values))
+    return (argument(index), *(step for pair in refused for step in pair))
 
 
 def program(audit: int, column: int, pid: int) -> list[Instruction]:
@@ -135,7 +147,10 @@ def _tables(column: int, without: frozenset[str]) -> list[Instruction]:
 def _arguments(column: int) -> list[Instruction]:
     reading_only = (argument(2), (EQUAL, 1, 0, 0), answer(errno.EPERM), argument(2, 1), *allowed_if((EQUAL, 0, 1, 0)))
     shared = (argument(3), (AND, 0, 0, SHARED_ANONYMOUS), (EQUAL, 0, 1, SHARED_ANONYMOUS), answer(errno.EPERM), ALLOW)
-    return [*when(PRLIMIT[column], *reading_only), *when(MMAP[column], *shared)]
+    flags = ((EQUAL, 1, 0, F_SETFL), ALLOW, argument(2), (ANY_BIT, 0, 1, O_ASYNC), answer(errno.EPERM), ALLOW)
+    signals = [*when(FCNTL[column], *none_of(1, FILE_SIGNALS.values()), *flags)]
+    signals += when(IOCTL[column], *none_of(1, DEVICE_SIGNALS.values()), ALLOW)
+    return [*when(PRLIMIT[column], *reading_only), *when(MMAP[column], *shared), *signals]
 
 
 class _Instruction(ctypes.Structure):

@@ -1,7 +1,6 @@
 """Uploads: a raw body streams into the store in constant memory; a stopped or refused one leaves nothing."""
 
 import errno
-import os
 from collections.abc import AsyncIterator
 
 from starlette.concurrency import run_in_threadpool
@@ -9,19 +8,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from core.domain.errors import OverLimit, Refused
+from core.domain.limits import MB, limit_mb
 from core.doors import workspace
 from core.doors.routes import visitors
 from core.doors.routes.answers import TooLarge
 from core.doors.routes.links import safe_name
 from core.memory.blobs import Blob
 
-MB = 1024 * 1024
 PIECE_BYTES = MB
-
-
-def limit_mb() -> int:
-    """Return how large one upload may be: ``PORTOLAN_MAX_UPLOAD_MB``, or 2048."""
-    return int(os.environ.get("PORTOLAN_MAX_UPLOAD_MB", "2048"))
 
 
 async def take_model(request: Request) -> Response:

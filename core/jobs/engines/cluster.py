@@ -6,7 +6,7 @@ On loopback that is this machine's own users; anywhere else both sides must show
 import os
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from core.domain.errors import Refused
@@ -53,13 +53,23 @@ def security(address: str) -> "Security | None":
         return None
     from distributed import Security
 
+    class NamedPeer(Security):  # type: ignore[misc]
+        """Dask's certificates, and the name in the peer's is that of the address, which Dask itself leaves out."""
+
+        def get_connection_args(self, role: str) -> dict[str, Any]:
+            """Return how a connection is opened."""
+            found: dict[str, Any] = super().get_connection_args(role)
+            if found["ssl_context"] is not None:  # there are no certificates for this role
+                found["ssl_context"].check_hostname = True
+            return found
+
     given = [os.environ.get(name, "") for name in FILES]
     if any(given):
-        found = Security(
+        found = NamedPeer(
             require_encryption=True, tls_ca_file=given[0], tls_client_cert=given[1], tls_client_key=given[2]
         )
     else:
-        found = Security(require_encryption=True)
+        found = NamedPeer(require_encryption=True)
     chosen = (found.tls_ca_file, found.tls_client_cert, found.tls_client_key or found.tls_client_cert)
     if not all(chosen):
         raise Refused(f"The scheduler {address} needs certificates that are not set.", CERTIFICATES)

@@ -1,4 +1,4 @@
-"""The engine that sends jobs to a Dask cluster; scheduler and workers are started with Dask's own commands.
+"""The engine that sends jobs to a Dask cluster; scheduler and workers are started by ``core.jobs.engines.launcher``.
 
 A job travels as JSON and blobs travel through a share; Dask chooses the worker, and begins a job again whose worker died.
 The server's own table stays the truth: what a worker found is written down here as it arrives, so that a scheduler that
@@ -14,7 +14,7 @@ from core.domain.codec import Json, encode
 from core.domain.errors import Cancelled, Unavailable, first_line
 from core.domain.groups import GROUPS
 from core.domain.job import Spec
-from core.jobs.engines import Work
+from core.jobs.engines import Work, unread
 from core.jobs.engines.cluster import checked, is_local, security
 from core.jobs.engines.local import LocalEngine
 from core.jobs.engines.remote_job import BROKEN, Carry, Held, RemoteJob
@@ -99,6 +99,7 @@ class DaskEngine(LocalEngine):
     def _connect(self) -> "Client":
         from distributed import Client
 
+        unread.close()
         if self._client is None or self._client.status != "running":
             self._leave()
             self._client = Client(

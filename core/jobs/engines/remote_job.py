@@ -13,9 +13,10 @@ from concurrent import futures
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from core.domain.codec import Json, decode
+from core.domain.codec import Json, decode, parse
 from core.domain.errors import Cancelled, Crashed, Trouble, Unavailable, first_line, from_trouble
 from core.jobs.engines.share import Share, named
+from core.jobs.engines.unread import Unread
 from core.sandbox.tools import Tools
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ LOOK_SECONDS = 1.0
 CALL_SECONDS = 15.0
 STOP_SECONDS = 10.0
 STARTS = 2
+KILLED = "distributed.scheduler.KilledWorker"
 BROKEN = (OSError, TimeoutError, RuntimeError, KeyError, AttributeError, asyncio.CancelledError, futures.CancelledError)
 """What Dask's client raises without its scheduler; asyncio's is no Exception, and would end the thread."""
 
@@ -42,9 +44,9 @@ class Held:
         self._blobs, self._share = tools.blobs, share
 
     def offer(self, value: Any) -> None:
-        """Put all blobs that a JSON value names into the share."""
+        """Put the job's blobs that a JSON value names into the share."""
         for name in named(value):
-            if self._blobs.place(name).is_file():
+            if self._blobs.has(name):
                 self._share.offer(self._blobs, name)
 
     def take(self, names: list[str]) -> None:
@@ -99,7 +101,7 @@ class RemoteJob:
     def _read(self) -> None:
         batches = self._asking(lambda: self._up.get(batch=True, callback_timeout=CALL_SECONDS))
         for text in (text for batch in batches for text in batch):
-            message = json.loads(text)
+            message = parse(text)
             HEARD[message.pop("kind")](self, message)
 
     def started(self, message: dict[str, Any]) -> None:
@@ -154,7 +156,7 @@ class RemoteJob:
         """Return the result with its blobs in the store, or raise why there is none."""
         if future.status == "error":
             raise self._broken(future.exception(timeout=CALL_SECONDS))
-        answer = json.loads(self._asking(lambda: future.result(timeout=CALL_SECONDS)))
+        answer = parse(self._asking(lambda: future.result(timeout=CALL_SECONDS)))
         if "trouble" in answer:
             raise from_trouble(decode(Trouble, answer["trouble"]))
         self._held.take(answer["blobs"])
@@ -174,13 +176,12 @@ class RemoteJob:
             log.info("a job could not be taken back from the cluster: %s", error)
 
     def _broken(self, error: BaseException | None) -> Exception:
-        from distributed.scheduler import KilledWorker
-
-        if isinstance(error, KilledWorker):
-            return self._died([*self._workers, str(error.last_worker.address)][:STARTS])
+        if isinstance(error, Unread) and error.kind == KILLED:
+            return self._died([*self._workers, *addresses(error)][:STARTS])
+        kind = error.kind if isinstance(error, Unread) else type(error).__name__
         return Unavailable(
-            f"A worker could not take the job: {type(error).__name__}: {first_line(error or OSError())}",
-            "Start the scheduler and the workers in the folder of the same Portolan version, with PYTHONPATH=. before the command.",
+            f"A worker could not take the job: {kind}: {first_line(error or OSError())}",
+            "Start the scheduler and the workers with `python -m core cluster` of the same Portolan version.",
         )
 
     def _died(self, workers: list[str]) -> Crashed:
@@ -194,6 +195,13 @@ class RemoteJob:
             f"The Dask scheduler at {self._address} was lost while this job was running.",
             "Start the scheduler and its workers again, then run the job again; finished results are kept.",
         )
+
+
+def addresses(killed: Unread) -> list[str]:
+    """Return the address of the last worker that an error of Dask's names, as far as it says one."""
+    states = [part.state for part in killed.args if isinstance(part, Unread)]
+    slots = [part for state in states for part in (state if isinstance(state, tuple) else (state,))]
+    return [str(part["address"]) for part in slots if isinstance(part, dict) and "address" in part]
 
 
 HEARD: dict[str, Callable[[RemoteJob, dict[str, Any]], None]] = {

@@ -21,6 +21,7 @@ from core.domain.codec import Json, decode, encode
 from core.domain.errors import Cancelled, PortolanError, Unavailable, our_fault
 from core.jobs.engines import Work
 from core.jobs.engines.share import Share, Shared, named
+from core.memory.job_blobs import JobBlobs
 from core.sandbox import Sandbox
 from core.sandbox.tools import Memory, Tools
 
@@ -58,10 +59,11 @@ def _worked(request: dict[str, Any], works: Mapping[str, Work], version: str, li
     if spec["verb"] not in works:
         raise Unavailable(f"The worker at {line.address} does not know the verb {spec['verb']!r}.", REPORT)
     site = opened()
-    blobs = Shared(site.folder / "blobs")
-    blobs.share = Share(request["share"])
-    blobs.sweep(set(), DAY)
-    memory = RemoteMemory(line, blobs)
+    shared = Shared(site.folder / "blobs")
+    shared.share = Share(request["share"])
+    shared.sweep(set(), DAY)
+    blobs = JobBlobs(shared, named(spec["args"]))
+    memory = RemoteMemory(line, blobs, shared.share)
     result = works[spec["verb"]](Tools(blobs, site.sandbox, line.progress, line.cancel, memory), spec["args"])
     return {"result": result, "blobs": memory.offered(result)}
 
@@ -184,12 +186,13 @@ class Line:
 class RemoteMemory(Memory):
     """What a job asks of the server's store and writes there before its end, by the line."""
 
-    def __init__(self, line: Line, blobs: Shared) -> None:
-        self._line, self._blobs = line, blobs
+    def __init__(self, line: Line, blobs: JobBlobs, share: Share) -> None:
+        self._line, self._blobs, self._share = line, blobs, share
 
     def known(self, verb: str, request: object, kind: type[R]) -> R | None:
         """Ask the server for the result of equal work."""
         found = self._line.ask({"kind": "known", "verb": verb, "args": encode(request)})
+        self._blobs.own.update(named(found))
         return None if found is None else decode(kind, found)
 
     def answer(self, verb: str, request: object, result: object) -> None:
@@ -204,8 +207,8 @@ class RemoteMemory(Memory):
         self._line.say({"kind": "keep", "result": written, "blobs": self.offered(written)})
 
     def offered(self, result: Json) -> list[str]:
-        """Put the blobs of a result that lie on this machine into the share, and return their names."""
-        held = [name for name in sorted(named(result)) if self._blobs.place(name).is_file()]
+        """Put the job's blobs that a result names and that lie on this machine into the share, and return their names."""
+        held = [name for name in sorted(named(result)) if self._blobs.has(name)]
         for name in held:
-            self._blobs.share.offer(self._blobs, name)
+            self._share.offer(self._blobs, name)
         return held

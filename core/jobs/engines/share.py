@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.errors import NotFound, Refused, Unavailable, first_line
-from core.memory.blobs import CHUNK, NAME, Blobs
+from core.domain.references import NAME
+from core.memory.blobs import CHUNK, Blobs
 
 NAMED = re.compile(rf"\b{NAME.pattern}\b")
 FRESH = timedelta(days=1)
@@ -54,9 +55,9 @@ class Share:
             raise self._closed(error) from error
 
     def take(self, blobs: Blobs, sha256: str) -> None:
-        """Copy the blob into a store that lacks it. Raises NotFound, Unavailable, or Refused when the bytes are others."""
+        """Copy the blob into a store or a job that lacks it. Raises NotFound, Unavailable, or Refused when the bytes are others."""
         place = self._place(sha256)
-        if blobs.place(sha256).is_file():
+        if blobs.has(sha256):
             os.utime(blobs.place(sha256))
             return
         try:
@@ -121,7 +122,7 @@ class Shared(Blobs):
 
     def path(self, sha256: str) -> Path:
         """Return where the blob lies, to be read only. Raises what ``Share.take`` raises."""
-        if not (NAME.fullmatch(sha256) and self.place(sha256).is_file()):
+        if not self.has(sha256):
             self.share.take(self, sha256)
         return super().path(sha256)
 
