@@ -13,6 +13,7 @@ import onnx
 import onnx.parser
 import pytest
 
+from core.calls.bench import Bench
 from core.domain.errors import Refused
 from core.sandbox.tools import Tools
 from core.verbs import convert, ingest
@@ -155,6 +156,15 @@ def test_a_weight_that_no_sample_reaches_is_looked_for(tools: Tools, tmp_path: P
     found = ask_on(convert, Faulty(tools, lambda _: lost), args)["parity"]
     assert found["verdict"] == "NOT PROVEN", found
     assert "'w' (90000 x 4): 4 of 360,000 numbers differ, the first at [77777, 0] of the result" in found["reason"]
+
+
+def test_a_model_that_the_converter_refuses_is_refused_before_its_answers_are_recorded(tools: Tools) -> None:
+    bench, args = Bench(tools), bring(tools, SAMPLES / "segment" / "model.onnx")
+    with pytest.raises(Refused, match="TreeEnsembleClassifier"):
+        ask_on(convert, bench, {**args, "target": "openvino"})
+    assert {key[0] for key in bench.remembered} <= {"inspect"}
+    ask_on(convert, bench, {**args, "target": "ort"})
+    assert sorted(key[0] for key in bench.remembered).count("convert") == 1
 
 
 def test_unknown_option_is_refused_before_any_work(tools: Tools) -> None:

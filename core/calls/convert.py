@@ -42,14 +42,21 @@ CALL = Call("convert", Request, Nothing, work)
 def ask(
     bench: "Bench", source: Model, converter: Converter, options: dict[str, Option], golden: Golden | None = None
 ) -> Model:
-    """Write the model in the converter's target format and keep the bytes; ``golden`` goes to a converter that packs it.
+    """Write the model in the converter's target format once, and keep the bytes; ``golden`` goes to a converter that packs it.
 
     Raises Unavailable where the converter is not installed.
     """
     if reason := converter.unavailable():
         raise Unavailable(reason, "Install it, start Portolan again, and repeat the conversion.")
-    request = Request(file_key(source.format), source.format, converter.id, options)
     answers = {RECORDED: golden.recorded} if golden and converter.packs_answers else {}
+    key = ("convert", source, converter.id, tuple(sorted(options.items())), tuple(answers.values()))
+    return bench.once(key, lambda: _ask(bench, source, converter, options, answers))
+
+
+def _ask(
+    bench: "Bench", source: Model, converter: Converter, options: dict[str, Option], answers: dict[str, str]
+) -> Model:
+    request = Request(file_key(source.format), source.format, converter.id, options)
     kind = converter.kind or child_kind(source.format)
     with bench.call(CALL, request, {**answers, **files(bench, source)}, kind) as done:
         blob = bench.keep(done.folder / "artifact")

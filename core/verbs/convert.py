@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from core.answers import bundle
-from core.calls import evaluate, probe
+from core.calls import convert, evaluate, probe
 from core.calls.bench import Bench
 from core.converters import CONVERTERS, route
 from core.domain.conversion import Conversion, ConvertedStep, ConvertRequest
@@ -40,11 +40,22 @@ def on(bench: Bench, request: ConvertRequest) -> Conversion:
     check_consent(source, consent)
     check_code(request.code, consent)
     bench.openings[source.sha256] = along(steps[0][1].options, request.code)
+    refuse_early(bench, source, *steps[0])
     bench.tools.progress(0.05, "Recording the answers of the source model")
     golden = probe.ask(bench, source, request.data, str(steps[0][1].options.get("shapes", "")), Sums.EXACT)
     applied = apply(bench, source, with_data_shapes(steps, golden), golden)
     bench.tools.progress(0.85, "Measuring sizes and quality, and packing the result with its evidence")
     return finish(bench, request, golden, applied)
+
+
+def refuse_early(bench: Bench, source: Model, converter: Converter, step: Step) -> None:
+    """Have the first converter write its file before the answers are recorded, which can take minutes, unless it needs something of them.
+
+    What it writes is remembered. Raises Refused where it does not take the model.
+    """
+    if not converter.packs_answers and "shapes" not in {f.name for f in option_fields(converter.Options)}:
+        bench.tools.progress(0.02, f"Converting: {converter.title}")
+        convert.ask(bench, source, converter, step.options)
 
 
 def normal(request: ConvertRequest) -> ConvertRequest:
