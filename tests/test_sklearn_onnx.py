@@ -89,3 +89,24 @@ def test_naive_bayes_is_right_far_along_the_border_of_two_classes(tmp_path: Path
     far = np.array([[0.01, y] for y in (1e3, 1e4, 3e4)], np.float32)
     given = list(session.run({session.signature.inputs[0].name: far}).values())[1]
     assert np.allclose(given, model.predict_proba(far), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["KMeans", "NearestCentroid"])
+def test_the_nearest_centre_far_away_is_that_of_scikit_learn(kind: str, tmp_path: Path) -> None:
+    """There the square of a sample is so large that differences of distances are lost in it, where it is added."""
+    import skops.io
+    from sklearn.cluster import KMeans
+    from sklearn.neighbors import NearestCentroid
+
+    x = np.random.default_rng(0).normal(size=(200, 2)) + np.repeat([[-3.0, 0.0], [3.0, 0.0]], 100, axis=0)
+    model = KMeans(2, n_init=1, random_state=0) if kind == "KMeans" else NearestCentroid()
+    model.fit(x, np.repeat([0, 1], 100))
+    centres = np.array([[-3.0, 0.0], [3.0, 0.0]])
+    setattr(model, "cluster_centers_" if kind == "KMeans" else "centroids_", centres)
+    skops.io.dump(model, tmp_path / "m.skops")
+    converter = CONVERTERS["skops_to_onnx"]
+    converter.convert(tmp_path / "m.skops", tmp_path / "m.onnx", converter.Options())
+    session = runtime_for("onnx").open(tmp_path / "m.onnx", "onnx")
+    far = np.array([[side, 2.0**34] for side in (-200, -50, 50, 200)], np.float32)
+    label = next(iter(session.run({session.signature.inputs[0].name: far}).values()))
+    assert label.tolist() == model.predict(far.astype(np.float64)).tolist()

@@ -60,11 +60,10 @@ def _centroids(graph: EstimatorGraph) -> None:
         raise NotImplementedError(f"the distance {model.metric!r} has no ONNX form here; euclidean has")
     spread = np.where(model.within_class_std_dev_ != 0, model.within_class_std_dev_, 1.0)
     table, priors = graph.table(), model.class_prior_
-    squares = graph.squared_distances(graph.op("Div", table, spread), model.centroids_ / spread)
+    squares = graph.expanded(graph.op("Div", table, spread), model.centroids_ / spread)
     scores = graph.node("Sub", graph.constant([2 * np.log(priors)]), squares)
     if np.isclose(priors, 1 / len(priors)).all():
-        plain = graph.squared_distances(table, model.centroids_)
-        graph.label(graph.node("ArgMin", plain, axis=1, keepdims=0))
+        graph.label(graph.first(graph.expanded(table, model.centroids_)))
     else:
         graph.label(graph.node("ArgMax", scores, axis=1, keepdims=0))
     graph.give(graph.node("Softmax", scores, axis=1), 1)
