@@ -179,9 +179,10 @@ def _listed(numbers: set[int]) -> str:
 def feed(session: Session, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Match recorded inputs to the target's by name, else by position; narrow where the target is narrower.
 
-    A target that takes named columns gets those of the source's one table.
+    A target that takes named columns gets those of the source's one table, one that does not say its types what was recorded.
     """
     specs = session.signature.inputs
+    told = not session.guessed
     table = next(iter(inputs.values()), None)
     if len(inputs) == 1 and table is not None and table.ndim == 2 and len(specs) == table.shape[1] > 1:
         inputs = {spec.name: table[:, place : place + 1] for place, spec in enumerate(specs)}
@@ -191,7 +192,9 @@ def feed(session: Session, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarra
         else list(zip(specs, inputs.values(), strict=True))
     )
     return {
-        s.name: value if s.dtype in ("str", "bfloat16") or value.dtype.kind == "U" else value.astype(s.dtype)
+        s.name: value.astype(s.dtype)
+        if told and s.shape is not None and s.dtype not in ("str", "bfloat16") and value.dtype.kind != "U"
+        else value
         for s, value in pairs
     }
 
