@@ -74,7 +74,7 @@ def _few_halves(model: "Model") -> bool:
 
 def _to_halves(node: "Node") -> bool:
     kinds = [port.get_element_type().get_type_name() for port in (node.input(0), node.output(0))]
-    return kinds[1] == "f16" and kinds[0] != "f16"
+    return bool(kinds[1] == "f16" and kinds[0] != "f16")
 
 
 def _rounded(node: "Node") -> "Node":
