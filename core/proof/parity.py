@@ -69,6 +69,7 @@ def compare(session: Session, path: Path, tolerance: Tolerance, seed: int) -> Pa
         if case.stored:
             tally = tallies.setdefault(case.name, Tally(counted=case.counted, reason=case.reason, bounds=case.bounds))
             _replay(session, recorded, number, tally, tolerance, variations)
+    _hear(recorded, variations)
     counted = [_check(name, tally, tolerance) for name, tally in tallies.items() if tally.counted]
     aside = [_aside(name, tally) for name, tally in tallies.items() if not tally.counted]
     aside += [_unasked(case) for case in recorded.cases if case.name == MISSING and not case.stored]
@@ -89,6 +90,14 @@ def compare(session: Session, path: Path, tolerance: Tolerance, seed: int) -> Pa
         machine=machine(),
         reason=" ".join(dict.fromkeys(filter(None, (*told, *recorded.notes, session.reading, *aside)))),
     )
+
+
+def _hear(recorded: Golden, variations: list[Variation]) -> None:
+    """Tell each output what one rounding of the inputs changes in it."""
+    for number, moved in recorded.echoes:
+        samples = recorded.cases[number].samples
+        for variation, a, b in zip(variations, recorded.case_outputs(number), moved, strict=True):
+            variation.hear(_samples_first(a, samples), _samples_first(b, samples))
 
 
 def machine() -> str:
