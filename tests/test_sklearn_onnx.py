@@ -157,3 +157,17 @@ def test_the_nearest_neighbour_far_away_is_that_of_scikit_learn(weights: str, cl
     answers = asked(model, far, tmp_path)
     assert np.allclose(answers[0].reshape(-1), model.predict(far.astype(np.float64)), rtol=1e-6)
     assert all(answer.dtype in (np.int64, np.float32) for answer in answers)
+
+
+def test_numbers_between_two_steps_stay_in_float64(tmp_path: Path) -> None:
+    """A discriminant that weighs small differences heavily sees what float32 would round off."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    x = np.random.default_rng(0).normal(size=(300, 2))
+    model = make_pipeline(StandardScaler(with_mean=False), LinearDiscriminantAnalysis()).fit(x, np.arange(300) % 2)
+    model[0].scale_, model[1].coef_, model[1].intercept_ = np.ones(2) * 3, np.array([[3e5, -3e5]]), np.array([0.1])
+    near = np.float32(1.7) + np.array([[0.0, 0.0], [1.2e-7, 0.0], [0.0, 1.2e-7]], np.float32)
+    _, given = asked(model, near, tmp_path)
+    assert np.allclose(given, model.predict_proba(near.astype(np.float64)), atol=1e-4)
