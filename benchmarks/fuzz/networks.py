@@ -19,7 +19,7 @@ from benchmarks.fuzz.specimen import Inputs, Question, Specimen, Unmade
 SAMPLES, PICTURES = 20_000, 3_000
 ROUNDING, EQUAL = 1.2e-7, 2.0**-22
 """One rounding of float32, and how far apart numbers below one are that another engine may hold equal."""
-MOVED, WAYS = 8, 10
+MOVED, WAYS = 24, 26
 """The ways in which numbers are moved, and those with the ones in which they are held equal."""
 Step = Callable[[Tensor], Tensor]
 

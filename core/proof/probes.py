@@ -192,7 +192,7 @@ def _moved(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return array
     near = array.astype(np.float32) if array.dtype == np.float64 else array
     ends = np.array([-np.inf, np.inf], near.dtype)
-    return np.nextafter(near, rng.choice(ends, near.shape)).astype(array.dtype)
+    return np.asarray(np.nextafter(near, rng.choice(ends, near.shape)), array.dtype)
 
 
 def _cases(sampler: Sampler, dataset: Dataset | None, plan: directed.Plan, landmarks: Landmarks) -> Questions:
