@@ -95,3 +95,22 @@ def test_whole_numbers_and_texts_must_be_equal() -> None:
     whole = GRID.astype(np.int64)
     assert refuted(lambda x: x % 3, lambda x: np.fmod(x, 3), whole) is not None
     assert refuted(lambda x: x.astype(np.str_), lambda x: x.astype(np.str_), whole) is None
+
+
+def test_what_a_zero_point_hides_is_an_edge() -> None:
+    """Engines that add it before they round lose the last bits of a number; the source's other ways say so."""
+    import onnx
+
+    from benchmarks.fuzz import graphs
+
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        g (float[N] x) => (float[N] y)
+        <float scale = {0.125}, uint8 zero = {130}>
+        { q = QuantizeLinear(x, scale, zero)  y = DequantizeLinear(q, scale, zero) }"""
+    )
+    x = np.array([0.0625 + 5e-7], np.float32)
+    found = {
+        round(float(graphs.shaken(model, way, most)({"x": x})[0][0]), 3) for way, most in enumerate(graphs.SHAKES[:9])
+    }
+    assert found == {0.0, 0.125}

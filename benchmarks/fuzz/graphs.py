@@ -177,7 +177,8 @@ def _model(s: Sketch, inputs: list[Value], outputs: list[Value]) -> onnx.ModelPr
 def shaken(model: onnx.ModelProto, seed: int, most: float) -> Answer:
     """Return ONNX Runtime on the graph with each float32 number moved by at most this share, and as much, behind each operator, and before a quantisation by what its zero point hides."""
     inferred = onnx.shape_inference.infer_shapes(model)
-    kinds = {v.name: v.type.tensor_type.elem_type for v in (*inferred.graph.value_info, *inferred.graph.output)}
+    values = (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output)
+    kinds = {v.name: v.type.tensor_type.elem_type for v in values}
     changed, nodes = onnx.ModelProto(), list[onnx.NodeProto]()
     scales = {one.name: onnx.numpy_helper.to_array(one).max(initial=0.0) for one in model.graph.initializer}
     changed.CopyFrom(model)
