@@ -66,12 +66,51 @@ def test_where_the_source_itself_jumps_a_difference_is_an_edge() -> None:
 
 
 def test_a_number_that_is_none_on_one_side_is_told_apart() -> None:
-    found = refuted(lambda x: x, lambda x: np.where(x < 0, np.nan, x), GRID)
+    found = refuted(lambda x: np.where(x < 0, np.nan, x), lambda x: x, GRID)
     assert found is not None
     assert found.grade == "not finite"
+    lost = refuted(lambda x: x, lambda x: np.where(x < 0, np.inf, x), GRID)
+    assert lost is not None
+    assert lost.grade == "sure"
+
+
+def test_what_a_step_loses_in_float32_is_measured() -> None:
+    """Among saturated answers of a recurrent layer, the smallest is chosen by what lies below a rounding."""
+    import torch
+
+    from benchmarks.fuzz.networks import MOVED, WAYS, Network
+
+    network = Network()
+    for step in (lambda x: 1e-9 * x, lambda x: x.argmin(1, keepdim=True).float()):
+        network.add(step)
+    x = torch.tensor([[3.0, 1.0, 2.0]])
+    assert network(x).tolist() == [[1.0]]
+    assert any(network.shaken(x, way).tolist() == [[0.0]] for way in range(MOVED, WAYS))
+    steep = Network()
+    steep.add(lambda x: (x + 1e8) - 1e8)
+    assert max(abs(float(steep.shaken(x, way)[0, 0]) - float(steep(x)[0, 0])) for way in range(MOVED)) > 1.0
 
 
 def test_whole_numbers_and_texts_must_be_equal() -> None:
     whole = GRID.astype(np.int64)
     assert refuted(lambda x: x % 3, lambda x: np.fmod(x, 3), whole) is not None
     assert refuted(lambda x: x.astype(np.str_), lambda x: x.astype(np.str_), whole) is None
+
+
+def test_what_a_zero_point_hides_is_an_edge() -> None:
+    """Engines that add it before they round lose the last bits of a number; the source's other ways say so."""
+    import onnx
+
+    from benchmarks.fuzz import graphs
+
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        g (float[N] x) => (float[N] y)
+        <float scale = {0.125}, uint8 zero = {130}>
+        { q = QuantizeLinear(x, scale, zero)  y = DequantizeLinear(q, scale, zero) }"""
+    )
+    x = np.array([0.0625 + 5e-7], np.float32)
+    found = {
+        round(float(graphs.shaken(model, way, most)({"x": x})[0][0]), 3) for way, most in enumerate(graphs.SHAKES[:9])
+    }
+    assert found == {0.0, 0.125}

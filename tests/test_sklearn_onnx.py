@@ -89,3 +89,85 @@ def test_naive_bayes_is_right_far_along_the_border_of_two_classes(tmp_path: Path
     far = np.array([[0.01, y] for y in (1e3, 1e4, 3e4)], np.float32)
     given = list(session.run({session.signature.inputs[0].name: far}).values())[1]
     assert np.allclose(given, model.predict_proba(far), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["KMeans", "NearestCentroid"])
+def test_the_nearest_centre_far_away_is_that_of_scikit_learn(kind: str, tmp_path: Path) -> None:
+    """There the square of a sample is so large that differences of distances are lost in it, where it is added."""
+    import skops.io
+    from sklearn.cluster import KMeans
+    from sklearn.neighbors import NearestCentroid
+
+    x = np.random.default_rng(0).normal(size=(200, 2)) + np.repeat([[-3.0, 0.0], [3.0, 0.0]], 100, axis=0)
+    model = KMeans(2, n_init=1, random_state=0) if kind == "KMeans" else NearestCentroid()
+    model.fit(x, np.repeat([0, 1], 100))
+    centres = np.array([[-3.0, 0.0], [3.0, 0.0]])
+    setattr(model, "cluster_centers_" if kind == "KMeans" else "centroids_", centres)
+    skops.io.dump(model, tmp_path / "m.skops")
+    converter = CONVERTERS["skops_to_onnx"]
+    converter.convert(tmp_path / "m.skops", tmp_path / "m.onnx", converter.Options())
+    session = runtime_for("onnx").open(tmp_path / "m.onnx", "onnx")
+    far = np.array([[side, 2.0**34] for side in (-200, -50, 50, 200)], np.float32)
+    label = next(iter(session.run({session.signature.inputs[0].name: far}).values()))
+    assert label.tolist() == model.predict(far.astype(np.float64)).tolist()
+
+
+def asked(model: object, x: np.ndarray, folder: Path) -> list[np.ndarray]:
+    """Convert an estimator, and return what the result answers."""
+    import skops.io
+
+    skops.io.dump(model, folder / "m.skops")
+    converter = CONVERTERS["skops_to_onnx"]
+    converter.convert(folder / "m.skops", folder / "m.onnx", converter.Options())
+    session = runtime_for("onnx").open(folder / "m.onnx", "onnx")
+    return list(session.run({session.signature.inputs[0].name: x}).values())
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_linear_discriminants_answer_with_their_own_probabilities(classes: int, tmp_path: Path) -> None:
+    """Of two classes, skl2onnx takes the one score twice."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    x = np.random.default_rng(0).normal(size=(300, 3)) + np.array([0, 10, -300])
+    model = LinearDiscriminantAnalysis().fit(x, np.arange(300) * classes // 300)
+    label, given = asked(model, x.astype(np.float32), tmp_path)
+    assert np.allclose(given, model.predict_proba(x), atol=1e-4)
+    assert (label == model.predict(x)).mean() > 0.99
+
+
+def test_a_discriminant_is_asked_where_its_classes_lie() -> None:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    from core.libraries.sklearn import columns
+
+    x = np.random.default_rng(0).normal(size=(300, 2)) + np.array([0, -300])
+    means, _ = columns.statistics(LinearDiscriminantAnalysis().fit(x, np.arange(300) % 2), 2)
+    assert abs(means[1] + 300) < 1
+
+
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+@pytest.mark.parametrize("classifies", [False, True])
+def test_the_nearest_neighbour_far_away_is_that_of_scikit_learn(weights: str, classifies: bool, tmp_path: Path) -> None:
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+    rng = np.random.default_rng(0)
+    x, far = rng.normal(size=(200, 3)), (1e4 * rng.normal(size=(300, 3))).astype(np.float32)
+    kind = KNeighborsClassifier if classifies else KNeighborsRegressor
+    model = kind(1, weights=weights).fit(x, np.arange(200) % 7 if classifies else np.arange(200.0))
+    answers = asked(model, far, tmp_path)
+    assert np.allclose(answers[0].reshape(-1), model.predict(far.astype(np.float64)), rtol=1e-6)
+    assert all(answer.dtype in (np.int64, np.float32) for answer in answers)
+
+
+def test_numbers_between_two_steps_stay_in_float64(tmp_path: Path) -> None:
+    """A discriminant that weighs small differences heavily sees what float32 would round off."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    x = np.random.default_rng(0).normal(size=(300, 2))
+    model = make_pipeline(StandardScaler(with_mean=False), LinearDiscriminantAnalysis()).fit(x, np.arange(300) % 2)
+    model[0].scale_, model[1].coef_, model[1].intercept_ = np.ones(2) * 3, np.array([[3e5, -3e5]]), np.array([0.1])
+    near = np.float32(1.7) + np.array([[0.0, 0.0], [1.2e-7, 0.0], [0.0, 1.2e-7]], np.float32)
+    _, given = asked(model, near, tmp_path)
+    assert np.allclose(given, model.predict_proba(near.astype(np.float64)), atol=1e-4)

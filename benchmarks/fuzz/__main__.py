@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.fuzz.study import FAMILIES, Row, study
 
-BATCH = {"graphs": 8, "pipelines": 8, "forests": 8, "networks": 4}
+BATCH = {"graphs": 8, "pipelines": 8, "forests": 8, "networks": 4, "stacks": 3}
 ROWS = "rows.jsonl"
 TASKS = 6
 """Batches that one child does before a fresh one takes its place: libraries keep what they compiled."""

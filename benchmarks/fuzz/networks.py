@@ -1,5 +1,6 @@
 """Random torch modules, as exported programs and as traced TorchScript: layers of torch.nn and the functions around them."""
 
+import copy
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,10 @@ from benchmarks.fuzz import draws
 from benchmarks.fuzz.specimen import Inputs, Question, Specimen, Unmade
 
 SAMPLES, PICTURES = 20_000, 3_000
+ROUNDING, EQUAL = 1.2e-7, 2.0**-22
+"""One rounding of float32, and how far apart numbers below one are that another engine may hold equal."""
+MOVED, WAYS = 24, 26
+"""The ways in which numbers are moved, and those with the ones in which they are held equal."""
 Step = Callable[[Tensor], Tensor]
 
 
@@ -25,6 +30,7 @@ class Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.steps: list[Step] = []
+        self.wide: list[Network] | None = None
 
     def add(self, step: Step) -> None:
         """Put one step behind the others."""
@@ -39,14 +45,45 @@ class Network(nn.Module):
         return x
 
     def shaken(self, x: Tensor, seed: int) -> Tensor:
-        """Take the steps with each number moved by about one rounding behind each."""
+        """Take the steps with each number moved behind each, by one rounding and by what the step itself loses in 32 bits; or, in the last ways, held equal to what lies within a rounding of it."""
         dice = torch.Generator().manual_seed(seed)
-        for step in self.steps:
-            x = step(x)
-            if x.dtype == torch.float32:
-                share, more = (torch.rand(x.shape, generator=dice) * 2.4e-7 - 1.2e-7 for _ in range(2))
-                x = x * (1 + share) + more
+        for step, wide in zip(self.steps, self._in_float64().steps, strict=True):
+            y = step(x)
+            if y.dtype == torch.float32:
+                loss = _lost(wide, x, y)
+                share, more = (torch.rand(y.shape, generator=dice) * 2 - 1 for _ in range(2))
+                moved = y * (1 + ROUNDING * share) + (ROUNDING + loss) * more
+                y = moved if seed < MOVED else torch.where(y.abs() < 1, torch.round(y / EQUAL) * EQUAL, y)
+            x = y
         return x
+
+    def _in_float64(self) -> "Network":
+        if self.wide is None:
+            self.wide = [copy.deepcopy(self).double()]
+        return self.wide[0]
+
+
+def _lost(wide: Step, x: Tensor, y: Tensor) -> Tensor:
+    """Return, for each sample, the most that a step in float32 differs from itself in float64 on the same numbers; nothing where it has no such form."""
+    try:
+        exact = wide(x.double() if x.dtype == torch.float32 else x)
+        gaps = (exact - y.double()).abs().nan_to_num(0.0, 0.0, 0.0)
+    except (RuntimeError, TypeError, ValueError):
+        return torch.zeros_like(y)
+    return gaps.flatten(1).amax(1).reshape(-1, *[1] * (y.ndim - 1)).float()
+
+
+class First(nn.Module):
+    """A layer that answers more than one thing, of which the first goes on; it takes its input several times."""
+
+    def __init__(self, layer: nn.Module, times: int = 1) -> None:
+        super().__init__()
+        self.layer, self.times = layer, times
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Take the layer."""
+        found: Tensor = self.layer(*[x] * self.times)[0]
+        return found
 
 
 @dataclass
@@ -95,7 +132,13 @@ def made(seed: int, folder: Path) -> Specimen:
         return draws.questions(dice, (one,), None, most=most)
 
     return Specimen(
-        path, format, (answer,), asked, " ".join(draft.names), shapes, tuple(partial(shaken, seed=n) for n in range(8))
+        path,
+        format,
+        (answer,),
+        asked,
+        " ".join(draft.names),
+        shapes,
+        tuple(partial(shaken, seed=n) for n in range(WAYS)),
     )
 
 
@@ -145,7 +188,8 @@ def _grown(draft: Draft, x: Tensor) -> None:
         if y.dtype != torch.float32 or len(y) != len(x) or not 0 < y[0].numel() <= 2048 or not 2 <= y.ndim <= 4:
             continue
         draft.network.add(step)
-        draft.names.append(type(step).__name__ if isinstance(step, nn.Module) else maker.__name__.strip("_"))
+        layer = step.layer if isinstance(step, First) else step
+        draft.names.append(type(layer).__name__ if isinstance(layer, nn.Module) else maker.__name__.strip("_"))
         x = y
 
 
@@ -237,16 +281,13 @@ def recur(draft: Draft, x: Tensor) -> Step:
     both = draft.pick(True, False)
     kind = draft.pick("lstm", "gru", "attention", "encoder")
     if kind == "attention":
-        layer = nn.MultiheadAttention(n, 1, batch_first=True)
-        draft.network.add_module(f"attention{len(draft.network.steps)}", layer.eval())
-        return lambda x: layer(x, x, x, need_weights=False)[0]
+        return First(nn.MultiheadAttention(n, 1, batch_first=True), 3)
     if kind == "encoder":
         return nn.TransformerEncoderLayer(
             n, 1, 4, dropout=0.0, batch_first=True, activation=draft.pick("relu", "gelu"), norm_first=both
         )
     rnn = (nn.LSTM if kind == "lstm" else nn.GRU)(n, hidden, batch_first=True, bidirectional=both)
-    draft.network.add_module(f"recurrent{len(draft.network.steps)}", rnn.eval())
-    return lambda x: rnn(x)[0]
+    return First(rnn)
 
 
 def convolve(draft: Draft, x: Tensor) -> Step:

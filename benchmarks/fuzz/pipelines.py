@@ -203,12 +203,18 @@ def answered(model: Any, samples: Any, inputs: Inputs) -> list[Array]:
     answer = np.asarray(model.predict(table))
     if is_classifier(model):
         label = answer.astype(np.str_) if answer.dtype.kind in "OU" else answer.astype(np.int64)
-        return (
-            [label, np.asarray(model.predict_proba(table), np.float32)] if hasattr(model, "predict_proba") else [label]
-        )
+        if hasattr(model, "predict_proba"):
+            return [label, np.asarray(model.predict_proba(table), np.float32)]
+        return [label, _margins(model, table)] if hasattr(model, "decision_function") else [label]
     if hasattr(model.steps[-1][1], "cluster_centers_"):
         return [answer.astype(np.int64)]
     return [answer.reshape(len(table), -1).astype(np.float32)]
+
+
+def _margins(model: Any, table: Any) -> Array:
+    """Return a score for each class, which says where a label is a tie: a result does not have it."""
+    scores = np.asarray(model.decision_function(table))
+    return np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
 
 
 def _seeded(kind: Callable[..., Any], **given: Any) -> Callable[[Rng], Any]:

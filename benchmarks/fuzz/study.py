@@ -36,7 +36,7 @@ from core.techniques import TECHNIQUES
 from core.verbs import convert, transform
 from core.verbs.transform import Applied
 
-FAMILIES = ("graphs", "pipelines", "forests", "networks")
+FAMILIES = ("graphs", "pipelines", "forests", "networks", "stacks")
 LOSSLESS = ("clean_up", "clean_trees")
 LOSSY = ("float16", "dynamic_int8", "weights_nearest", "codebooks", "prune_magnitude", "low_rank")
 TIMES = 100

@@ -22,7 +22,7 @@ class Refuted:
     """One sample on which source and result part: the grade is ``sure`` where nothing excuses it.
 
     ``edge``: the source itself answers otherwise one step of rounding beside the input. ``disputed``: another reading of
-    the same file answers otherwise too. ``not finite``: one of the two is no number.
+    the same file answers otherwise too. ``not finite``: the source gives no number there, or one beside it, or was given none.
     """
 
     grade: str
@@ -99,11 +99,13 @@ def _graded(
         o for answer in specimen.answers[1:] if (o := _asked(answer, part, place)) is not None and len(o) == len(few)
     ]
     moves = any(array.dtype.kind == "f" for array in inputs.values())
+    floats = [array for array in part.values() if array.dtype.kind == "f" and len(array) == len(few)]
     best: Refuted | None = None
     for number, row in enumerate(few):
         others = [side.at(row) for side in whole if side.fits(a)]
         opinions = [one[number] for one in second]
-        grade = _grade(a[row], b[row], others, opinions, tolerance, moves=moves)
+        asked = all(bool(np.isfinite(one[number]).all()) for one in floats)
+        grade = _grade(a[row], b[row], others, opinions, tolerance, moves=moves, finite=asked)
         if grade and (best is None or GRADES.index(grade) < GRADES.index(best.grade)):
             best = Refuted(
                 grade, kind, place, {n: _plain(v[number : number + 1]) for n, v in part.items()},
@@ -130,16 +132,19 @@ class Others:
         return np.asarray(self.answer[row])
 
 
-def _grade(a: Array, b: Array, others: list[Array], opinions: list[Array], tolerance: Tolerance, *, moves: bool) -> str:
-    """Return how sure one difference is, or nothing where it is within what the source itself leaves open; ``moves`` says that the inputs have fractions."""
+def _grade(
+    a: Array, b: Array, others: list[Array], opinions: list[Array], tolerance: Tolerance, *, moves: bool, finite: bool
+) -> str:
+    """Return how sure one difference is, or nothing where it is within what the source itself leaves open; ``moves`` says that the inputs have fractions, ``finite`` that they are numbers."""
     if a.dtype.kind != "f":
         if any((one != a).any() for one in opinions if one.shape == a.shape):
             return "disputed"
         return "edge" if moves and any((one != a).any() for one in others) else "sure"
     with np.errstate(all="ignore"):
         wide = a.astype(np.float64)
-        if not (np.isfinite(wide) & np.isfinite(b)).all() and (np.isfinite(wide) != np.isfinite(b)).any():
-            return "not finite"
+        if (np.isfinite(wide) != np.isfinite(b)).any():
+            steady = finite and all(np.isfinite(one).all() for one in (wide, *others, *opinions))
+            return "sure" if steady else "not finite"
         spread = np.max(_spread(wide, others), initial=0.0)
         allowed = _allowed(a, tolerance)
         wrong = np.abs(wide - b) > allowed + NOISE * spread

@@ -14,7 +14,7 @@ from core.formats.skops import TRUSTED
 from core.libraries import sklearn_onnx
 from core.libraries.fitted import models
 from core.libraries.sklearn import Estimator, columns, estimators
-from core.onnx import files
+from core.onnx import casts, files
 from core.onnx.typing import ModelProto
 from core.scoring import onnx_model
 from core.scoring.form import Form, Input
@@ -68,6 +68,7 @@ class SkopsToOnnx(Converter):
         if len(converted.graph.output) < len(answers):
             raise Refused(f"The ONNX form of {type(model).__name__} has fewer outputs than the model itself.", NEXT)
         del converted.graph.output[len(answers) :]
+        casts.keep_wide(converted)
         _tell_width(converted, answers)
         files.name_batch(converted)
         if not files.free_batch(converted):

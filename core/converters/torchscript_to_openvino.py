@@ -1,9 +1,12 @@
 """TorchScript to OpenVINO IR by the engine's own reader of torch graphs: it takes scripts that the ONNX exporter refuses."""
 
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from core.domain.artifact import TensorSpec
 from core.domain.errors import Refused, refusing
@@ -17,6 +20,8 @@ from core.libraries.torch.torchscripts import ShapeOptions
 if TYPE_CHECKING:
     from openvino import Model
 
+LOG_SIGMOID = re.compile(r"aten::log_sigmoid(_\d+)?/Log")
+"""What the engine calls its form of torch's operator."""
 BATCH = 2
 """An example with one row could be taken for a constant."""
 
@@ -40,6 +45,7 @@ class TorchScriptToOpenVino(Converter):
         module = torchscripts.load(source)
         specs = torchscripts.specs(module, options.shapes)
         model = _converted(module, specs)
+        _finite(model)
         _free_batch(model, specs)
         names = tuple(spec.name for spec in specs)
         ir_arithmetic.settle(model, options.arithmetic)
@@ -61,6 +67,19 @@ def _converted(module: ScriptModule, specs: tuple[TensorSpec, ...]) -> "Model":
     except Exception as error:
         step = "Replace them in the network with other torch operators, or convert to ONNX first."
         raise ir.refusal(error, ", ".join, step) from None
+
+
+def _finite(model: "Model") -> None:
+    """Write the logarithm of a sigmoid so that it stays finite: the engine's form of it is minus infinity below -88, and its SoftPlus is 2e-6 off."""
+    from openvino import opset13
+
+    for body in ir_arithmetic.bodies(model):
+        zero = opset13.constant(np.float32(0))
+        for node in body.get_ordered_ops():
+            if LOG_SIGMOID.search(node.get_friendly_name()) and node.get_type_name() == "Log":
+                x = node.input_value(0).get_node().input_value(0)
+                rest = opset13.log(opset13.sigmoid(opset13.absolute(x)))
+                node.output(0).replace(opset13.add(opset13.minimum(x, zero), rest).output(0))
 
 
 def _free_batch(model: "Model", specs: tuple[TensorSpec, ...]) -> None:

@@ -48,14 +48,14 @@ class Landmarks:
         return {name: (*self.exact.get(name, ()), *self.near.get(name, ())) for name in {**self.exact, **self.near}}
 
     def joined(self, others: "Landmarks") -> "Landmarks":
-        """Return these and those of numbers and words."""
+        """Return these and those of numbers and words, and of what is reckoned with."""
         exact, near = (
             {name: tuple(dict.fromkeys((*mine.get(name, ()), *theirs.get(name, ())))) for name in {**mine, **theirs}}
             for mine, theirs in ((self.exact, others.exact), (self.near, others.near))
         )
         names = {**self.words, **others.words}
         words = {n: tuple(dict.fromkeys((*self.words.get(n, ()), *others.words.get(n, ())))) for n in names}
-        return replace(self, exact=exact, near=near, words=words)
+        return replace(self, exact=exact, near=near, words=words, wide=self.wide | others.wide)
 
     def rounded(self) -> "Landmarks":
         """Return the same without a number that must be met exactly: a source of another precision may round it."""

@@ -36,6 +36,8 @@ ASIDE = ("Gather", "Reshape", "Slice", "Expand", "Tile", "Pad", "Split", "Clip")
 """Operators whose first operand alone is handed on."""
 LONG = 7
 """TensorProto.INT64."""
+FLOATS = 2**24
+"""From here on floats of 32 bits do not tell whole numbers from their neighbours."""
 OFFSET = 1000.0
 """From here on what is taken off or added leaves small differences of large numbers, which narrow types lose."""
 WORDS = ("keys_strings", "cats_strings", "pool_strings", "classlabels_strings", "stopwords")
@@ -57,6 +59,7 @@ KEEPS = {
     "ScatterElements": (0, 2),
 }
 """Operators whose result holds whole numbers if these operands do."""
+COMPARED = ("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")
 NARROW = (2, 3, 4, 5, 10)
 """TensorProto's 8 and 16 bit kinds, which lose what is larger."""
 
@@ -181,7 +184,15 @@ class _Reading:
             *(self.carried.get(name, set()) for n, name in enumerate(node.input) if n in KEEPS.get(kind, ()))
         )
         flag = kind == "Sub" and node.input[1] in self.carried and constants.few(node.input[0]) == [1.0]
-        if kind in ORDERS or (kind in RECKONS and not flag) or (kind == "Cast" and attribute(node, "to") in NARROW):
+        narrow = kind == "Cast" and attribute(node, "to") in NARROW
+        apart = kind in COMPARED and all(name in self.carried for name in node.input)
+        if (
+            kind in ORDERS
+            or (kind in RECKONS and not flag)
+            or narrow
+            or apart
+            or (kind == "Clip" and _open(node, constants))
+        ):
             self.wide |= of
         if kept and (kind != "Cast" or attribute(node, "to") in WHOLE):
             self.carried.update(dict.fromkeys(node.output[:1] if kind == "TopK" else node.output, kept))
@@ -218,6 +229,13 @@ class _Reading:
         words += [text for name in others for text in constants.texts(name)]
         if words:
             self.words[path.input].update(words)
+
+
+def _open(node: NodeProto, constants: Constants) -> bool:
+    """Say whether a Clip leaves numbers through that floats of 32 bits do not hold."""
+    ends = [number for name in node.input[1:] for number in constants.few(name)]
+    ends += [one.f for one in node.attribute if one.name in ("min", "max")]
+    return len(ends) < 2 or any(abs(end) > FLOATS for end in ends)
 
 
 def _even(found: list[Known]) -> list[Known]:

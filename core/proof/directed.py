@@ -33,9 +33,18 @@ SIZE_BYTES = 2_000_000
 """Bytes of input that one call at another size may take."""
 ID_NUMBERS = 4096
 """Ids that are looked up in all; of a larger table, so many rows are drawn."""
-SMALL_INTEGERS, INTEGERS, DEEP = 100, 2**31 - 1, 2.0**53
+SMALL_INTEGERS, HALVES, FLOATS, INTEGERS, DEEP = 100, 60_000, 2**24, 2**31 - 1, 2.0**53
+"""Whole numbers that people count with, that floats of 16 and of 32 bits hold, 32 bits themselves, and floats of 64."""
+NEIGHBOURS = 32
 ENDS = (INTEGERS, -INTEGERS - 1, 0, INTEGERS, INTEGERS, 1, -INTEGERS - 1, -INTEGERS - 1, INTEGERS - 1)
+ADDED = (INTEGERS, 1, 0, INTEGERS, 1, 1, -INTEGERS - 1, -1)
+"""The same, of one sign a few at a time, so that their sum is larger yet."""
+BEYOND = (INTEGERS + 1, 1, 0, 2 * INTEGERS + 1, 1, 1, 2 * INTEGERS + 2, -INTEGERS - 2)
+"""The first numbers that 32 bits do not hold, with a sign and without one, among small ones."""
 AT_ENDS = "The model reckons with whole numbers, and these are the largest that 32 bits hold."
+IN_FLOATS = (
+    "The model reckons with whole numbers, and these are larger than floats of 32 bits tell from their neighbours."
+)
 REASON = "The model reckons with whole numbers, and these are larger than 32 bits hold."
 
 
@@ -53,7 +62,7 @@ class Plan:
 
 
 def known(session: Session) -> Landmarks:
-    """Return what an engine tells of its inputs without a graph: the ends of tables, categories, thresholds of trees."""
+    """Return what an engine tells of its inputs without a graph: the ends of tables, categories, thresholds of trees, and what is reckoned with."""
     domains = {spec.name: session.domains.get(spec.name, Domain()) for spec in session.signature.inputs}
     tables = {name: one.bound for name, one in domains.items() if one.kind == "ids" and one.bound > 2 and not one.low}
     words = {name: tuple(map(str, one.values)) for name, one in domains.items() if one.kind == "choice"}
@@ -62,7 +71,10 @@ def known(session: Session) -> Landmarks:
         name = names[min(place, len(names) - 1)]
         near[name] = (*near.get(name, ()), *map(float, found))
     return Landmarks(
-        exact={name: (0.0, bound - 1.0, -1.0, float(-bound)) for name, bound in tables.items()}, near=near, words=words
+        exact={name: (0.0, bound - 1.0, -1.0, float(-bound)) for name, bound in tables.items()},
+        near=near,
+        words=words,
+        wide=getattr(session, "wide", frozenset()),
     )
 
 
@@ -99,6 +111,7 @@ def questions(sampler: Sampler, plan: Plan) -> Questions:
     for place, (name, words) in enumerate(plan.words.items()):
         yield from _filled(sampler, "words", name, np.array(words), 3200 + place)
     yield from _looked_up(sampler, plan)
+    yield from _neighbours(sampler, plan)
     for name, reckoned in plan.whole.items():
         yield from _whole(sampler, name, reckoned=reckoned)
         yield from _lengths(sampler, name)
@@ -238,23 +251,53 @@ def _whole(sampler: Sampler, name: str, *, reckoned: bool) -> Questions:
     if kind.kind == "b" or kind == np.float16:
         return
     top = min(INTEGERS, np.iinfo(kind).max) if kind.kind in "iu" else INTEGERS
-    for place, most in enumerate((min(SMALL_INTEGERS, top), top) if reckoned else (min(SMALL_INTEGERS, top),)):
+    levels = dict.fromkeys(
+        min(most, top) for most in ((SMALL_INTEGERS, HALVES, top) if reckoned else (SMALL_INTEGERS,))
+    )
+    for place, most in enumerate(levels):
         inputs = sampler.random(samples, 3400 + place)
         yield (
             Case("whole numbers", f"{name} up to {most:,}", samples),
             {**inputs, name: _drawn(inputs[name], 1, most, sampler.seed + place)},
         )
     if reckoned and kind.itemsize >= 4:
-        inputs = sampler.random(samples, 3402)
-        ends = np.resize([INTEGERS, 0, 1, INTEGERS] if kind.kind == "u" else ENDS, inputs[name].size)
-        yield (
-            Case("the ends of 32 bits", name, samples, False, AT_ENDS, bounds=True),
-            {**inputs, name: _like(inputs[name], ends)},
-        )
+        inputs = sampler.random(samples, 3412)
+        for ends in ([INTEGERS, 0, 1, INTEGERS],) if kind.kind == "u" else (ENDS, ADDED):
+            yield (
+                Case("the ends of 32 bits", name, samples, False, AT_ENDS, bounds=True),
+                {**inputs, name: _like(inputs[name], np.resize(ends, inputs[name].size))},
+            )
     if reckoned and (kind.itemsize == 8 or kind.kind == "f"):
-        inputs = sampler.random(samples, 3403)
-        beyond = _drawn(inputs[name], INTEGERS + 1, DEEP, sampler.seed)
-        yield Case("beyond 32 bits", name, samples, False, REASON, bounds=True), {**inputs, name: beyond}
+        inputs = sampler.random(samples, 3413)
+        first = np.abs(BEYOND) if kind.kind == "u" else np.array(BEYOND)
+        drawn = _drawn(inputs[name], INTEGERS + 1, DEEP, sampler.seed)
+        for beyond in (drawn, _like(inputs[name], np.resize(first, inputs[name].size))):
+            yield Case("beyond 32 bits", name, samples, False, REASON, bounds=True), {**inputs, name: beyond}
+
+
+def _neighbours(sampler: Sampler, plan: Plan) -> Questions:
+    """Yield large whole numbers that are equal or one apart within a sample, half of them at multiples of the graph's own constants: what is compared, divided or added up in floats loses them."""
+    kinds = {name: np.dtype(_spec(sampler, name).dtype) for name, reckoned in plan.whole.items() if reckoned}
+    names = [name for name, kind in kinds.items() if kind.kind in "iu" and kind.itemsize >= 4]
+    if not names:
+        return
+    samples = sampler.fixed_batch or NEIGHBOURS
+    inputs, rng = sampler.random(samples, 3600), np.random.default_rng([sampler.seed, 3600])
+    sizes = np.floor(np.exp(rng.uniform(math.log(FLOATS), math.log(INTEGERS - 1), samples)))
+    for name in names:
+        factors = [abs(int(n)) for n in plan.numbers.get(name, ()) if 1 < abs(int(n)) < FLOATS] or [1]
+        parts = np.where(np.arange(samples) % 2, rng.choice(factors, samples), 1)
+        signs = rng.choice([1, -1], samples) if kinds[name].kind == "i" else 1
+        inputs[name] = _beside(inputs[name], sizes // parts * parts * signs, sampler.axis(name), rng)
+    yield Case("beyond 24 bits", ", ".join(names), samples, False, IN_FLOATS, bounds=True), inputs
+
+
+def _beside(like: np.ndarray, values: np.ndarray, axis: int | None, rng: np.random.Generator) -> np.ndarray:
+    """Return numbers one below, at or one above the value of each sample; of one value where all samples share them."""
+    lead = np.moveaxis(like, axis or 0, 0) if like.ndim else like.reshape(1)
+    rows = values[: len(lead)] if axis is not None and len(values) == len(lead) else values[:1]
+    found = rows.reshape(-1, *[1] * (lead.ndim - 1)) + rng.integers(-1, 2, lead.shape)
+    return np.moveaxis(found, 0, axis or 0).reshape(like.shape).astype(like.dtype)
 
 
 def _lengths(sampler: Sampler, name: str) -> Questions:

@@ -65,6 +65,12 @@ class Golden:
         rows = np.arange(batch) % samples
         return {name: _taken(array, samples, rows) for name, array in inputs.items()}, batch
 
+    @property
+    def echoes(self) -> list[tuple[int, list[np.ndarray]]]:
+        """The numbers of cases, and what the source answers to their inputs moved by one rounding."""
+        asked = [number for number in range(len(self.cases)) if f"c{number}/moved0" in self.arrays]
+        return [(n, [self.arrays[f"c{n}/moved{i}"] for i in range(len(self.outputs))]) for n in asked]
+
     def case_outputs(self, number: int) -> list[np.ndarray]:
         """Return the answers of one case in order."""
         return [self.arrays[f"c{number}/out{i}"] for i in range(len(self.outputs))]

@@ -76,6 +76,7 @@ def compare(
         if case.stored:
             tally = tallies.setdefault(case.name, Tally(counted=case.counted, reason=case.reason, bounds=case.bounds))
             _replay(session, recorded, number, tally, tolerance, variations, exact or {})
+    _hear(recorded, variations)
     counted = [_check(name, tally, tolerance) for name, tally in tallies.items() if tally.counted]
     aside = [_aside(name, tally) for name, tally in tallies.items() if not tally.counted]
     aside += [_unasked(case) for case in recorded.cases if case.name == MISSING and not case.stored]
@@ -97,6 +98,14 @@ def compare(
         machine=machine(),
         reason=" ".join(dict.fromkeys(filter(None, (*told, *recorded.notes, session.reading, *aside)))),
     )
+
+
+def _hear(recorded: Golden, variations: list[Variation]) -> None:
+    """Tell each output what one rounding of the inputs changes in it."""
+    for number, moved in recorded.echoes:
+        samples = recorded.cases[number].samples
+        for variation, a, b in zip(variations, recorded.case_outputs(number), moved, strict=True):
+            variation.hear(_samples_first(a, samples), _samples_first(b, samples))
 
 
 def machine() -> str:
@@ -188,9 +197,10 @@ def _listed(numbers: set[int]) -> str:
 def feed(session: Session, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Match recorded inputs to the target's by name, else by position; narrow where the target is narrower.
 
-    A target that takes named columns gets those of the source's one table.
+    A target that takes named columns gets those of the source's one table, one that does not say its types what was recorded.
     """
     specs = session.signature.inputs
+    told = not session.guessed
     table = next(iter(inputs.values()), None)
     if len(inputs) == 1 and table is not None and table.ndim == 2 and len(specs) == table.shape[1] > 1:
         inputs = {spec.name: table[:, place : place + 1] for place, spec in enumerate(specs)}
@@ -200,7 +210,9 @@ def feed(session: Session, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarra
         else list(zip(specs, inputs.values(), strict=True))
     )
     return {
-        s.name: value if s.dtype in ("str", "bfloat16") or value.dtype.kind == "U" else value.astype(s.dtype)
+        s.name: value.astype(s.dtype)
+        if told and s.shape is not None and s.dtype not in ("str", "bfloat16") and value.dtype.kind != "U"
+        else value
         for s, value in pairs
     }
 

@@ -34,7 +34,11 @@ CHUNK = 250
 ROOM = {"random": 16_000_000, "data": 40_000_000}
 """Bytes of input that each kind may take in the golden file."""
 NEAR_COLUMNS = 8
-PUSHED = ("edge", "constants", "whole numbers", "the ends of 32 bits", "beyond 32 bits")
+FAR, FAR_BYTES = 96, 200_000
+"""Samples far from the mean, of which each saturates another part, and the bytes of input that they may take beyond four."""
+LARGE = ("whole numbers", "beyond 24 bits", "the ends of 32 bits", "beyond 32 bits")
+"""Cases of large numbers, of which samples with an answer that is not finite are left out, and the others are kept."""
+PUSHED = ("edge", "constants", *LARGE)
 """Cases of odd numbers: an answer to them that is not finite everywhere is no answer."""
 PACKAGES = {
     "ncnn": "ncnn",
@@ -66,9 +70,9 @@ def record(
     landmarks = landmarks.joined(directed.known(session))
     sampler = sizes.counted(sizes.fitted(Sampler(session, seed), dataset, landmarks))
     plan = directed.plan(sampler, landmarks)
-    recorded = [_ask(session, case, inputs) for case, inputs in _cases(sampler, dataset, plan, landmarks)]
+    recorded = [_ask(sampler, case, inputs) for case, inputs in _cases(sampler, dataset, plan, landmarks)]
     recorded += [
-        _ask(session, case, inputs) for case, inputs in _again([case for case, _, _ in recorded], sampler, dataset)
+        _ask(sampler, case, inputs) for case, inputs in _again([case for case, _, _ in recorded], sampler, dataset)
     ]
     return _keep(sampler, recorded, (*_notes(sampler, dataset), *sizes.note(sampler), *plan.notes), out)
 
@@ -80,7 +84,7 @@ def record_beyond(session: Session, seed: int, out: Path, shapes: str, landmarks
     sampler = sizes.counted(sizes.fitted(Sampler(session, seed), None, landmarks))
     plan = directed.plan(sampler, landmarks)
     asked = (*directed.sizes(sampler, plan), *directed.questions(sampler, plan))
-    return _keep(sampler, [_ask(session, case, inputs) for case, inputs in asked], (), out)
+    return _keep(sampler, [_ask(sampler, case, inputs) for case, inputs in asked], (), out)
 
 
 def _keep(sampler: Sampler, recorded: list[Asked], notes: tuple[str, ...], out: Path) -> list[str]:
@@ -105,7 +109,7 @@ def _keep(sampler: Sampler, recorded: list[Asked], notes: tuple[str, ...], out: 
         unsteady=_unsteady(session, recorded),
         notes=notes,
         versions=versions(),
-        arrays=_arrays(recorded),
+        arrays=_arrays(recorded) | _echo(session, recorded),
     )
     golden.write(found, out)
     out.with_suffix(".bin").write_bytes(packed(found))
@@ -166,6 +170,31 @@ def _unsteady(session: Session, recorded: list[Asked]) -> str:
     return ""
 
 
+def _echo(session: Session, recorded: list[Asked]) -> dict[str, np.ndarray]:
+    """Ask the ordinary calls again with each number of their inputs moved by one rounding: what that changes is the source's own noise."""
+    arrays: dict[str, np.ndarray] = {}
+    asked = [n for n, (case, _, _) in enumerate(recorded) if case.name == "random" and case.stored and case.counted]
+    for number in asked if any(spec.dtype.startswith("float") for spec in session.signature.inputs) else ():
+        _, inputs, answer = recorded[number]
+        rng = np.random.default_rng(number)
+        try:
+            with np.errstate(all="ignore"):
+                again = session.run({name: _moved(array, rng) for name, array in inputs.items()})
+        except Exception:
+            return {}
+        if len(again) == len(answer):
+            arrays |= {f"c{number}/moved{i}": array for i, array in enumerate(again.values())}
+    return arrays
+
+
+def _moved(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    if array.dtype.kind != "f":
+        return array
+    near = array.astype(np.float32) if array.dtype == np.float64 else array
+    ends = np.array([-np.inf, np.inf], near.dtype)
+    return np.asarray(np.nextafter(near, rng.choice(ends, near.shape)), array.dtype)
+
+
 def _cases(sampler: Sampler, dataset: Dataset | None, plan: directed.Plan, landmarks: Landmarks) -> Questions:
     """Yield every case to ask the source, from ordinary to odd; trees split at halves, which ``_near`` tells apart, and infinities are for graphs that ask for them: engines clamp them as they like."""
     batch = sampler.fixed_batch
@@ -176,13 +205,18 @@ def _cases(sampler: Sampler, dataset: Dataset | None, plan: directed.Plan, landm
     for what in EDGES:
         on_threshold = what == HALVES and hasattr(sampler.session, "thresholds")
         unasked = what == INFINITE and (landmarks.wide or not landmarks.gaps)
-        inputs = None if on_threshold or unasked else sampler.edge(what, batch or 4)
+        rows = batch or (_far(sampler) if what in ("wide", "large") else 4)
+        inputs = None if on_threshold or unasked else sampler.edge(what, rows)
         if inputs is not None:
-            yield Case("edge", what, batch or 4), inputs
+            yield Case("edge", what, rows), inputs
     yield from _missing(sampler, batch, bool(landmarks.gaps))
     yield from _near(sampler, batch)
     yield from directed.questions(sampler, plan)
     yield from _data(dataset, batch)
+
+
+def _far(sampler: Sampler) -> int:
+    return max(4, min(FAR, FAR_BYTES // max(1, sampler.sample_bytes)))
 
 
 def _random(sampler: Sampler, batch: int | None) -> Questions:
@@ -231,11 +265,11 @@ def _data(dataset: Dataset | None, batch: int | None) -> Questions:
         yield Case("data", f"rows {start + 1} to {stop}", stop - start), dataset.rows(start, stop)
 
 
-def _ask(session: Session, case: Case, inputs: dict[str, np.ndarray]) -> Asked:
+def _ask(sampler: Sampler, case: Case, inputs: dict[str, np.ndarray]) -> Asked:
     """Run the source once; a case that it refuses, or answers without a finite number, does not count."""
     try:
         with np.errstate(all="ignore"):
-            answer = session.run(inputs)
+            answer = sampler.session.run(inputs)
     except Exception as error:
         first = first_line(error)[:160]
         return (
@@ -244,11 +278,28 @@ def _ask(session: Session, case: Case, inputs: dict[str, np.ndarray]) -> Asked:
             {},
         )
     finite = [np.isfinite(array) for array in answer.values() if array.dtype.kind == "f"]
-    if finite and (
-        not any(part.any() for part in finite) or (case.name in PUSHED and not all(part.all() for part in finite))
-    ):
+    if not finite or all(part.all() for part in finite):
+        return case, inputs, answer
+    if case.name in LARGE and (rows := _whole_rows(finite, case.samples)):
+        if len(rows) < case.samples and sampler.fixed_batch is None:
+            return _ask(sampler, replace(case, samples=len(rows)), _taken(sampler, inputs, rows))
+    elif case.bounds and case.name in LARGE and len(finite) < len(answer):
+        return case, inputs, answer
+    if case.name in PUSHED or not any(part.any() for part in finite):
         return _not_counted(case, "The source's own answer is not finite.", stored=False), {}, {}
     return case, inputs, answer
+
+
+def _whole_rows(finite: list[np.ndarray], samples: int) -> list[int]:
+    """Return the samples whose every answer is finite; none where an answer is not by samples."""
+    if any(part.ndim == 0 or len(part) != samples for part in finite):
+        return []
+    return [row for row in range(samples) if all(part[row].all() for part in finite)]
+
+
+def _taken(sampler: Sampler, inputs: dict[str, np.ndarray], rows: list[int]) -> dict[str, np.ndarray]:
+    axes = {name: sampler.axis(name) for name in inputs}
+    return {name: array if (axis := axes[name]) is None else array.take(rows, axis) for name, array in inputs.items()}
 
 
 def _not_counted(case: Case, reason: str, *, stored: bool) -> Case:

@@ -23,6 +23,7 @@ EDGES = (
     HALVES,
     TIES,
     "negative",
+    "wide",
     "large",
     "small",
     "tiny",
@@ -33,6 +34,8 @@ EDGES = (
 )
 MISSING = "missing numbers"
 TIED = 3
+WIDE = 4.0
+"""Spreads away from the mean: where activations saturate, and what is left of them is small."""
 LARGE = 10.0
 """Spreads away from the mean: far outside, and still within what float32 adds up exactly enough."""
 SMALL = 1e-3
@@ -188,7 +191,7 @@ def _pushed(what: str, value: np.ndarray, domain: Domain, batch: int) -> np.ndar
         return np.round(2 * value) / 2
     if what == INFINITE:
         return np.where(np.arange(value.size).reshape(value.shape) % 3, value, np.copysign(np.inf, value))
-    spreads = {"large": LARGE, "small": SMALL}
+    spreads = {"wide": WIDE, "large": LARGE, "small": SMALL}
     return (
         -np.abs(value) if what == "negative" else (value - centre) * spreads[what] + centre if what in spreads else None
     )

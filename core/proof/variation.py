@@ -10,6 +10,8 @@ SHARE = 0.05
 """The root mean square difference, as a share of the standard deviation of the answers, that is still rounding."""
 NOISE = 1e-7
 """Columns that vary by less than this share of the largest answer are below what float32 holds beside it."""
+ECHO = 2 / SHARE
+"""Columns that vary by no more than this many times what one rounding of the inputs changes in them: there, two engines that each round once differ by ``SHARE``."""
 
 
 @dataclass
@@ -29,11 +31,14 @@ class Sums:
         self.total, self.squares = self.total + moved.sum(axis=0), self.squares + (moved * moved).sum(axis=0)
         self.noise = self.noise + ((a - b) ** 2).sum(axis=0)
 
-    def too_kind(self, largest: float) -> bool:
-        """Say whether a column of the result, or all of them together, differs by more than a share of how it varies."""
+    def too_kind(self, largest: float, echo: np.ndarray | float = 0.0) -> bool:
+        """Say whether a column of the result, or all of them together, differs by more than a share of how it varies.
+
+        ``echo`` is the root mean square [columns] of what one rounding of the inputs changes in the source's answers.
+        """
         mean = np.asarray(self.total) / self.count
         variance = np.maximum(np.asarray(self.squares) / self.count - mean * mean, 0.0)
-        noise, told = np.asarray(self.noise) / self.count, np.sqrt(variance) > NOISE * largest
+        noise, told = np.asarray(self.noise) / self.count, np.sqrt(variance) > np.maximum(NOISE * largest, ECHO * echo)
         columns = noise[told] > SHARE**2 * variance[told]
         return bool(columns.any() or noise[told].sum() > SHARE**2 * variance[told].sum())
 
@@ -48,6 +53,7 @@ class Variation:
     numbers: bool = False
     largest: float = 0.0
     sums: dict[int, Sums] = field(default_factory=dict)
+    echoes: dict[int, list[np.ndarray]] = field(default_factory=dict)
 
     def add(self, case: str, a: np.ndarray, b: np.ndarray) -> None:
         """Take the answers of source and result to one call, samples first."""
@@ -62,6 +68,29 @@ class Variation:
             self.largest = max(self.largest, float(np.abs(rows).max()))
             self.sums.setdefault(rows.shape[1], Sums(rows[0])).add(rows, others)
 
+    def hear(self, a: np.ndarray, moved: np.ndarray) -> None:
+        """Take what the source answers to one call and to the same with its inputs moved by one rounding, samples first."""
+        if (
+            a.shape == moved.shape
+            and a.size
+            and a.dtype.kind == "f"
+            and np.isfinite(a).all()
+            and np.isfinite(moved).all()
+        ):
+            rows, others = (np.atleast_1d(x).reshape(len(np.atleast_1d(x)), -1).astype(np.float64) for x in (a, moved))
+            self.echoes.setdefault(rows.shape[1], []).append((rows - others) ** 2)
+
+    def too_kind(self) -> bool:
+        """Say whether differences within the tolerance are as large as the answers vary."""
+        return any(
+            sums.count > 1 and sums.too_kind(self.largest, self._echo(columns)) for columns, sums in self.sums.items()
+        )
+
+    def _echo(self, columns: int) -> np.ndarray | float:
+        """Return the root mean square [columns] of what was heard."""
+        heard = self.echoes.get(columns)
+        return np.sqrt(np.concatenate(heard).mean(axis=0)) if heard else 0.0
+
 
 def unproven(variations: list[Variation]) -> str:
     """Say why a comparison that found nothing proves nothing, or nothing."""
@@ -69,7 +98,7 @@ def unproven(variations: list[Variation]) -> str:
     if variations and len(still) == len(variations):
         return f"Every answer is the same number ({', '.join(map(repr, still[:4]))}), so nothing could differ: add a data set on which the answers vary."
     for one in variations:
-        if any(sums.count > 1 and sums.too_kind(one.largest) for sums in one.sums.values()):
+        if one.too_kind():
             return (
                 f"The differences in the output {one.name!r} are within the tolerance, but the answers themselves hardly vary more: "
                 f"the differences are over {SHARE:.0%} of their standard deviation. Scale the output, or compare on data with larger answers."

@@ -10,7 +10,7 @@ import numpy as np
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused, refusing
 from core.domain.runtime import UNKNOWN_INTEGER, Domain, Runtime, Session
-from core.libraries.torch import ExportedProgram, Module, ScriptModule, torch_answers, torchscripts
+from core.libraries.torch import ExportedProgram, Module, ScriptModule, reckoning, torch_answers, torchscripts
 
 PASSING = (
     "_to_copy", "to", "reshape", "view", "unsqueeze", "squeeze", "flatten", "slice", "clone", "contiguous", "expand",
@@ -65,6 +65,7 @@ class ProgramSession(Session):
         )
         bounds = _id_bounds(program)
         self.domains = {spec.name: _domain(spec, bounds.get(spec.name)) for spec in inputs}
+        self.wide = reckoning.of_program(program, _whole(self.signature))
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Call the program and name its flat tensor outputs as its signature does."""
@@ -96,6 +97,12 @@ class ScriptSession(Session):
         guess = () if told else torchscripts.guess(module, names) or ()
         self.signature, self.guessed = Signature(told or guess or unknown, ()), bool(guess)
         self.domains = {spec.name: _domain(spec, bound) for spec in told or unknown}
+        self._reckoned = reckoning.of_script(module, names)
+
+    @property
+    def wide(self) -> frozenset[str]:
+        """The inputs of whole numbers that the script reckons with; their types may come from its owner."""
+        return self._reckoned & frozenset(_whole(self.signature))
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Call ``forward`` with the inputs in the order of its arguments."""
@@ -147,6 +154,11 @@ def _tensor(name: str, value: object, symbols: dict[str, str]) -> TensorSpec:
         for place, dim in enumerate(value.shape)
     )
     return TensorSpec(name, str(value.dtype).removeprefix("torch."), shape)
+
+
+def _whole(signature: Signature) -> list[str]:
+    """Return the names of the inputs of whole numbers."""
+    return [spec.name for spec in signature.inputs if "int" in spec.dtype]
 
 
 def _domain(spec: TensorSpec, bound: int | None) -> Domain:

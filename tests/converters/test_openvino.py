@@ -173,3 +173,20 @@ def test_of_equal_numbers_the_first_is_taken(tmp_path: Path) -> None:
     x = np.random.default_rng(0).integers(0, 2, (50, 20)).astype(np.float32)
     session = runtime_for("openvino").open(tmp_path / "out.zip", "openvino")
     assert np.array_equal(session.run({"x": x})["i"], np.argsort(-x, axis=1, kind="stable")[:, :3])
+
+
+@pytest.mark.parametrize("kind", ["float", "int64"])
+def test_what_a_graph_rounds_to_halves_is_rounded(kind: str, tmp_path: Path) -> None:
+    source = save(
+        f"""<ir_version: 8, opset_import: ["" : 17]>
+        halves ({kind}[N] x) => (float[N] y) {{ h = Cast<to = 10>(x)  y = Cast<to = 1>(h) }}""",
+        tmp_path / "m.onnx",
+    )
+    out = Way(source, "onnx_to_openvino", {}).convert(tmp_path)
+    numbers = [*np.arange(-70_000, 70_000, 7)] if kind == "int64" else [
+        *np.arange(-3000, 3000) / 1024, *np.exp2(np.arange(-26.0, 17.0)), 65519, 65520, -65520, 1 / 3, 1e-7, 0, np.inf,
+    ]  # fmt: skip
+    x = np.array(numbers, np.int64 if kind == "int64" else np.float32)
+    answer = runtime_for("openvino").open(out, "openvino").run({"x": x})["y"]
+    with np.errstate(over="ignore"):
+        assert np.array_equal(answer, x.astype(np.float16).astype(np.float32))

@@ -4,22 +4,67 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
+from core.libraries.torch import reckoning, torchscripts
+from core.proof import parity
 from core.runtimes import runtime_for
 from tests.converters.small import Way
 
 
-def test_the_logarithm_of_a_sigmoid_stays_finite(tmp_path: Path) -> None:
+def traced(network: nn.Module, example: torch.Tensor, path: Path) -> Path:
+    """Save a network as TorchScript."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.jit.trace(nn.Sequential(nn.Linear(3, 3), nn.LogSigmoid()), torch.zeros(2, 3)).save(str(tmp_path / "m.pt"))
-    Way(tmp_path / "m.pt", "torchscript_to_onnx", {}).convert(tmp_path)
+        torch.jit.trace(network, example).save(str(path))
+    return path
+
+
+@pytest.mark.parametrize("target", ["onnx", "openvino"])
+def test_the_logarithm_of_a_sigmoid_stays_finite(target: str, tmp_path: Path) -> None:
+    traced(nn.Sequential(nn.Linear(3, 3), nn.LogSigmoid()), torch.zeros(2, 3), tmp_path / "m.pt")
+    out = Way(tmp_path / "m.pt", f"torchscript_to_{target}", {}).convert(tmp_path)
     x = np.array([[-1000, 0, 1000], [-20, 0, 20], [300, -300, 5]], np.float32)
-    sessions = [
-        runtime_for(k).open(p, k) for k, p in (("torchscript", tmp_path / "m.pt"), ("onnx", tmp_path / "out.onnx"))
-    ]
+    sessions = [runtime_for(k).open(p, k) for k, p in (("torchscript", tmp_path / "m.pt"), (target, out))]
     one, other = (next(iter(s.run({s.signature.inputs[0].name: x}).values())) for s in sessions)
     assert np.isfinite(other).all()
     assert np.allclose(one, other, atol=1e-5)
+
+
+class Whole(nn.Module):
+    """Reckons with whole numbers in one of several ways."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.way = way
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Answer in floats."""
+        ways = {
+            "large": lambda: (x % 7 * 31 + 7).float(),
+            "divided": lambda: torch.div(x, 10, rounding_mode="floor").float(),
+            "a mask": lambda: (1 - x).float() * -1e4,
+            "floats": lambda: x.float() * 3,
+            "compared": lambda: (x > 3).float(),
+        }
+        return ways[self.way]()
+
+
+@pytest.mark.parametrize(
+    ("way", "wide"), [("large", True), ("divided", True), ("a mask", False), ("floats", False), ("compared", False)]
+)
+def test_whole_numbers_that_are_reckoned_with_are_told(way: str, wide: bool, tmp_path: Path) -> None:
+    example = torch.ones(2, 3, dtype=torch.int64)
+    script = torchscripts.load(traced(Whole(way), example, tmp_path / "m.pt"))
+    expected = frozenset(["x"] if wide else [])
+    assert reckoning.of_script(script, ["x"]) == expected
+    assert reckoning.of_program(torch.export.export(Whole(way), (example,)), ["x"]) == expected
+
+
+def test_a_script_that_does_not_tell_its_types_gets_what_was_recorded(tmp_path: Path) -> None:
+    traced(Whole("large"), torch.ones(2, 3, dtype=torch.int64), tmp_path / "m.pt")
+    session = runtime_for("torchscript").open(tmp_path / "m.pt", "torchscript")
+    given = {"x": np.array([[2**40 + 1, 1, 2]])}
+    assert parity.feed(session, given)["x"].dtype == np.int64

@@ -70,6 +70,54 @@ def test_the_ends_of_32_bits_bound_a_verdict_too(tmp_path: Path) -> None:
     assert "only within bounds: on 'the ends of 32 bits'" in found.reason
 
 
+def test_whole_numbers_that_floats_do_not_tell_apart_bound_a_verdict(tmp_path: Path) -> None:
+    text = "(int64[N,3] x, int64[N,3] z) => (bool[N,3] y) { y = Less(x, z) }"
+    floats = text.replace("y = Less(x, z)", "a = Cast<to = 1>(x) b = Cast<to = 1>(z) y = Less(a, b)")
+    found = proof(model(text, {}), model(floats, {}), tmp_path)
+    assert found.verdict is Verdict.NOT_PROVEN
+    assert "only within bounds: on 'beyond 24 bits'" in found.reason
+
+
+def test_large_numbers_are_asked_also_where_others_beside_them_overflow(tmp_path: Path) -> None:
+    text = "(int64[N,2] x) => (float[N,2] y) { h = Cast<to = 10>(x) y = Cast<to = 1>(h) }"
+    found = proof(model(text, {}), model(text.replace("h = Cast<to = 10>(x)", "h = Cast<to = 1>(x)"), {}), tmp_path)
+    assert found.verdict is Verdict.FAIL
+    assert "'whole numbers'" in found.reason
+
+
+def test_an_answer_without_fractions_counts_at_the_ends_of_32_bits_though_another_overflows(tmp_path: Path) -> None:
+    text = (
+        "(int64[N,2] x) => (bool[N,2] y, float[N,2] z) { n = Neg(x) h = Cast<to = 10>(n) "
+        "c = Constant<value = float16 {13041}>() y = LessOrEqual(h, c) z = Cast<to = 1>(h) }"
+    )
+    narrow = text.replace("n = Neg(x)", "s = Cast<to = 6>(x) m = Neg(s) n = Cast<to = 7>(m)")
+    found = proof(model(text, {}), model(narrow, {}), tmp_path)
+    assert found.verdict is Verdict.NOT_PROVEN
+    assert "only within bounds: on 'the ends of 32 bits'" in found.reason
+
+
+def test_sums_beyond_32_bits_and_the_first_numbers_behind_them_are_asked(tmp_path: Path) -> None:
+    one = model("(int64[N,4] x) => (int64[N,1] y) { y = ReduceSum<keepdims = 1>(x) }", {})
+    proof(one, one, tmp_path)
+    recorded = golden.read(tmp_path / "g.npz")
+    sums = [
+        abs(recorded.case_inputs(n)["x"].astype(float).sum(axis=1)).max()
+        for n, case in enumerate(recorded.cases)
+        if case.name == "the ends of 32 bits"
+    ]
+    assert max(sums) > 2**32 - 4
+    beyond = [recorded.case_inputs(n)["x"] for n, case in enumerate(recorded.cases) if case.name == "beyond 32 bits"]
+    assert any(2**31 in array and 2**32 - 1 in array for array in beyond)
+
+
+def test_many_small_samples_are_asked_far_from_the_mean(tmp_path: Path) -> None:
+    """An activation may be inexact in a narrow window alone."""
+    one = model(F4 + "{ y = Tanh(x) }", {})
+    proof(one, one, tmp_path)
+    far = [case.samples for case in golden.read(tmp_path / "g.npz").cases if case.what in ("wide", "large")]
+    assert far == [96, 96]
+
+
 MASK = (
     "(int64[N,4] mask, float[N,4] x) => (float[N,4] y) { f = Cast<to = 1>(mask) c = Constant<value_float = 1.0>() "
     "o = Sub(c, f) b = Constant<value_float = -10000.0>() m = Mul(o, b) y = Add(x, m) }"

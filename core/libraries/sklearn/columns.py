@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import lightgbm
     from xgboost import Booster
 
-KEPT = ("_fit_X", "X_train_", "X_fit_", "support_vectors_", "cluster_centers_", "centroids_", "theta_")
-"""Where neighbours, Gaussian processes, kernels, support vectors, clusters, centroids and naive Bayes keep samples or means of them."""
+KEPT = ("_fit_X", "X_train_", "X_fit_", "support_vectors_", "cluster_centers_", "centroids_", "theta_", "means_")
+"""Where neighbours, Gaussian processes, kernels, support vectors, clusters, centroids, naive Bayes and discriminants keep samples or means of them."""
 MAX_CATEGORIES = 200
 MAX_THRESHOLDS = 64
 

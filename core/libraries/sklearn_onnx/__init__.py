@@ -1,7 +1,8 @@
 """What skl2onnx does not write, or writes with other answers: one file a family of estimators.
 
 Each converter computes in float64, as scikit-learn does, and hands on float32. Distances are summed over squared
-differences and never expanded into products, which cancel on data that is not scaled.
+differences, for products cancel on data that is not scaled; only the nearest centre is found by products where
+scikit-learn finds it so, since far away both must lose the same.
 """
 
 from core.libraries.sklearn_onnx import (
@@ -13,6 +14,7 @@ from core.libraries.sklearn_onnx import (
     imputers,
     kernels,
     linear,
+    neighbours,
     quantiles,
     tfidf,
     votes,
@@ -34,6 +36,7 @@ def register() -> None:
         functions,
         votes,
         discriminants,
+        neighbours,
         tfidf,
     ):
         family.register()

@@ -1,5 +1,7 @@
 """Clusters by their nearest centre, with distances as they are."""
 
+import numpy as np
+
 from core.libraries.sklearn import Estimator
 from core.libraries.sklearn_onnx.graph import INT64, EstimatorGraph, Operator, Scope, converter
 
@@ -9,18 +11,24 @@ def register() -> None:
     from skl2onnx import update_registered_converter
     from sklearn.cluster import AffinityPropagation, KMeans, MeanShift, MiniBatchKMeans
 
-    convert = converter(_write)
     for kind in (KMeans, MiniBatchKMeans):
-        update_registered_converter(kind, f"Portolan{kind.__name__}", _shapes, convert)
+        update_registered_converter(kind, f"Portolan{kind.__name__}", _shapes, converter(_means))
     for single in (AffinityPropagation, MeanShift):
-        update_registered_converter(single, f"Portolan{single.__name__}", _label_shape, convert, parser=_label_parser)
+        update_registered_converter(
+            single, f"Portolan{single.__name__}", _label_shape, converter(_single), parser=_label_parser
+        )
 
 
-def _write(graph: EstimatorGraph) -> None:
-    squares = graph.squared_distances(graph.table(), graph.model.cluster_centers_)
-    graph.give(graph.node("ArgMin", squares, axis=1, keepdims=0), 0, INT64)
-    if hasattr(graph.model, "transform"):
-        graph.give(graph.node("Sqrt", squares), 1)
+def _means(graph: EstimatorGraph) -> None:
+    """Compare distances without the square of the sample, as k-means does: far away it is so large that differences are lost in it."""
+    table, centres = graph.table(), np.asarray(graph.model.cluster_centers_, np.float64)
+    nearness = graph.op("Add", graph.products(table, centres), (centres**2).sum(axis=1)[None])
+    graph.give(graph.first(nearness), 0, INT64)
+    graph.give(graph.node("Sqrt", graph.squared_distances(table, centres)), 1)
+
+
+def _single(graph: EstimatorGraph) -> None:
+    graph.give(graph.first(graph.expanded(graph.table(), graph.model.cluster_centers_)), 0, INT64)
 
 
 def _shapes(operator: Operator) -> None:

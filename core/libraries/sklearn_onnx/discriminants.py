@@ -6,17 +6,31 @@ from core.libraries.sklearn_onnx.graph import INT64, EstimatorGraph, teach
 
 
 def register() -> None:
-    """Teach quadratic discriminants, Gaussian naive Bayes, nearest centroids and the dummies."""
-    from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+    """Teach linear and quadratic discriminants, Gaussian naive Bayes, nearest centroids and the dummies."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
     from sklearn.dummy import DummyClassifier, DummyRegressor
     from sklearn.naive_bayes import GaussianNB
     from sklearn.neighbors import NearestCentroid
 
+    teach(LinearDiscriminantAnalysis, _linear)
     teach(QuadraticDiscriminantAnalysis, _quadratic)
     teach(GaussianNB, _bayes)
     teach(NearestCentroid, _centroids)
     teach(DummyClassifier, _same_class)
     teach(DummyRegressor, _same_number, lambda model: int(np.size(model.constant_)))
+
+
+def _linear(graph: EstimatorGraph) -> None:
+    """One score per class; of two classes one score, of which skl2onnx 1.20 takes the double."""
+    model = graph.model
+    scores = graph.op("Add", graph.op("MatMul", graph.table(), np.asarray(model.coef_).T), model.intercept_)
+    if len(model.classes_) > 2:
+        graph.label(graph.node("ArgMax", scores, axis=1, keepdims=0))
+        graph.give(graph.node("Softmax", scores, axis=1), 1)
+    else:
+        both = graph.node("Concat", graph.node("Neg", scores), scores, axis=1)
+        graph.label(graph.node("ArgMax", both, axis=1, keepdims=0))
+        graph.give(graph.node("Sigmoid", both), 1)
 
 
 def _quadratic(graph: EstimatorGraph) -> None:
@@ -60,11 +74,10 @@ def _centroids(graph: EstimatorGraph) -> None:
         raise NotImplementedError(f"the distance {model.metric!r} has no ONNX form here; euclidean has")
     spread = np.where(model.within_class_std_dev_ != 0, model.within_class_std_dev_, 1.0)
     table, priors = graph.table(), model.class_prior_
-    squares = graph.squared_distances(graph.op("Div", table, spread), model.centroids_ / spread)
+    squares = graph.expanded(graph.op("Div", table, spread), model.centroids_ / spread)
     scores = graph.node("Sub", graph.constant([2 * np.log(priors)]), squares)
     if np.isclose(priors, 1 / len(priors)).all():
-        plain = graph.squared_distances(table, model.centroids_)
-        graph.label(graph.node("ArgMin", plain, axis=1, keepdims=0))
+        graph.label(graph.first(graph.expanded(table, model.centroids_)))
     else:
         graph.label(graph.node("ArgMax", scores, axis=1, keepdims=0))
     graph.give(graph.node("Softmax", scores, axis=1), 1)

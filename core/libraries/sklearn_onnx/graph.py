@@ -96,6 +96,21 @@ class EstimatorGraph:
         apart = self.op("Sub", self.node("Unsqueeze", name, self.constant([1], INT64)), np.asarray(centres)[None])
         return self.sum(self.node("Mul", apart, apart), axis=2, keepdims=0)
 
+    def expanded(self, name: str, centres: npt.ArrayLike) -> str:
+        """Return squared Euclidean distances [batch, centres] as scikit-learn adds them up, so that far away both lose the same."""
+        squares = self.sum(self.node("Mul", name, name))
+        table, products = np.asarray(centres, np.float64), self.products(name, centres)
+        whole = self.op("Add", self.node("Add", squares, products), (table**2).sum(axis=1)[None])
+        return self.op("Max", whole, 0.0)
+
+    def products(self, name: str, centres: npt.ArrayLike) -> str:
+        """Return minus two times the product with each centre [batch, centres]."""
+        return self.op("MatMul", name, -2 * np.asarray(centres, np.float64).T)
+
+    def first(self, distances: str) -> str:
+        """Return the place of the smallest distance [batch]."""
+        return self.node("ArgMin", distances, axis=1, keepdims=0)
+
     def give(self, name: str, place: int = 0, kind: int = FLOAT) -> None:
         """Hand a value on as an output."""
         self.node("Cast", name, out=self._operator.outputs[place].full_name, to=kind)

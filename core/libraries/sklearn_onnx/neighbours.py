@@ -1,0 +1,64 @@
+"""Nearest neighbours as skl2onnx writes them, with distances in float64: in float32, those of samples far away are all alike."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from core.libraries.sklearn_onnx.graph import EstimatorGraph, Operator, Scope
+
+if TYPE_CHECKING:
+    from skl2onnx.common._container import ModelComponentContainer
+
+Convert = Callable[[Scope, Any, "ModelComponentContainer"], None]
+
+
+def register() -> None:
+    """Teach neighbours that vote and those that are averaged."""
+    from skl2onnx import update_registered_converter
+    from skl2onnx.common import shape_calculator
+    from skl2onnx.operator_converters import nearest_neighbours as theirs
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+    update_registered_converter(
+        KNeighborsRegressor,
+        "PortolanKNeighborsRegressor",
+        shape_calculator.calculate_linear_regressor_output_shapes,
+        _in_float64(theirs.convert_nearest_neighbors_regressor),
+        options={"optim": [None, "cdist"]},
+    )
+    update_registered_converter(
+        KNeighborsClassifier,
+        "PortolanKNeighborsClassifier",
+        shape_calculator.calculate_linear_classifier_output_shapes,
+        _in_float64(theirs.convert_nearest_neighbors_classifier),
+        options={"zipmap": [True, False, "columns"], "nocl": [True, False], "raw_scores": [True, False], "output_class_labels": [False, True], "optim": [None, "cdist"]},
+    )  # fmt: skip
+
+
+def _in_float64(theirs: Convert) -> Convert:
+    """Return a converter that hands float64 in, and float32 out again."""
+
+    def convert(scope: Scope, operator: Operator, container: "ModelComponentContainer") -> None:
+        from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+        graph = EstimatorGraph(scope, operator, container)
+        columns = int(operator.raw_operator.n_features_in_)
+        wide = scope.declare_local_variable("wide", DoubleTensorType([None, columns]))
+        graph.node("Identity", graph.table(), out=wide.full_name)
+        outside = list(operator.outputs)
+        inside = [scope.declare_local_variable("far", _wider(one.type)) for one in outside]
+        theirs(scope, SimpleNamespace(inputs=[wide], outputs=inside, raw_operator=operator.raw_operator), container)
+        for place, (one, other) in enumerate(zip(outside, inside, strict=True)):
+            if isinstance(one.type, FloatTensorType):
+                graph.give(other.full_name, place)
+            else:
+                graph.node("Identity", other.full_name, out=one.full_name)
+
+    return convert
+
+
+def _wider(kind: Any) -> Any:
+    """Return float64 of the same shape in place of float32."""
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+    return DoubleTensorType(kind.shape) if isinstance(kind, FloatTensorType) else kind
