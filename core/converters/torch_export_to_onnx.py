@@ -7,7 +7,7 @@ from core.domain.errors import Refused, first_line
 from core.domain.transform import Converter, Tolerance, option
 from core.domain.unsupported import told
 from core.formats.anatomy.torch_files import told_beside
-from core.libraries.torch import ExportedProgram, exported_programs, program_operators
+from core.libraries.torch import ExportedProgram, exported_programs, onnx_forms, program_operators
 from core.onnx import files, metadata
 from core.onnx.typing import ModelProto
 
@@ -42,7 +42,11 @@ class TorchExportToOnnx(Converter):
         try:
             with exported_programs.quiet():
                 exported = torch.onnx.export(
-                    program, dynamo=True, opset_version=min(options.opset, NEWEST), verbose=False
+                    program,
+                    dynamo=True,
+                    opset_version=min(options.opset, NEWEST),
+                    verbose=False,
+                    custom_translation_table=onnx_forms.finite(),
                 )
         except Exception as error:
             raise _refusal(program, options.opset, error) from None

@@ -33,6 +33,25 @@ def test_the_logarithm_of_a_sigmoid_stays_finite(target: str, tmp_path: Path) ->
     assert np.allclose(one, other, atol=1e-5)
 
 
+class Added(nn.Module):
+    """The logarithm of a sum of exponentials."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Add one to the exponential of each number."""
+        return torch.logaddexp(x, torch.zeros_like(x))
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_the_logarithm_of_a_sum_of_exponentials_stays_finite(kind: str, tmp_path: Path) -> None:
+    example = torch.zeros(2, 3, dtype=getattr(torch, kind))
+    program = torch.export.export(Added(), (example,), dynamic_shapes={"x": {0: torch.export.Dim("n")}})
+    torch.export.save(program, tmp_path / "m.pt2")
+    out = Way(tmp_path / "m.pt2", "torch_export_to_onnx", {}).convert(tmp_path)
+    x = np.array([[-1000, 0, 1000], [-20, 1, 20], [300, -300, 88.5]], kind)
+    answer = runtime_for("onnx").open(out, "onnx").run({"x": x})
+    assert np.allclose(next(iter(answer.values())), np.logaddexp(x, 0), atol=1e-6)
+
+
 class Whole(nn.Module):
     """Reckons with whole numbers in one of several ways."""
 
