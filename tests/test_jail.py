@@ -7,13 +7,15 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.border import jail
 from core.border.jail import Isolation, syscalls
-from core.domain.errors import Crashed
+from core.domain.codec import Json
+from core.domain.errors import Crashed, OverLimit
 from core.domain.limits import Limits
 from core.sandbox import Sandbox
 from tests.serving import ROOT
@@ -154,7 +156,20 @@ def test_calls_with_arguments_are_refused(sandbox: Sandbox, name: str) -> None:
     assert ask(sandbox, "syscalls", calls=[call]) == {"answers": [[-1, code]]}
 
 
-@pytest.mark.parametrize("kind", ["bare", *(f"abi{version}" for version in range(1, jail.NEWEST_ABI + 1))])
+KINDS = ("bare", *(f"abi{version}" for version in range(1, jail.NEWEST_ABI + 1)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("task", "args"), [("crowd", {"threads": 8000}), ("sparse", {"files": 10, "size": 20})])
+def test_threads_and_holes_are_bounded_under_each_landlock(
+    sandbox: Sandbox, kind: str, task: str, args: dict[str, Json]
+) -> None:
+    limits = replace(SMALL, memory_mb=4096)
+    with pytest.raises(OverLimit, match="the limit is"), sandbox.run(task, args, {}, limits, kind=kind):
+        pass
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_no_file_sends_a_signal_to_the_server(sandbox: Sandbox, kind: str) -> None:
     """Before version 6 Landlock knows nothing of signals, so that the filter alone stands here."""
     heard: list[int] = []

@@ -22,7 +22,7 @@ from core.domain.codec import encode
 from core.domain.errors import Cancelled, Crashed, OverLimit, PortolanError, Refused, Unavailable
 from core.domain.limits import MB, THREADS, Limits
 from core.doors.worker import WORKS
-from core.sandbox import Sandbox, scratch
+from core.sandbox import Sandbox, pids, scratch
 
 ROOT = Path(__file__).parents[1]
 SMALL = Limits(wall_seconds=20, cpu_seconds=10, memory_mb=600, file_mb=32)
@@ -156,6 +156,30 @@ def test_a_crowd_of_threads_is_dissolved(sandbox: Sandbox) -> None:
     assert isinstance(error, OverLimit)
     assert f"threads; the limit is {THREADS}" in error.message
     assert seconds < 4
+
+
+def test_the_kernel_bounds_threads_where_it_may_be_asked(sandbox: Sandbox) -> None:
+    with subprocess.Popen(["sleep", "0.2"]) as sleeper, pids.bounded(sleeper.pid, 1) as asked:
+        sleeper.wait()
+    if not asked:
+        pytest.skip("this user may not make a control group for processes")
+    assert sandbox.isolation.full  # its own test has ended
+    before = groups()
+    said: list[str] = []
+    limits = replace(SMALL, memory_mb=4096, threads=100)
+    with (
+        pytest.raises(OverLimit, match="threads; the limit is 100"),
+        sandbox.run("crowd", {"threads": 8000}, {}, limits, kind="bare", progress=lambda _, text: said.append(text)),
+    ):
+        pass
+    most = 100 + pids.SPARE
+    assert said == [] or int(said[0].split()[-1]) < most
+    assert groups() == before
+
+
+def groups() -> list[Path]:
+    """Return the control groups that are left of this process's children."""
+    return [group for own in pids._own() for group in own.glob(f"portolan-{os.getpid()}-*")]
 
 
 def test_printing_without_end_has_an_end(sandbox: Sandbox) -> None:

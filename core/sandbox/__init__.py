@@ -22,6 +22,7 @@ from core.border.jail import Isolation
 from core.domain.codec import Json, encode
 from core.domain.errors import Cancelled, Crashed, OverLimit, PortolanError
 from core.domain.limits import Limits
+from core.sandbox import pids
 from core.sandbox import scratch as folders
 from core.sandbox.child import HOSTILE, Child
 from core.sandbox.watch import TICK_SECONDS, Progress, Watch, ignore
@@ -59,6 +60,7 @@ class Sandbox:
 
     def __init__(self, scratch: Path, module: str = "core.doors.worker") -> None:
         self._folder, self._module = folders.claim(scratch), module
+        pids.clear()
         self._lock, self._closed, self._busy = threading.Lock(), threading.Event(), set[Path]()
         # The kernel ends a child with the thread that started it, so one thread that lives as long as we starts them all.
         self._spawner = ThreadPoolExecutor(1, "sandbox-spawner")
@@ -90,7 +92,7 @@ class Sandbox:
         """
         stops = [self._closed, *([cancel] if cancel else [])]
         full = self.isolation.full
-        with self._taken(kind) as child:
+        with self._taken(kind, limits) as child:
             watch = Watch(child, limits, progress, stops)
             request = {"call": call, "args": args, "limits": encode(limits), "isolation_full": full}
             yield self._finish(watch, request, files, partial(self._warm, kind))
@@ -139,16 +141,17 @@ class Sandbox:
         return Finished(value, child.folder / "out", time.monotonic() - started, child.peak_mb)
 
     @contextlib.contextmanager
-    def _taken(self, kind: str) -> Iterator[Child]:
+    def _taken(self, kind: str, limits: Limits) -> Iterator[Child]:
         with self._lock:
             spare = self._spares.pop(kind, None)
         child = self._awake(spare) or self._spawn(kind).result()
         self._busy.add(child.folder)
-        try:
-            yield child
-        finally:
-            self._end(child)
-            self._busy.discard(child.folder)
+        with pids.bounded(child.pid, limits.threads):
+            try:
+                yield child
+            finally:
+                self._end(child)
+                self._busy.discard(child.folder)
 
     def _awake(self, spare: Spare | None) -> Child | None:
         """Return the spare's process, or None when there is none, it never came to be, or it was killed while it waited."""
@@ -207,7 +210,7 @@ class Sandbox:
         args = {"canary": str(canary), "home": str(Path.home()), "memory_mb": TESTING.memory_mb}
         request = {"call": "self_test", "args": args, "limits": encode(TESTING), "isolation_full": False}
         try:
-            with self._taken("bare") as child:
+            with self._taken("bare", TESTING) as child:
                 done = self._finish(Watch(child, TESTING, ignore, [self._closed]), request, {}, _nothing)
         except PortolanError as error:
             return Isolation(False, {}, f"the self-test failed: {error.message}")

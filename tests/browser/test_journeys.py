@@ -9,7 +9,11 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+<<<<<<< HEAD
 import numpy as np
+=======
+import onnx
+>>>>>>> h/holes
 import pytest
 import torch
 from playwright.sync_api import Page, expect
@@ -84,6 +88,16 @@ def test_wrong_file_gets_a_sentence_and_no_traceback(
     expect(page.get_by_text("This did not work")).to_be_visible(timeout=LONG)
     expect(page.get_by_text("image", exact=False).first).to_be_visible()
     assert "Traceback" not in page.content()
+
+
+def test_addresses_in_a_file_are_no_links(server: Server, visit: Callable[[str], Page], tmp_path: Path) -> None:
+    model = onnx.load(FASHION / "model.onnx")
+    model.producer_name = "https://evil.example/a www.evil.example a@evil.example"
+    onnx.save(model, tmp_path / "https:__www.evil.example.onnx")
+    page = visit(server.url)
+    page.locator("input[type=file]").first.set_input_files(tmp_path / "https:__www.evil.example.onnx")
+    expect(page.get_by_text("made by").first).to_contain_text("evil.example", timeout=LONG)
+    assert [link.evaluate("one => one.outerHTML") for link in page.locator("a[href*='evil.example']").all()] == []
 
 
 def test_deep_link_as_the_very_first_request(serve: Callable[..., Server], visit: Callable[[str], Page]) -> None:

@@ -171,9 +171,13 @@ def sparse(args: dict[str, Any], progress: Here) -> dict[str, Any]:
 def crowd(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Start threads with small stacks until the kernel refuses or somebody stops it."""
     threading.stack_size(32 * 1024)
-    for _ in range(args["threads"]):
-        threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
-    time.sleep(5)
+    for number in range(args["threads"]):
+        try:
+            threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+        except RuntimeError:
+            progress(None, f"refused after {number}")
+            break
+    time.sleep(args.get("then", 5))
     return {}
 
 
