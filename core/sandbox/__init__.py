@@ -23,7 +23,7 @@ from core.domain.codec import Json, encode
 from core.domain.errors import Cancelled, Crashed, OverLimit, PortolanError
 from core.domain.limits import Limits
 from core.sandbox import scratch as folders
-from core.sandbox.child import HOSTILE, Child
+from core.sandbox.child import HOSTILE, Child, started
 from core.sandbox.watch import TICK_SECONDS, Progress, Watch, ignore
 
 ALWAYS_WARM = "light"
@@ -170,7 +170,7 @@ class Sandbox:
 
     def _start(self, kind: str) -> Child:
         try:
-            return Child(folders.fresh(self._folder), self._module, kind)
+            return Child(folders.fresh(self._folder), partial(started, self._module, kind))
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise OverLimit(
