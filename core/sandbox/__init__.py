@@ -203,6 +203,7 @@ class Sandbox:
             spare = self._spares.pop(kind, None)
         if spare:
             self._dispose(spare)
+        self._of(kind).retire()
 
     def _dispose(self, spare: Spare) -> None:
         """End a spare, as soon as it is there."""
@@ -225,4 +226,7 @@ class Sandbox:
                 done = self._finish(Watch(child, TESTING, ignore, stops), request, {}, _nothing)
         except PortolanError as error:
             return Isolation(False, {}, f"the self-test failed: {error.message}")
+        finally:
+            with contextlib.suppress(Cancelled):
+                self._of(BARE).retire()
         return Isolation.of({str(name): holds is True for name, holds in done.value.items()})

@@ -160,8 +160,9 @@ class Child:
     def stop(self) -> None:
         """Kill the process group, wait for the process and close the pipes; its folder stays."""
         if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+            for kill in (os.killpg, os.kill):  # one that was just forked has no group of its own yet
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    kill(self.pid, signal.SIGKILL)
             self._process.wait()
         with contextlib.suppress(OSError):
             self._ends.close()
