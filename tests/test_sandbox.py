@@ -45,11 +45,13 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture(autouse=True)
 def nothing_left(sandbox: Sandbox) -> Iterator[None]:
-    """After each test only spares live, each with its own folder."""
+    """After each test only spares and their templates live, each with its own folder."""
     yield
+    assert sandbox.isolation.full
     spares = [spare.child.result() for spare in list(sandbox._spares.values())]
-    assert {path for path in sandbox._folder.iterdir() if path.is_dir()} == {spare.folder for spare in spares}
-    assert {child.pid for child in our_children()} - {spare.pid for spare in spares} == set()
+    left = [*spares, *(kind._template for kind in sandbox._kinds.values() if kind._template)]
+    assert {path for path in sandbox._folder.iterdir() if path.is_dir()} == {one.folder for one in left}
+    assert {child.pid for child in our_children()} - {one.pid for one in left} == set()
 
 
 def our_children() -> list[psutil.Process]:

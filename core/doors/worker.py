@@ -1,7 +1,7 @@
 """The child side of the border: one process, one call, one answer, then the end.
 
-Started by the sandbox as ``python -m core.doors.worker KIND PARENT`` in a scratch folder. It imports what its kind needs,
-says that it is ready, takes one JSON request on stdin, locks the jail around itself and answers in JSON lines on what
+Started by the sandbox as ``python -m core.doors.worker KIND PARENT`` in a scratch folder, or forked from a process that
+was started with the further word ``template`` (core/doors/template.py). It imports what its kind needs, says that it is ready, takes one JSON request on stdin, locks the jail around itself and answers in JSON lines on what
 was its stdout; whatever libraries print goes to stderr, where the sandbox keeps the last of it. stdin stays open as a
 watch: its end means that the parent is gone.
 """
@@ -29,6 +29,7 @@ from core.domain import groups
 from core.domain.codec import Json, decode, encode, prepare
 from core.domain.errors import OverLimit, PortolanError, Unavailable, first_line, our_fault
 from core.domain.limits import Limits
+from core.doors import template
 
 Work = Callable[[Json, Here], Json]
 
@@ -83,16 +84,17 @@ def main(
     preload: Mapping[str, tuple[str, ...]] = PRELOAD,
     program_for: Callable[[str], Path | None] = groups.program_for,
 ) -> NoReturn:
-    """Serve one request and leave the process; never returns."""
-    kind, parent = sys.argv[1], int(sys.argv[2])
+    """Serve one request and leave the process, or fork children that do; never returns."""
+    kind, parent, forks = sys.argv[1], int(sys.argv[2]), sys.argv[3:] == ["template"]
     _die_with(parent)
+    if forks:
+        _prepare(preload[kind])
+        template.serve()
+        _die_with(parent)
     events = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     try:
-        for name in preload[kind]:
-            module = importlib.import_module(name)
-            if isinstance(row := getattr(module, "CALL", None), Call):
-                prepare(row.request)
+        _prepare(preload[kind])
     except ImportError as missing:
         _end(
             events,
@@ -102,13 +104,21 @@ def main(
                 )
             ),
         )
-    prepare(Limits)
-    gc.freeze()
     _emit(events, {"event": "ready"})
     line = sys.stdin.buffer.readline()
     if line:
         _end(events, _serve(json.loads(line), works, events, program_for(kind)))
     os._exit(0)
+
+
+def _prepare(names: tuple[str, ...]) -> None:
+    """Import modules and read the declarations of the calls among them. Raises ImportError for one that is missing."""
+    for name in names:
+        module = importlib.import_module(name)
+        if isinstance(row := getattr(module, "CALL", None), Call):
+            prepare(row.request)
+    prepare(Limits)
+    gc.freeze()
 
 
 def _serve(

@@ -10,7 +10,7 @@ import errno
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,9 +25,10 @@ from core.domain.limits import Limits
 from core.sandbox import pids
 from core.sandbox import scratch as folders
 from core.sandbox.child import HOSTILE, Child
+from core.sandbox.kind import Kind
 from core.sandbox.watch import TICK_SECONDS, Progress, Watch, ignore
 
-ALWAYS_WARM = "light"
+ALWAYS_WARM, BARE = "light", "bare"
 IDLE_SECONDS = 900.0
 START_SECONDS = 120.0
 TESTING = Limits(wall_seconds=30, cpu_seconds=10, memory_mb=512, file_mb=16)
@@ -61,9 +62,8 @@ class Sandbox:
     def __init__(self, scratch: Path, module: str = "core.doors.worker") -> None:
         self._folder, self._module = folders.claim(scratch), module
         pids.clear()
-        self._lock, self._closed, self._busy = threading.Lock(), threading.Event(), set[Path]()
-        # The kernel ends a child with the thread that started it, so one thread that lives as long as we starts them all.
-        self._spawner = ThreadPoolExecutor(1, "sandbox-spawner")
+        self._lock, self._closed, self._busy = threading.RLock(), threading.Event(), set[Path]()
+        self._kinds: dict[str, Kind] = {}
         self._tester = ThreadPoolExecutor(1, "sandbox-self-test")
         self._spares: dict[str, Spare] = {}
         self._isolation = self._tester.submit(self._test_walls)
@@ -92,7 +92,7 @@ class Sandbox:
         """
         stops = [self._closed, *([cancel] if cancel else [])]
         full = self.isolation.full
-        with self._taken(kind, limits) as child:
+        with self._taken(kind, limits, stops) as child:
             watch = Watch(child, limits, progress, stops)
             request = {"call": call, "args": args, "limits": encode(limits), "isolation_full": full}
             yield self._finish(watch, request, files, partial(self._warm, kind))
@@ -103,13 +103,16 @@ class Sandbox:
         self._tester.shutdown()
         with self._lock:
             spares, self._spares = list(self._spares.values()), {}
+            kinds = list(self._kinds.values())
+        for kind in kinds:
+            kind.hang_up()
         for spare in spares:
-            if child := self._awake(spare):
-                self._end(child)
+            self._dispose(spare)
         give_up = time.monotonic() + 5
         while self._busy and time.monotonic() < give_up:
             time.sleep(TICK_SECONDS)
-        self._spawner.shutdown()
+        for kind in kinds:
+            kind.close()
         folders.remove(self._folder)
 
     def _finish(
@@ -141,10 +144,8 @@ class Sandbox:
         return Finished(value, child.folder / "out", time.monotonic() - started, child.peak_mb)
 
     @contextlib.contextmanager
-    def _taken(self, kind: str, limits: Limits) -> Iterator[Child]:
-        with self._lock:
-            spare = self._spares.pop(kind, None)
-        child = self._awake(spare) or self._spawn(kind).result()
+    def _taken(self, kind: str, limits: Limits, stops: list[threading.Event]) -> Iterator[Child]:
+        child = self._spare(kind, stops) or self._awaited(kind, self._of(kind).child(), stops)
         self._busy.add(child.folder)
         with pids.bounded(child.pid, limits.threads):
             try:
@@ -153,51 +154,65 @@ class Sandbox:
                 self._end(child)
                 self._busy.discard(child.folder)
 
-    def _awake(self, spare: Spare | None) -> Child | None:
+    def _spare(self, kind: str, stops: list[threading.Event]) -> Child | None:
         """Return the spare's process, or None when there is none, it never came to be, or it was killed while it waited."""
+        with self._lock:
+            spare = self._spares.pop(kind, None)
         if spare is None:
             return None
         spare.timer.cancel()
-        if spare.child.exception() is not None:
-            return None
-        child = spare.child.result()
-        if child.exit_code() is None:
-            return child
-        self._end(child)
+        with contextlib.suppress(OverLimit):
+            child = self._awaited(kind, spare.child, stops)
+            if child.exit_code() is None:
+                return child
+            self._end(child)
         return None
 
-    def _spawn(self, kind: str) -> Future[Child]:
-        try:
-            return self._spawner.submit(self._start, kind)
-        except RuntimeError:
-            raise Cancelled("Portolan is closing.", "Start it again.") from None
+    def _awaited(self, kind: str, child: Future[Child], stops: list[threading.Event]) -> Child:
+        """Return a child that is being made. Raises Cancelled when somebody asked to stop; the child waits for the next one."""
+        while not child.done() and not any(stop.is_set() for stop in stops):
+            wait([child], TICK_SECONDS)
+        if not child.done():
+            self._keep(kind, child)
+            raise Cancelled("The job was stopped.", "Start it again when you need it.")
+        return child.result()
 
-    def _start(self, kind: str) -> Child:
-        try:
-            return Child(folders.fresh(self._folder), self._module, kind)
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise OverLimit(
-                f"A child process could not be started: {reason}.", "Free disk space and memory, and try again."
-            ) from error
+    def _of(self, kind: str) -> Kind:
+        with self._lock:
+            if kind not in self._kinds and not self._closed.is_set():
+                self._kinds[kind] = Kind(kind, self._module, self._folder)
+            if kind in self._kinds:
+                return self._kinds[kind]
+        raise Cancelled("Portolan is closing.", "Start it again.")
 
     def _warm(self, kind: str) -> None:
-        """Start a spare unless there is one; all but the light kind are given back after a quarter of an hour of waiting."""
+        """Start a spare unless there is one."""
         with self._lock:
-            if self._closed.is_set() or kind in self._spares:
-                return
-            timer = threading.Timer(IDLE_SECONDS, self._retire, (kind,))
-            timer.daemon = True
-            self._spares[kind] = Spare(self._spawn(kind), timer)
-            if kind != ALWAYS_WARM:
+            if not self._closed.is_set() and kind not in self._spares:
+                self._keep(kind, self._of(kind).child())
+
+    def _keep(self, kind: str, child: Future[Child]) -> None:
+        """Have a child wait as the spare; all but the light kind are given back after a quarter of an hour of waiting."""
+        timer = threading.Timer(IDLE_SECONDS, self._retire, (kind,))
+        timer.daemon = True
+        spare = Spare(child, timer)
+        with self._lock:
+            if self._closed.is_set() or self._spares.setdefault(kind, spare) is not spare:
+                self._dispose(spare)
+            elif kind != ALWAYS_WARM:
                 timer.start()
 
     def _retire(self, kind: str) -> None:
         with self._lock:
             spare = self._spares.pop(kind, None)
-        child = self._awake(spare)
-        if child:
-            self._end(child)
+        if spare:
+            self._dispose(spare)
+        self._of(kind).retire()
+
+    def _dispose(self, spare: Spare) -> None:
+        """End a spare, as soon as it is there."""
+        spare.timer.cancel()
+        spare.child.add_done_callback(lambda made: made.exception() or self._end(made.result()))
 
     @staticmethod
     def _end(child: Child) -> None:
@@ -209,9 +224,13 @@ class Sandbox:
         canary.write_text("secret")
         args = {"canary": str(canary), "home": str(Path.home()), "memory_mb": TESTING.memory_mb}
         request = {"call": "self_test", "args": args, "limits": encode(TESTING), "isolation_full": False}
+        stops = [self._closed]
         try:
-            with self._taken("bare", TESTING) as child:
-                done = self._finish(Watch(child, TESTING, ignore, [self._closed]), request, {}, _nothing)
+            with self._taken(BARE, TESTING, stops) as child:
+                done = self._finish(Watch(child, TESTING, ignore, stops), request, {}, _nothing)
         except PortolanError as error:
             return Isolation(False, {}, f"the self-test failed: {error.message}")
+        finally:
+            with contextlib.suppress(Cancelled):
+                self._of(BARE).retire()
         return Isolation.of({str(name): holds is True for name, holds in done.value.items()})

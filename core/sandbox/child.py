@@ -7,8 +7,10 @@ import selectors
 import signal
 import subprocess  # noqa: TID251
 import sys
+from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
@@ -23,6 +25,31 @@ LINE_BYTES, TOTAL_BYTES, LOG_BYTES = 8 * MB, 64 * MB, 8192
 EVENTS = 50_000
 """More than the progress of the longest job: at most twenty a second are sent."""
 HOSTILE = "Treat this file as hostile, or ask its author for another one."
+
+Ends = tuple[int, int, int]
+"""The child's ends of its three pipes: requests, events, words."""
+
+
+class Process(Protocol):
+    """A process that is this one's child, as ``subprocess.Popen`` shows it."""
+
+    @property
+    def pid(self) -> int:
+        """Its id, which stays taken until somebody waited for it."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, negative for a signal, once somebody waited for it."""
+
+    def poll(self) -> int | None:
+        """Return the exit code if it has ended."""
+
+    def wait(self) -> int:
+        """Wait for its end and return the exit code."""
+
+
+Start = Callable[[Path, Ends], Process]
+"""Starts a process that works in a folder and has the pipes as stdin, stdout and stderr. Raises OSError."""
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -47,33 +74,41 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
+def started(module: str, kind: str, folder: Path, ends: Ends) -> "subprocess.Popen[bytes]":
+    """Start a process of the worker that imports by itself what its kind needs."""
+    requests, events, words = ends
+    return subprocess.Popen(  # noqa: S603
+        [str(groups.python_for(kind)), "-P", "-m", module, kind, str(os.getpid())],
+        cwd=folder,
+        env=environment(folder),
+        stdin=requests,
+        stdout=events,
+        stderr=words,
+        start_new_session=True,
+    )
+
+
 class Child:
     """One process of the worker with its folder, its pipes, the last of its log and its peak of memory."""
 
-    def __init__(self, folder: Path, module: str, kind: str) -> None:
+    def __init__(self, folder: Path, start: Start) -> None:
         self.folder, self.log, self.peak_mb, self.quiet = folder, b"", 0.0, False
-        self._line, self._received, self._events, self._logged, self.threads = bytearray(), 0, 0, 0, 1
-        self._process = subprocess.Popen(  # noqa: S603
-            [str(groups.python_for(kind)), "-P", "-m", module, kind, str(os.getpid())],
-            cwd=folder,
-            env=environment(folder),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-        )
+        self._line, self._received, self._told, self._logged, self.threads = bytearray(), 0, 0, 0, 1
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+            asked, self._requests = _pipe(theirs, ours)
+            self._events, telling = _pipe(ours, theirs)
+            self._words, printing = _pipe(ours, theirs)
+            self._process = start(folder, (asked.fileno(), telling.fileno(), printing.fileno()))
+            self._ends = ours.pop_all()
         self.pid = self._process.pid
-        self._pipes = [pipe for pipe in (self._process.stdout, self._process.stderr) if pipe]
-        self._selector = selectors.DefaultSelector()
-        for pipe in self._pipes:
+        self._selector = self._ends.enter_context(selectors.DefaultSelector())
+        for pipe in (self._events, self._words):
             self._selector.register(pipe, selectors.EVENT_READ)
 
     def send(self, request: dict[str, Any]) -> None:
         """Hand over the one request; that a child is already dead shows in ``exit_code``."""
         with contextlib.suppress(BrokenPipeError):
-            if self._process.stdin:
-                self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._requests.write(json.dumps(request).encode() + b"\n")
 
     def events(self, timeout: float) -> list[dict[str, Any]]:
         """Return what arrives within ``timeout`` seconds. Raises Crashed for what is no event of ours."""
@@ -83,7 +118,7 @@ class Child:
             data = os.read(key.fd, 1 << 16)
             if not data:
                 self._selector.unregister(key.fileobj)
-            elif key.fileobj is self._process.stderr:
+            elif key.fileobj is self._words:
                 self.log, self._logged = (self.log + data)[-LOG_BYTES:], self._logged + len(data)
                 _bounded(self._logged <= TOTAL_BYTES)
             else:
@@ -96,8 +131,8 @@ class Child:
         if whole:
             whole[0], self._line = bytes(self._line + whole[0]), bytearray()
         self._line += rest
-        self._events += len(whole)
-        _bounded(self._received <= TOTAL_BYTES and len(self._line) <= LINE_BYTES and self._events <= EVENTS)
+        self._told += len(whole)
+        _bounded(self._received <= TOTAL_BYTES and len(self._line) <= LINE_BYTES and self._told <= EVENTS)
         return whole
 
     def exit_code(self) -> int | None:
@@ -131,14 +166,18 @@ class Child:
     def stop(self) -> None:
         """Kill the process group, wait for the process and close the pipes; its folder stays."""
         if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+            for kill in (os.killpg, os.kill):  # one that was just forked has no group of its own yet
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    kill(self.pid, signal.SIGKILL)
             self._process.wait()
-        self._selector.close()
-        for pipe in (*self._pipes, self._process.stdin):
-            with contextlib.suppress(OSError):
-                if pipe:
-                    pipe.close()
+        with contextlib.suppress(OSError):
+            self._ends.close()
+
+
+def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[FileIO, FileIO]:
+    """Open a pipe whose ends are closed with those to whom they belong."""
+    reading, writing = os.pipe()
+    return reader.enter_context(FileIO(reading, "rb")), writer.enter_context(FileIO(writing, "wb"))
 
 
 def programs(pid: int) -> list[int]:

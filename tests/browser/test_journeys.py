@@ -9,11 +9,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-<<<<<<< HEAD
 import numpy as np
-=======
 import onnx
->>>>>>> h/holes
 import pytest
 import torch
 from playwright.sync_api import Page, expect

@@ -5,14 +5,18 @@ import ctypes
 import importlib
 import mmap
 import os
+import random
 import resource
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +119,71 @@ def honest(args: dict[str, Any], progress: Here) -> dict[str, Any]:
 def environment(args: dict[str, Any], progress: Here) -> dict[str, Any]:
     """Tell all that the process knows of its surroundings."""
     return {"environ": dict(os.environ), "path": sys.path, "modules": sorted(sys.modules), "pid": os.getpid()}
+
+
+def surroundings(args: dict[str, Any], progress: Here) -> dict[str, Any]:
+    """Tell what the process has of its own: folder, descriptors, group, masks, and where it would put its temporary files."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    descriptors = {}
+    for number in range(1024):
+        with contextlib.suppress(OSError):
+            kind = os.fstat(number).st_mode
+            descriptors[number] = "pipe" if stat.S_ISFIFO(kind) else "socket" if stat.S_ISSOCK(kind) else "other"
+    dies_by = ctypes.c_int()
+    LIBC.prctl(2, ctypes.byref(dies_by), 0, 0, 0)  # PR_GET_PDEATHSIG
+    return {
+        "dies_by": dies_by.value, "folder": str(Path.cwd()), "temporary": tempfile.gettempdir(), "environ": dict(os.environ),
+        "descriptors": descriptors, "group": os.getpgid(0), "session": os.getsid(0), "parent": os.getppid(), "pid": os.getpid(),
+        "file_pages": int(status["RssFile"].split()[0]), "umask": status["Umask"].strip(), "signals": [status[name].strip() for name in ("SigBlk", "SigIgn", "SigCgt")],
+    }  # fmt: skip
+
+
+LEFT: list[str] = []
+
+
+def leave_behind(args: dict[str, Any], progress: Here) -> dict[str, Any]:
+    """Write to memory and to a file, and tell what another child wrote there."""
+    found = [*LEFT, *(path.name for path in Path("tmp").iterdir())]
+    LEFT.append("a word")
+    Path("tmp/a file").write_text("a word")
+    return {"found": found}
+
+
+def draw(args: dict[str, Any], progress: Here) -> dict[str, Any]:
+    """Draw from every generator that nobody gave a seed."""
+    import numpy
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(Path("in/model").read_bytes(), providers=["CPUExecutionProvider"])
+    drawn = {"onnxruntime": session.run(None, {})[0].tolist(), "numpy": numpy.random.random(3).tolist()}
+    drawn["default_rng"] = numpy.random.default_rng().random(3).tolist()
+    return {**drawn, "random": random.random(), "uuid": str(uuid.uuid4()), "name": Path(tempfile.mkdtemp()).name}
+
+
+def reach(args: dict[str, Any], progress: Here) -> dict[str, Any]:
+    """Try to reach another process by its id; each way must be refused."""
+    pid, words = int(args["pid"]), {}
+    ways = {
+        "signal": lambda: os.kill(pid, 0),
+        "memory": lambda: Path(f"/proc/{pid}/mem").open("rb").close(),
+        "maps": lambda: Path(f"/proc/{pid}/maps").read_text(),
+        "descriptors": lambda: list(Path(f"/proc/{pid}/fd").iterdir()),
+        "trace": lambda: _checked(LIBC.ptrace(0x4206, pid, 0, 0)),
+        "handle": lambda: os.pidfd_open(pid),
+    }
+    for name, way in ways.items():
+        try:
+            way()
+        except OSError as error:
+            words[name] = error.errno
+        else:
+            words[name] = None
+    return {"errors": words}
+
+
+def _checked(result: int) -> None:
+    if result < 0:
+        raise OSError(ctypes.get_errno(), "refused")
 
 
 def late_import(args: dict[str, Any], progress: Here) -> dict[str, Any]:
@@ -293,29 +362,49 @@ def chatter(args: dict[str, Any], progress: Here) -> dict[str, Any]:
 
 
 def run_onnx(args: dict[str, Any], progress: Here) -> dict[str, Any]:
-    """Run an ONNX file on zeros, as the dispatch of the light kind is timed."""
+    """Run an ONNX file on ones, on two threads."""
     import numpy
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(Path("in/model").read_bytes(), providers=["CPUExecutionProvider"])
-    return {"sum": float(session.run(None, {"x": numpy.zeros((1, 8), numpy.float32)})[0].sum())}
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2
+    model = Path("in/model").read_bytes()
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    feed = {one.name: numpy.ones([64, *one.shape[1:]], numpy.float32) for one in session.get_inputs()}
+    return {"sum": float(session.run(None, feed)[0].sum()), "threads": _threads()}
 
 
 def run_torch(args: dict[str, Any], progress: Here) -> dict[str, Any]:
-    """Script, save, load and run a small module, as the dispatch of the torch kind is timed."""
+    """Multiply large matrices and take a step of training, on two threads."""
     import torch
 
-    loaded = torch.jit.load("in/model")
-    return {"sum": float(loaded(torch.zeros(1, 8)).sum())}
+    torch.set_num_threads(2)
+    product = torch.ones(600, 600) @ torch.ones(600, 600)
+    net = torch.nn.Sequential(torch.nn.Linear(256, 512), torch.nn.ReLU(), torch.nn.Linear(512, 1))
+    step = torch.optim.SGD(net.parameters(), lr=1e-3)
+    x, losses = torch.ones(4096, 256), []
+    for _ in range(2):
+        loss = (net(x) - 1).square().mean()
+        step.zero_grad()
+        loss.backward()
+        step.step()
+        losses.append(float(loss))
+    return {"sum": float(product.sum()), "losses": losses, "threads": _threads()}
 
 
 def run_sklearn(args: dict[str, Any], progress: Here) -> dict[str, Any]:
-    """Fit a small forest on all threads."""
+    """Fit boosted trees by OpenMP and a forest by joblib's threads."""
     import numpy
-    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
-    x = numpy.linspace(0, 1, 400).reshape(200, 2)
-    return {"sum": float(HistGradientBoostingClassifier(max_iter=5).fit(x, x[:, 0] > 0.5).predict(x).sum())}
+    x = numpy.linspace(0, 1, 40000).reshape(20000, 2)
+    boosted = HistGradientBoostingClassifier(max_iter=5).fit(x, x[:, 0] > 0.5)
+    forest = RandomForestClassifier(8, n_jobs=2).fit(x, x[:, 0] > 0.5)
+    return {"boosted": int(boosted.predict(x).sum()), "forest": int(forest.predict(x).sum()), "threads": _threads()}
+
+
+def _threads() -> int:
+    return int(Path("/proc/self/status").read_text().split("Threads:")[1].split()[0])
 
 
 def program(args: dict[str, Any], progress: Here) -> dict[str, Any]:
@@ -327,7 +416,7 @@ def program(args: dict[str, Any], progress: Here) -> dict[str, Any]:
 ATTACKS: dict[str, worker.Work] = {
     task.__name__: task
     for task in (
-        syscalls, act, change_attributes, honest, environment, late_import, hang, noisy_crash, refuse, map_files, spin, eat, eat_native, fill, sparse, crowd, shout, signal_by_file, big_file, nest, crash,
+        syscalls, act, change_attributes, honest, environment, surroundings, leave_behind, draw, reach, late_import, hang, noisy_crash, refuse, map_files, spin, eat, eat_native, fill, sparse, crowd, shout, signal_by_file, big_file, nest, crash,
         leave, noise, say, chatter, run_onnx, run_torch, run_sklearn, program,
     )
 } | {"self_test": self_test.CALL.serve}  # fmt: skip
@@ -340,6 +429,7 @@ PRELOAD = {
     "helped": (),
     "small": ("numpy",),
     "threaded": ("tests.hostile.threaded",),
+    "remembering": ("tests.hostile.remembering",),
     "missing": ("a_library_that_is_not_there",),
     "broken": ("tests.hostile.broken",),
     **{f"abi{version}": () for version in range(1, jail.NEWEST_ABI + 1)},
