@@ -158,6 +158,23 @@ def test_a_weight_that_no_sample_reaches_is_looked_for(tools: Tools, tmp_path: P
     assert "'w' (90000 x 4): 4 of 360,000 numbers differ, the first at [77777, 0] of the result" in found["reason"]
 
 
+def test_what_only_float32_loses_is_proven_and_replayed(tools: Tools, tmp_path: Path) -> None:
+    """Sums of large products: two engines that add in another order differ beyond the tolerance, near zero."""
+    rng = np.random.default_rng(5)
+    tables = {
+        "w": (rng.standard_normal((512, 64)) * 100).astype(np.float32),
+        "v": rng.standard_normal((64, 8)).astype(np.float32),
+    }
+    text = "(float[N,512] x) => (float[N,8] y) { h = MatMul(x, w) r = Relu(h) y = MatMul(r, v) }"
+    onnx.save(model(text, tables), tmp_path / "sums.onnx")
+    result = ask(convert, tools, {**bring(tools, tmp_path / "sums.onnx"), "target": "openvino"})
+    assert result["parity"]["verdict"] == "PASS", result["parity"]
+    own = sum(check["own"] for check in result["parity"]["checks"])
+    assert own > 0
+    assert "times what float32 loses in the source itself" in result["parity"]["reason"]
+    replay_and_use(tools, result, tmp_path / "bundle")
+
+
 def test_a_model_that_the_converter_refuses_is_refused_before_its_answers_are_recorded(tools: Tools) -> None:
     bench, args = Bench(tools), bring(tools, SAMPLES / "segment" / "model.onnx")
     with pytest.raises(Refused, match="TreeEnsembleClassifier"):

@@ -70,6 +70,9 @@ class Check:
     percentiles: tuple[float, ...] = ()
     """The absolute differences below which 50, 90 and 99 % of all compared numbers lie."""
 
+    own: int = 0
+    """Numbers beyond the tolerance that are no further off than what float32 loses in the source itself."""
+
 
 @dataclass(frozen=True)
 class Parity:

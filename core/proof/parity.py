@@ -313,6 +313,7 @@ def _check(name: str, tally: Tally, tolerance: Tolerance) -> Check:
         verdict=Verdict.FAIL if failed else (_held(tally) if tolerance.bounds else None),
         detail="; ".join(parts),
         percentiles=_percentiles(tally),
+        own=tally.own,
     )
 
 

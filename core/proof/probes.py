@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -34,8 +35,8 @@ CHUNK = 250
 ROOM = {"random": 16_000_000, "data": 40_000_000}
 """Bytes of input that each kind may take in the golden file."""
 NEAR_COLUMNS = 8
-FAR, FAR_BYTES = 96, 200_000
-"""Samples far from the mean, of which each saturates another part, and the bytes of input that they may take beyond four."""
+NEAR, FAR, FAR_BYTES = 4, 96, 200_000
+"""Samples at an edge; and samples far from the mean, of which each saturates another part, and the bytes of input that they may take."""
 LARGE = ("whole numbers", "beyond 24 bits", "the ends of 32 bits", "beyond 32 bits")
 """Cases of large numbers, of which samples with an answer that is not finite are left out, and the others are kept."""
 PUSHED = ("edge", "constants", *LARGE)
@@ -118,12 +119,17 @@ def _keep(sampler: Sampler, recorded: list[Asked], notes: tuple[str, ...], out: 
 
 def packed(found: Golden) -> bytes:
     """Return the cases that count in the form that a browser and Node read."""
-    cases = (
-        plain.Replayed(case.name, case.what, case.samples, list(found.case_inputs(n).values()), found.case_outputs(n))
-        for n, case in enumerate(found.cases)
-        if case.stored and case.counted
-    )
-    return plain.pack(found.inputs, found.outputs, cases)
+    counted = (n for n, case in enumerate(found.cases) if case.stored and case.counted)
+    return plain.pack(found.inputs, found.outputs, map(partial(_replayed, found), counted))
+
+
+def _replayed(found: Golden, number: int) -> plain.Replayed:
+    """Return a case as it is; of many samples far from the mean a few, as the source cannot be asked there in float64."""
+    case, inputs, outputs = found.cases[number], list(found.case_inputs(number).values()), found.case_outputs(number)
+    first = all(array.ndim and len(array) == case.samples for array in (*inputs, *outputs))
+    if case.name != "edge" or case.samples <= NEAR or not first:
+        return plain.Replayed(case.name, case.what, case.samples, inputs, outputs)
+    return plain.Replayed(case.name, case.what, NEAR, [a[:NEAR] for a in inputs], [a[:NEAR] for a in outputs])
 
 
 def complete(session: Session, dataset: Dataset | None, shapes: str = "") -> None:
@@ -205,7 +211,7 @@ def _cases(sampler: Sampler, dataset: Dataset | None, plan: directed.Plan, landm
     for what in EDGES:
         on_threshold = what == HALVES and hasattr(sampler.session, "thresholds")
         unasked = what == INFINITE and (landmarks.wide or not landmarks.gaps)
-        rows = batch or (_far(sampler) if what in ("wide", "large") else 4)
+        rows = batch or (_far(sampler) if what in ("wide", "large") else NEAR)
         inputs = None if on_threshold or unasked else sampler.edge(what, rows)
         if inputs is not None:
             yield Case("edge", what, rows), inputs
@@ -216,7 +222,7 @@ def _cases(sampler: Sampler, dataset: Dataset | None, plan: directed.Plan, landm
 
 
 def _far(sampler: Sampler) -> int:
-    return max(4, min(FAR, FAR_BYTES // max(1, sampler.sample_bytes)))
+    return max(NEAR, min(FAR, FAR_BYTES // max(1, sampler.sample_bytes)))
 
 
 def _random(sampler: Sampler, batch: int | None) -> Questions:

@@ -13,6 +13,8 @@ from pages.visitor import visitor
 from pages.widgets import download
 from pages.widgets.text import plain
 
+WANTED = "page-wanted"
+
 
 def section(artifact: Artifact, job: Job, jobs: list[Job]) -> None:
     """Offer to make the page about one variant, and list those that were made."""
@@ -21,12 +23,18 @@ def section(artifact: Artifact, job: Job, jobs: list[Job]) -> None:
             "Creates one page with these figures and charts that opens without Portolan. "
             "Anyone with its link can read that page, and nothing else of yours, until you take it back."
         )
-        pressed = st.button("Create the page", icon=":material/add_link:", key=f"show-{job.id}")
-        if pressed:
+        st.button("Create the page", icon=":material/add_link:", key=f"show-{job.id}", on_click=want, args=(job.id,))
+        if st.session_state.get(WANTED) == job.id:
             with st.spinner("Drawing the charts"):
                 make(artifact, job, jobs)
+            st.session_state.pop(WANTED, None)
         for share in current().store.shares(visitor(), artifact.id):
             entry(share)
+
+
+def want(job: str) -> None:
+    """Remember the click until the page is made: the run that it begins may be cut short by the next."""
+    st.session_state[WANTED] = job
 
 
 def make(artifact: Artifact, job: Job, jobs: list[Job]) -> None:

@@ -21,9 +21,9 @@ from tests.converters.small import spoil
 Replay = Callable[[Path, Path], dict[str, Any]]
 
 SAMPLES = {
-    "fashion_cnn": ("model.pt2", "torch_export", "test.npz", None, 1068),
+    "fashion_cnn": ("model.pt2", "torch_export", "test.npz", None, 1072),
     "spam_transformer": ("model.pt2", "torch_export", "test.npz", None, 1011),
-    "penguins": ("model.skops", "skops", "test.csv", "sex", 178),
+    "penguins": ("model.skops", "skops", "test.csv", "sex", 182),
 }
 """Each sample's source, its data, and how many samples are compared."""
 
