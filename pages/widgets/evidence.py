@@ -15,7 +15,7 @@ from core.domain.report import Count, Parity, Quality, Verdict
 from pages.widgets import browser_run, download
 from pages.widgets.figure import figure
 from pages.widgets.summary import format_title
-from pages.widgets.text import plain, small
+from pages.widgets.text import answer_and_rest, plain, small
 
 
 def conversion(result: Conversion, made: str, ink: str) -> None:
@@ -87,9 +87,9 @@ def verdict(parity: Parity, guilty: str | None = None) -> None:
         ),
     }
     box, icon, heading = words[parity.verdict]
-    lines = [heading]
-    if parity.reason:
-        lines.append(plain(parity.reason, 600))
+    lines, (answer, asked) = [heading], answer_and_rest(parity.reason)
+    if answer:
+        lines.append(plain(answer, 1200))
     if guilty:
         lines.append(plain(guilty, 500))
     if parity.diverges_at:
@@ -97,6 +97,8 @@ def verdict(parity: Parity, guilty: str | None = None) -> None:
     if parity.verdict is Verdict.FAIL:
         lines.append("A file that failed its proof cannot be downloaded.")
     box("\n\n".join(lines), icon=icon)
+    if asked:
+        st.caption(":material/quiz: " + plain(asked, 4000))
 
 
 def take_away(result: Conversion | Compression) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~:@&])")
 
 
+_SENTENCE = re.compile(r"(\.) (?=[A-Z])")
 _LINK = re.compile(r"://|www\.|@", re.IGNORECASE)
 WORD_JOINER = "\u2060"
 """An invisible letter of no width: addresses are made links behind the back of Markdown's escapes, by what stands in the text."""
@@ -18,6 +19,12 @@ def plain(text: str, longest: int = 120) -> str:
     if len(visible) > longest:
         visible = visible[: longest * 2 // 3] + "…" + visible[-longest // 3 :]
     return _SPECIAL.sub(r"\\\1", _LINK.sub(lambda found: found[0][0] + WORD_JOINER + found[0][1:], visible))
+
+
+def answer_and_rest(words: str) -> tuple[str, str]:
+    """Part a verdict's reason into its first sentence, which is the answer, and what was asked to find it."""
+    answer, stop, rest = _SENTENCE.split(words, maxsplit=1) if _SENTENCE.search(words) else (words, "", "")
+    return answer + stop, rest
 
 
 def shape(dims: Sequence[int | str | None] | None) -> str:
