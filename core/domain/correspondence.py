@@ -25,4 +25,4 @@ class Correspondence:
             every = "The one weight tensor" if k == 1 else f"All {k:,} weight tensors"
             return f"{every} of the source {'is' if k == 1 else 'are'} in the result ({ways})."
         of = f"{k:,} of {self.tensors:,} weight tensors of the source are in the result"
-        return f"{of}{f' ({ways})' if ways else ''}; the others were merged or computed on the way, and only the samples speak for them."
+        return f"{of}{f' ({ways})' if ways else ''}; the others were not found as they are, and only the samples speak for them."

@@ -31,6 +31,7 @@ CLOSE = 1e-6
 SCALED = 1e-5
 """Relative residue of a channel that was scaled as a whole, as folding a normalisation does."""
 HALVES = ("float16", "bfloat16")
+NAMELESS = "a constant without a name"
 
 Tensors = Callable[[], Iterable[Tensor]]
 """Starts anew at the first tensor of a file."""
@@ -38,21 +39,19 @@ Tensors = Callable[[], Iterable[Tensor]]
 
 def correspondence(source: Tensors, result: Tensors) -> Correspondence:
     """Say how each weight of the source stands in the result. Reads each file twice, one tensor at a time."""
-    index = Index.of(result)
-    found, missing, large = Counter[str](), dict[str, int](), 0
-    for tensor, array in loaded(source):
+    index, found = Index.of(result), Counter[str]()
+    missing, unseen = dict[int, Tensor](), 0
+    for place, (tensor, array) in enumerate(loaded(source)):
         if array is None:
-            large += 1
+            unseen += 1
         elif telling(array):
-            how = index.how(array)
-            found[how] += 1
-            if not how:
-                missing[tensor.name] = array.size
-    changed = list(_second_look(source, result, missing, index.sizes, found)) if missing else []
-    lost = tuple(name for name in missing if name)
-    return Correspondence(
-        sum(found.values()) + large, {how: n for how, n in found.items() if how}, lost[:20], tuple(changed)
-    )
+            if how := index.how(array):
+                found[how] += 1
+            else:
+                missing[place] = tensor
+    changed = tuple(_second_look(source, result, missing, index.sizes, found)) if missing else ()
+    lost = tuple(tensor.name[:80] or NAMELESS for tensor in missing.values())
+    return Correspondence(found.total() + len(missing) + unseen, dict(found), lost[:20], changed)
 
 
 def loaded(tensors: Tensors) -> Iterator[tuple[Tensor, np.ndarray | None]]:
@@ -119,10 +118,8 @@ class Index:
 
     def _holds(self, parts: list[np.ndarray]) -> bool:
         return all(
-            digest(part) in self.parts or (part.ndim == 2 and digest(part.T) in self.parts)
-            for part in parts
-            if telling(part)
-        )
+            digest(part) in self.parts or (part.ndim == 2 and digest(part.T) in self.parts) for part in parts
+        ) and any(map(telling, parts))
 
 
 def digest(array: np.ndarray) -> bytes:
@@ -163,14 +160,15 @@ def _cuts(array: np.ndarray) -> Iterator[list[np.ndarray]]:
 
 
 def _parts(array: np.ndarray) -> Iterator[np.ndarray]:
-    return (part for parts in _cuts(array) for part in parts if telling(part))
+    return (part for parts in _cuts(array) for part in parts)
 
 
 def _second_look(
-    source: Tensors, result: Tensors, missing: dict[str, int], sizes: set[int], found: Counter[str]
+    source: Tensors, result: Tensors, missing: dict[int, Tensor], sizes: set[int], found: Counter[str]
 ) -> Iterator[str]:
-    """Set what was not found beside tensors of the same size: count those that were scaled, and yield in words what differs in few numbers."""
-    wanted = {name: size for name, size in missing.items() if size in sizes}
+    """Set what was not found, by its place, beside tensors of the same size: count those that were scaled, and yield in words what differs in few numbers."""
+    counts = {place: math.prod(tensor.shape) for place, tensor in missing.items()}
+    wanted = {place: size for place, size in counts.items() if size in sizes}
     if not wanted or sum(wanted.values()) > ROOM:
         return
     held: dict[int, list[np.ndarray]] = defaultdict(list)
@@ -180,16 +178,16 @@ def _second_look(
             room -= array.size
             if room >= 0:
                 held[array.size].append(array)
-    for tensor, array in loaded(source):
-        if tensor.name not in wanted or array is None or array.dtype.kind in "iubc":
+    for place, (tensor, array) in enumerate(loaded(source)):
+        if place not in wanted or array is None or array.dtype.kind in "iubc":
             continue
         words = [like(array, other) for other in held[array.size]]
         if how := next((how for how, _ in words if how), ""):
-            found[""] -= 1
             found[how] += 1
-            del missing[tensor.name]
+            del missing[place]
         elif fault := next((fault for _, fault in words if fault), ""):
-            yield f"{tensor.name[:80]!r} ({' x '.join(map(str, array.shape))}): {fault}"
+            name = repr(tensor.name[:80]) if tensor.name else NAMELESS
+            yield f"{name} ({' x '.join(map(str, array.shape))}): {fault}"
 
 
 def like(array: np.ndarray, other: np.ndarray) -> tuple[str, str]:
@@ -216,13 +214,14 @@ def _close(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _scaled(a: np.ndarray, b: np.ndarray) -> bool:
-    """Say whether each slice along some axis of ``b`` is one multiple of that of ``a``."""
+    """Say whether each slice along some axis of ``b`` is one multiple of that of ``a``, and none of them zero times."""
     if a.ndim < 2 or not (np.isfinite(a).all() and np.isfinite(b).all()):
         return False
     for axis in range(a.ndim):
         left, right = (np.moveaxis(x, axis, 0).reshape(x.shape[axis], -1).astype(np.float64) for x in (a, b))
         square = (left * left).sum(1, keepdims=True)
         factor = (left * right).sum(1, keepdims=True) / np.where(square > 0, square, 1)
-        if (np.abs(right - factor * left).max(1) <= SCALED * np.abs(right).max(1)).all():
+        alike = np.abs(right - factor * left).max(1) <= SCALED * np.abs(right).max(1)
+        if alike.all() and ((factor != 0) | (square == 0)).all():
             return True
     return False

@@ -9,7 +9,7 @@ from core.domain.report import Parity, Verdict
 from core.domain.work import Model
 
 DIFFER = (
-    "All answers that were compared are the same, but the result stores other weights: {}. "
+    "All answers that were compared are within the tolerance, but the result stores other weights: {}. "
     "Ask the source and the result with inputs that reach them, or report this conversion."
 )
 

@@ -90,3 +90,34 @@ def test_a_tensor_without_numbers_here_is_not_counted_as_found() -> None:
     packed = Tensor("w", "int4", (8, 8), lambda: None)
     found = correspondence(lambda: iter([packed]), file(MATRIX))
     assert (found.tensors, found.found) == (1, {})
+
+
+def test_tensors_of_one_name_are_told_apart() -> None:
+    """Constants in nodes often have no name: of three that are called alike, two are scaled and one is another."""
+    other = RNG.standard_normal((24, 40)).astype(np.float32)
+    source = [KERNEL, MATRIX, other]
+    result = [
+        KERNEL * RNG.uniform(0.5, 2, (8, 1, 1, 1)).astype(np.float32),
+        MATRIX * RNG.uniform(0.5, 2, (24, 1)).astype(np.float32),
+    ]
+    same_name = lambda: (Tensor("", "float32", a.shape, lambda a=a: a) for a in source)  # type: ignore[misc]  # noqa: E731
+    found = correspondence(same_name, file(*result))
+    assert (found.tensors, found.found) == (3, {"scaled by channel": 2})
+    assert "2 of 3 weight tensors" in found.sentence
+
+    same_name = lambda: (Tensor("w", "float32", a.shape, lambda a=a: a) for a in (MATRIX, other))  # type: ignore[misc]  # noqa: E731
+    found = correspondence(same_name, file(MATRIX, other * 3 + 1))
+    assert (found.tensors, found.found, found.missing) == (2, {"unchanged": 1}, ("w",))
+
+
+def test_channels_that_were_lost_are_not_scaled_ones() -> None:
+    lost = KERNEL.copy()
+    lost[:3] = 0
+    found = correspondence(file(KERNEL), file(lost))
+    assert (found.tensors, found.found) == (1, {})
+
+
+def test_parts_of_one_number_each_prove_nothing() -> None:
+    steps = np.repeat(np.arange(16, dtype=np.float32), 32)
+    found = correspondence(file(steps), file(MATRIX))
+    assert (found.tensors, found.found) == (1, {})
