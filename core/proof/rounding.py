@@ -14,7 +14,7 @@ from core.proof import golden
 OWN = 4.0
 """Times its own loss that the source may differ from another float32 order of the same sums: the errors of both add up, and vary."""
 WIDER = 10.0
-"""Times the tolerance at the largest number of a sample beyond which no loss of the source excuses a difference."""
+"""Times the tolerance beyond which no loss of the source excuses a difference: that at the largest number of the sample, or of the same place in all samples where that is less, so that millions beside ones excuse nothing of the ones."""
 
 Exact = dict[str, np.ndarray]
 """The answers in float64 by the names of the recorded ones: ``c{case}/out{output}``."""
@@ -53,7 +53,8 @@ def allowed(answer: np.ndarray, exact: np.ndarray | None, bound: np.ndarray) -> 
     with np.errstate(invalid="ignore"):
         loss = np.nan_to_num(np.abs(answer.astype(np.float64) - exact), nan=0.0, posinf=0.0)
         size = np.nan_to_num(np.abs(answer.astype(np.float64)), nan=0.0, posinf=0.0)
-    of_sample, largest, widest = (x.max(axis=tuple(range(1, x.ndim)), keepdims=True) for x in (loss, size, bound))
+    of_sample, largest, of_row = (x.max(axis=tuple(range(1, x.ndim)), keepdims=True) for x in (loss, size, bound))
+    widest = np.minimum(of_row, bound.max(axis=0, keepdims=True))
     usual = float(np.median(of_sample / np.maximum(largest, np.finfo(np.float32).tiny)))
     own = np.maximum(of_sample, usual * largest)
     return np.asarray(np.maximum(bound, np.minimum(OWN * own, WIDER * widest)))

@@ -76,6 +76,15 @@ def test_a_loss_that_is_small_by_chance_counts_as_the_usual_one() -> None:
     assert np.allclose(rounding.allowed(answer, exact, bound), 4e-4)
 
 
+def test_a_large_number_beside_small_ones_excuses_no_more_of_them() -> None:
+    """A column of millions has a tolerance of its own, and so has what its float32 loses."""
+    answer = np.tile(np.float32([1e6, 1.0]), (8, 1))
+    exact = answer + np.array([[50.0, 50.0]] * 8)
+    tolerance = 1e-4 + 1e-4 * np.abs(answer.astype(np.float64))
+    allowed = rounding.allowed(answer, exact, tolerance)
+    assert np.allclose(allowed[:, 1], 10 * tolerance[:, 1])
+
+
 @pytest.mark.parametrize(
     ("file", "runtime"),
     [
