@@ -68,7 +68,10 @@ def _is_too_large(node: NodeProto, known: Shapes, held: Shapes) -> bool:
     pads, dilations = _ints(given, "pads") or (0,) * 2 * len(room), _ints(given, "dilations") or (1,) * len(room)
     spans = [(size - 1) * step + 1 for size, step in zip(kernel, dilations, strict=True)]
     wide = [size + pads[n] + pads[n + len(room)] for n, size in enumerate(room)]
-    return any(span > size for span, size in zip(spans, wide, strict=True))
+    # Rounded up, a window that reaches over the end by less than a step has a place still.
+    over = _ints(given, "strides") or (1,) * len(room) if "ceil_mode" in given and given["ceil_mode"].i else ()
+    spare = [step - 1 for step in over] or [0] * len(room)
+    return any(span > size + more for span, size, more in zip(spans, wide, spare, strict=True))
 
 
 def _weight(node: NodeProto) -> str:

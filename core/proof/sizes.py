@@ -15,6 +15,7 @@ from core.proof.samples import SIZE, Sampler
 CANDIDATES = (32, 16, 64, 128, 224, 400, 320, 256, 512, 640, 1024, 4, 3, 2, 1, 48, 96, 100, 160, 2048, 4096, 16_000)
 SEVERAL = (SIZE, 1, 2, 16, 32, 48, 64, 128)
 """Sizes that are tried where two kinds of dynamic dimensions differ."""
+Inputs = dict[str, np.ndarray]
 BATCHES = (3, 2, 4, 8)
 LARGEST_BYTES = 8_000_000
 ENOUGH = 1024
@@ -42,9 +43,27 @@ def fitted(sampler: Sampler, dataset: Dataset | None, landmarks: Landmarks) -> S
 
 def counted(sampler: Sampler) -> Sampler:
     """Return a sampler of single samples where the source answers those and none of a few larger batches, though its shapes promise any."""
-    if sampler.fixed_batch is not None or any(_answers(sampler, n) for n in BATCHES) or not _answers(sampler):
+    if sampler.fixed_batch is not None or _answers(sampler, BATCHES[0]):
         return sampler
-    return replace(sampler, single=True)
+    one = sampler.random(1, 0)
+    # The same sample several times: another one might be refused for what it holds.
+    takes = [_takes(sampler, _repeated(sampler, one, n)) for n in (1, *BATCHES)]
+    return replace(sampler, single=True) if takes[0] and not any(takes[1:]) else sampler
+
+
+def _repeated(sampler: Sampler, one: Inputs, times: int) -> Inputs:
+    return {
+        name: array if (axis := sampler.axis(name)) is None else np.repeat(array, times, axis)
+        for name, array in one.items()
+    }
+
+
+def _takes(sampler: Sampler, inputs: Inputs) -> bool:
+    try:
+        with np.errstate(all="ignore"):
+            return bool(sampler.session.run(inputs))
+    except Exception:
+        return False
 
 
 def note(sampler: Sampler) -> tuple[str, ...]:

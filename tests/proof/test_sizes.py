@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import onnx
@@ -10,8 +11,10 @@ import torch
 from torch.nn import functional
 
 from core.converters import CONVERTERS
+from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.report import Verdict
+from core.domain.runtime import Domain, Session
 from core.domain.technique import ANY
 from core.onnx import windows
 from core.proof import parity, probes, sizes
@@ -168,3 +171,34 @@ def test_a_source_of_single_samples_is_asked_as_often_as_any_other(tmp_path: Pat
     assert found.verdict is Verdict.PASS, found.reason
     assert "takes only batches of 1, though its shapes promise any number" in found.reason
     assert next(check for check in found.checks if check.name == "random").samples == 32
+
+
+def test_a_source_that_refuses_drawn_numbers_is_not_taken_for_one_of_single_samples(tmp_path: Path) -> None:
+    """It refuses whatever is negative: a single number may be none by chance, of three one is more often than not."""
+
+    class Positive(Session):
+        signature = Signature((TensorSpec("x", "float32", ("batch", 1)),), (TensorSpec("y", "float32", ("batch", 1)),))
+        domains: ClassVar[dict[str, Domain]] = {}
+
+        def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            if (inputs["x"] < 0).any():
+                raise ValueError("a negative number")
+            return {"y": np.sqrt(inputs["x"])}
+
+    session = Positive()
+    for seed in range(40):
+        assert not sizes.counted(Sampler(session, seed)).single
+
+
+def test_a_window_that_begins_inside_is_one_place_where_places_are_rounded_up() -> None:
+    up = "(float[N,1,T] x) => (float[N,1,U] y) { y = MaxPool<kernel_shape = [4], strides = [3], ceil_mode = 1>(x) }"
+    fits = [size for size in range(1, 9) if not windows.too_large(model(up, {}), {"x": (1, 1, size)})]
+    takes = [size for size in range(1, 9) if _pooled_up(size)]
+    assert fits == takes == list(range(2, 9))
+
+
+def _pooled_up(size: int) -> bool:
+    try:
+        return bool(functional.max_pool1d(torch.ones(1, 1, size), 4, 3, ceil_mode=True).numel())
+    except RuntimeError:
+        return False
