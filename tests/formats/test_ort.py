@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.domain.errors import Refused
@@ -46,6 +47,14 @@ def test_tables_that_lead_out_of_the_file_are_refused(honest: dict[str, Path], t
 def test_a_broken_frame_is_refused(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "m.ort").write_bytes(data)
     assert refused(tmp_path / "m.ort")
+
+
+def test_a_weight_that_claims_other_sizes_than_its_bytes_is_refused(honest: dict[str, Path], tmp_path: Path) -> None:
+    data = honest["linear.ort"].read_bytes()
+    shape = np.array([4, 3], "<i8").tobytes()
+    assert data.count(shape) == 1
+    (tmp_path / "m.ort").write_bytes(data.replace(shape, np.array([4_000_000, 3], "<i8").tobytes()))
+    assert "claims 12,000,000 elements" in str(ORT.audit(tmp_path / "m.ort"))
 
 
 def test_a_file_that_is_cut_off_is_refused(honest: dict[str, Path], tmp_path: Path) -> None:

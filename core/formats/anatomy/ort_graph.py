@@ -92,5 +92,13 @@ def _lists(node: Table, attribute: Table) -> Iterator[OrtTensor]:
 
 
 def _tensor(table: Table) -> OrtTensor:
-    kind = onnx_dtypes.name(table.number(3, "i"))
-    return OrtTensor(table.text(0)[:200], kind, table.numbers(2, "q"), *table.span(4))
+    name, kind, shape = table.text(0)[:200], table.number(3, "i"), table.numbers(2, "q")
+    start, length = table.span(4)
+    elements, elsewhere = math.prod(shape), table.number(6, "q", -1) >= 0
+    if any(dim < 0 for dim in shape) or (
+        kind in onnx_dtypes.BITS and not elsewhere and length != onnx_dtypes.expected_bytes(kind, elements)
+    ):
+        raise Refused(
+            f"The weight {name[:80]!r} claims {elements:,} elements but holds a different number of bytes.", AGAIN
+        )
+    return OrtTensor(name, onnx_dtypes.name(kind), shape, start, length)
