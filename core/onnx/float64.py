@@ -4,9 +4,9 @@ By hand, on ONNX's own messages: the converters of precision in onnxconverter-co
 """
 
 from core.onnx import weights
+from core.onnx.casts import DOUBLE, FLOAT
 from core.onnx.typing import AttributeProto, ModelProto, NodeProto, TensorProto
 
-FLOAT, DOUBLE = 1, 11
 TYPES = ("to", "dtype", "stash_type", "output_datatype", "softmax_precision")
 """Attributes that name an element type."""
 

@@ -124,7 +124,7 @@ def packed(found: Golden) -> bytes:
 
 
 def _replayed(found: Golden, number: int) -> plain.Replayed:
-    """Return a case as it is; of many samples far from the mean a few, as the source cannot be asked there in float64."""
+    """Return a case as it is; of many samples at an edge a few: a browser has no float64 to ask what the source itself loses there."""
     case, inputs, outputs = found.cases[number], list(found.case_inputs(number).values()), found.case_outputs(number)
     first = all(array.ndim and len(array) == case.samples for array in (*inputs, *outputs))
     if case.name != "edge" or case.samples <= NEAR or not first:

@@ -5,8 +5,6 @@ import unicodedata
 from collections.abc import Sequence
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~:@&])")
-
-
 _SENTENCE = re.compile(r"(\.) (?=[A-Z])")
 _LINK = re.compile(r"://|www\.|@", re.IGNORECASE)
 WORD_JOINER = "\u2060"
