@@ -441,7 +441,7 @@ def test_the_table_of_tasks() -> None:
         "kernels",
         "weights",
         "correspond",
-        "exact",
+        "float64",
         "sensitivity",
         "answers",
         "attempt",

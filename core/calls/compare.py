@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.calls.call import IN, SEED, Call, Here
+from core.calls.float64 import FLOAT64
 from core.calls.opening import Opened, files, opened, summing
 from core.domain.integer_products import Sums
 from core.domain.report import Parity, Verdict
@@ -14,7 +15,7 @@ from core.runtimes import cannot_run, runtime_for
 if TYPE_CHECKING:
     from core.calls.bench import Bench
 
-GOLDEN, EXACT = "golden.npz", "exact.npz"
+GOLDEN = "golden.npz"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def work(request: Request, here: Here) -> Parity:
     """Compare with what was recorded."""
     from core.proof import parity, rounding
 
-    exact = rounding.read(IN / EXACT) if (IN / EXACT).exists() else None
+    exact = rounding.read(IN / FLOAT64) if (IN / FLOAT64).exists() else None
     session = summing(request.model, request.sums, here)
     return parity.compare(session, IN / GOLDEN, request.tolerance, request.seed, exact)
 
@@ -47,7 +48,7 @@ def ask(bench: "Bench", target: Model, golden: Golden, tolerance: Tolerance, sum
 
 def ask_beside(bench: "Bench", target: Model, golden: Golden, tolerance: Tolerance, exact: str) -> Parity:
     """Compare with the recorded answers, beside those of the source in float64, which ``exact`` names by their SHA-256."""
-    return _ask(bench, target, golden, tolerance, Sums.EXACT, {EXACT: exact})
+    return _ask(bench, target, golden, tolerance, Sums.EXACT, {FLOAT64: exact})
 
 
 def _ask(

@@ -9,7 +9,7 @@ from typing import Any
 from core.calls.call import Call
 
 NAMES = (
-    "inspect", "convert", "compress", "probe", "compare", "exact", "diverge", "evaluate", "race", "footprint", "pack", "kernels",
+    "inspect", "convert", "compress", "probe", "compare", "float64", "diverge", "evaluate", "race", "footprint", "pack", "kernels",
     "weights", "correspond", "sensitivity", "answers", "attempt", "self_test",
 )  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.calls import compare, convert, diverge, exact, inspect, probe
+from core.calls import compare, convert, diverge, float64, inspect, probe
 from core.calls.bench import Bench
 from core.domain.errors import Cancelled, PortolanError, Refused
 from core.domain.format import Summary
@@ -149,7 +149,7 @@ def _near(parity: Parity) -> bool:
 def beside_float64(bench: Bench, source: Model, target: Model, golden: Golden, tolerance: Tolerance) -> Parity | None:
     """Compare again beside the source in float64, and return what was found unless it is a FAIL still; None where that cannot be asked."""
     try:
-        answers = exact.ask(bench, source, golden)
+        answers = float64.ask(bench, source, golden)
         found = compare.ask_beside(bench, target, golden, tolerance, answers) if answers else None
     except Cancelled:
         raise

@@ -33,7 +33,7 @@ def judged(tmp_path: Path, result: onnx.ModelProto) -> tuple[Verdict, Verdict, s
     onnx.save(network(WEIGHT, np.arange(512)), source)
     onnx.save(result, tmp_path / "result.onnx")
     probes.record(runtime.open(source, "onnx"), 0, None, golden, "", runtime.landmarks(source, "onnx"))
-    exact = tmp_path / "exact.npz"
+    exact = tmp_path / "float64.npz"
     session = runtime.in_float64(source, "onnx")
     assert session is not None
     assert rounding.record(session, golden, exact) > 0
@@ -100,9 +100,9 @@ def test_real_models_answer_in_float64(file: str, runtime: Runtime, tmp_path: Pa
     probes.record(runtime.open(SAMPLES / file, format), 0, None, golden, "", runtime.landmarks(SAMPLES / file, format))
     session = runtime.in_float64(SAMPLES / file, format)
     assert session is not None
-    assert rounding.record(session, golden, tmp_path / "exact.npz") > 0
+    assert rounding.record(session, golden, tmp_path / "float64.npz") > 0
     recorded = probes.golden.read(golden)
-    exact = rounding.read(tmp_path / "exact.npz")
+    exact = rounding.read(tmp_path / "float64.npz")
     for number, case in enumerate(recorded.cases):
         if case.name == "random" and case.stored:
             (answer,), wide = recorded.case_outputs(number), exact[f"c{number}/out0"]

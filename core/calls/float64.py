@@ -12,7 +12,7 @@ from core.runtimes import runtime_for
 if TYPE_CHECKING:
     from core.calls.bench import Bench
 
-GOLDEN, EXACT = "golden.npz", "exact.npz"
+GOLDEN, FLOAT64 = "golden.npz", "float64.npz"
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answered:
-    """How many recorded calls were answered; the answers are in ``out/exact.npz``."""
+    """How many recorded calls were answered; the answers are in ``out/float64.npz``."""
 
     calls: int
 
@@ -37,10 +37,10 @@ def work(request: Request, here: Here) -> Answered:
     session = runtime_of(model, here).in_float64(IN / model.file, model.format)
     if session is None:
         raise Refused(f"{model.format} does not run in float64 here.", "Export the model as ONNX or .pt2.")
-    return Answered(rounding.record(session, IN / GOLDEN, OUT / EXACT))
+    return Answered(rounding.record(session, IN / GOLDEN, OUT / FLOAT64))
 
 
-CALL = Call("exact", Request, Answered, work)
+CALL = Call("float64", Request, Answered, work)
 
 
 def ask(bench: "Bench", source: Model, golden: Golden) -> str | None:
@@ -48,4 +48,4 @@ def ask(bench: "Bench", source: Model, golden: Golden) -> str | None:
     blobs = {**files(bench, source), GOLDEN: golden.sha256}
     kind = "torch" if runtime_for(source.format).kind == "light" else runtime_for(source.format).kind
     with bench.call(CALL, Request(opened(bench, source)), blobs, kind) as done:
-        return bench.keep(done.folder / EXACT).sha256 if done.value.calls else None
+        return bench.keep(done.folder / FLOAT64).sha256 if done.value.calls else None
