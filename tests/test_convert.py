@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import onnx.parser
 import pytest
+import torch
 
 from core.calls.bench import Bench
 from core.domain.errors import Refused
@@ -173,6 +174,38 @@ def test_what_only_float32_loses_is_proven_and_replayed(tools: Tools, tmp_path: 
     assert own > 0
     assert "times what float32 loses in the source itself" in result["parity"]["reason"]
     replay_and_use(tools, result, tmp_path / "bundle")
+
+
+class Listening(Bench):
+    """Remembers which blobs each call was given."""
+
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools)
+        self.heard: list[tuple[str, set[str]]] = []
+
+    def call(self, call: Any, request: Any, blobs: Any, *rest: Any, **more: Any) -> Any:
+        """Make the call."""
+        self.heard.append((call.name, set(blobs.values())))
+        return super().call(call, request, blobs, *rest, **more)
+
+
+def test_float64_is_asked_of_the_first_source_on_every_step(tools: Tools, tmp_path: Path) -> None:
+    """What a step in between loses by its own conversion excuses nothing."""
+    torch.manual_seed(5)
+    net = torch.nn.Sequential(torch.nn.Linear(512, 64, bias=False), torch.nn.ReLU(), torch.nn.Linear(64, 8, bias=False))
+    with torch.no_grad():
+        net[0].weight.normal_(0, 100)
+        net[2].weight.normal_(0, 1)
+    batch = torch.export.Dim("batch", min=1, max=512)
+    torch.export.save(
+        torch.export.export(net, (torch.randn(4, 512),), dynamic_shapes=({0: batch},)), tmp_path / "n.pt2"
+    )
+    bench, args = Listening(tools), bring(tools, tmp_path / "n.pt2")
+    steps = ask_on(convert, bench, {**args, "target": "openvino"})["steps"]
+    assert [step["parity"]["verdict"] for step in steps] == ["PASS", "PASS"], steps
+    asked = [blobs for name, blobs in bench.heard if name == "float64"]
+    assert asked
+    assert all(args["sha256"] in blobs for blobs in asked)
 
 
 def test_a_model_that_the_converter_refuses_is_refused_before_its_answers_are_recorded(tools: Tools) -> None:

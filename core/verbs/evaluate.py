@@ -52,7 +52,7 @@ def compare(
     bench.tools.progress(0.1, "Recording the answers of the model to compare with")
     golden = probe.ask(bench, source, data, sums=Sums.EXACT)
     bench.tools.progress(0.5, "Comparing in a fresh process")
-    parity = prove(bench, source, model, golden, declared_tolerance(source.format, model.format))
+    parity = prove(bench, source, source, model, golden, declared_tolerance(source.format, model.format))
     if model.format in every_processor.TELLING:
         (found,) = inspect.audit(bench, [model], "model" + FORMATS[model.format].suffixes[0])
         parity = every_processor.judged(bench, source, model, found.summary, golden, parity)

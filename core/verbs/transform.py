@@ -84,7 +84,7 @@ def advance(
     tell(0.5, "Comparing in a fresh process")
     told = inspect.result(bench, result, "artifact" + converter.suffix, None if before else source)
     found, landmarks = told.ingested, told.landmarks
-    parity = prove(bench, model, result, golden, tolerance)
+    parity = prove(bench, source, model, result, golden, tolerance)
     if parity.verdict is not Verdict.FAIL:
         parity = beyond(bench, source, result, golden, landmarks.renamed(renamed(found.summary, golden)), parity)
     parity = every_processor.judged(bench, source, result, found.summary, golden, parity)
@@ -125,8 +125,8 @@ def guilty(applied: Sequence[Applied], titles: Sequence[str]) -> str | None:
     )
 
 
-def prove(bench: Bench, source: Model, target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
-    """Compare the target with the recorded answers; on a FAIL, name where the two part if both expose it.
+def prove(bench: Bench, source: Model, before: Model, target: Model, golden: Golden, tolerance: Tolerance) -> Parity:
+    """Compare the target with the recorded answers of the source; on a FAIL, name where it parts from what it was made of (``before``) if both expose it.
 
     A source that does not answer as recorded in a process of its own proves nothing against the target.
     """
@@ -138,7 +138,7 @@ def prove(bench: Bench, source: Model, target: Model, golden: Golden, tolerance:
     itself = compare.ask(bench, source, golden, tolerance, Sums.EXACT)
     if itself.verdict is Verdict.FAIL:
         return replace(parity, verdict=Verdict.NOT_PROVEN, reason=f"{UNSTEADY} {itself.reason}")
-    return replace(parity, diverges_at=diverge.ask(bench, source, target, golden))
+    return replace(parity, diverges_at=diverge.ask(bench, before, target, golden))
 
 
 def _near(parity: Parity) -> bool:
