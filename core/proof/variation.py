@@ -11,7 +11,9 @@ SHARE = 0.05
 NOISE = 1e-7
 """Columns that vary by less than this share of the largest answer are below what float32 holds beside it."""
 ECHO = 2 / SHARE
-"""Columns that vary by no more than this many times what one rounding of the inputs changes in them: there, two engines that each round once differ by ``SHARE``."""
+"""Columns that vary by no more than this many times what one rounding of the inputs changes in them, and by less than ``FAINT``: there, two engines that each round once differ by ``SHARE``."""
+FAINT = 1e-6
+"""The share of the largest answer up to which a column may be its rounding: sixteen steps of float32. What varies by more turns quickly, and says something still."""
 
 
 @dataclass
@@ -38,7 +40,8 @@ class Sums:
         """
         mean = np.asarray(self.total) / self.count
         variance = np.maximum(np.asarray(self.squares) / self.count - mean * mean, 0.0)
-        noise, told = np.asarray(self.noise) / self.count, np.sqrt(variance) > np.maximum(NOISE * largest, ECHO * echo)
+        heard = np.minimum(ECHO * np.asarray(echo), FAINT * largest)
+        noise, told = np.asarray(self.noise) / self.count, np.sqrt(variance) > np.maximum(NOISE * largest, heard)
         columns = noise[told] > SHARE**2 * variance[told]
         return bool(columns.any() or noise[told].sum() > SHARE**2 * variance[told].sum())
 

@@ -39,6 +39,14 @@ def compared(source: Call, target: Call, folder: Path) -> Parity:
 KIND: dict[str, tuple[Call, Call]] = {
     "zeros beside answers of tiny scale": (lambda x: x @ (WEIGHTS * 1e-7), lambda x: np.zeros((len(x), 3))),
     "another sum around a large constant": (lambda x: 1e6 + x @ (WEIGHTS / 4), lambda x: 1e6 - x @ (WEIGHTS / 4)),
+    "zeros beside answers that turn quickly": (
+        lambda x: 1e-5 * np.sin(1e6 * x[:, :3].astype(np.float64)),
+        lambda x: np.zeros((len(x), 3)),
+    ),
+    "zeros beside answers that are rounding alone": (
+        lambda x: 1e-5 * np.sin(1e9 * x[:, :3].astype(np.float64)),
+        lambda x: np.zeros((len(x), 3)),
+    ),
     "zeros in one column of tiny scale": (
         lambda x: x @ (WEIGHTS * np.float32([1, 1, 2e-6])),
         lambda x: x @ (WEIGHTS * np.float32([1, 1, 0])),
