@@ -46,7 +46,7 @@ class TorchExportToOnnx(Converter):
                     dynamo=True,
                     opset_version=min(options.opset, NEWEST),
                     verbose=False,
-                    custom_translation_table=onnx_forms.finite(),
+                    custom_translation_table=onnx_forms.exact(),
                 )
         except Exception as error:
             raise _refusal(program, options.opset, error) from None

@@ -52,6 +52,27 @@ def test_the_logarithm_of_a_sum_of_exponentials_stays_finite(kind: str, tmp_path
     assert np.allclose(next(iter(answer.values())), np.logaddexp(x, 0), atol=1e-6)
 
 
+class Tenth(nn.Module):
+    """Compares with, multiplies by and adds numbers that float32 does not hold."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Answer with each."""
+        return x < 0.1, x * 0.1 + 0.7, torch.clamp(x, 0.3, 0.9)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_numbers_of_the_code_keep_the_digits_of_their_type(kind: str, tmp_path: Path) -> None:
+    example = torch.zeros(2, 3, dtype=getattr(torch, kind))
+    program = torch.export.export(Tenth(), (example,), dynamic_shapes={"x": {0: torch.export.Dim("n")}})
+    torch.export.save(program, tmp_path / "m.pt2")
+    out = Way(tmp_path / "m.pt2", "torch_export_to_onnx", {}).convert(tmp_path)
+    x = np.array([[0.1, np.nextafter(0.1, 0), 0.3], [0.9, 1 / 3, -7]], kind)
+    sessions = [runtime_for(k).open(p, k) for k, p in (("torch_export", tmp_path / "m.pt2"), ("onnx", out))]
+    ours, theirs = ([*session.run({"x": x}).values()] for session in sessions)
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 class Whole(nn.Module):
     """Reckons with whole numbers in one of several ways."""
 
