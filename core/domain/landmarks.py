@@ -15,7 +15,8 @@ class Landmarks:
 
     ``exact`` are numbers that an input is compared with as it is, ``near`` those that arithmetic on the way may round.
     ``wide`` names the inputs of which whole numbers are reckoned with, ``sizing`` those that decide how large something
-    becomes, ``gaps`` those that are asked whether a number is missing.
+    becomes, ``gaps`` those that are asked whether a number is missing, ``close`` those of float64 whose numbers are told
+    from others that may lie beside them, or rounded.
     """
 
     exact: dict[str, tuple[float, ...]] = field(default_factory=dict)
@@ -25,6 +26,7 @@ class Landmarks:
     wide: frozenset[str] = frozenset()
     sizing: frozenset[str] = frozenset()
     gaps: frozenset[str] = frozenset()
+    close: frozenset[str] = frozenset()
 
     def beyond(self, known: "Landmarks") -> "Landmarks":
         """Return what stands here, not among those that are known, and not where ordinary inputs and zeros lead."""
@@ -40,6 +42,7 @@ class Landmarks:
             sizes=tuple(size for size in self.sizes if size not in known.sizes),
             wide=self.wide - known.wide,
             sizing=self.sizing | known.sizing,
+            close=self.close - known.close,
         )
 
     @property
@@ -48,14 +51,16 @@ class Landmarks:
         return {name: (*self.exact.get(name, ()), *self.near.get(name, ())) for name in {**self.exact, **self.near}}
 
     def joined(self, others: "Landmarks") -> "Landmarks":
-        """Return these and those of numbers and words, and of what is reckoned with."""
+        """Return these and those."""
         exact, near = (
             {name: tuple(dict.fromkeys((*mine.get(name, ()), *theirs.get(name, ())))) for name in {**mine, **theirs}}
             for mine, theirs in ((self.exact, others.exact), (self.near, others.near))
         )
         names = {**self.words, **others.words}
         words = {n: tuple(dict.fromkeys((*self.words.get(n, ()), *others.words.get(n, ())))) for n in names}
-        return replace(self, exact=exact, near=near, words=words, wide=self.wide | others.wide)
+        sizes = tuple(sorted({*self.sizes, *others.sizes}))
+        wide, sizing = self.wide | others.wide, self.sizing | others.sizing
+        return Landmarks(exact, near, words, sizes, wide, sizing, self.gaps | others.gaps, self.close | others.close)
 
     def rounded(self) -> "Landmarks":
         """Return the same without a number that must be met exactly: a source of another precision may round it."""
@@ -65,10 +70,8 @@ class Landmarks:
         """Return the same of inputs of other names; what is not among them is left out."""
         exact, near = ({names[n]: v for n, v in side.items() if n in names} for side in (self.exact, self.near))
         words = {names[n]: v for n, v in self.words.items() if n in names}
-        wide, sizing, gaps = (
-            frozenset(names[n] for n in found if n in names) for found in (self.wide, self.sizing, self.gaps)
-        )
-        return Landmarks(exact, near, words, self.sizes, wide, sizing, gaps)
+        named = (self.wide, self.sizing, self.gaps, self.close)
+        return Landmarks(exact, near, words, self.sizes, *(frozenset(names[n] for n in f if n in names) for f in named))
 
     def __bool__(self) -> bool:
         """Whether there is anything to try."""
@@ -76,6 +79,7 @@ class Landmarks:
             self.sizes
             or self.wide
             or self.gaps
+            or self.close
             or any(any(side.values()) for side in (self.exact, self.near, self.words))
         )
 

@@ -34,8 +34,8 @@ SIZING = {"Reshape": 1, "Expand": 1, "ConstantOfShape": 0, "Tile": 1, "Resize": 
 """Operands that say how large something becomes."""
 ASIDE = ("Gather", "Reshape", "Slice", "Expand", "Tile", "Pad", "Split", "Clip")
 """Operators whose first operand alone is handed on."""
-LONG = 7
-"""TensorProto.INT64."""
+LONG, DOUBLE = 7, 11
+"""TensorProto.INT64 and TensorProto.DOUBLE."""
 FLOATS = 2**24
 """From here on floats of 32 bits do not tell whole numbers from their neighbours."""
 OFFSET = 1000.0
@@ -60,6 +60,8 @@ KEEPS = {
 }
 """Operators whose result holds whole numbers if these operands do."""
 COMPARED = ("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")
+CHOOSES = (*ROUNDS, "Mod", "ArgMax", "ArgMin", "TopK")
+"""What jumps where one number of an input passes another or a whole one."""
 NARROW = (2, 3, 4, 5, 10)
 """TensorProto's 8 and 16 bit kinds, which lose what is larger."""
 
@@ -106,6 +108,7 @@ def landmarks(model: ModelProto) -> Landmarks:
     )
     for value in graph.output:
         found.wide |= found.carried.get(value.name, set())
+    found.close &= {value.name for value in inputs if value.type.tensor_type.elem_type == DOUBLE}
     return found.landmarks()
 
 
@@ -133,6 +136,7 @@ class _Reading:
         self.wide: set[str] = set()
         self.sizing: set[str] = set()
         self.gaps: set[str] = set()
+        self.close: set[str] = set()
         self.carried: dict[str, set[str]] = {}
         """The inputs whose whole numbers are in a value, changed or not."""
         self.left = MOST
@@ -143,8 +147,8 @@ class _Reading:
             {name: tuple(_even(sorted(found))) for name, found in self.numbers[side].items()} for side in (True, False)
         )
         words = {name: tuple(_even(sorted(found))) for name, found in self.words.items()}
-        wide, sizing, gaps = (frozenset(found) for found in (self.wide, self.sizing, self.gaps))
-        return Landmarks(exact, near, words, tuple(_even(sorted(self.sizes))), wide, sizing, gaps)
+        named = (frozenset(found) for found in (self.wide, self.sizing, self.gaps, self.close))
+        return Landmarks(exact, near, words, tuple(_even(sorted(self.sizes))), *named)
 
     def read(
         self, graph: GraphProto, constants: Constants, paths: dict[str, list[Path]], reach: dict[str, set[str]]
@@ -223,6 +227,9 @@ class _Reading:
             self.wide.add(path.input)
         if kind == "Cast" and not path.whole and attribute(node, "to") == LONG:
             self.wide.add(path.input)
+        beside = kind in (*COMPARED, "Sub") and all(name in paths for name in others)
+        if beside or kind in CHOOSES or (kind == "Cast" and attribute(node, "to") in WHOLE):
+            self.close.add(path.input)
         if kind in ("IsNaN", "IsInf", "Imputer") or any(a.name == MISSING and any(a.ints) for a in node.attribute):
             self.gaps.add(path.input)
         words = [text.decode(errors="replace") for a in node.attribute if a.name in WORDS for text in a.strings]

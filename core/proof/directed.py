@@ -36,6 +36,7 @@ ID_NUMBERS = 4096
 SMALL_INTEGERS, HALVES, FLOATS, INTEGERS, DEEP = 100, 60_000, 2**24, 2**31 - 1, 2.0**53
 """Whole numbers that people count with, that floats of 16 and of 32 bits hold, 32 bits themselves, and floats of 64."""
 NEIGHBOURS = 32
+ONE = np.ones(1)
 ENDS = (INTEGERS, -INTEGERS - 1, 0, INTEGERS, INTEGERS, 1, -INTEGERS - 1, -INTEGERS - 1, INTEGERS - 1)
 ADDED = (INTEGERS, 1, 0, INTEGERS, 1, 1, -INTEGERS - 1, -1)
 """The same, of one sign a few at a time, so that their sum is larger yet."""
@@ -44,6 +45,12 @@ BEYOND = (INTEGERS + 1, 1, 0, 2 * INTEGERS + 1, 1, 1, 2 * INTEGERS + 2, -INTEGER
 AT_ENDS = "The model reckons with whole numbers, and these are the largest that 32 bits hold."
 IN_FLOATS = (
     "The model reckons with whole numbers, and these are larger than floats of 32 bits tell from their neighbours."
+)
+DIGITS = "digits of float64"
+APART = 2.0**-30
+"""Of a number, what float64 tells and float32 does not."""
+IN_FLOAT32 = (
+    "The model compares or rounds numbers of float64, and these are told apart by digits that float32 does not have."
 )
 REASON = "The model reckons with whole numbers, and these are larger than 32 bits hold."
 
@@ -57,6 +64,8 @@ class Plan:
     ids: dict[str, np.ndarray]
     whole: dict[str, bool]
     """Inputs of whole numbers of any size, and whether numbers are reckoned with, so that large ones matter too."""
+    close: tuple[str, ...]
+    """Inputs of float64 whose last digits decide."""
     sizes: tuple[int, ...]
     notes: tuple[str, ...]
 
@@ -75,6 +84,7 @@ def known(session: Session) -> Landmarks:
         near=near,
         words=words,
         wide=getattr(session, "wide", frozenset()),
+        close=getattr(session, "close", frozenset()),
     )
 
 
@@ -97,6 +107,7 @@ def plan(sampler: Sampler, landmarks: Landmarks) -> Plan:
             if spec.name not in landmarks.sizing
             and (spec.name in landmarks.wide or sampler.domain(spec.name) == UNKNOWN_INTEGER)
         },
+        tuple(spec.name for spec in sampler.specs if spec.name in landmarks.close),
         sizes,
         (f"Also asked: {'; '.join(told)}.",) if told else (),
     )
@@ -112,6 +123,7 @@ def questions(sampler: Sampler, plan: Plan) -> Questions:
         yield from _filled(sampler, "words", name, np.array(words), 3200 + place)
     yield from _looked_up(sampler, plan)
     yield from _neighbours(sampler, plan)
+    yield from _digits(sampler, plan)
     for name, reckoned in plan.whole.items():
         yield from _whole(sampler, name, reckoned=reckoned)
         yield from _lengths(sampler, name)
@@ -292,11 +304,30 @@ def _neighbours(sampler: Sampler, plan: Plan) -> Questions:
     yield Case("beyond 24 bits", ", ".join(names), samples, False, IN_FLOATS, bounds=True), inputs
 
 
-def _beside(like: np.ndarray, values: np.ndarray, axis: int | None, rng: np.random.Generator) -> np.ndarray:
-    """Return numbers one below, at or one above the value of each sample; of one value where all samples share them."""
+def _digits(sampler: Sampler, plan: Plan) -> Questions:
+    """Yield numbers of all magnitudes that lie nearer to each other within a sample than float32 tells, half of the large ones by one."""
+    if not plan.close:
+        return
+    samples = sampler.fixed_batch or NEIGHBOURS
+    inputs, rng = sampler.random(samples, 3700), np.random.default_rng([sampler.seed, 3700])
+    sizes = np.exp(rng.uniform(math.log(1e-2), math.log(INTEGERS), samples))
+    values = np.where(sizes > 1, np.rint(sizes), sizes) * rng.choice([1, -1], samples)
+    gaps = np.where((sizes > FLOATS) & (np.arange(samples) % 2 == 0), 1.0, np.abs(values) * APART)
+    for name in plan.close:
+        inputs[name] = _beside(inputs[name], values, sampler.axis(name), rng, gaps)
+    yield Case(DIGITS, ", ".join(plan.close), samples, False, IN_FLOAT32, bounds=True), inputs
+
+
+def _beside(
+    like: np.ndarray, values: np.ndarray, axis: int | None, rng: np.random.Generator, gaps: np.ndarray = ONE
+) -> np.ndarray:
+    """Return numbers one gap below, at or above the value of each sample; of one value where all samples share them."""
     lead = np.moveaxis(like, axis or 0, 0) if like.ndim else like.reshape(1)
-    rows = values[: len(lead)] if axis is not None and len(values) == len(lead) else values[:1]
-    found = rows.reshape(-1, *[1] * (lead.ndim - 1)) + rng.integers(-1, 2, lead.shape)
+    rows = slice(len(lead) if axis is not None and len(values) == len(lead) else 1)
+    value, gap = (
+        np.broadcast_to(side, values.shape)[rows].reshape(-1, *[1] * (lead.ndim - 1)) for side in (values, gaps)
+    )
+    found = value + gap * rng.integers(-1, 2, lead.shape)
     return np.moveaxis(found, 0, axis or 0).reshape(like.shape).astype(like.dtype)
 
 

@@ -19,6 +19,7 @@ from core.domain.report import Check, Count, Parity, Verdict
 from core.domain.runtime import Session
 from core.domain.transform import Tolerance
 from core.proof import golden, rounding
+from core.proof.directed import DIGITS
 from core.proof.golden import Case, Golden
 from core.proof.predictions import changed, counted, label, prediction
 from core.proof.probes import versions
@@ -359,7 +360,7 @@ def _bounded(tallies: dict[str, Tally], tolerance: Tolerance) -> str:
         if not tally.counted and tally.bounds and (check := _check(name, tally, tolerance)).verdict is Verdict.FAIL:
             return (
                 f"The result answers as the source does only within bounds: on {name!r} it does not ({check.detail}). "
-                "Use it only where your inputs never get so large."
+                f"Use it only where your inputs never {'lie so near to each other' if name == DIGITS else 'get so large'}."
             )
     return ""
 

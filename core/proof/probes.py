@@ -37,7 +37,7 @@ ROOM = {"random": 16_000_000, "data": 40_000_000}
 NEAR_COLUMNS = 8
 NEAR, FAR, FAR_BYTES = 4, 96, 200_000
 """Samples at an edge; and samples far from the mean, of which each saturates another part, and the bytes of input that they may take."""
-LARGE = ("whole numbers", "beyond 24 bits", "the ends of 32 bits", "beyond 32 bits")
+LARGE = ("whole numbers", "beyond 24 bits", "the ends of 32 bits", "beyond 32 bits", directed.DIGITS)
 """Cases of large numbers, of which samples with an answer that is not finite are left out, and the others are kept."""
 PUSHED = ("edge", "constants", *LARGE)
 """Cases of odd numbers: an answer to them that is not finite everywhere is no answer."""

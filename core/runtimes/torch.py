@@ -66,6 +66,7 @@ class ProgramSession(Session):
         bounds = _id_bounds(program)
         self.domains = {spec.name: _domain(spec, bounds.get(spec.name)) for spec in inputs}
         self.wide = reckoning.of_program(program, _whole(self.signature))
+        self.close = reckoning.close_in_program(program, _double(self.signature))
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Call the program and name its flat tensor outputs as its signature does."""
@@ -98,11 +99,17 @@ class ScriptSession(Session):
         self.signature, self.guessed = Signature(told or guess or unknown, ()), bool(guess)
         self.domains = {spec.name: _domain(spec, bound) for spec in told or unknown}
         self._reckoned = reckoning.of_script(module, names)
+        self._compared = reckoning.close_in_script(module, names)
 
     @property
     def wide(self) -> frozenset[str]:
         """The inputs of whole numbers that the script reckons with; their types may come from its owner."""
         return self._reckoned & frozenset(_whole(self.signature))
+
+    @property
+    def close(self) -> frozenset[str]:
+        """The inputs of float64 that the script compares with each other or rounds."""
+        return self._compared & frozenset(_double(self.signature))
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Call ``forward`` with the inputs in the order of its arguments."""
@@ -159,6 +166,11 @@ def _tensor(name: str, value: object, symbols: dict[str, str]) -> TensorSpec:
 def _whole(signature: Signature) -> list[str]:
     """Return the names of the inputs of whole numbers."""
     return [spec.name for spec in signature.inputs if "int" in spec.dtype]
+
+
+def _double(signature: Signature) -> list[str]:
+    """Return the names of the inputs of float64."""
+    return [spec.name for spec in signature.inputs if spec.dtype == "float64"]
 
 
 def _domain(spec: TensorSpec, bound: int | None) -> Domain:

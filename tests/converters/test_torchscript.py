@@ -14,7 +14,7 @@ from core.runtimes import runtime_for
 from tests.converters.small import Way
 
 
-def traced(network: nn.Module, example: torch.Tensor, path: Path) -> Path:
+def traced(network: nn.Module, example: torch.Tensor | tuple[torch.Tensor, ...], path: Path) -> Path:
     """Save a network as TorchScript."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -101,6 +101,33 @@ def test_whole_numbers_that_are_reckoned_with_are_told(way: str, wide: bool, tmp
     expected = frozenset(["x"] if wide else [])
     assert reckoning.of_script(script, ["x"]) == expected
     assert reckoning.of_program(torch.export.export(Whole(way), (example,)), ["x"]) == expected
+
+
+class Near(nn.Module):
+    """Tells numbers from each other in one of several ways."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.way, self.layer = way, nn.Linear(3, 3).double()
+
+    def forward(self, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        """Answer in float64."""
+        ways = {
+            "beside": lambda: (x < z.reshape(-1, 3)).double(),
+            "rounded": lambda: torch.floor(x) * 2 + 0 * z,
+            "weighed": lambda: self.layer(x) - self.layer(z),
+            "scaled": lambda: x * 3 + z,
+        }
+        return ways[self.way]()
+
+
+@pytest.mark.parametrize(("way", "close"), [("beside", "xz"), ("rounded", "x"), ("weighed", ""), ("scaled", "")])
+def test_numbers_that_are_told_from_each_other_are_told(way: str, close: str, tmp_path: Path) -> None:
+    example = (torch.ones(2, 3, dtype=torch.float64), torch.ones(2, 3, dtype=torch.float64))
+    script = torchscripts.load(traced(Near(way), example, tmp_path / "m.pt"))
+    program = torch.export.export(Near(way), example)
+    assert reckoning.close_in_script(script, ["x", "z"]) == frozenset(close)
+    assert reckoning.close_in_program(program, ["x", "z"]) == frozenset(close)
 
 
 def test_a_script_that_does_not_tell_its_types_gets_what_was_recorded(tmp_path: Path) -> None:

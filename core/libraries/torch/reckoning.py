@@ -1,4 +1,4 @@
-"""Which inputs of whole numbers a torch graph reckons with: engines that compute in narrower types lose the large ones."""
+"""Which inputs a torch graph reckons with in whole numbers, or compares with each other: engines that compute in narrower types lose the large ones, and the last digits."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,6 +17,14 @@ KEEPS = RECKONS - {"argmax", "argmin"} | frozenset((
     "bitwise_and", "bitwise_or", "bitwise_xor", "__and__", "__or__", "__xor__", "alias", "lift_fresh_copy", "split", "chunk",
 ))  # fmt: skip
 """Operators whose result still holds whole numbers."""
+BESIDE = frozenset(("lt", "le", "gt", "ge", "eq", "ne", "sub", "sub_", "rsub"))
+"""Operators that tell numbers of two inputs from each other, or take one from the other."""
+CHOOSES = frozenset(
+    ("floor", "ceil", "round", "trunc", "frac", "remainder", "fmod", "floor_divide", "argmax", "argmin", "topk", "sort")
+)
+"""Operators that jump where a number passes another or a whole one."""
+CASTS = frozenset(("to", "_to_copy"))
+FOLLOWED = KEEPS - {"matmul", "dot"} | BESIDE | CHOOSES
 WHOLE = frozenset(range(5))
 """torch's numbers of its types of whole numbers (c10/core/ScalarType.h)."""
 
@@ -43,6 +51,33 @@ def of_script(module: ScriptModule, names: Iterable[str]) -> frozenset[str]:
     graph = module.inlined_graph
     inputs = [value.debugName() for value in graph.inputs()][1:]
     return _reckoned(_script_calls(graph), dict(zip(inputs, names, strict=False)))
+
+
+def close_in_program(program: ExportedProgram, names: Iterable[str]) -> frozenset[str]:
+    """Return the inputs of an exported program whose numbers are told from each other, or rounded, before they are weighed."""
+    return _compared(_program_calls(program), {name: name for name in names})
+
+
+def close_in_script(module: ScriptModule, names: Iterable[str]) -> frozenset[str]:
+    """Return the same of a script."""
+    graph = module.inlined_graph
+    inputs = [value.debugName() for value in graph.inputs()][1:]
+    return _compared(_script_calls(graph), dict(zip(inputs, names, strict=False)))
+
+
+def _compared(calls: Iterator[Call], names: dict[str, str]) -> frozenset[str]:
+    """Follow each input through what keeps its numbers, and return those that meet another or are rounded."""
+    held: dict[str, frozenset[str]] = {value: frozenset((name,)) for value, name in names.items()}
+    found: frozenset[str] = frozenset()
+    for call in calls:
+        met = [held[name] for name in call.inputs if name in held]
+        if not met or call.name not in FOLLOWED:
+            continue
+        of = frozenset[str]().union(*met)
+        if call.name in CHOOSES or (call.name in BESIDE and len(met) > 1) or (call.whole and call.name in CASTS):
+            found |= of
+        held.update(dict.fromkeys(call.outputs, of))
+    return found
 
 
 def _program_calls(program: ExportedProgram) -> Iterator[Call]:
