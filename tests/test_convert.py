@@ -124,6 +124,35 @@ def test_a_limit_that_only_the_result_has_is_looked_for(tools: Tools, tmp_path: 
     assert "The result changes its behaviour where the source does not" in found["reason"]
 
 
+class Below(torch.nn.Module):
+    """Says which numbers in float64 lie below a half."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x < 0.5
+
+
+class Earlier(torch.nn.Module):
+    """Says which of two numbers in float64 is smaller."""
+
+    def forward(self, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        return x < z
+
+
+@pytest.mark.parametrize(("network", "inputs", "verdict"), [(Below(), 1, "FAIL"), (Earlier(), 2, "NOT PROVEN")])
+def test_what_a_step_on_the_way_tells_is_asked_of_the_last(
+    network: torch.nn.Module, inputs: int, verdict: str, tools: Tools, tmp_path: Path
+) -> None:
+    """OpenVINO compares float64 in float32; only the ONNX file between tells of the constant."""
+    batch = torch.export.Dim("batch")
+    given = tuple(torch.randn(4, 3, dtype=torch.float64) for _ in range(inputs))
+    program = torch.export.export(network, given, dynamic_shapes=tuple({0: batch} for _ in given))
+    torch.export.save(program, tmp_path / "compares.pt2")
+    args = {**bring(tools, tmp_path / "compares.pt2"), "target": "onnx", "options": {}}
+    assert ask(convert, tools, args)["parity"]["verdict"] == "PASS"
+    found = ask(convert, tools, {**args, "target": "openvino"})["parity"]
+    assert found["verdict"] == verdict, found["reason"]
+
+
 def test_a_size_that_only_the_result_rejects_is_looked_for(tools: Tools, tmp_path: Path) -> None:
     """It takes all sizes up to 700, and so all that are asked by habit."""
     plain = "(float[N,T] x) => (float[N,1] y) { y = ReduceMean<axes = [1]>(x) }"

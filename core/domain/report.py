@@ -91,6 +91,9 @@ class Parity:
     weights: Correspondence | None = None
     """Which weights of the source stand in the result; None where it was not looked for."""
 
+    bounded: str = ""
+    """On which numbers, that inputs may never reach, the result answers otherwise; empty where that was not seen."""
+
     @property
     def max_abs(self) -> float:
         """Largest absolute difference over all checks."""

@@ -82,8 +82,9 @@ def compare(
     aside = [_aside(name, tally) for name, tally in tallies.items() if not tally.counted]
     aside += [_unasked(case) for case in recorded.cases if case.name == MISSING and not case.stored]
     missing = recorded.secondhand or _rejected(tallies) or _missing(recorded, counted)
+    bounded = _bounded(tallies, tolerance) if tolerance.bounds else ""
     if tolerance.bounds:
-        missing = missing or _bounded(tallies, tolerance) or unproven(variations)
+        missing = missing or bounded or unproven(variations)
     baked = _baked(session, recorded, [tally for tally in tallies.values() if tally.counted])
     verdict = Verdict.worst([check.verdict or Verdict.NOT_PROVEN for check in counted])
     if (verdict is Verdict.PASS and missing) or recorded.unsteady:
@@ -98,6 +99,7 @@ def compare(
         versions=recorded.versions | versions(),
         machine=machine(),
         reason=" ".join(dict.fromkeys(filter(None, (*told, *recorded.notes, session.reading, *aside)))),
+        bounded=bounded,
     )
 
 

@@ -3,7 +3,7 @@
 import math
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.calls import compare, convert, diverge, float64, inspect, probe
@@ -47,6 +47,9 @@ class Applied:
     origin: Summary | None = None
     """What the source of the first step says of itself."""
 
+    landmarks: Landmarks = field(default_factory=Landmarks)
+    """Where this result and those before it change their behaviour, by the names of the source's inputs."""
+
 
 def apply(bench: Bench, source: Model, steps: list[tuple[Converter, Step]], golden: Golden) -> list[Applied]:
     """Run the steps in order and prove each result against the source; stop after the first that fails."""
@@ -83,14 +86,15 @@ def advance(
     result = convert.ask(bench, model, converter, step.options, golden)
     tell(0.5, "Comparing in a fresh process")
     told = inspect.result(bench, result, "artifact" + converter.suffix, None if before else source)
-    found, landmarks = told.ingested, told.landmarks
+    found, own = told.ingested, told.landmarks.renamed(renamed(told.ingested.summary, golden))
+    landmarks = own.joined(before[-1].landmarks) if before else own
     parity = prove(bench, source, model, result, golden, tolerance)
     if parity.verdict is not Verdict.FAIL:
-        parity = beyond(bench, source, result, golden, landmarks.renamed(renamed(found.summary, golden)), parity)
+        parity = beyond(bench, source, result, golden, landmarks, parity)
     parity = every_processor.judged(bench, source, result, found.summary, golden, parity)
     parity = stored_weights.judged(bench, source, result, parity)
     origin = before[0].origin if before else told.source
-    applied = Applied(step, result, found.summary, found.graph, parity, tolerance, origin=origin)
+    applied = Applied(step, result, found.summary, found.graph, parity, tolerance, None, origin, landmarks)
     if parity.verdict is not Verdict.FAIL or not before:
         return applied
     return replace(applied, alone=compared_alone(bench, model, result, converter.tolerance))
@@ -176,13 +180,16 @@ def beyond(bench: Bench, source: Model, target: Model, golden: Golden, landmarks
     except PortolanError:  # the source answers nothing there, or not within its limits: nothing to compare with
         return parity
     found = compare.ask(bench, target, recorded, parity.tolerance, Sums.EXACT)
+    if found.verdict is Verdict.FAIL and _near(found):
+        found = beside_float64(bench, source, target, recorded, parity.tolerance) or found
     checks = tuple(replace(check, name=f"{check.name} of the result") for check in found.checks)
     # That the few samples here prove nothing by themselves takes nothing from the verdict; what a check says does.
-    verdict = Verdict.worst([parity.verdict, *(check.verdict for check in checks if check.verdict)])
+    bound = [Verdict.NOT_PROVEN] if found.bounded else []
+    verdict = Verdict.worst([parity.verdict, *bound, *(check.verdict for check in checks if check.verdict)])
     if verdict is parity.verdict:
         return replace(parity, checks=(*parity.checks, *checks))
     reason = f"The result changes its behaviour where the source does not. {found.reason}"
-    return replace(parity, verdict=verdict, checks=(*parity.checks, *checks), reason=reason)
+    return replace(parity, verdict=verdict, checks=(*parity.checks, *checks), reason=reason, bounded=found.bounded)
 
 
 def check_consent(source: Model, consent: bool) -> None:
