@@ -42,6 +42,9 @@ class Session:
     secondhand: str = ""
     """Why the answers are another engine's reading of the file and not its own, so that they prove nothing; empty when they are its own."""
 
+    landmarks: Landmarks = Landmarks()
+    """Where the engine's own form of the model tells that it changes its behaviour, beside what ``Runtime.landmarks`` reads."""
+
     reading: str = ""
     """Whose reading of the file the answers are, in a sentence, where converters from the format share it; empty where the engine is somebody else's."""
 

@@ -79,13 +79,14 @@ def known(session: Session) -> Landmarks:
     for place, found in getattr(session, "thresholds", {}).items():
         name = names[min(place, len(names) - 1)]
         near[name] = (*near.get(name, ()), *map(float, found))
-    return Landmarks(
+    told = Landmarks(
         exact={name: (0.0, bound - 1.0, -1.0, float(-bound)) for name, bound in tables.items()},
         near=near,
         words=words,
         wide=getattr(session, "wide", frozenset()),
         close=getattr(session, "close", frozenset()),
     )
+    return told.joined(session.landmarks)
 
 
 def plan(sampler: Sampler, landmarks: Landmarks) -> Plan:

@@ -10,7 +10,15 @@ import numpy as np
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused, refusing
 from core.domain.runtime import UNKNOWN_INTEGER, Domain, Runtime, Session
-from core.libraries.torch import ExportedProgram, Module, ScriptModule, reckoning, torch_answers, torchscripts
+from core.libraries.torch import (
+    ExportedProgram,
+    Module,
+    ScriptModule,
+    constants,
+    reckoning,
+    torch_answers,
+    torchscripts,
+)
 
 PASSING = (
     "_to_copy", "to", "reshape", "view", "unsqueeze", "squeeze", "flatten", "slice", "clone", "contiguous", "expand",
@@ -67,6 +75,7 @@ class ProgramSession(Session):
         self.domains = {spec.name: _domain(spec, bounds.get(spec.name)) for spec in inputs}
         self.wide = reckoning.of_program(program, _whole(self.signature))
         self.close = reckoning.close_in_program(program, _double(self.signature))
+        self.landmarks = constants.of_program(program, [spec.name for spec in inputs])
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Call the program and name its flat tensor outputs as its signature does."""
@@ -100,6 +109,7 @@ class ScriptSession(Session):
         self.domains = {spec.name: _domain(spec, bound) for spec in told or unknown}
         self._reckoned = reckoning.of_script(module, names)
         self._compared = reckoning.close_in_script(module, names)
+        self.landmarks = constants.of_script(module, names)
 
     @property
     def wide(self) -> frozenset[str]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.libraries.torch import reckoning, torchscripts
+from core.libraries.torch import constants, reckoning, torchscripts
 from core.proof import parity
 from core.runtimes import runtime_for
 from tests.converters.small import Way
@@ -128,6 +128,48 @@ def test_numbers_that_are_told_from_each_other_are_told(way: str, close: str, tm
     program = torch.export.export(Near(way), example)
     assert reckoning.close_in_script(script, ["x", "z"]) == frozenset(close)
     assert reckoning.close_in_program(program, ["x", "z"]) == frozenset(close)
+
+
+class Meets(nn.Module):
+    """Meets constants in one of several ways."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.way = way
+        self.register_buffer("edges", torch.tensor([18.0, 65.0]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Answer in floats."""
+        ways = {
+            "compared": lambda: (x.reshape(-1) > 40.5).float(),
+            "scaled": lambda: torch.clamp((x - 10) / 4, 0.25, 5),
+            "a bend": lambda: torch.relu(3 - x * 2),
+            "a time": lambda: x - 1.7e9,
+            "a table": lambda: torch.bucketize(x, self.edges).float(),
+        }
+        return ways[self.way]()
+
+
+@pytest.mark.parametrize(
+    ("way", "exact", "near"),
+    [
+        ("compared", {40.5}, ()),
+        ("scaled", (), {11, 30}),
+        ("a bend", (), {1.5}),
+        ("a time", (), {1.7e9}),
+        ("a table", {18, 65}, ()),
+    ],
+)
+def test_constants_of_a_program_are_taken_back_to_its_input(
+    way: str, exact: set[float], near: set[float], tmp_path: Path
+) -> None:
+    example = torch.ones(2, 3)
+    found = [constants.of_program(torch.export.export(Meets(way), (example,)), ["x"])]
+    if way != "a table":  # a script does not hand its tensors out
+        found.append(constants.of_script(torchscripts.load(traced(Meets(way), example, tmp_path / "m.pt")), ["x"]))
+    for one in found:
+        assert set(one.exact.get("x", ())) == set(exact)
+        assert set(one.near.get("x", ())) == set(near)
 
 
 def test_a_script_that_does_not_tell_its_types_gets_what_was_recorded(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ CHOOSES = frozenset(
     ("floor", "ceil", "round", "trunc", "frac", "remainder", "fmod", "floor_divide", "argmax", "argmin", "topk", "sort")
 )
 """Operators that jump where a number passes another or a whole one."""
+SCALED = frozenset(("add", "add_", "sub", "sub_", "rsub"))
+"""Operators of a script with a factor behind their operands, which is 1."""
 CASTS = frozenset(("to", "_to_copy"))
 FOLLOWED = KEEPS - {"matmul", "dot"} | BESIDE | CHOOSES
 WHOLE = frozenset(range(5))
@@ -36,33 +38,33 @@ class Call:
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    numbers: tuple[object, ...]
+    numbers: tuple[float, ...]
     whole: bool | None
     """Whether the result holds whole numbers, where the graph says so."""
 
 
 def of_program(program: ExportedProgram, names: Iterable[str]) -> frozenset[str]:
     """Return the inputs of an exported program that it reckons with."""
-    return _reckoned(_program_calls(program), {name: name for name in names})
+    return _reckoned(program_calls(program), {name: name for name in names})
 
 
 def of_script(module: ScriptModule, names: Iterable[str]) -> frozenset[str]:
     """Return the inputs of whole numbers of a script that it reckons with."""
     graph = module.inlined_graph
     inputs = [value.debugName() for value in graph.inputs()][1:]
-    return _reckoned(_script_calls(graph), dict(zip(inputs, names, strict=False)))
+    return _reckoned(script_calls(graph), dict(zip(inputs, names, strict=False)))
 
 
 def close_in_program(program: ExportedProgram, names: Iterable[str]) -> frozenset[str]:
     """Return the inputs of an exported program whose numbers are told from each other, or rounded, before they are weighed."""
-    return _compared(_program_calls(program), {name: name for name in names})
+    return _compared(program_calls(program), {name: name for name in names})
 
 
 def close_in_script(module: ScriptModule, names: Iterable[str]) -> frozenset[str]:
     """Return the same of a script."""
     graph = module.inlined_graph
     inputs = [value.debugName() for value in graph.inputs()][1:]
-    return _compared(_script_calls(graph), dict(zip(inputs, names, strict=False)))
+    return _compared(script_calls(graph), dict(zip(inputs, names, strict=False)))
 
 
 def _compared(calls: Iterator[Call], names: dict[str, str]) -> frozenset[str]:
@@ -80,7 +82,8 @@ def _compared(calls: Iterator[Call], names: dict[str, str]) -> frozenset[str]:
     return found
 
 
-def _program_calls(program: ExportedProgram) -> Iterator[Call]:
+def program_calls(program: ExportedProgram) -> Iterator[Call]:
+    """Yield the operators of a program in order."""
     import torch
 
     for node in program.graph.nodes:
@@ -92,16 +95,25 @@ def _program_calls(program: ExportedProgram) -> Iterator[Call]:
             yield Call(str(node.target).split(".")[1], inputs, (node.name,), numbers, whole)
 
 
-def _script_calls(graph: object) -> Iterator[Call]:
+def script_calls(graph: object) -> Iterator[Call]:
+    """Yield the operators of a script's graph in order."""
     for node in graph.nodes():  # type: ignore[attr-defined]
         given = list(node.inputs())
-        numbers = tuple(one.toIValue() for one in given if one.node().kind() == "prim::Constant")
+        name = node.kind().removeprefix("aten::")
+        told = given[:2] if name in SCALED else given
+        numbers = tuple(_number(one.toIValue()) for one in told if one.node().kind() == "prim::Constant")
         inputs = tuple(one.debugName() for one in given)
         outputs = tuple(one.debugName() for one in node.outputs())
-        name = node.kind().removeprefix("aten::")
         if name in ("prim::ListConstruct", "prim::TupleConstruct", "prim::ListUnpack", "prim::NumToTensor"):
             name = "view"
         yield Call(name, inputs, outputs, tuple(n for n in numbers if isinstance(n, (int, float))), None)
+
+
+def _number(value: object) -> object:
+    """Return what a constant holds, a tensor of one element as its number."""
+    import torch
+
+    return value.item() if isinstance(value, torch.Tensor) and value.numel() == 1 else value
 
 
 def _reckoned(calls: Iterator[Call], names: dict[str, str]) -> frozenset[str]:
