@@ -5,10 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skops.io
+from sklearn.datasets import load_iris
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
 
 from benchmarks import estimators, fitted
 from core.converters import CONVERTERS
 from core.domain.errors import Refused
+from core.domain.report import Parity, Verdict
+from core.domain.transform import parse_options
+from core.proof import parity, probes
 from core.runtimes import runtime_for
 
 PROVEN = [
@@ -171,3 +179,45 @@ def test_numbers_between_two_steps_stay_in_float64(tmp_path: Path) -> None:
     near = np.float32(1.7) + np.array([[0.0, 0.0], [1.2e-7, 0.0], [0.0, 1.2e-7]], np.float32)
     _, given = asked(model, near, tmp_path)
     assert np.allclose(given, model.predict_proba(near.astype(np.float64)), atol=1e-4)
+
+
+def held(model: object, folder: Path) -> Parity:
+    """Convert an estimator to ONNX and compare without data."""
+    source, made = folder / "model.skops", folder / "model.onnx"
+    skops.io.dump(model, source)
+    converter = CONVERTERS["skops_to_onnx"]
+    converter.convert(source, made, parse_options(converter.Options, {}))
+    probes.record(runtime_for("skops").open(source, "skops"), 7, None, folder / "golden.npz", "")
+    return parity.compare(runtime_for("onnx").open(made, "onnx"), folder / "golden.npz", converter.tolerance, 7)
+
+
+@pytest.mark.parametrize("steps", [[], [StandardScaler()], [MinMaxScaler(), StandardScaler()]], ids=len)
+def test_samples_that_a_model_keeps_are_asked(steps: list[object], tmp_path: Path) -> None:
+    model = make_pipeline(*steps, KNeighborsClassifier()).fit(*load_iris(return_X_y=True))
+    found = held(model, tmp_path)
+    assert found.verdict is Verdict.PASS, found.reason
+    assert "128 samples 'stored samples'" in found.reason
+
+
+def doubled(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return 1,000 samples, of which so many at middle distance stand at the end again with another answer, and their answers."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(1000, 3)).astype(np.float32)
+    x = x[np.argsort(np.linalg.norm(x, axis=1))]
+    x[1000 - count :] = x[500 : 500 + count]
+    return x, rng.normal(size=1000)
+
+
+def test_a_result_that_answers_otherwise_on_kept_samples_is_not_proven(tmp_path: Path) -> None:
+    """Of two at the same distance, scikit-learn takes now the one and now the other."""
+    found = held(KNeighborsRegressor(1).fit(*doubled(3)), tmp_path)
+    assert found.verdict is Verdict.NOT_PROVEN, found.reason
+    assert "never are the very samples that the model learned from" in found.reason
+
+
+def test_equal_samples_with_other_answers_behind_steps_that_cannot_be_taken_back_are_told(tmp_path: Path) -> None:
+    told = held(make_pipeline(Normalizer(), KNeighborsRegressor(1)).fit(*doubled(3)), tmp_path)
+    assert told.verdict is Verdict.NOT_PROVEN, told.reason
+    assert "keeps 6 of its 1000 samples more than once with other answers" in told.reason
+    few = held(make_pipeline(Normalizer(), KNeighborsRegressor(2)).fit(*doubled(3)), tmp_path)
+    assert few.verdict is Verdict.PASS, few.reason

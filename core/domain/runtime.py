@@ -42,6 +42,9 @@ class Session:
     secondhand: str = ""
     """Why the answers are another engine's reading of the file and not its own, so that they prove nothing; empty when they are its own."""
 
+    undecided: str = ""
+    """Why the model's own answers are not decided by its inputs everywhere, in a sentence; empty where that is not known."""
+
     landmarks: Landmarks = Landmarks()
     """Where the engine's own form of the model tells that it changes its behaviour, beside what ``Runtime.landmarks`` reads."""
 

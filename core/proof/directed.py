@@ -46,9 +46,10 @@ AT_ENDS = "The model reckons with whole numbers, and these are the largest that 
 IN_FLOATS = (
     "The model reckons with whole numbers, and these are larger than floats of 32 bits tell from their neighbours."
 )
-DIGITS = "digits of float64"
+DIGITS, STORED = "digits of float64", "stored samples"
 APART = 2.0**-30
 """Of a number, what float64 tells and float32 does not."""
+KEPT = "The model keeps these samples and compares others with them; of those that are equally near, any may count."
 IN_FLOAT32 = (
     "The model compares or rounds numbers of float64, and these are told apart by digits that float32 does not have."
 )
@@ -125,6 +126,7 @@ def questions(sampler: Sampler, plan: Plan) -> Questions:
     yield from _looked_up(sampler, plan)
     yield from _neighbours(sampler, plan)
     yield from _digits(sampler, plan)
+    yield from _stored(sampler)
     for name, reckoned in plan.whole.items():
         yield from _whole(sampler, name, reckoned=reckoned)
         yield from _lengths(sampler, name)
@@ -317,6 +319,19 @@ def _digits(sampler: Sampler, plan: Plan) -> Questions:
     for name in plan.close:
         inputs[name] = _beside(inputs[name], values, sampler.axis(name), rng, gaps)
     yield Case(DIGITS, ", ".join(plan.close), samples, False, IN_FLOAT32, bounds=True), inputs
+
+
+def _stored(sampler: Sampler) -> Questions:
+    """Yield the samples that the model keeps, as its columns hold them."""
+    rows: np.ndarray = getattr(sampler.session, "stored", np.zeros((0, 0)))
+    for start in range(0, len(rows), CALL):
+        part = rows[start : start + CALL]
+        inputs, place = sampler.random(len(part), 3800 + start), 0
+        for name, array in inputs.items():
+            width = array.shape[1]
+            inputs[name] = part[:, place : place + width].astype(array.dtype)
+            place += width
+        yield Case(STORED, f"{start + 1} to {start + len(part)}", len(part), False, KEPT, bounds=True), inputs
 
 
 def _beside(

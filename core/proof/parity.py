@@ -19,7 +19,7 @@ from core.domain.report import Check, Count, Parity, Verdict
 from core.domain.runtime import Session
 from core.domain.transform import Tolerance
 from core.proof import golden, rounding
-from core.proof.directed import DIGITS
+from core.proof.directed import DIGITS, STORED
 from core.proof.golden import Case, Golden
 from core.proof.predictions import changed, counted, label, prediction
 from core.proof.probes import versions
@@ -37,6 +37,9 @@ EDGES = np.logspace(-12, 6, 18 * 20 + 1)
 OWN_LOSS = f"{rounding.OWN:.0f} times what float32 loses in the source itself (which was asked in float64 too)"
 EXAMPLES = (2, 5, 8, 16)
 """Batch sizes that people give an exporter as its example, besides those that every proof asks."""
+
+NEVER = {DIGITS: "lie so near to each other", STORED: "are the very samples that the model learned from"}
+"""What inputs must not do, by the case on which a result answers otherwise; for all others, they are too large."""
 
 
 @dataclass
@@ -362,7 +365,7 @@ def _bounded(tallies: dict[str, Tally], tolerance: Tolerance) -> str:
         if not tally.counted and tally.bounds and (check := _check(name, tally, tolerance)).verdict is Verdict.FAIL:
             return (
                 f"The result answers as the source does only within bounds: on {name!r} it does not ({check.detail}). "
-                f"Use it only where your inputs never {'lie so near to each other' if name == DIGITS else 'get so large'}."
+                f"Use it only where your inputs never {NEVER.get(name, 'get so large')}."
             )
     return ""
 

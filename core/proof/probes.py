@@ -106,7 +106,7 @@ def _keep(sampler: Sampler, recorded: list[Asked], notes: tuple[str, ...], out: 
         outputs=names,
         cases=tuple(case for case, _, _ in recorded),
         free_batch=sampler.fixed_batch is None,
-        secondhand=session.secondhand,
+        secondhand=session.secondhand or session.undecided,
         unsteady=_unsteady(session, recorded),
         notes=notes,
         versions=versions(),

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from core.domain.artifact import Signature
 from core.domain.runtime import Runtime, Session
 from core.formats.skops import TRUSTED
-from core.libraries.sklearn import columns, estimators
+from core.libraries.sklearn import columns, estimators, kept_samples
 
 
 class SklearnRuntime(Runtime):
@@ -26,7 +28,7 @@ class SklearnRuntime(Runtime):
 
 
 class EstimatorSession(Session):
-    """A fitted estimator; ``thresholds`` are where its trees split the raw columns, by column; ``expects_missing`` says whether NaN is its business."""
+    """A fitted estimator; ``thresholds`` are where its trees split the raw columns, by column; ``expects_missing`` says whether NaN is its business, ``stored`` are samples that it keeps, by raw column."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -35,6 +37,11 @@ class EstimatorSession(Session):
         self.columns = estimators.table_columns(model)
         self.thresholds = columns.thresholds(model)
         self.expects_missing = columns.expects_missing(model)
+        self.stored = np.zeros((0, 0))
+        if all(spec.dtype != "str" for spec in self.signature.inputs):
+            self.stored = kept_samples.raw(model, columns.width(model) or 0)
+        if not len(self.stored):
+            self.undecided = kept_samples.undecided(model)
 
     def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Return label and probabilities, label and scores, or the predicted variable."""
