@@ -13,6 +13,7 @@ from core.libraries import ir_arithmetic
 
 if TYPE_CHECKING:
     from openvino import Model, Node
+
 WEIGHTS = 64
 """From so many halves on, a model is one of halves, computed in floats on purpose."""
 LOWEST, HIGHEST, BITS, BEYOND = -14, 15, 10, 65520.0

@@ -301,7 +301,7 @@ def _check(name: str, tally: Tally, tolerance: Tolerance) -> Check:
     failed = bool(tally.faults) or tally.beyond > 0 or wrong > tolerance.flips * max(1, tally.predicted)
     parts = list(dict.fromkeys(tally.faults))[:3]
     if tally.beyond:
-        parts.append(f"{tally.beyond} numbers are beyond the tolerance")
+        parts.append(f"{tally.beyond} {'number is' if tally.beyond == 1 else 'numbers are'} beyond the tolerance")
     if tally.own:
         parts.append(f"{tally.own} beyond the tolerance, but within {OWN_LOSS}")
     if tally.flips:

@@ -90,7 +90,7 @@ const largest = (vector) => vector.reduce((best, value, place) => (value > vecto
 export function judged(name, tally) {
   const { samples, max_abs, max_rel, beyond, flips, ties, predicted, faults } = tally;
   const parts = [...faults].slice(0, 3);
-  if (beyond) parts.push(`${beyond} numbers are beyond the tolerance`);
+  if (beyond) parts.push(`${beyond} ${beyond === 1 ? "number is" : "numbers are"} beyond the tolerance`);
   if (flips)
     parts.push(
       `${flips} of ${predicted} predictions changed${ties ? `, ${ties} of them ties within the tolerance` : ""}`,

@@ -115,7 +115,8 @@ def test_the_differences_are_told_with_their_distribution(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("target", "word"),
     [
-        (lambda x: x + np.float32(0.01), "beyond the tolerance"),
+        (lambda x: x + np.float32(0.01), "numbers are beyond the tolerance"),
+        (lambda x: x + np.float32(0.01) * np.eye(*x.shape, dtype=np.float32) * (len(x) == 1), "1 number is beyond"),
         (lambda x: x[:, :3], "shape"),
         (lambda x: x.astype(np.int64), "int64"),
         (lambda x: np.where(x > 2, np.nan, x), "not finite"),
