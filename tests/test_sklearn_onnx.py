@@ -167,6 +167,19 @@ def test_the_nearest_neighbour_far_away_is_that_of_scikit_learn(weights: str, cl
     assert all(answer.dtype in (np.int64, np.float32) for answer in answers)
 
 
+@pytest.mark.parametrize("classifies", [True, False])
+def test_neighbours_weigh_by_their_distance(classifies: bool, tmp_path: Path) -> None:
+    """On samples that are kept too, of which each counts alone."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3)).astype(np.float32)
+    asked_for = np.concatenate([x[:20], rng.normal(size=(50, 3)).astype(np.float32)])
+    kind = KNeighborsClassifier if classifies else KNeighborsRegressor
+    model = kind(5, weights="distance").fit(x, np.arange(200) % 3 if classifies else rng.normal(size=200))
+    answers = asked(model, asked_for, tmp_path)
+    right = model.predict_proba(asked_for) if classifies else model.predict(asked_for)
+    np.testing.assert_allclose(answers[-1].reshape(right.shape), right, atol=1e-5)
+
+
 def test_numbers_between_two_steps_stay_in_float64(tmp_path: Path) -> None:
     """A discriminant that weighs small differences heavily sees what float32 would round off."""
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis

@@ -1,14 +1,19 @@
-"""Nearest neighbours as skl2onnx writes them, with distances in float64: in float32, those of samples far away are all alike."""
+"""Nearest neighbours as skl2onnx writes them, with distances in float64, in float32 those of samples far away are all alike, and weighed by them as scikit-learn does."""
 
 from collections.abc import Callable
+from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from core.libraries.sklearn_onnx.graph import EstimatorGraph, Operator, Scope
 
 if TYPE_CHECKING:
     from skl2onnx.common._container import ModelComponentContainer
 
+FAR = 1e300
+"""The distance of all others where a kept sample is met exactly, so that they weigh nothing."""
 Convert = Callable[[Scope, Any, "ModelComponentContainer"], None]
 
 
@@ -19,6 +24,7 @@ def register() -> None:
     from skl2onnx.operator_converters import nearest_neighbours as theirs
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
+    _weighed()
     update_registered_converter(
         KNeighborsRegressor,
         "PortolanKNeighborsRegressor",
@@ -33,6 +39,30 @@ def register() -> None:
         _in_float64(theirs.convert_nearest_neighbors_classifier),
         options={"zipmap": [True, False, "columns"], "nocl": [True, False], "raw_scores": [True, False], "output_class_labels": [False, True], "optim": [None, "cdist"]},
     )  # fmt: skip
+
+
+@cache
+def _weighed() -> None:
+    """Have skl2onnx 1.20 use distances as they are: it takes them from TopK with the sign turned, so that all neighbours weigh the same."""
+    from skl2onnx.algebra.onnx_ops import OnnxCast, OnnxEqual, OnnxMul, OnnxReduceMax, OnnxWhere
+    from skl2onnx.operator_converters import nearest_neighbours as theirs
+
+    nearest = theirs.onnx_nearest_neighbors_indices_k
+
+    def found(*args: Any, **given: Any) -> Any:
+        if not given.get("keep_distances"):
+            return nearest(*args, **given)
+        places, turned = nearest(*args, **given)
+        version, kind = given["op_version"], given["dtype"]
+        distances = OnnxMul(turned, np.array([-1], kind), op_version=version)
+        zero = OnnxEqual(distances, np.array([0], kind), op_version=version)
+        met = OnnxReduceMax(OnnxCast(zero, to=6, op_version=version), np.array([1], np.int64), op_version=version)
+        alone = OnnxWhere(zero, np.array([1], kind), np.array([FAR], kind), op_version=version)
+        met_exactly = OnnxCast(met, to=9, op_version=version)
+        return places, OnnxWhere(met_exactly, alone, distances, op_version=version)
+
+    theirs.onnx_nearest_neighbors_indices_k = found
+    theirs.OnnxIsNaN = None  # it puts zeros of float32 in the place of NaN, which does not go with float64
 
 
 def _in_float64(theirs: Convert) -> Convert:
