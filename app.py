@@ -15,6 +15,7 @@ import anyio
 import anyio.to_thread
 from streamlit.starlette import App
 
+from core.domain import settings
 from core.domain.errors import PortolanError
 from core.doors import routes, workspace
 
@@ -36,8 +37,11 @@ log = logging.getLogger("portolan")
 def prepare() -> None:
     """Open the workspace, wait for the jail's self-test, and load meanwhile what charts and tables need.
 
-    Model libraries never enter this process. Raises PortolanError when the folder cannot be opened.
+    Model libraries never enter this process. Raises PortolanError when the folder cannot be opened, or a setting is wrong.
     """
+    settings.check()
+    for stranger in settings.strangers(os.environ):
+        log.warning("%s %s", stranger.message, stranger.next_step)
     opened = workspace.current()
     for name in LIGHT:
         importlib.import_module(name)
@@ -94,12 +98,12 @@ def main() -> None:
     chosen: dict[str, str | int] = {}
     if address := os.environ.get("PORTOLAN_ADDRESS"):
         chosen["server.address"] = address
-    if port := os.environ.get("PORTOLAN_PORT"):
-        chosen["server.port"] = int(port)
     try:
         prepare()  # before Streamlit announces the address, which it does before the lifespan begins
     except PortolanError as error:
         sys.exit(f"{error.message} {error.next_step}")
+    if port := os.environ.get("PORTOLAN_PORT"):
+        chosen["server.port"] = int(port)
     app.run(config=chosen)
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,7 +30,7 @@ from core.domain.search import MINUTES, TuneRequest
 from core.domain.shelf import Shelf
 from core.domain.tuning import Goal
 from core.domain.work import Code, Data, Subject
-from core.doors import console
+from core.doors import console, operating
 from core.doors.terminal import letters, only_letters
 from core.formats import FORMATS
 from core.jobs.engines import launcher
@@ -140,6 +141,7 @@ def parser() -> argparse.ArgumentParser:
     join.add_argument(
         "--processes", type=int, default=2, metavar="N", help="workers to start, each for a job at a time"
     )
+    operating.declare(partial(command, commands, run=run_operation))
     for name in SHELVES:
         listing = command(commands, name, run_listing, f"list the {name}")
         listing.set_defaults(shelf=name)
@@ -260,6 +262,13 @@ def run_cluster(args: argparse.Namespace) -> int:
     """Run Dask's scheduler or workers until they end or are told to."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     return launcher.launch(args.role, args.address, args.processes, lambda text: tell(None, text))
+
+
+def run_operation(args: argparse.Namespace) -> int:
+    """Do what somebody who runs a server asks for."""
+    told: operating.Told = args.operation(args, tell)
+    show(args, told.value, lambda: print("\n".join(told.lines)))
+    return told.code
 
 
 def run_listing(args: argparse.Namespace) -> int:

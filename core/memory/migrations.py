@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from core.domain.errors import Unavailable
 
@@ -28,6 +29,14 @@ def connect(path: Path) -> Any:
     return Database(conn)
 
 
+def readable(path: Path) -> Any:
+    """Open the file to be read only, as it is; nothing is made or migrated."""
+    from sqlite_utils import Database
+
+    address = f"file:{quote(str(path.resolve()))}?mode=ro"
+    return Database(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None))
+
+
 def prepare(db: Any) -> None:
     """Turn write-ahead logging on, which the file remembers, and apply what is new; for one process at a time. Raises Unavailable for a newer one.
 
@@ -36,14 +45,14 @@ def prepare(db: Any) -> None:
     from sqlite_utils import Migrations
 
     db.execute("PRAGMA journal_mode=WAL")
-    _check_age(db)
+    check_age(db)
     migrations = Migrations("portolan")
     for change in CHANGES:
         migrations()(change)
     migrations.apply(db)
 
 
-def _check_age(db: Any) -> None:
+def check_age(db: Any) -> None:
     """Raise Unavailable for a database with changes that this program does not know."""
     if not db["_sqlite_migrations"].exists():
         return
