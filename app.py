@@ -17,7 +17,8 @@ from streamlit.starlette import App
 
 from core.domain import settings
 from core.domain.errors import PortolanError
-from core.doors import routes, workspace
+from core.doors import logs, routes, workspace
+from core.doors.routes import metrics
 
 LIGHT = (
     "altair",
@@ -40,12 +41,14 @@ def prepare() -> None:
     Model libraries never enter this process. Raises PortolanError when the folder cannot be opened, or a setting is wrong.
     """
     settings.check()
+    logs.begin()
     for stranger in settings.strangers(os.environ):
         log.warning("%s %s", stranger.message, stranger.next_step)
     opened = workspace.current()
     for name in LIGHT:
         importlib.import_module(name)
     opened.sandbox.isolation  # noqa: B018
+    metrics.READER.begin(opened.store)
     # What is loaded by now never becomes garbage, so that no later collection needs to walk it.
     gc.collect()
     gc.freeze()
@@ -56,6 +59,7 @@ async def lifespan(app: App) -> AsyncIterator[None]:
     """Be ready before the first request, and close the workspace after the last."""
     if not gc.get_freeze_count():
         await anyio.to_thread.run_sync(prepare)
+    logs.begin()  # once more: uvicorn and Streamlit have set up handlers of their own meanwhile
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(sweep_hourly)
         try:

@@ -43,10 +43,17 @@ def port(value: str) -> str | None:
     return None if whole(value) is None and int(value) < 1 << 16 else "a port from 1 to 65535, such as 8501"
 
 
+def log(value: str) -> str | None:
+    """Take a form of the log."""
+    return None if value in ("json", "text") else "json or text"
+
+
 SETTINGS = {
     f"{PREFIX}{name}": Setting(f"{PREFIX}{name}", wrong)
     for wrong, names in (
-        (text, ("HOME", "ADDRESS", "HOSTS", "SCHEDULER", "BLOBS", "TLS_CA", "TLS_CERT", "TLS_KEY", "CHROMIUM")),
+        (text, ("HOME", "ADDRESS", "HOSTS", "SCHEDULER", "BLOBS", "TLS_CA", "TLS_CERT", "TLS_KEY", "METRICS_TOKEN")),
+        (text, ("CHROMIUM",)),
+        (log, ("LOG",)),
         (number, ("QUOTA_GB",)),
         (whole, ("MAX_UPLOAD_MB",)),
         (port, ("PORT",)),

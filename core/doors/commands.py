@@ -267,7 +267,11 @@ def run_cluster(args: argparse.Namespace) -> int:
 def run_operation(args: argparse.Namespace) -> int:
     """Do what somebody who runs a server asks for."""
     told: operating.Told = args.operation(args, tell)
-    show(args, told.value, lambda: print("\n".join(told.lines)))
+    if told.value is not None and args.json:
+        print(json.dumps(told.value))
+    else:
+        for line in told.lines:
+            print(line)
     return told.code
 
 

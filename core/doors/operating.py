@@ -1,8 +1,11 @@
-"""Commands for whoever runs a server: backup, restore and doctor. Each works on the home of ``PORTOLAN_HOME``."""
+"""Commands for whoever runs a server: backup, restore, doctor and audit. Each works on the home of ``PORTOLAN_HOME``."""
 
 import argparse
-from collections.abc import Callable
+import json
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +16,16 @@ from core.domain.limits import MB
 Tell = Callable[[float | None, str], None]
 Command = Callable[..., argparse.ArgumentParser]
 
+MOMENT = "a date or time as in 2026-12-01T08:30, in UTC"
 LACKING = "Files that rows name are gone or damaged in the home itself; `python -m core doctor` lists them."
 
 
 @dataclass(frozen=True)
 class Told:
-    """What a command says: one object for programs, lines for people, and the exit code."""
+    """What a command says: one object for programs, lines for people, and the exit code; without an object, the lines are for both."""
 
-    value: dict[str, Any]
-    lines: tuple[str, ...]
+    value: dict[str, Any] | None
+    lines: Iterable[str]
     code: int = 0
 
 
@@ -36,6 +40,10 @@ def declare(command: Command) -> None:
     back.add_argument("backup", type=Path, metavar="FILE.zip|FOLDER")
     back.add_argument("--check", action="store_true", help="only read the backup and compare every hash")
     back.set_defaults(operation=restore)
+    history = command(name="audit", help="print who did what to which file and when, a JSON object a line")
+    history.add_argument("--since", type=moment, default=0.0, metavar="DATE", help=MOMENT)
+    history.add_argument("--until", type=moment, default=math.inf, metavar="DATE", help=MOMENT)
+    history.set_defaults(operation=audit)
     look = command(name="doctor", help="look for what is wrong with this installation; 1 where something is")
     look.set_defaults(operation=doctor)
 
@@ -62,6 +70,28 @@ def restore(args: argparse.Namespace, tell: Tell) -> Told:
     return _told(
         found, f"{home} holds {found.blobs:,} files ({found.bytes / MB:,.1f} MB), each compared with its hash."
     )
+
+
+def audit(args: argparse.Namespace, tell: Tell) -> Told:
+    """Print the audit log from one moment to another, line by line as it is read."""
+    from core.memory import audit as log
+
+    entries = log.since(default_home(), args.since, args.until)
+    return Told(None, (json.dumps({**encode(entry), "at": written(entry.at)}) for entry in entries))
+
+
+def moment(text: str) -> float:
+    """Read a date or a time as seconds since 1970; UTC unless it says otherwise."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2026-12-01 or 2026-12-01T08:30") from None
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+
+
+def written(seconds: float) -> str:
+    """Write seconds since 1970 as a time in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def doctor(args: argparse.Namespace, tell: Tell) -> Told:

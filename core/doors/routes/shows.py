@@ -5,6 +5,7 @@ from starlette.responses import FileResponse, Response
 
 from core.domain.share import Share
 from core.doors import workspace
+from core.doors.routes import history
 
 POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 
@@ -19,7 +20,9 @@ def show(request: Request) -> Response:
         "Referrer-Policy": "no-referrer",
         "X-Robots-Tag": "noindex",
     }
-    return FileResponse(store.blobs.path(share.sha256), media_type="text/html; charset=utf-8", headers=headers)
+    path = store.blobs.path(share.sha256)
+    history.note(request, "page opened", share.sha256, share.artifact)
+    return FileResponse(path, media_type="text/html; charset=utf-8", headers=headers)
 
 
 def link(share: Share) -> str:
