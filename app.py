@@ -19,6 +19,7 @@ from core.domain import settings
 from core.domain.errors import PortolanError
 from core.doors import logs, routes, workspace
 from core.doors.routes import metrics
+from core.doors.routes.base import base
 
 LIGHT = (
     "altair",
@@ -106,6 +107,7 @@ def main() -> None:
         prepare()  # before Streamlit announces the address, which it does before the lifespan begins
     except PortolanError as error:
         sys.exit(f"{error.message} {error.next_step}")
+    chosen["server.baseUrlPath"] = base()
     if port := os.environ.get("PORTOLAN_PORT"):
         chosen["server.port"] = int(port)
     app.run(config=chosen)

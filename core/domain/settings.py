@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -48,6 +49,11 @@ def log(value: str) -> str | None:
     return None if value in ("json", "text") else "json or text"
 
 
+def path(value: str) -> str | None:
+    """Take a path of plain names."""
+    return None if re.fullmatch(r"/?([A-Za-z0-9_~-][A-Za-z0-9._~-]*/?)+", value) else "a path such as /portolan"
+
+
 SETTINGS = {
     f"{PREFIX}{name}": Setting(f"{PREFIX}{name}", wrong)
     for wrong, names in (
@@ -57,6 +63,7 @@ SETTINGS = {
         (number, ("QUOTA_GB",)),
         (whole, ("MAX_UPLOAD_MB",)),
         (port, ("PORT",)),
+        (path, ("BASE_PATH",)),
     )
     for name in names
 }

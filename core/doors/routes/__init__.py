@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 from core.domain.errors import PortolanError
 from core.doors.routes import (
     answers,
+    base,
     browser,
     closed,
     downloads,
@@ -43,5 +44,10 @@ ROUTES: list[BaseRoute] = [
 ]
 """Streamlit answers every path that it does not know with its page; ours end in a 404 of their own."""
 
-MIDDLEWARE = [Middleware(observing.Observed), Middleware(Shield), Middleware(closed.Closed)]
+MIDDLEWARE = [
+    Middleware(base.Based),
+    Middleware(observing.Observed),
+    Middleware(Shield),
+    Middleware(closed.Closed),
+]
 HANDLERS = {PortolanError: answers.refusal}

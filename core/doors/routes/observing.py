@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core.domain.tracing import REQUEST, during
 from core.doors import logs
 from core.doors.routes import metrics
+from core.doors.routes.base import base
 
 GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}")
 OURS = re.compile(
@@ -80,5 +81,5 @@ class Seen:
 
 def route(path: str) -> str:
     """Return the part of a path that says what is asked for, and nothing of whom or which."""
-    found = OURS.match(path)
+    found = OURS.match(path.removeprefix(base()))
     return f"/{found[1]}" if found else "/"

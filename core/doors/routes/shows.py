@@ -6,6 +6,7 @@ from starlette.responses import FileResponse, Response
 from core.domain.share import Share
 from core.doors import workspace
 from core.doors.routes import history
+from core.doors.routes.base import base
 
 POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 
@@ -27,4 +28,4 @@ def show(request: Request) -> Response:
 
 def link(share: Share) -> str:
     """Return the path of a share."""
-    return f"/show/{share.id}"
+    return f"{base()}/show/{share.id}"
