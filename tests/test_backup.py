@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import PortolanError, Refused, Unavailable
+from core.doors.doctor import Place, examine
+from core.doors.doctor.checks import CHECKS
 from core.doors.workspace import open_workspace
 from core.memory.backup import MARK, back_up, blob_name, check, restore
 from core.memory.blobs import Blobs
@@ -64,6 +66,7 @@ def test_a_backup_restores_into_an_empty_home(shape: str, tmp_path: Path) -> Non
     assert len(names(again)) == 5
     assert again.stat().st_mode & 0o077 == 0
     assert (again / "portolan.db").stat().st_mode & 0o077 == 0
+    assert examine(Place(again), {"database": CHECKS["database"], "home": CHECKS["home"]}, quiet) == []
     workspace = open_workspace(again)
     workspace.close()
 
@@ -165,7 +168,7 @@ def test_a_backup_that_is_killed_is_none(tmp_path: Path) -> None:
     home, dice, whole, killed = filled(tmp_path / "home", 120), random.Random(3), 0, 0
     for number in range(8):
         out = tmp_path / f"backup {number}{random.Random(number).choice(['', '.zip'])}"
-        environment = {**os.environ, "PORTOLAN_HOME": str(home)}
+        environment = {**os.environ, "PORTOLAN_HOME": str(home), "TMPDIR": str(tmp_path)}
         words = [sys.executable, "-m", "core", "backup", str(out)]
         with subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.PIPE) as process:
             assert process.stderr is not None

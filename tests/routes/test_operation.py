@@ -2,15 +2,19 @@
 
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from core.doors import workspace
 from core.doors.routes import health, links
 from core.doors.workspace import Workspace
 from core.memory.store import Store
@@ -74,6 +78,30 @@ def test_a_part_that_hangs_or_is_lost_is_named_within_a_second(serve: Callable[.
     server.stop()
 
 
+def test_a_look_that_hangs_is_waited_for_once_and_not_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTOLAN_HOME", str(tmp_path / "home"))
+    begun, goes_on = [], threading.Event()
+
+    def hang(now: Workspace) -> str:
+        begun.append(now)
+        return "ok" if goes_on.wait(30) else "gave up"
+
+    looks = health.Looks({"disk": health.Part(health.disk), "hung": health.Part(hang)})
+    try:
+        workspace.current()
+        for _ in range(3):
+            began = time.monotonic()
+            assert anyio.run(looks.told) == {"disk": "ok", "hung": "no answer"}
+            assert time.monotonic() - began < 1
+        assert len(begun) == 1
+        goes_on.set()
+        time.sleep(0.2)
+        assert anyio.run(looks.told) == {"disk": "ok", "hung": "ok"}
+    finally:
+        goes_on.set()
+        workspace.close_current()
+
+
 def test_jobs_that_stand_still_are_unhealthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(Store(tmp_path / "home")) as store:
         now = Workspace(store.home, store, None, None)  # type: ignore[arg-type]
@@ -110,6 +138,10 @@ def test_figures_count_jobs_waits_bytes_and_refusals(serve: Callable[..., Server
         assert after["portolan_uploads_total", (("end", "taken"),)] == 2
         assert after["portolan_uploads_total", (("end", "refused"),)] == 1
         assert after["portolan_refusals_total", (("route", "/api/models"), ("status", "400"))] == 1
+        with closing(sqlite3.connect(server.home / "portolan.db")) as db:
+            acts = db.execute("SELECT act, sha256, detail FROM audit WHERE subject = ? ORDER BY id", [job]).fetchall()
+        digest = sha256(FASHION.read_bytes()).hexdigest()
+        assert acts == [(f"job {state}", digest, "ingest") for state in ("queued", "running", "done")]
         into = ("portolan_bytes_total", (("direction", "in"),))
         assert after[into] - before.get(into, 0) >= FASHION.stat().st_size
         assert after["portolan_stored_bytes", ()] >= FASHION.stat().st_size

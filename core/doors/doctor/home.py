@@ -78,7 +78,7 @@ def database(place: Place, tell: Tell) -> Iterator[Complaint]:
             )
             return
         check_age(db)
-        if db["identity"].exists():
+        if (place.home / "blobs" / pairing.FILE).exists() and db["identity"].exists():
             try:
                 pairing.check(db, place.home / "blobs")
             except PortolanError as error:
