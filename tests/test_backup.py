@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import shutil
 import signal
 import sqlite3
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.errors import PortolanError, Refused, Unavailable
+from core.domain.errors import OverLimit, PortolanError, Refused, Unavailable
 from core.doors.doctor import Place, examine
 from core.doors.doctor.checks import CHECKS
 from core.doors.workspace import open_workspace
@@ -135,6 +136,18 @@ def test_files_that_were_damaged_before_are_named_and_the_rest_is_saved(tmp_path
     made = back_up(home, tmp_path / "backup.zip", quiet)
     assert (made.blobs, made.lacking) == (3, (gone, spoiled))
     assert restore(tmp_path / "backup.zip", tmp_path / "again", quiet).lacking == (gone, spoiled)
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
+    home = filled(tmp_path / "home", 20)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, before[1]))
+    try:
+        with pytest.raises(OverLimit, match="takes no more"):
+            back_up(home, tmp_path / "backup.zip", quiet)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 
 def test_a_database_of_a_newer_program_or_a_damaged_one_is_refused(tmp_path: Path) -> None:

@@ -285,6 +285,14 @@ def test_the_command_names_all_that_is_wrong_at_once(sound: Place) -> None:
     assert not (place.home.parent / "new").exists()
 
 
+def test_a_command_refuses_a_setting_that_is_no_number(tmp_path: Path) -> None:
+    environment = {**os.environ, "PORTOLAN_MAX_UPLOAD_MB": "two"}
+    words = [sys.executable, "-m", "core", "inspect", str(tmp_path / "any"), "--json"]
+    run = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert "PORTOLAN_MAX_UPLOAD_MB is 'two'" in json.loads(run.stdout)["error"]["message"]
+
+
 def test_every_setting_is_in_the_table_and_in_the_readme() -> None:
     sources = [*(ROOT / "core").rglob("*.py"), *(ROOT / "pages").rglob("*.py"), ROOT / "app.py"]
     written = {name for path in sources for name in re.findall(r'"(PORTOLAN_[A-Z_]+)"', path.read_text())}

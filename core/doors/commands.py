@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core.converters import CONVERTERS
+from core.domain import settings
 from core.domain.codec import decode, encode
 from core.domain.compression import MAX_DROP, CompressRequest
 from core.domain.conversion import Conversion, ConvertRequest
@@ -68,6 +69,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     try:
+        if args.run is not run_operation:  # the doctor names what is wrong itself, and a backup needs none of it
+            settings.check()
         return int(args.run(args))
     except PortolanError as error:
         return fail(args, error)

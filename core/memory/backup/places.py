@@ -1,5 +1,6 @@
 """Where a backup lies: a folder, or one zip whose packed-out form is that folder; bytes go in and out piece by piece."""
 
+import errno
 import os
 import shutil
 import zipfile
@@ -9,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Protocol
 
-from core.domain.errors import Refused
+from core.domain.errors import OverLimit, Refused
 from core.memory.blobs import CHUNK, synchronise
 
 
@@ -77,7 +78,7 @@ def reading(path: Path) -> Iterator[Place]:
 def writing(path: Path, check: Callable[[Path], object]) -> Iterator[Place]:
     """Write a backup under a name of its own, and give it ``path`` when the block ends well, all of it is on the disk, and ``check`` raises nothing.
 
-    A path that ends in ``.zip`` is a file, any other a folder. Raises Refused where there is something already.
+    A path that ends in ``.zip`` is a file, any other a folder. Raises Refused where there is something already, OverLimit on a full disk.
     """
     if path.exists():
         raise Refused(f"There is something at {path} already.", "Choose a new name for each backup.")
@@ -94,6 +95,12 @@ def writing(path: Path, check: Callable[[Path], object]) -> Iterator[Place]:
         check(part)
         part.rename(path)
         synchronise(path.absolute().parent)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise OverLimit(
+            f"The disk of {path} takes no more; nothing was kept there.", "Choose a larger disk."
+        ) from error
     finally:
         _remove(part)
 
