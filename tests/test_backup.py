@@ -177,6 +177,23 @@ def test_nothing_is_swept_while_a_backup_is_made(tmp_path: Path) -> None:
         assert store.sweep(age=0) == 1
 
 
+def test_what_is_removed_meanwhile_is_in_the_backup_all_the_same(tmp_path: Path) -> None:
+    home = filled(tmp_path / "home")
+    kept, swept = names(home), []
+    with closing(Store(home)) as store:
+
+        def remove(fraction: float | None, text: str) -> None:
+            for artifact in store.artifacts(VISITOR):
+                store.remove_artifact(VISITOR, artifact.id)
+            swept.append((text.split(":")[0], store.sweep(age=0)))
+
+        assert back_up(home, tmp_path / "backup.zip", remove).lacking == ()
+    assert sum(count for doing, count in swept if doing == "Copying") == 0
+    assert sum(count for _, count in swept) == len(kept)  # as soon as all is copied
+    restore(tmp_path / "backup.zip", tmp_path / "again", quiet)
+    assert names(tmp_path / "again") == kept
+
+
 def test_a_backup_that_is_killed_is_none(tmp_path: Path) -> None:
     home, dice, whole, killed = filled(tmp_path / "home", 120), random.Random(3), 0, 0
     for number in range(8):
