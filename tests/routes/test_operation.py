@@ -194,7 +194,8 @@ def test_the_log_is_json_with_the_ids_of_request_and_job(serve: Callable[..., Se
     (upload,) = [line for line in lines if line.get("request") == "request-of-ann" and "route" in line]
     assert (upload["route"], upload["status"], upload["bytes_in"]) == ("/api/models", 202, 8)
     said = [line["message"] for line in lines if line.get("job") == job]
-    assert said[0] == f"job {job} (ingest) began"
+    assert said[:2] == [f"job {job} (ingest) is queued", f"job {job} (ingest) began"]
+    assert any(line.get("request") == "request-of-ann" and line.get("job") == job for line in lines)
     assert said[-1].startswith(f"job {job} (ingest) is failed: ")
     assert any("PORTOLAN_SURE" in line["message"] for line in lines)
     assert "secret-name" not in raw

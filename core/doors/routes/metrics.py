@@ -39,6 +39,7 @@ LINE = Gauge("portolan_jobs_now", "Jobs that wait or run.", ["state"], registry=
 CHILDREN = Gauge("portolan_children", "Sandboxed children at work.", registry=REGISTRY)
 STORED = Gauge("portolan_stored_bytes", "Bytes of stored files.", registry=REGISTRY)
 ROOM = Gauge("portolan_room_bytes", "Bytes that still fit, by disk, reserve and quota.", registry=REGISTRY)
+HERE = ("localhost", "127.0.0.1", "::1")
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "WEBSOCKET"))
 UPLOAD = ("/api/models", "/api/data")
 ENDS = """
@@ -122,7 +123,7 @@ def admit(request: Request) -> None:
         if hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
             return
         raise Forbidden("The figures of this server need a token.", f"Send the value of {TOKEN} as a bearer token.")
-    here = request.client is not None and ip_address(request.client.host).is_loopback
+    here = request.client is not None and ip_address(request.client.host).is_loopback and request.url.hostname in HERE
     if not here or os.environ.get("PORTOLAN_HOSTS") or "x-forwarded-for" in request.headers:
         raise Forbidden(
             "The figures of this server are not open to others.", f"Set {TOKEN}, and send it as a bearer token."
