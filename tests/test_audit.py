@@ -126,3 +126,16 @@ def test_the_command_prints_a_line_an_act(store: Store) -> None:
     assert said("--json", "--until", "2026-01-01T00:00") == []
     with pytest.raises(Refused, match="no database"):
         list(audit.since(store.home / "none", 0, 1))
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(store: Store) -> None:
+    with store.transaction() as db:
+        db["audit"].insert_all({"at": 1.0 * number, "who": "ann", "act": "x"} for number in range(3000))
+    environment = {**os.environ, "PORTOLAN_HOME": str(store.home)}
+    words = [sys.executable, "-m", "core", "audit"]
+    with subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", 0)

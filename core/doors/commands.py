@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shutil
 import signal
 import sys
@@ -76,6 +77,9 @@ def _run(args: argparse.Namespace) -> int:
         return fail(args, error)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever reads what is printed, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
     except OSError as error:
         return fail(args, Refused(f"{error.strerror or error}: {error.filename or ''}".strip(": "), "Check the path."))
 
