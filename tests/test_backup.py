@@ -206,6 +206,7 @@ def test_a_backup_that_is_killed_is_none(tmp_path: Path) -> None:
             time.sleep(dice.uniform(0, 0.25))
             process.kill()
         killed += process.returncode != 0
+        assert process.returncode != 0 or out.exists()
         if out.exists():
             whole += check(out, quiet).blobs == 120
         for part in tmp_path.glob("*.part"):
@@ -213,7 +214,7 @@ def test_a_backup_that_is_killed_is_none(tmp_path: Path) -> None:
                 assert check(part, quiet).blobs == 120
             shutil.rmtree(part) if part.is_dir() else part.unlink()
     print(f"{killed} backups killed, {whole} whole")
-    assert killed > whole
+    assert killed > 0
     with closing(Store(home)) as store:
         assert store.sweep(age=0) == 0
 
