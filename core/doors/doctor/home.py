@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from core.domain.errors import NotFound, PortolanError
+from core.domain.errors import NotFound, PortolanError, first_line
 from core.doors.doctor import Complaint, Place, Tell, fault, note
 from core.memory import pairing
 from core.memory.backup import check_whole
@@ -35,7 +35,7 @@ def writable(place: Place, tell: Tell) -> Iterator[Complaint]:
             tempfile.TemporaryFile(dir=nearest).close()  # rights alone do not tell of file systems that take nothing
         except OSError as error:
             yield fault(
-                f"The folder {home} cannot be written by this user: {error.strerror or error}.",
+                f"The folder {home} cannot be written by this user: {error.strerror or first_line(error)}.",
                 "Let the user who runs Portolan write there, or set PORTOLAN_HOME to another folder.",
             )
     if home.is_dir():

@@ -33,7 +33,7 @@ def port(place: Place, tell: Tell) -> Iterator[Complaint]:
             probe.bind(at)
     except OSError as error:
         yield fault(
-            f"Port {number} on {address} cannot be used: {error.strerror or error}.",
+            f"Port {number} on {address} cannot be used: {error.strerror or first_line(error)}.",
             "Stop the program that uses it, or set PORTOLAN_PORT and PORTOLAN_ADDRESS.",
         )
 

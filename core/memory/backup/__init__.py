@@ -17,7 +17,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 from core.domain.codec import Malformed, decode, encode
-from core.domain.errors import NotFound, Refused
+from core.domain.errors import NotFound, Refused, first_line
 from core.memory.backup.places import Place, copy, reading, writing
 from core.memory.blobs import Blobs, synchronise
 from core.memory.database import in_words
@@ -147,7 +147,7 @@ def _database(place: Place) -> Iterator[tuple[Manifest, Path]]:
         except KeyError as error:
             raise Refused(f"This is no whole backup: {error.args[0]} is missing.", ANOTHER) from None
         except (Malformed, ValueError) as error:
-            raise Refused(f"This is no backup that this Portolan can read: {error}.", ANOTHER) from None
+            raise Refused(f"This is no backup that this Portolan can read: {first_line(error)}.", ANOTHER) from None
         if found != manifest.database:
             raise Refused("The database in this backup is damaged: its bytes do not match its SHA-256.", ANOTHER)
         yield manifest, file

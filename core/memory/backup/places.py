@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Protocol
 
-from core.domain.errors import OverLimit, Refused
+from core.domain.errors import OverLimit, Refused, first_line
 from core.memory.blobs import CHUNK, synchronise
 
 
@@ -71,7 +71,7 @@ def reading(path: Path) -> Iterator[Place]:
     except FileNotFoundError:
         raise Refused(f"There is no backup at {path}.", "Check the path.") from None
     except zipfile.BadZipFile as error:
-        raise Refused(f"{path} is no whole backup: {error}.", "Use another backup.") from None
+        raise Refused(f"{path} is no whole backup: {first_line(error)}.", "Use another backup.") from None
 
 
 @contextmanager
