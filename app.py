@@ -15,8 +15,11 @@ import anyio
 import anyio.to_thread
 from streamlit.starlette import App
 
+from core.domain import settings
 from core.domain.errors import PortolanError
-from core.doors import routes, workspace
+from core.doors import logs, routes, workspace
+from core.doors.routes import metrics
+from core.doors.routes.base import base
 
 LIGHT = (
     "altair",
@@ -36,12 +39,17 @@ log = logging.getLogger("portolan")
 def prepare() -> None:
     """Open the workspace, wait for the jail's self-test, and load meanwhile what charts and tables need.
 
-    Model libraries never enter this process. Raises PortolanError when the folder cannot be opened.
+    Model libraries never enter this process. Raises PortolanError when the folder cannot be opened, or a setting is wrong.
     """
+    settings.check()
+    logs.begin()
+    for stranger in settings.strangers(os.environ):
+        log.warning("%s %s", stranger.message, stranger.next_step)
     opened = workspace.current()
     for name in LIGHT:
         importlib.import_module(name)
     opened.sandbox.isolation  # noqa: B018
+    metrics.READER.begin(opened.store)
     # What is loaded by now never becomes garbage, so that no later collection needs to walk it.
     gc.collect()
     gc.freeze()
@@ -52,6 +60,7 @@ async def lifespan(app: App) -> AsyncIterator[None]:
     """Be ready before the first request, and close the workspace after the last."""
     if not gc.get_freeze_count():
         await anyio.to_thread.run_sync(prepare)
+    logs.begin()  # once more: uvicorn and Streamlit have set up handlers of their own meanwhile
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(sweep_hourly)
         try:
@@ -94,12 +103,13 @@ def main() -> None:
     chosen: dict[str, str | int] = {}
     if address := os.environ.get("PORTOLAN_ADDRESS"):
         chosen["server.address"] = address
-    if port := os.environ.get("PORTOLAN_PORT"):
-        chosen["server.port"] = int(port)
     try:
         prepare()  # before Streamlit announces the address, which it does before the lifespan begins
     except PortolanError as error:
         sys.exit(f"{error.message} {error.next_step}")
+    chosen["server.baseUrlPath"] = base()
+    if port := os.environ.get("PORTOLAN_PORT"):
+        chosen["server.port"] = int(port)
     app.run(config=chosen)
 
 

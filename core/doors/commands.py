@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shutil
 import signal
 import sys
@@ -10,10 +11,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 from core.converters import CONVERTERS
+from core.domain import settings
 from core.domain.codec import decode, encode
 from core.domain.compression import MAX_DROP, CompressRequest
 from core.domain.conversion import Conversion, ConvertRequest
@@ -29,7 +32,7 @@ from core.domain.search import MINUTES, TuneRequest
 from core.domain.shelf import Shelf
 from core.domain.tuning import Goal
 from core.domain.work import Code, Data, Subject
-from core.doors import console
+from core.doors import console, operating
 from core.doors.terminal import letters, only_letters
 from core.formats import FORMATS
 from core.jobs.engines import launcher
@@ -67,11 +70,16 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     try:
+        if args.run is not run_operation:  # the doctor names what is wrong itself, and a backup needs none of it
+            settings.check()
         return int(args.run(args))
     except PortolanError as error:
         return fail(args, error)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever reads what is printed, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
     except OSError as error:
         return fail(args, Refused(f"{error.strerror or error}: {error.filename or ''}".strip(": "), "Check the path."))
 
@@ -140,6 +148,7 @@ def parser() -> argparse.ArgumentParser:
     join.add_argument(
         "--processes", type=int, default=2, metavar="N", help="workers to start, each for a job at a time"
     )
+    operating.declare(partial(command, commands, run=run_operation))
     for name in SHELVES:
         listing = command(commands, name, run_listing, f"list the {name}")
         listing.set_defaults(shelf=name)
@@ -260,6 +269,17 @@ def run_cluster(args: argparse.Namespace) -> int:
     """Run Dask's scheduler or workers until they end or are told to."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     return launcher.launch(args.role, args.address, args.processes, lambda text: tell(None, text))
+
+
+def run_operation(args: argparse.Namespace) -> int:
+    """Do what somebody who runs a server asks for."""
+    told: operating.Told = args.operation(args, tell)
+    if told.value is not None and args.json:
+        print(json.dumps(told.value))
+    else:
+        for line in told.lines:
+            print(line)
+    return told.code
 
 
 def run_listing(args: argparse.Namespace) -> int:

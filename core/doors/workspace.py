@@ -17,6 +17,7 @@ from core.jobs.engines.dask import DaskEngine, share_of
 from core.jobs.engines.local import LocalEngine
 from core.jobs.queue import Queue
 from core.jobs.verb import Verbs
+from core.memory.backup import check_whole
 from core.memory.blobs import GB, Blobs
 from core.memory.store import Store
 from core.sandbox import Sandbox
@@ -73,7 +74,8 @@ def carry(request: str) -> str:
 
 
 def open_workspace(home: Path) -> Workspace:
-    """Open or create the workspace in a folder; jobs that a dead server left running become interrupted. Raises Unavailable."""
+    """Open or create the workspace in a folder; jobs that a dead server left running become interrupted. Raises Unavailable, or Refused for a backup restored in part."""
+    check_whole(home)
     carrier = engine(home)
     try:
         store = Store(home, Blobs(home / "blobs", quota_bytes=quota_bytes()))

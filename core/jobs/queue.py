@@ -12,6 +12,7 @@ from core.domain.errors import Cancelled, Crashed, PortolanError, Trouble, Unava
 from core.domain.job import Event, Job, State
 from core.domain.recipe import fingerprint
 from core.domain.references import references
+from core.domain.tracing import JOB, during
 from core.jobs.engines import Engine
 from core.jobs.rows import EVENTS, INTERRUPTED, JobRows
 from core.jobs.verb import Verb, Verbs
@@ -125,8 +126,10 @@ class Queue:
         if self._cancels.setdefault(id, cancel) is not cancel:
             return
         try:
-            if not self._closing and (job := self._rows.claim(id)):
-                self._drive(job, cancel)
+            with during(JOB, id):
+                if not self._closing and (job := self._rows.claim(id)):
+                    log.info("job %s (%s) began", id, job.verb)
+                    self._drive(job, cancel)
         except Exception:
             log.exception("the end of job %s could not be written down", id)
         finally:
@@ -164,6 +167,7 @@ class Queue:
         except Exception:
             log.exception("the end of job %s could not be written down", job.id)
             return False
+        log.info("job %s (%s) is %s: %s", job.id, job.verb, state, trouble.message)
         return True
 
     def _finish(self, job: Job, verb: Verb[Any, Any], result: object, blobs: JobBlobs) -> None:
@@ -172,6 +176,7 @@ class Queue:
         with self._store.transaction():
             made = verb.record(self._store, job.visitor, job.request, result, job.id)
             self._rows.settle(job.id, State.DONE, result=result, made=made)
+        log.info("job %s (%s) is done", job.id, job.verb)
 
     def _end(self, job: Job, error: Exception, cancel: threading.Event) -> tuple[State, Trouble]:
         """Say how a job ended that has no result: by our closing, by its owner, by a known trouble, or by accident."""

@@ -1,5 +1,6 @@
 """The rows of jobs: each change of state is one statement or one transaction, so that two callers never both win."""
 
+import logging
 import secrets
 import time
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from core.domain.job import Event, Job, State, Written
 from core.domain.stored import read, write
 from core.jobs.verb import Verbs
 from core.memory.store import Store
+
+log = logging.getLogger(__name__)
 
 EVENTS = 500
 """Lines of log that one job keeps; the oldest go first."""
@@ -42,6 +45,7 @@ class JobRows:
             if (same := self._same(visitor, key)) is not None:
                 return same
             db["job"].insert(row)
+            log.info("job %s (%s) is queued", id, verb, extra={"fields": {"job": id}})
             self._mention(id, request)
             return self.job(visitor, id)
 

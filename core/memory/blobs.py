@@ -224,14 +224,14 @@ class Writer:
         """Move the synchronised file to its place, and synchronise the folders that name it."""
         if not place.parent.exists():
             place.parent.mkdir(exist_ok=True, mode=0o700)
-            _synchronise(place.parent.parent)
+            synchronise(place.parent.parent)
         with self._blobs.lock:
             replaced = place.stat().st_size if place.exists() else 0
             self._path.replace(place)
         self._file.close()
         self._blobs.ended(self._path)
         self._blobs.take(-replaced)
-        _synchronise(place.parent)
+        synchronise(place.parent)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -253,7 +253,7 @@ def _open_plain(source: Path) -> BinaryIO:
     return os.fdopen(handle, "rb")
 
 
-def _synchronise(folder: Path) -> None:
+def synchronise(folder: Path) -> None:
     """Make the names in a folder survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:

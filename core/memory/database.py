@@ -45,7 +45,7 @@ class Database:
         self._turn_of: int | None = None
         self._idle: list[Any] = []
         self._owned: BinaryIO | None = None
-        with _in_words(), path.with_suffix(".lock").open("ab") as lock:
+        with in_words(), path.with_suffix(".lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             for file in (path, *path.parent.glob(f"{path.name}-*")):
                 file.touch(PRIVATE)
@@ -88,7 +88,7 @@ class Database:
         if self._turn_of == threading.get_ident():
             yield self._writer
             return
-        with self._turn, _in_words():
+        with self._turn, in_words():
             self._writer.conn.execute("BEGIN IMMEDIATE")
             self._turn_of = threading.get_ident()
             try:
@@ -105,7 +105,7 @@ class Database:
         if self._turn_of == threading.get_ident():
             yield self._writer
             return
-        with _in_words():
+        with in_words():
             try:
                 db = self._idle.pop()
             except IndexError:
@@ -126,7 +126,7 @@ def _locked(file: BinaryIO) -> bool:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def in_words() -> Iterator[None]:
     """Turn what SQLite says about its file, the disk and its locks into sentences."""
     try:
         yield

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from core.domain.errors import Unavailable
 
@@ -28,6 +29,14 @@ def connect(path: Path) -> Any:
     return Database(conn)
 
 
+def readable(path: Path) -> Any:
+    """Open the file to be read only, as it is; nothing is made or migrated."""
+    from sqlite_utils import Database
+
+    address = f"file:{quote(str(path.resolve()))}?mode=ro"
+    return Database(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None))
+
+
 def prepare(db: Any) -> None:
     """Turn write-ahead logging on, which the file remembers, and apply what is new; for one process at a time. Raises Unavailable for a newer one.
 
@@ -36,14 +45,14 @@ def prepare(db: Any) -> None:
     from sqlite_utils import Migrations
 
     db.execute("PRAGMA journal_mode=WAL")
-    _check_age(db)
+    check_age(db)
     migrations = Migrations("portolan")
     for change in CHANGES:
         migrations()(change)
     migrations.apply(db)
 
 
-def _check_age(db: Any) -> None:
+def check_age(db: Any) -> None:
     """Raise Unavailable for a database with changes that this program does not know."""
     if not db["_sqlite_migrations"].exists():
         return
@@ -155,3 +164,48 @@ def m007_identity(db: Any) -> None:
     """A random name, by which the stored files know their database (core/memory/pairing.py)."""
     db.execute("CREATE TABLE identity (name TEXT NOT NULL) STRICT")
     db["identity"].insert({"name": secrets.token_hex(16)})
+
+
+NOW = "(julianday('now') - 2440587.5) * 86400.0"
+NEW_FILE = "CASE WHEN json_valid(NEW.args) THEN json_extract(NEW.args, '$.sha256') END"
+AUDITED: tuple[tuple[str, str, str, str, str, str], ...] = (
+    ("artifact", "INSERT", "'model added'", "NEW.id", "NEW.sha256", "NEW.format"),
+    ("artifact", "DELETE", "'model removed'", "OLD.id", "OLD.sha256", "OLD.format"),
+    ("artifact", "UPDATE OF consented", "'consent given'", "NEW.id", "NEW.sha256", "NEW.format"),
+    ("dataset", "INSERT", "'data added'", "NEW.id", "NEW.sha256", "NULL"),
+    ("dataset", "DELETE", "'data removed'", "OLD.id", "OLD.sha256", "NULL"),
+    ("share", "INSERT", "'page shared'", "NEW.artifact", "NEW.sha256", "NULL"),
+    ("share", "DELETE", "'page taken back'", "OLD.artifact", "OLD.sha256", "NULL"),
+    ("job", "INSERT", "'job ' || NEW.state", "NEW.id", NEW_FILE, "NEW.verb"),
+    ("job", "UPDATE OF state", "'job ' || NEW.state", "NEW.id", NEW_FILE, "NEW.verb"),
+    ("job", "DELETE", "'job removed'", "OLD.id", "NULL", "OLD.verb"),
+)
+"""Table and event; then act, subject, SHA-256 and detail as SQL."""
+
+
+@migration
+def m010_audit(db: Any) -> None:
+    """Who did what to which file and when: written by the database itself within the change, and never changed after.
+
+    A share's name is its key and a file's name may be personal, so neither is written here.
+    """
+    db.execute(
+        """CREATE TABLE audit (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, who TEXT NOT NULL, act TEXT NOT NULL,
+            subject TEXT, sha256 TEXT, detail TEXT) STRICT"""
+    )
+    db.execute("CREATE INDEX audit_at ON audit (at)")
+    for number, (table, event, act, subject, sha256, detail) in enumerate(AUDITED):
+        row = "OLD" if event == "DELETE" else "NEW"
+        when = f"WHEN OLD.{event.split()[-1]} IS NOT NEW.{event.split()[-1]}" if "OF" in event else ""
+        db.execute(
+            f"""CREATE TRIGGER audit_{table}_{number} AFTER {event} ON {table} {when} BEGIN
+                INSERT INTO audit (at, who, act, subject, sha256, detail)
+                VALUES ({NOW}, {row}.visitor, {act}, {subject}, {sha256}, {detail}); END"""  # noqa: S608 -- constants
+        )
+    taken = "WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)"  # or INSERT OR REPLACE would be a way to change a row
+    for name, event, when in (("changed", "UPDATE", ""), ("removed", "DELETE", ""), ("replaced", "INSERT", taken)):
+        db.execute(
+            f"""CREATE TRIGGER audit_{name} BEFORE {event} ON audit {when}
+                BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END"""
+        )

@@ -21,6 +21,7 @@ from core.domain.stored import write
 from core.memory import pairing
 from core.memory.blobs import Blobs
 from core.memory.database import Database
+from core.memory.named import kept, sweeping
 from core.memory.rows import (
     StoredReport,
     plain_name,
@@ -32,8 +33,6 @@ from core.memory.rows import (
 )
 
 GONE = "This page is no longer available.", "Ask the sender of the link for a new one."
-RETRY_SECONDS = 7 * 24 * 3600.0
-"""How long the files of a job that ended without a result are kept, so that it can be run again."""
 
 
 class Store:
@@ -262,14 +261,10 @@ class Store:
     def sweep(self, age: float = 3600.0) -> int:
         """Remove blobs older than ``age`` seconds that no artifact, data set, share, report, or open or repeatable job names; return how many.
 
-        Raises Refused where the blobs belong to another database (core/memory/pairing.py).
+        While a backup is made, that is none. Raises Refused where the blobs belong to another database (core/memory/pairing.py).
         """
-        sql = """
-            SELECT sha256 FROM artifact UNION SELECT sha256 FROM dataset UNION SELECT sha256 FROM share
-            UNION SELECT sha256 FROM mention WHERE report IS NOT NULL
-            UNION SELECT sha256 FROM mention JOIN job ON job.id = mention.job
-                WHERE state IN ('queued', 'running') OR (state <> 'done' AND finished > ?)"""
-        with self.database.reading() as db:
+        with sweeping(self.home) as free, self.database.reading() as db:
+            if not free:
+                return 0
             pairing.check(db, self.blobs.objects.parent)
-            keep = {row["sha256"] for row in db.query(sql, [time.time() - RETRY_SECONDS])}
-        return self.blobs.sweep(keep, age)
+            return self.blobs.sweep(kept(db), age)

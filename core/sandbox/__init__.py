@@ -74,6 +74,26 @@ class Sandbox:
         """What a real child found when it tried to break out at the start of this process."""
         return self._isolation.result()
 
+    @property
+    def found(self) -> Isolation | None:
+        """The isolation, or None as long as it is being tested."""
+        return self._isolation.result() if self._isolation.done() else None
+
+    @property
+    def at_work(self) -> int:
+        """How many children have a task."""
+        return len(self._busy)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no child can be had at once, or None."""
+        if self._closed.is_set():
+            return "closing"
+        with self._lock:
+            spare = self._spares.get(ALWAYS_WARM)
+        failed = spare.child.exception() if spare and spare.child.done() else None
+        return None if failed is None else getattr(failed, "message", type(failed).__name__)
+
     @contextlib.contextmanager
     def run(
         self,

@@ -1,5 +1,7 @@
 """A finished page for people who decide: as a link that anybody may open, or as one file."""
 
+from urllib.parse import urlsplit
+
 import streamlit as st
 
 from core.answers import report
@@ -50,7 +52,7 @@ def make(artifact: Artifact, job: Job, jobs: list[Job]) -> None:
 
 def entry(share: Share) -> None:
     """Show one page's link with its file, and the way to take it back."""
-    address = f"{(st.context.url or '').rstrip('/').rpartition('/')[0]}{shows.link(share)}"
+    address = f"{urlsplit(st.context.url or '')._replace(path=shows.link(share), query='', fragment='').geturl()}"
     st.markdown(f"**{plain(share.title)}**")
     st.code(address, language=None)
     with st.container(horizontal=True):

@@ -8,11 +8,26 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
 from core.domain.errors import PortolanError
-from core.doors.routes import answers, browser, downloads, health, jobs, shows, uploads, viewer
+from core.doors.routes import (
+    answers,
+    base,
+    browser,
+    closed,
+    downloads,
+    health,
+    jobs,
+    metrics,
+    observing,
+    shows,
+    uploads,
+    viewer,
+)
 from core.doors.routes.shield import Shield
 
 ROUTES: list[BaseRoute] = [
     Route("/healthz", health.health),
+    Route("/readyz", health.ready),
+    Route("/metrics", metrics.show),
     Route("/api/models", uploads.take_model, methods=["PUT"]),
     Route("/api/data", uploads.take_dataset, methods=["PUT"]),
     Route("/api/jobs/{job}", jobs.show),
@@ -29,5 +44,10 @@ ROUTES: list[BaseRoute] = [
 ]
 """Streamlit answers every path that it does not know with its page; ours end in a 404 of their own."""
 
-MIDDLEWARE = [Middleware(Shield)]
+MIDDLEWARE = [
+    Middleware(base.Based),
+    Middleware(observing.Observed),
+    Middleware(Shield),
+    Middleware(closed.Closed),
+]
 HANDLERS = {PortolanError: answers.refusal}

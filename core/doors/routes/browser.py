@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from core import web
 from core.domain.errors import NotFound
+from core.doors.routes.base import base
 
 POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; frame-ancestors 'self'"
 HEADERS = {
@@ -34,4 +35,4 @@ def show(request: Request) -> Response:
 
 def folder() -> str:
     """Return the path under which the runtime's files of today are served."""
-    return f"/ort/{web.fingerprint()}/"
+    return f"{base()}/ort/{web.fingerprint()}/"

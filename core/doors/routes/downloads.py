@@ -6,8 +6,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from core.doors import workspace
-from core.doors.routes import links
+from core.doors.routes import history, links
 
+FROM_START = "bytes=0-"
 SEALED = "sandbox; default-src 'none'"
 """Should a browser ever show a downloaded file as a page, that page can do nothing."""
 
@@ -21,7 +22,10 @@ def send_file(request: Request) -> Response:
         "Content-Security-Policy": SEALED,
         "Cache-Control": "private, no-transform",
     }
-    return blob_response(request, sha256, headers)
+    response = blob_response(request, sha256, headers)
+    if response.status_code == 200 and request.headers.get("range", FROM_START).startswith(FROM_START):
+        history.note(request, "downloaded", sha256)
+    return response
 
 
 def send_graph(request: Request) -> Response:

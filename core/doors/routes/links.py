@@ -15,6 +15,7 @@ from urllib.parse import quote
 from core.domain.errors import NotFound
 from core.doors import workspace
 from core.doors.routes.answers import Expired
+from core.doors.routes.base import base
 
 LIFE_SECONDS = 3600
 ROUND_SECONDS = 600
@@ -36,7 +37,7 @@ class Signer:
         """Return ``/prefix/sha256/expiry/signature/name``, good for an hour to an hour and ten minutes."""
         expiry = -(-int((time.time() if now is None else now) + LIFE_SECONDS) // ROUND_SECONDS) * ROUND_SECONDS
         name = safe_name(name)
-        return f"/{prefix}/{sha256}/{expiry}/{self.sign(prefix, sha256, expiry, name)}/{quote(name, safe='')}"
+        return f"{base()}/{prefix}/{sha256}/{expiry}/{self.sign(prefix, sha256, expiry, name)}/{quote(name, safe='')}"
 
     def verify(self, prefix: str, parts: dict[str, Any], now: float | None = None) -> tuple[str, str]:
         """Return SHA-256 and name of a link's parts. Raises NotFound for one that we did not sign, Expired for an old one."""

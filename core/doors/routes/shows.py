@@ -5,6 +5,8 @@ from starlette.responses import FileResponse, Response
 
 from core.domain.share import Share
 from core.doors import workspace
+from core.doors.routes import history
+from core.doors.routes.base import base
 
 POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 
@@ -19,9 +21,11 @@ def show(request: Request) -> Response:
         "Referrer-Policy": "no-referrer",
         "X-Robots-Tag": "noindex",
     }
-    return FileResponse(store.blobs.path(share.sha256), media_type="text/html; charset=utf-8", headers=headers)
+    path = store.blobs.path(share.sha256)
+    history.note(request, "page opened", share.sha256, share.artifact)
+    return FileResponse(path, media_type="text/html; charset=utf-8", headers=headers)
 
 
 def link(share: Share) -> str:
     """Return the path of a share."""
-    return f"/show/{share.id}"
+    return f"{base()}/show/{share.id}"

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from core.domain.errors import NotFound, Unavailable
+from core.doors.routes.base import base
 
 SUFFIXES = {
     ".js": "text/javascript",
@@ -31,7 +32,11 @@ def show(request: Request) -> Response:
     """Send one file of the viewer: its page, our shim, or a file of the wheel on the list."""
     name = str(request.path_params["name"])
     if name in ("", "index.html"):
-        headers = {**OPEN, "Content-Security-Policy": policy(request.headers["host"]), "Cache-Control": "no-cache"}
+        headers = {
+            **OPEN,
+            "Content-Security-Policy": policy(request.headers["host"] + base()),
+            "Cache-Control": "no-cache",
+        }
         return Response(page(datetime.date.today()), media_type="text/html", headers=headers)
     path = files().get(name)
     if path is None:
@@ -42,7 +47,7 @@ def show(request: Request) -> Response:
 
 
 def policy(host: str) -> str:
-    """Return the sandbox for the viewer's page; ``host`` has passed the shield, so it is a plain name and port.
+    """Return the sandbox for the viewer's page; ``host`` has passed the shield, so it is a plain name and port, and perhaps our path.
 
     An opaque origin is never 'self' to itself in every browser, so the host stands beside it.
     """
