@@ -13,6 +13,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import anyio
 import anyio.to_thread
+from streamlit import config
 from streamlit.starlette import App
 
 from core.domain.errors import PortolanError
@@ -50,6 +51,8 @@ def prepare() -> None:
 @asynccontextmanager
 async def lifespan(app: App) -> AsyncIterator[None]:
     """Be ready before the first request, and close the workspace after the last."""
+    # As Streamlit binds it, whoever said so: the bounds of a server for others depend on it (core/domain/reach.py).
+    os.environ["PORTOLAN_ADDRESS"] = config.get_option("server.address") or "::"
     if not gc.get_freeze_count():
         await anyio.to_thread.run_sync(prepare)
     async with anyio.create_task_group() as tasks:

@@ -8,8 +8,9 @@ import pytest
 import websockets
 from websockets.http11 import Response
 
+from core.domain.reach import allowed_hosts
 from core.doors.routes import visitors
-from core.doors.routes.shield import HEADERS, allowed_hosts
+from core.doors.routes.shield import HEADERS
 from tests.serving import Server
 
 EVERYWHERE = (

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from core.domain.codec import encode
-from core.domain.errors import Cancelled, NotFound, OverLimit, PortolanError, Refused, Trouble, Unavailable
+from core.domain.errors import Cancelled, NotFound, OverLimit, PortolanError, Refused, TooMany, Trouble, Unavailable
 
 
 class Forbidden(Refused):
@@ -27,8 +27,13 @@ STATUS: tuple[tuple[type[PortolanError], int], ...] = (
     (NotFound, 404),
     (Cancelled, 409),
     (OverLimit, 507),
+    (TooMany, 429),
     (Unavailable, 503),
 )
+
+
+AGAIN_SECONDS = 10
+"""When a script that was told to wait may ask again."""
 
 
 def status_of(error: PortolanError) -> int:
@@ -38,7 +43,8 @@ def status_of(error: PortolanError) -> int:
 
 def sentence(trouble: Trouble, status: int) -> JSONResponse:
     """Return ``{"error": {kind, message, next_step}}``."""
-    return JSONResponse({"error": encode(trouble)}, status, headers={"Cache-Control": "no-store"})
+    again = {"Retry-After": str(AGAIN_SECONDS)} if status == 429 else {}
+    return JSONResponse({"error": encode(trouble)}, status, headers={"Cache-Control": "no-store", **again})
 
 
 def refusal(request: Request, error: Exception) -> JSONResponse:

@@ -1,7 +1,6 @@
 """What stands before every request and on every response, Streamlit's own included."""
 
 import logging
-import os
 import re
 from urllib.parse import urlsplit
 
@@ -10,6 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.domain.errors import Crashed, PortolanError, Refused
+from core.domain.reach import allowed_hosts
 from core.doors.routes import answers, visitors
 
 PAGE_POLICY = "; ".join(
@@ -118,12 +118,6 @@ def admit(scope: Scope) -> None:
     origin = headers.get("origin")
     if origin is not None and not scope["path"].startswith(WITHOUT_ORIGIN) and urlsplit(origin).netloc != host[0]:
         raise answers.Forbidden("The request comes from another site.", "Open the page at its own address.")
-
-
-def allowed_hosts() -> set[str]:
-    """Return the names that this server answers to: loopback, and the comma-separated ``PORTOLAN_HOSTS``."""
-    named = os.environ.get("PORTOLAN_HOSTS", "").lower().split(",")
-    return {"localhost", "127.0.0.1", "[::1]"} | {name.strip() for name in named if name.strip()}
 
 
 def without_headers(scope: Scope) -> Scope:
