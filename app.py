@@ -16,6 +16,7 @@ import anyio.to_thread
 from streamlit import config
 from streamlit.starlette import App
 
+from core.domain.bounds import bounds
 from core.domain.errors import PortolanError
 from core.doors import routes, workspace
 
@@ -35,10 +36,11 @@ log = logging.getLogger("portolan")
 
 
 def prepare() -> None:
-    """Open the workspace, wait for the jail's self-test, and load meanwhile what charts and tables need.
+    """Check the settings, open the workspace, wait for the jail's self-test, and load meanwhile what charts and tables need.
 
-    Model libraries never enter this process. Raises PortolanError when the folder cannot be opened.
+    Model libraries never enter this process. Raises PortolanError when a setting is wrong or the folder cannot be opened.
     """
+    bounds()
     opened = workspace.current()
     for name in LIGHT:
         importlib.import_module(name)

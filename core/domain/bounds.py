@@ -1,10 +1,14 @@
 """How much one visitor may have at once and in a day; the only user of a laptop has no bound unless a setting says so."""
 
 import os
+import time
 from dataclasses import dataclass
 
 from core.domain.errors import Refused
+from core.domain.limits import MB
 from core.domain.reach import alone
+
+DAY = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -14,11 +18,41 @@ class Bounds:
     waiting: int | None
     """Jobs that wait: ``PORTOLAN_MAX_WAITING``."""
 
+    minutes: int | None
+    """Processor minutes of a day: ``PORTOLAN_DAY_MINUTES``."""
+
+    bytes: int | None
+    """Bytes of a day that come in: ``PORTOLAN_DAY_GB``."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a visitor used today: processor seconds, and bytes that came in."""
+
+    seconds: float = 0.0
+    bytes: int = 0
+
+
+def today() -> int:
+    """Return the day of UTC, counted from 1970."""
+    return int(time.time() // DAY)
+
+
+def renewal() -> str:
+    """Say when the next day begins."""
+    hours = (DAY - time.time() % DAY) / 3600
+    return f"There is more at 00:00 UTC, in about {max(1, round(hours))} h."
+
 
 def bounds() -> Bounds:
     """Return the bounds that the settings say, or the usual ones: none on a server that its user has alone. Raises Refused."""
     shared = not alone()
-    return Bounds(waiting=_whole("PORTOLAN_MAX_WAITING", 50 if shared else None))
+    gigabytes = _whole("PORTOLAN_DAY_GB", 20 if shared else None)
+    return Bounds(
+        waiting=_whole("PORTOLAN_MAX_WAITING", 50 if shared else None),
+        minutes=_whole("PORTOLAN_DAY_MINUTES", 120 if shared else None),
+        bytes=None if gigabytes is None else gigabytes * 1024 * MB,
+    )
 
 
 def _whole(name: str, usual: int | None) -> int | None:

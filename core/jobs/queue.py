@@ -13,6 +13,7 @@ from core.domain.errors import Cancelled, Crashed, PortolanError, TooMany, Troub
 from core.domain.job import Event, Job, Place, State
 from core.domain.recipe import fingerprint
 from core.domain.references import references
+from core.jobs.budget import Budget
 from core.jobs.engines import Engine
 from core.jobs.rows import EVENTS, INTERRUPTED, JobRows
 from core.jobs.turns import Turns
@@ -71,7 +72,8 @@ class Queue:
             return self._carry(self._rows.add(visitor, verb, known.title(asked), asked, key))
 
     def admit(self, visitor: str) -> None:
-        """Raise TooMany where a visitor can have no more jobs now."""
+        """Raise TooMany where a visitor can have no more jobs now, because of those that wait or of what was used today."""
+        Budget(self._store, visitor).admit()
         most = bounds().waiting
         if most is not None and self._turns.waiting(visitor) >= most:
             raise TooMany(
@@ -166,7 +168,7 @@ class Queue:
         journal = Journal(self._rows, job.id)
         blobs = JobBlobs(self._store.blobs, references(job.request))
         memory = JobMemory(self._rows, self._verbs, job, self._key, blobs)
-        tools = Tools(blobs, self._sandbox, journal, cancel, memory)
+        tools = Tools(blobs, self._sandbox, journal, cancel, memory, Budget(self._store, job.visitor))
         try:
             verb = self._verb(job.verb)
             result = decode(verb.result, self._engine.perform(job.spec, tools, verb.work))

@@ -155,3 +155,13 @@ def m007_identity(db: Any) -> None:
     """A random name, by which the stored files know their database (core/memory/pairing.py)."""
     db.execute("CREATE TABLE identity (name TEXT NOT NULL) STRICT")
     db["identity"].insert({"name": secrets.token_hex(16)})
+
+
+@migration
+def m008_spending(db: Any) -> None:
+    """What a visitor used on one day (of UTC, counted from 1970): processor seconds, and bytes that came in."""
+    db.execute(
+        """CREATE TABLE spending (
+            day INTEGER NOT NULL, visitor TEXT NOT NULL, seconds REAL NOT NULL, bytes INTEGER NOT NULL,
+            PRIMARY KEY (day, visitor)) STRICT, WITHOUT ROWID"""
+    )

@@ -354,6 +354,7 @@ def test_a_real_verb_runs_on_a_worker(cluster: Cluster, tmp_path: Path, monkeypa
         done = opened.queue.wait("v", job.id, 60)
         assert done.state is State.DONE, done
         assert len(opened.store.artifacts("v")) == 1
+        assert opened.store.spent("v").seconds > 0
         assert any("Running on the worker" in event.text for event in opened.queue.events("v", job.id))
     finally:
         opened.close()

@@ -3,6 +3,7 @@
 import errno
 from collections.abc import AsyncIterator
 
+import anyio
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -13,6 +14,7 @@ from core.doors import workspace
 from core.doors.routes import visitors
 from core.doors.routes.answers import TooLarge
 from core.doors.routes.links import safe_name
+from core.jobs.budget import Budget, check_bytes
 from core.memory.blobs import Blob
 
 PIECE_BYTES = MB
@@ -21,7 +23,8 @@ PIECE_BYTES = MB
 async def take_model(request: Request) -> Response:
     """Store a model file and start its inspection: ``PUT /api/models?name=...`` answers ``{"job": id}``."""
     visitor, name = visitors.of_writer(request), safe_name(request.query_params.get("name", ""))
-    blob = await take(request)
+    await run_in_threadpool(workspace.current().queue.admit, visitor)
+    blob = await take(request, visitor)
     if blob is None:
         return Response(status_code=400)
     args = {"sha256": blob.sha256, "name": name, "size": blob.size}
@@ -32,7 +35,7 @@ async def take_model(request: Request) -> Response:
 async def take_dataset(request: Request) -> Response:
     """Store a data set: ``PUT /api/data?name=...`` answers ``{"sha256", "size", "name"}``."""
     visitor, name = visitors.of_writer(request), safe_name(request.query_params.get("name", ""))
-    blob = await take(request)
+    blob = await take(request, visitor)
     if blob is None:
         return Response(status_code=400)
     add = workspace.current().store.add_dataset
@@ -40,10 +43,10 @@ async def take_dataset(request: Request) -> Response:
     return JSONResponse({"sha256": blob.sha256, "size": blob.size, "name": name}, 201)
 
 
-async def take(request: Request) -> Blob | None:
-    """Stream the body into a blob; None when the sender went away. Raises TooLarge, OverLimit or Refused."""
+async def take(request: Request, visitor: str) -> Blob | None:
+    """Stream the body into a blob; None when the sender went away. Raises TooLarge, TooMany, OverLimit or Refused."""
     try:
-        return await stored(request)
+        return await stored(request, Budget(workspace.current().store, visitor))
     except ClientDisconnect:
         return None
     except OSError as error:
@@ -54,16 +57,22 @@ async def take(request: Request) -> Blob | None:
         raise
 
 
-async def stored(request: Request) -> Blob:
-    """Write the body to a temporary file while it arrives, and make it a blob when it is whole."""
-    limit = limit_mb() * MB
-    check_size(int(request.headers.get("content-length", "0")), limit)
+async def stored(request: Request, budget: Budget) -> Blob:
+    """Write the body to a temporary file while it arrives, and make it a blob when it is whole; all that arrives is counted."""
+    limit, left = limit_mb() * MB, await run_in_threadpool(budget.left_bytes)
+    declared, size = int(request.headers.get("content-length", "0")), 0
+    check_size(declared, limit)
+    check_bytes(declared, left)
     with workspace.current().store.blobs.writer() as writer:
-        size = 0
-        async for piece in pieces(request):
-            size += len(piece)
-            check_size(size, limit)
-            await run_in_threadpool(writer.write, piece)
+        try:
+            async for piece in pieces(request):
+                size += len(piece)
+                check_size(size, limit)
+                check_bytes(size, left)
+                await run_in_threadpool(writer.write, piece)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await run_in_threadpool(budget.receive, size)
         if size == 0:
             raise Refused(
                 "The file is empty.", "Choose the model file itself; a link or a failed export may have 0 bytes."
