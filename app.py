@@ -16,9 +16,9 @@ import anyio.to_thread
 from streamlit import config
 from streamlit.starlette import App
 
-from core.domain.bounds import bounds
+from core.domain.bounds import bounds, open_more_files
 from core.domain.errors import PortolanError
-from core.doors import routes, workspace
+from core.doors import connections, routes, workspace
 
 LIGHT = (
     "altair",
@@ -41,6 +41,7 @@ def prepare() -> None:
     Model libraries never enter this process. Raises PortolanError when a setting is wrong or the folder cannot be opened.
     """
     bounds()
+    open_more_files()
     opened = workspace.current()
     for name in LIGHT:
         importlib.import_module(name)
@@ -105,6 +106,7 @@ def main() -> None:
         prepare()  # before Streamlit announces the address, which it does before the lifespan begins
     except PortolanError as error:
         sys.exit(f"{error.message} {error.next_step}")
+    connections.install()
     app.run(config=chosen)
 
 

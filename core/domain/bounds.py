@@ -3,6 +3,7 @@
 import os
 import time
 from dataclasses import dataclass
+from typing import TypeVar
 
 from core.domain.errors import Refused
 from core.domain.limits import MB
@@ -13,7 +14,7 @@ DAY = 24 * 3600
 
 @dataclass(frozen=True)
 class Bounds:
-    """What one visitor may have; None is no bound."""
+    """What one visitor may have, and at the end all together; None is no bound."""
 
     waiting: int | None
     """Jobs that wait: ``PORTOLAN_MAX_WAITING``."""
@@ -23,6 +24,18 @@ class Bounds:
 
     bytes: int | None
     """Bytes of a day that come in: ``PORTOLAN_DAY_GB``."""
+
+    uploads_each: int | None
+    """Uploads at once: ``PORTOLAN_VISITOR_UPLOADS``."""
+
+    pages_each: int | None
+    """Open pages: ``PORTOLAN_VISITOR_PAGES``."""
+
+    uploads: int
+    """Uploads at once of all visitors together: ``PORTOLAN_MAX_UPLOADS``."""
+
+    pages: int
+    """Open pages of all visitors together: ``PORTOLAN_MAX_PAGES``."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +65,43 @@ def bounds() -> Bounds:
         waiting=_whole("PORTOLAN_MAX_WAITING", 50 if shared else None),
         minutes=_whole("PORTOLAN_DAY_MINUTES", 120 if shared else None),
         bytes=None if gigabytes is None else gigabytes * 1024 * MB,
+        uploads_each=_whole("PORTOLAN_VISITOR_UPLOADS", 4 if shared else None),
+        pages_each=_whole("PORTOLAN_VISITOR_PAGES", 20 if shared else None),
+        uploads=_whole("PORTOLAN_MAX_UPLOADS", 64),
+        pages=_whole("PORTOLAN_MAX_PAGES", 200),
     )
 
 
-def _whole(name: str, usual: int | None) -> int | None:
+def connections() -> int:
+    """Return how many connections there may be: ``PORTOLAN_MAX_CONNECTIONS`` or 1000, and at most half of the files that may be open."""
+    return min(_whole("PORTOLAN_MAX_CONNECTIONS", 1000), open_files() // 2)
+
+
+def open_files() -> int:
+    """Return how many files this process may have open."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 2048
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 65536 if soft == resource.RLIM_INFINITY else soft
+
+
+def open_more_files() -> None:
+    """Let this process have as many files open as the system allows, up to 65,536: a wave of connections is taken before it can be thinned."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(most, open_files()), hard))
+
+
+N = TypeVar("N", int, int | None)
+
+
+def _whole(name: str, usual: N) -> int | N:
     """Return a setting as a whole number from 0. Raises Refused for any other text."""
     text = os.environ.get(name, "")
     if not text:

@@ -1,7 +1,7 @@
 """Portolan over HTTP, on the port of the pages: upload, download, graph viewer, jobs and health.
 
 Nothing here holds a file in memory, opens a model, or answers a stranger: `shield` wraps every response of the whole server,
-Streamlit's included, `visitors` says who asks, and `links` lets a browser fetch one blob for an hour without saying who asks.
+Streamlit's included, `crowd` bounds what is open at once, `visitors` says who asks, and `links` lets a browser fetch one blob for an hour without saying who asks.
 """
 
 from starlette.middleware import Middleware
@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from core.domain.errors import PortolanError
 from core.doors.routes import answers, browser, downloads, health, jobs, shows, uploads, viewer
+from core.doors.routes.crowd import Crowd
 from core.doors.routes.shield import Shield
 
 ROUTES: list[BaseRoute] = [
@@ -29,5 +30,5 @@ ROUTES: list[BaseRoute] = [
 ]
 """Streamlit answers every path that it does not know with its page; ours end in a 404 of their own."""
 
-MIDDLEWARE = [Middleware(Shield)]
+MIDDLEWARE = [Middleware(Shield), Middleware(Crowd)]
 HANDLERS = {PortolanError: answers.refusal}

@@ -15,6 +15,10 @@ class TooLarge(OverLimit):
     """The body is larger than one upload may be."""
 
 
+class TooSlow(Refused):
+    """The body stood still, or nearly so."""
+
+
 class Expired(NotFound):
     """The link was good, and its hour is over."""
 
@@ -22,6 +26,7 @@ class Expired(NotFound):
 STATUS: tuple[tuple[type[PortolanError], int], ...] = (
     (Forbidden, 403),
     (TooLarge, 413),
+    (TooSlow, 408),
     (Expired, 410),
     (Refused, 400),
     (NotFound, 404),
