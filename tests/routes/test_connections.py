@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import httpx
 import pytest
 import websockets.sync.client
 from starlette.applications import Starlette
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
 from core.doors import workspace
 from core.doors.routes import HANDLERS, MIDDLEWARE, ROUTES, links, uploads, visitors
@@ -163,6 +164,16 @@ def test_open_pages_are_bounded_for_one_visitor_and_for_all(serve: Callable[...,
             return 101
 
         assert [page(who) for who in (ann, ann, ann, bob, cid)] == [101, 101, 429, 101, 429]
+
+
+@pytest.mark.parametrize("megabytes", [12, 20])
+def test_a_message_of_a_page_is_bounded(server: Server, megabytes: int) -> None:
+    with websockets.sync.client.connect(server.url.replace("http", "ws") + "/_stcore/stream", max_size=None) as line:
+        with contextlib.suppress(ConnectionClosed, ConnectionError):
+            line.send(bytes(megabytes * 1_000_000))
+        with pytest.raises(ConnectionClosedError) as closed:
+            deque(line, maxlen=0)
+        assert closed.value.rcvd is None or closed.value.rcvd.code == 1009
 
 
 def test_a_body_that_hardly_moves_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
