@@ -11,6 +11,11 @@ def allowed_hosts() -> set[str]:
     return set(LOOPBACK) | {name.strip() for name in named if name.strip()}
 
 
+def may_install(visitor: str) -> bool:
+    """Say whether a visitor may install optional groups on this machine: on a server that its user has alone, or where ``PORTOLAN_INSTALLS=1`` says so."""
+    return alone() or os.environ.get("PORTOLAN_INSTALLS") == "1"
+
+
 def alone() -> bool:
     """Say whether the server listens on loopback and answers to no other name, so that it has one user.
 

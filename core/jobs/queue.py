@@ -60,10 +60,11 @@ class Queue:
     def submit(self, visitor: str, verb: str, request: object) -> Job:
         """Queue a verb, or return the job that already stands for equal work.
 
-        Raises Unavailable for a verb off the table, Malformed for a request off the declaration, Refused for its options,
-        TooMany where as many jobs of the visitor wait as may.
+        Raises Unavailable for a verb off the table, Malformed for a request off the declaration, Refused for its options or
+        this visitor, TooMany where as many jobs of the visitor wait as may.
         """
         known = self._verb(verb)
+        known.permit(visitor)
         asked = known.normal(decode(known.request, encode(request)))
         key = self._key(verb, asked)
         with self._admitting:
@@ -86,6 +87,7 @@ class Queue:
         job = self._rows.job(visitor, id)
         with self._admitting:
             if job.state.repeatable:
+                self._verb(job.verb).permit(visitor)
                 self.admit(visitor)
             return self._carry(self._rows.requeue(visitor, id, self._key(job.verb, job.request)))
 
