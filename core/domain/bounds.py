@@ -1,4 +1,4 @@
-"""How much one visitor may have at once and in a day; the only user of a laptop has no bound unless a setting says so."""
+"""How much one visitor may have at once and in a day; the only user of a laptop meets none of it unless a setting says so."""
 
 import os
 import time
@@ -25,10 +25,10 @@ class Bounds:
     bytes: int | None
     """Bytes of a day that come in: ``PORTOLAN_DAY_GB``."""
 
-    uploads_each: int | None
+    uploads_each: int
     """Uploads at once: ``PORTOLAN_VISITOR_UPLOADS``."""
 
-    pages_each: int | None
+    pages_each: int
     """Open pages: ``PORTOLAN_VISITOR_PAGES``."""
 
     uploads: int
@@ -58,16 +58,16 @@ def renewal() -> str:
 
 
 def bounds() -> Bounds:
-    """Return the bounds that the settings say, or the usual ones: none on a server that its user has alone. Raises Refused."""
+    """Return the bounds that the settings say, or the usual ones, which leave room on a server that its user has alone. Raises Refused."""
     shared = not alone()
     gigabytes = _whole("PORTOLAN_DAY_GB", 20 if shared else None)
     return Bounds(
         waiting=_whole("PORTOLAN_MAX_WAITING", 50 if shared else None),
         minutes=_whole("PORTOLAN_DAY_MINUTES", 120 if shared else None),
         bytes=None if gigabytes is None else gigabytes * 1024 * MB,
-        uploads_each=_whole("PORTOLAN_VISITOR_UPLOADS", 4 if shared else None),
-        pages_each=_whole("PORTOLAN_VISITOR_PAGES", 20 if shared else None),
-        uploads=_whole("PORTOLAN_MAX_UPLOADS", 64),
+        uploads_each=_whole("PORTOLAN_VISITOR_UPLOADS", 4 if shared else 16),
+        pages_each=_whole("PORTOLAN_VISITOR_PAGES", 20 if shared else 100),
+        uploads=_whole("PORTOLAN_MAX_UPLOADS", 32),
         pages=_whole("PORTOLAN_MAX_PAGES", 200),
     )
 

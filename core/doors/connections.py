@@ -5,7 +5,6 @@ its request back for longest makes room, so that who speaks is heard.
 """
 
 import asyncio
-from asyncio import constants
 from typing import ClassVar
 
 import h11
@@ -17,6 +16,8 @@ from core.domain.bounds import connections
 HEAD_SECONDS = 10.0
 STALL_SECONDS = 60.0
 """How long a client may take nothing of an answer; a download goes on by Range."""
+REST_BYTES, REST_SECONDS = 256 * 1024, 1.0
+"""How much is read of a body that was answered before it was whole, and how long the client may then take to read the answer."""
 
 
 class Connection(H11Protocol):
@@ -26,6 +27,7 @@ class Connection(H11Protocol):
     """Those whose request is not there yet, longest first, each with the clock that ends it."""
 
     _stalled: asyncio.TimerHandle | None = None
+    _rest = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, and end the one that has been silent for longest where there are too many."""
@@ -43,6 +45,8 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Stop the clock when the head of the request is whole."""
         super().data_received(data)
+        if self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY:
+            self._refuse(len(data))
         if self.conn.their_state is not h11.IDLE:
             self._hear()
         else:
@@ -73,6 +77,13 @@ class Connection(H11Protocol):
         if self not in self.silent and not self.transport.is_closing():
             self.silent[self] = self.loop.call_later(HEAD_SECONDS, self.end)
 
+    def _refuse(self, size: int) -> None:
+        """Take a little more of a body that nobody wants: reading all of it would cost what the refusal is to save."""
+        self._rest += size
+        if self._rest > REST_BYTES and not self.flow.read_paused:
+            self.flow.pause_reading()
+            self.loop.call_later(REST_SECONDS, self.end)
+
     def _hear(self) -> None:
         if clock := self.silent.pop(self, None):
             clock.cancel()
@@ -84,9 +95,5 @@ class Connection(H11Protocol):
 
 
 def install() -> None:
-    """Have uvicorn take connections so; Streamlit starts it, and leaves no other way to say it.
-
-    Where a wave of them takes the last file before it is thinned, asyncio would accept nobody for a second.
-    """
-    constants.ACCEPT_RETRY_DELAY = 0.05  # type: ignore[misc, assignment]
+    """Have uvicorn take connections so; Streamlit starts it, and leaves no other way to say it."""
     config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{Connection.__name__}"

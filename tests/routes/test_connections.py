@@ -22,7 +22,7 @@ from tests.serving import Server
 
 TIGHT = """
 import resource, runpy
-resource.setrlimit(resource.RLIMIT_NOFILE, (1024, {hard}))
+resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 4096))
 from core.doors import connections
 connections.HEAD_SECONDS, connections.STALL_SECONDS = {head}, 1.0
 runpy.run_path("app.py", run_name="__main__")
@@ -30,8 +30,8 @@ runpy.run_path("app.py", run_name="__main__")
 """A server that may have as many files open as Linux lets a plain user's process have at first."""
 
 
-def tight(serve: Callable[..., Server], hard: int = 4096, head: float = 10.0, **settings: str) -> Server:
-    return serve("-c", TIGHT.replace("{hard}", str(hard)).replace("{head}", str(head)), **settings)
+def tight(serve: Callable[..., Server], head: float = 10.0) -> Server:
+    return serve("-c", TIGHT.replace("{head}", str(head)))
 
 
 @contextlib.contextmanager
@@ -72,15 +72,14 @@ def open_now(made: list[socket.socket]) -> int:
     return found
 
 
-@pytest.mark.parametrize("hard", [1024, 4096])
-def test_eleven_hundred_half_open_connections_stop_nobody(serve: Callable[..., Server], hard: int) -> None:
-    server = tight(serve, hard, head=3.0)
+def test_eleven_hundred_half_open_connections_stop_nobody(serve: Callable[..., Server]) -> None:
+    server = tight(serve, head=3.0)
     with half_open(server, 1100) as made:
         assert slowest(server, 2) < 1
-        assert open_now(made) <= hard // 2
+        assert open_now(made) <= 1000
         assert slowest(server, 3) < 1
         assert open_now(made) == 0
-    assert hard == 1024 or "Traceback" not in server.log.read_text()
+    assert "Traceback" not in server.log.read_text()
 
 
 def test_a_head_that_comes_letter_by_letter_does_not_keep_its_connection(serve: Callable[..., Server]) -> None:
@@ -148,6 +147,20 @@ def test_uploads_at_once_are_bounded_for_one_visitor_and_for_all(serve: Callable
             break
         time.sleep(0.1)
     assert put(ann).status_code == 201
+
+
+def test_a_refused_body_is_not_read_to_its_end_and_its_sender_reads_the_answer(serve: Callable[..., Server]) -> None:
+    server = serve(PORTOLAN_VISITOR_UPLOADS="0")
+    taken: list[int] = []
+
+    def body() -> Iterator[bytes]:
+        for number in range(300):
+            taken.append(number)
+            yield bytes(1_000_000)
+
+    refused = httpx.put(server.url + "/api/data?name=b.npz", headers={**cookie(), **WRITER}, content=body(), timeout=60)
+    assert (refused.status_code, refused.json()["error"]["kind"]) == (429, "too many")
+    assert len(taken) < 100
 
 
 def test_open_pages_are_bounded_for_one_visitor_and_for_all(serve: Callable[..., Server]) -> None:

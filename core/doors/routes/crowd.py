@@ -36,7 +36,7 @@ class Crowd:
     def _admit(self, every: tuple[str, str], own: tuple[str, str]) -> None:
         bound, kind = bounds(), own[0]
         most, each = (bound.pages, bound.pages_each) if kind == PAGES else (bound.uploads, bound.uploads_each)
-        if each is not None and self._open[own] >= each:
+        if self._open[own] >= each:
             raise TooMany(
                 f"You have {each} {kind} open, as many as one visitor may.", "Close one, or wait for its end."
             )
