@@ -257,7 +257,7 @@ def main() -> None:
         print(json.dumps(asyncio.run(attack(int(port), Visitor(token), float(seconds)))))
         return
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(measure(Path(folder), *map(float, sys.argv[1:2])), indent=1))
+        print(json.dumps(measure(Path(folder), float(sys.argv[1]) if sys.argv[1:] else SECONDS), indent=1))
 
 
 if __name__ == "__main__":

@@ -128,6 +128,13 @@ def test_a_waiting_job_says_its_position_and_about_when_it_begins(queue: Queue) 
     assert place is not None
     assert place.seconds is not None
     assert 0 < place.seconds < 5
+    time.sleep(6)
+    longer = queue.place(queue.job("ann", later[-1].id))
+    assert longer is not None
+    assert longer.seconds is not None
+    assert (
+        5 < longer.seconds < 30
+    )  # those that run have run for longer than usual, and nobody knows for how long they will
 
 
 def test_one_visitor_has_at_most_so_many_jobs_waiting(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,12 +116,18 @@ class Queue:
         return self._rows.events(visitor, id)
 
     def place(self, job: Job) -> Place | None:
-        """Return where a job stands in the line, and about when it begins; None for one that does not wait."""
+        """Return where a job stands in the line, and about when it begins; None for one that does not wait.
+
+        A job that runs is taken to need what jobs usually need, and one that has run for longer, as long again.
+        """
         position = self._turns.position(job.visitor, job.id)
         if position is None:
             return None
         usual = self._rows.usual_seconds()
-        return Place(position, None if usual is None else position * usual / max(1, self._engine.places().open))
+        if usual is None:
+            return Place(position, None)
+        first = min((usual - ran if ran < usual else ran for ran in self._turns.running()), default=0.0)
+        return Place(position, first + (position - 1) * usual / max(1, self._engine.places().open))
 
     def wait(self, visitor: str, id: str, seconds: float) -> Job:
         """Return the job when it has ended, or as it stands after ``seconds``."""

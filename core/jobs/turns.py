@@ -1,6 +1,7 @@
 """Whose job is next: one visitor after another, so that the long line of one holds back nobody else's."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Turns:
         self._lines: dict[str, dict[str, bool]] = {}
         """By visitor, in the order of their turns: ids, oldest first, and whether the job is brief."""
         self._running: dict[str, str] = {}
+        self._since: dict[str, float] = {}
         self._closed = False
 
     def add(self, visitor: str, id: str, brief: bool) -> None:
@@ -67,6 +69,11 @@ class Turns:
                     ahead += min(len(line), own + before)
             return own + ahead + 1
 
+    def running(self) -> list[float]:
+        """Return for how many seconds each running job has run."""
+        with self._changed:
+            return [time.monotonic() - since for since in self._since.values()]
+
     def next(self, places: Callable[[], Places]) -> str | None:
         """Wait for a job that may begin, and count it as running until ``ended``; None once the line is closed."""
         while True:
@@ -81,7 +88,7 @@ class Turns:
     def ended(self, id: str) -> None:
         """Give the place of a job back."""
         with self._changed:
-            del self._running[id]
+            del self._running[id], self._since[id]
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -102,7 +109,7 @@ class Turns:
 
     def _begin(self, visitor: str, id: str) -> None:
         """Count a job as running, and put its visitor behind the others."""
-        self._running[id] = visitor
+        self._running[id], self._since[id] = visitor, time.monotonic()
         line = self._lines.pop(visitor)
         del line[id]
         if line:

@@ -52,7 +52,7 @@ def unfinished() -> None:
             continue
         verb = VERBS[job.verb]
         query = {"job": job.id} | ({"model": model} if (model := verb.place(job.request)) else {})
-        words = "interrupted" if job.state is State.INTERRUPTED else "running"
+        words = "waiting" if job.state is State.QUEUED else str(job.state)
         st.page_link(verb.page, label=f"{plain(job.title)}: {words}", icon=":material/pending:", query_params=query)
 
 
