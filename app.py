@@ -13,11 +13,13 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import anyio
 import anyio.to_thread
+from streamlit import config
 from streamlit.starlette import App
 
 from core.domain import settings
+from core.domain.bounds import open_more_files
 from core.domain.errors import PortolanError
-from core.doors import logs, routes, workspace
+from core.doors import connections, logs, routes, workspace
 from core.doors.routes import metrics
 from core.doors.routes.base import base
 
@@ -37,7 +39,7 @@ log = logging.getLogger("portolan")
 
 
 def prepare() -> None:
-    """Open the workspace, wait for the jail's self-test, and load meanwhile what charts and tables need.
+    """Check the settings, open the workspace, wait for the jail's self-test, and load meanwhile what charts and tables need.
 
     Model libraries never enter this process. Raises PortolanError when the folder cannot be opened, or a setting is wrong.
     """
@@ -45,6 +47,7 @@ def prepare() -> None:
     logs.begin()
     for stranger in settings.strangers(os.environ):
         log.warning("%s %s", stranger.message, stranger.next_step)
+    open_more_files()
     opened = workspace.current()
     for name in LIGHT:
         importlib.import_module(name)
@@ -58,6 +61,8 @@ def prepare() -> None:
 @asynccontextmanager
 async def lifespan(app: App) -> AsyncIterator[None]:
     """Be ready before the first request, and close the workspace after the last."""
+    # As Streamlit binds it, whoever said so: the bounds of a server for others depend on it (core/domain/reach.py).
+    os.environ["PORTOLAN_ADDRESS"] = config.get_option("server.address") or "::"
     if not gc.get_freeze_count():
         await anyio.to_thread.run_sync(prepare)
     logs.begin()  # once more: uvicorn and Streamlit have set up handlers of their own meanwhile
@@ -110,6 +115,7 @@ def main() -> None:
     chosen["server.baseUrlPath"] = base()
     if port := os.environ.get("PORTOLAN_PORT"):
         chosen["server.port"] = int(port)
+    connections.install()
     app.run(config=chosen)
 
 

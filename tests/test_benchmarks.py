@@ -8,7 +8,7 @@ import onnx.parser
 import pytest
 from onnx import numpy_helper
 
-from benchmarks import dispatch, one_operator, onnx_to_torch, pairs, races
+from benchmarks import dispatch, greedy, one_operator, onnx_to_torch, pairs, races
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
 from core.sandbox import Sandbox
@@ -37,6 +37,23 @@ def test_a_round_of_dispatch_times_answer_and_cancel(sandbox: Sandbox) -> None:
     found = dispatch.measure(sandbox, 1, {"light": dispatch.MODELS["light"]}, breath=0.0)
     assert {name: len(taken) for name, taken in found["samples"].items()} == {"light": 1, "cancel": 1}
     assert all(value > 0 for value in found["median"].values())
+
+
+@pytest.mark.slow
+def test_a_greedy_visitor_delays_nobody(tmp_path: Path) -> None:
+    found = greedy.measure(tmp_path, seconds=8)
+    assert found["greedy_jobs"] == {"running": 2, "queued": 500}
+    assert found["last_of_the_line"]["position"] == 500
+    assert found["begun"]["number"] >= 3
+    assert found["begun"]["worst"] < 5
+    assert found["healthz"]["median"] < 1
+    assert (
+        found["healthz"]["worst"] < 2
+    )  # tests run beside each other; alone, `python -m benchmarks.greedy` stays below 1
+    assert found["memory_mb"]["most"] - found["memory_mb"]["before"] < 120
+    assert found["uploads"].keys() <= {"201", "429", "cut off"}
+    assert found["uploads"]["429"] > found["uploads"]["201"]
+    assert not found["traceback"]
 
 
 def test_a_model_of_one_operator_goes_all_the_ways_and_gives_its_own_answers(relu: Path) -> None:

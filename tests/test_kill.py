@@ -94,7 +94,7 @@ def check(home: Path, witness: Witness, sandbox: Sandbox) -> int:
     """Open the folder again, look at everything, and return how many half-written files were swept."""
     store = Store(home, Blobs(home / "blobs", reserve_bytes=0))
     ended = {job["id"]: job["state"] for job in rows(store, "SELECT id, state FROM job")}
-    queue = Queue(store, sandbox, LocalEngine(threads=0), VERBS)
+    queue = Queue(store, sandbox, LocalEngine(open=0, spare=0), VERBS)
     check_tables(store)
     check_promises(store, witness)
     for id, before in ended.items():

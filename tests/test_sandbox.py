@@ -20,7 +20,7 @@ import pytest
 from core.calls.table import NAMES, call
 from core.domain.codec import encode
 from core.domain.errors import Cancelled, Crashed, OverLimit, PortolanError, Refused, Unavailable
-from core.domain.limits import MB, THREADS, Limits
+from core.domain.limits import MB, READING, THREADS, WORKING, Limits
 from core.doors.worker import WORKS
 from core.sandbox import Sandbox, pids, scratch
 
@@ -499,3 +499,16 @@ def test_large_inputs_are_copied_whole(sandbox: Sandbox, tmp_path: Path) -> None
     with sandbox.run("honest", {}, {"model": model}, Limits(file_mb=100)) as done:
         assert (done.folder / "copy").read_bytes() == model.read_bytes()
         assert (done.folder / "copy").stat().st_ino != model.stat().st_ino
+
+
+@pytest.mark.parametrize("limits", [SHORT, replace(SHORT, nice=0)])
+def test_long_work_stands_back_behind_the_server_and_brief_work(sandbox: Sandbox, limits: Limits) -> None:
+    found: list[int] = []
+
+    def look(fraction: float | None, text: str) -> None:
+        found.append(psutil.Process(int(text)).nice())
+
+    with pytest.raises(OverLimit), sandbox.run("hang", {}, {}, limits, progress=look):
+        raise AssertionError("it sleeps for ever")
+    assert found == [psutil.Process().nice() + limits.nice]
+    assert (WORKING.nice, READING.nice) == (5, 0)

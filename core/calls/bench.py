@@ -63,9 +63,17 @@ class Bench:
 
         Raises what the child refuses, OverLimit, Cancelled, and Crashed also for an answer off the declaration.
         """
+        self.tools.meter.check()
         files = {key: self.tools.blobs.path(sha256) for key, sha256 in blobs.items()}
         running = self.tools.sandbox.run(
-            call.name, encode(request), files, limits, kind=kind, progress=progress, cancel=self.tools.cancel
+            call.name,
+            encode(request),
+            files,
+            limits,
+            kind=kind,
+            progress=progress,
+            cancel=self.tools.cancel,
+            spent=self.tools.meter.spend,
         )
         with running as done:
             self.cost.seconds += done.seconds

@@ -4,6 +4,7 @@ PortolanError
 ├── Refused        the file or the request is not accepted, and why
 ├── Unavailable    a part that this needs is not installed, or not on this machine
 ├── OverLimit      the work needed more time, memory or room than it was given
+├── TooMany        one visitor, or all of them, ask for more than may be had at once or in a day
 ├── Crashed        the child process died, or raised what nobody expected
 ├── Cancelled      somebody asked to stop
 └── NotFound       no such thing for this visitor
@@ -59,6 +60,12 @@ class OverLimit(PortolanError):
     kind = "over limit"
 
 
+class TooMany(PortolanError):
+    """One visitor, or all of them, ask for more than may be had at once or in a day; the same request is good later."""
+
+    kind = "too many"
+
+
 class Crashed(PortolanError):
     """The child process died, or raised what nobody expected."""
 
@@ -78,7 +85,7 @@ class NotFound(PortolanError):
 
 
 KINDS: dict[str, type[PortolanError]] = {
-    error.kind: error for error in (Refused, Unavailable, OverLimit, Crashed, Cancelled, NotFound)
+    error.kind: error for error in (Refused, Unavailable, OverLimit, TooMany, Crashed, Cancelled, NotFound)
 }
 
 

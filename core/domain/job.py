@@ -75,6 +75,14 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a waiting job stands: 1 is the next to begin, and it begins in about so many seconds (None where nothing is known yet)."""
+
+    position: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
 class Written:
     """A result as it lies in the store, read only where somebody looks at it."""
 

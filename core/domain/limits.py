@@ -10,7 +10,10 @@ THREADS = 256 + 8 * (os.cpu_count() or 1)
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one child process: seconds of wall clock and CPU, megabytes of memory and of written file, files and threads."""
+    """Bounds of one child process: seconds of wall clock and CPU, megabytes of memory and of written file, files and threads, and how far it stands back.
+
+    ``nice`` is that of nice(2): where processors are short, the server and brief work come before a long job.
+    """
 
     wall_seconds: float = 600.0
     cpu_seconds: int = 1200
@@ -18,12 +21,13 @@ class Limits:
     file_mb: int = 4 * 1024
     open_files: int = 256
     threads: int = THREADS
+    nice: int = 5
 
 
-READING = Limits(wall_seconds=8.0, cpu_seconds=8, memory_mb=1800, file_mb=2048)
+READING = Limits(wall_seconds=8.0, cpu_seconds=8, memory_mb=1800, file_mb=2048, nice=0)
 """For the audit and inspection of a file of unknown origin: an answer within 10 s and 2 GB, good or bad."""
 
-READING_BOTH = Limits(wall_seconds=16.0, cpu_seconds=16, memory_mb=1800, file_mb=2048)
+READING_BOTH = Limits(wall_seconds=16.0, cpu_seconds=16, memory_mb=1800, file_mb=2048, nice=0)
 """For the inspection of a result with its source beside it."""
 
 WORKING = Limits()

@@ -39,6 +39,16 @@ def whole(value: str) -> str | None:
     return None if value.isascii() and value.isdigit() and 0 < int(value) < FAR else "a whole number, such as 2048"
 
 
+def count(value: str) -> str | None:
+    """Take a whole number from 0."""
+    return None if value.isascii() and value.isdigit() and int(value) < FAR else "a whole number, such as 20"
+
+
+def flag(value: str) -> str | None:
+    """Take 1 for yes and 0 for no."""
+    return None if value in ("0", "1") else "1 or 0"
+
+
 def port(value: str) -> str | None:
     """Take the number of a TCP port."""
     return None if whole(value) is None and int(value) < 1 << 16 else "a port from 1 to 65535, such as 8501"
@@ -62,6 +72,9 @@ SETTINGS = {
         (log, ("LOG",)),
         (number, ("QUOTA_GB",)),
         (whole, ("MAX_UPLOAD_MB",)),
+        (count, ("MAX_WAITING", "DAY_MINUTES", "DAY_GB", "VISITOR_UPLOADS", "VISITOR_PAGES")),
+        (count, ("MAX_UPLOADS", "MAX_PAGES", "MAX_CONNECTIONS")),
+        (flag, ("INSTALLS",)),
         (port, ("PORT",)),
         (path, ("BASE_PATH",)),
     )

@@ -126,6 +126,7 @@ def _serve(
 ) -> dict[str, Any]:
     limits = decode(Limits, request["limits"])
     try:
+        os.nice(limits.nice)
         if program:
             programs.start(program, Path.cwd(), limits)
         jail.lock(Path.cwd(), limits)

@@ -7,14 +7,17 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from core.domain.bounds import bounds
 from core.domain.codec import decode, encode
-from core.domain.errors import Cancelled, Crashed, PortolanError, Trouble, Unavailable, our_fault
-from core.domain.job import Event, Job, State
+from core.domain.errors import Cancelled, Crashed, PortolanError, TooMany, Trouble, Unavailable, our_fault
+from core.domain.job import Event, Job, Place, State
 from core.domain.recipe import fingerprint
 from core.domain.references import references
 from core.domain.tracing import JOB, during
+from core.jobs.budget import Budget
 from core.jobs.engines import Engine
 from core.jobs.rows import EVENTS, INTERRUPTED, JobRows
+from core.jobs.turns import Turns
 from core.jobs.verb import Verb, Verbs
 from core.memory.job_blobs import JobBlobs
 from core.memory.store import Store
@@ -50,28 +53,49 @@ class Queue:
         self._changed = threading.Condition()
         store.own()
         self._rows.interrupt()
-        engine.start(self._run)
-        for id in self._rows.waiting():
-            engine.submit(id)
+        self._turns, self._admitting = Turns(), threading.Lock()
+        for visitor, id, verb in self._rows.waiting():
+            self._turns.add(visitor, id, verb in verbs and verbs[verb].brief)
+        engine.start(self._turns, self._run)
 
     def submit(self, visitor: str, verb: str, request: object) -> Job:
         """Queue a verb, or return the job that already stands for equal work.
 
-        Raises Unavailable for a verb off the table, Malformed for a request off the declaration, Refused for its options.
+        Raises Unavailable for a verb off the table, Malformed for a request off the declaration, Refused for its options or
+        this visitor, TooMany where as many jobs of the visitor wait as may.
         """
         known = self._verb(verb)
+        known.permit(visitor)
         asked = known.normal(decode(known.request, encode(request)))
-        job = self._rows.add(visitor, verb, known.title(asked), asked, self._key(verb, asked))
-        return self._carry(job)
+        key = self._key(verb, asked)
+        with self._admitting:
+            if self._rows.same(visitor, key) is None:
+                self.admit(visitor)
+            return self._carry(self._rows.add(visitor, verb, known.title(asked), asked, key))
+
+    def admit(self, visitor: str) -> None:
+        """Raise TooMany where a visitor can have no more jobs now, because of those that wait or of what was used today."""
+        Budget(self._store, visitor).admit()
+        most = bounds().waiting
+        if most is not None and self._turns.waiting(visitor) >= most:
+            raise TooMany(
+                f"{most:,} of your jobs are waiting, as many as one visitor may have in the queue.",
+                "Wait until some of them have begun, or cancel those that you no longer need.",
+            )
 
     def retry(self, visitor: str, id: str) -> Job:
         """Run a job again that failed, was cancelled or interrupted; any other is returned as it is."""
         job = self._rows.job(visitor, id)
-        return self._carry(self._rows.requeue(visitor, id, self._key(job.verb, job.request)))
+        with self._admitting:
+            if job.state.repeatable:
+                self._verb(job.verb).permit(visitor)
+                self.admit(visitor)
+            return self._carry(self._rows.requeue(visitor, id, self._key(job.verb, job.request)))
 
     def cancel(self, visitor: str, id: str) -> Job:
         """Cancel a job: at once when it waits; when it runs, its child is killed and the state follows."""
         job = self._rows.cancel_waiting(visitor, id)
+        self._turns.drop(visitor, id)
         if job.state is State.RUNNING:
             if running := self._cancels.get(id):
                 running.set()
@@ -92,6 +116,20 @@ class Queue:
         """Return the lines of a job's log, oldest first."""
         return self._rows.events(visitor, id)
 
+    def place(self, job: Job) -> Place | None:
+        """Return where a job stands in the line, and about when it begins; None for one that does not wait.
+
+        A job that runs is taken to need what jobs usually need, and one that has run for longer, as long again.
+        """
+        position = self._turns.position(job.visitor, job.id)
+        if position is None:
+            return None
+        usual = self._rows.usual_seconds()
+        if usual is None:
+            return Place(position, None)
+        first = min((usual - ran if ran < usual else ran for ran in self._turns.running()), default=0.0)
+        return Place(position, first + (position - 1) * usual / max(1, self._engine.places().open))
+
     def wait(self, visitor: str, id: str, seconds: float) -> Job:
         """Return the job when it has ended, or as it stands after ``seconds``."""
         deadline = time.monotonic() + seconds
@@ -103,6 +141,7 @@ class Queue:
     def close(self) -> None:
         """Stop what runs, which becomes interrupted; what waits goes on when the queue is opened again."""
         self._closing = True
+        self._turns.close()
         for cancel in list(self._cancels.values()):
             cancel.set()
         self._engine.close()
@@ -117,7 +156,7 @@ class Queue:
 
     def _carry(self, job: Job) -> Job:
         if job.state is State.QUEUED:
-            self._engine.submit(job.id)
+            self._turns.add(job.visitor, job.id, self._verb(job.verb).brief)
         return job
 
     def _run(self, id: str) -> None:
@@ -140,7 +179,7 @@ class Queue:
         journal = Journal(self._rows, job.id)
         blobs = JobBlobs(self._store.blobs, references(job.request))
         memory = JobMemory(self._rows, self._verbs, job, self._key, blobs)
-        tools = Tools(blobs, self._sandbox, journal, cancel, memory)
+        tools = Tools(blobs, self._sandbox, journal, cancel, memory, Budget(self._store, job.visitor))
         try:
             verb = self._verb(job.verb)
             result = decode(verb.result, self._engine.perform(job.spec, tools, verb.work))

@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 EVENTS = 500
 """Lines of log that one job keeps; the oldest go first."""
 
+USUAL = 20
+"""Jobs of the recent past by which the time of those that wait is estimated."""
+
 INTERRUPTED = Trouble("interrupted", "The server stopped while this job was running; nothing is lost.", "Run it again.")
 WRITTEN = ("key", "args", "result", "trouble")
 ANSWERS = "state IN ('queued', 'running', 'done')"
@@ -42,14 +45,15 @@ class JobRows:
             "created": time.time(),
         }
         with self.store.transaction() as db:
-            if (same := self._same(visitor, key)) is not None:
+            if (same := self.same(visitor, key)) is not None:
                 return same
             db["job"].insert(row)
             log.info("job %s (%s) is queued", id, verb, extra={"fields": {"job": id}})
             self._mention(id, request)
             return self.job(visitor, id)
 
-    def _same(self, visitor: str, key: str) -> Job | None:
+    def same(self, visitor: str, key: str) -> Job | None:
+        """Return the visitor's job of this key that waits, runs or is done, or None."""
         with self.store.database.reading() as db:
             sql = f"SELECT * FROM job WHERE visitor = ? AND key = ? AND {ANSWERS}"  # noqa: S608 -- a constant
             return next((self._job(row) for row in db.query(sql, [visitor, key])), None)
@@ -63,7 +67,7 @@ class JobRows:
 
     def known(self, visitor: str, key: str) -> Job | None:
         """Return the visitor's job of this key that is done, or None."""
-        same = self._same(visitor, key)
+        same = self.same(visitor, key)
         return same if same is not None and same.state is State.DONE else None
 
     def answered(
@@ -106,10 +110,18 @@ class JobRows:
         with self.store.database.reading() as db:
             return [Event(row["at"], row["text"]) for row in db.query(sql, [self.job(visitor, id).id])]
 
-    def waiting(self) -> list[str]:
-        """Return the ids of all queued jobs, oldest first."""
+    def waiting(self) -> list[tuple[str, str, str]]:
+        """Return visitor, id and verb of all queued jobs, oldest first."""
+        sql = "SELECT visitor, id, verb FROM job WHERE state = 'queued' ORDER BY created, rowid"
         with self.store.database.reading() as db:
-            return [row["id"] for row in db.query("SELECT id FROM job WHERE state = 'queued' ORDER BY created, rowid")]
+            return [(row["visitor"], row["id"], row["verb"]) for row in db.query(sql)]
+
+    def usual_seconds(self) -> float | None:
+        """Return how long the jobs that were done last took on average; None before the first."""
+        sql = f"SELECT started, finished FROM job WHERE state = 'done' AND started < finished ORDER BY created DESC LIMIT {USUAL}"  # noqa: S608
+        with self.store.database.reading() as db:
+            (row,) = db.query(f"SELECT avg(finished - started) AS seconds FROM ({sql})")  # noqa: S608 -- constants
+            return None if row["seconds"] is None else float(row["seconds"])
 
     def claim(self, id: str) -> Job | None:
         """Turn a queued job into a running one, or return None when it no longer waits."""
@@ -173,7 +185,7 @@ class JobRows:
         with self.store.transaction() as db:
             if not self.job(visitor, id).state.repeatable:
                 return self.job(visitor, id)
-            if (same := self._same(visitor, key)) is not None:
+            if (same := self.same(visitor, key)) is not None:
                 return same
             db.execute(sql, [key, key, id])
             return self.job(visitor, id)

@@ -18,6 +18,10 @@ def as_asked(request: Q) -> Q:
     return request
 
 
+def anybody(visitor: str) -> None:
+    """Let every visitor ask."""
+
+
 def subject_of(request: Any) -> str | None:
     """Return the model on whose page the job was asked, or None for one that is about no model of the visitor's."""
     subject: Subject | None = getattr(request, "subject", None)
@@ -30,6 +34,8 @@ class Verb(Generic[Q, R]):
 
     ``record`` takes store, visitor, request, result and job id, and returns the id of the artifact to go on with.
     ``normal`` parses the options of a request, so that equal work is equal; it raises Refused in the user's words.
+    ``permit`` takes a visitor, and raises Refused where the work is not for them.
+    ``brief`` work ends within seconds whatever the file, so that a place can be kept for it.
     ``page`` is the file of the page that shows a job, ``place`` the id of the model on it, and ``command`` the words
     after ``python -m core`` that do the same.
     """
@@ -44,6 +50,8 @@ class Verb(Generic[Q, R]):
     place: Callable[[Q], str | None] = subject_of
     normal: Callable[[Q], Q] = as_asked
     command: str = ""
+    brief: bool = False
+    permit: Callable[[str], None] = anybody
 
     def work(self, tools: Tools, args: Json) -> Json:
         """Do the work from JSON to JSON, as an engine carries it. Raises Malformed for a request off the declaration."""

@@ -166,6 +166,16 @@ def m007_identity(db: Any) -> None:
     db["identity"].insert({"name": secrets.token_hex(16)})
 
 
+@migration
+def m008_spending(db: Any) -> None:
+    """What a visitor used on one day (of UTC, counted from 1970): processor seconds, and bytes that came in."""
+    db.execute(
+        """CREATE TABLE spending (
+            day INTEGER NOT NULL, visitor TEXT NOT NULL, seconds REAL NOT NULL, bytes INTEGER NOT NULL,
+            PRIMARY KEY (day, visitor)) STRICT, WITHOUT ROWID"""
+    )
+
+
 NOW = "(julianday('now') - 2440587.5) * 86400.0"
 NEW_FILE = "CASE WHEN json_valid(NEW.args) THEN json_extract(NEW.args, '$.sha256') END"
 AUDITED: tuple[tuple[str, str, str, str, str, str], ...] = (

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.artifact import Artifact
+from core.domain.bounds import Spent, today
 from core.domain.dataset import StoredDataset
 from core.domain.errors import NotFound, Refused
 from core.domain.recipe import Step
@@ -248,6 +249,22 @@ class Store:
                 WHERE mention.sha256 = :sha256 AND job.visitor = :visitor LIMIT 1"""
         with self.database.reading() as db:
             return any(True for _ in db.query(sql, {"sha256": sha256, "visitor": visitor}))
+
+    def spend(self, visitor: str, *, seconds: float = 0.0, bytes: int = 0) -> None:
+        """Add to what a visitor used today; days of more than a month ago are forgotten."""
+        add = """
+            INSERT INTO spending (day, visitor, seconds, bytes) VALUES (?, ?, ?, ?) ON CONFLICT (day, visitor)
+            DO UPDATE SET seconds = seconds + excluded.seconds, bytes = bytes + excluded.bytes"""
+        with self.transaction() as db:
+            db.execute(add, [today(), visitor, seconds, bytes])
+            db.execute("DELETE FROM spending WHERE day < ?", [today() - 31])
+
+    def spent(self, visitor: str) -> Spent:
+        """Return what a visitor used today."""
+        with self.database.reading() as db:
+            for row in db.query("SELECT * FROM spending WHERE day = ? AND visitor = ?", [today(), visitor]):
+                return Spent(row["seconds"], row["bytes"])
+        return Spent()
 
     def named(self, value: object) -> list[str]:
         """Return the stored blobs that a value names, made young so that they last until the value is written down."""

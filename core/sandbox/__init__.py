@@ -56,6 +56,10 @@ def _nothing() -> None:
     pass
 
 
+def _unpaid(seconds: float) -> None:
+    pass
+
+
 class Sandbox:
     """Children to be had from any thread: one light spare always warm, other kinds once they were asked for."""
 
@@ -105,14 +109,15 @@ class Sandbox:
         kind: str = ALWAYS_WARM,
         progress: Progress = ignore,
         cancel: threading.Event | None = None,
+        spent: Callable[[float], None] = _unpaid,
     ) -> Iterator[Finished]:
         """Have a fresh child do one call and give its answer; what it wrote lasts as long as the block.
 
-        ``files`` are copied to ``in/<key>``. Raises what the child refuses, OverLimit, Crashed or Cancelled.
+        ``files`` are copied to ``in/<key>``; ``spent`` is told the child's processor time, however it ended. Raises what the child refuses, OverLimit, Crashed or Cancelled.
         """
         stops = [self._closed, *([cancel] if cancel else [])]
         full = self.isolation.full
-        with self._taken(kind, limits, stops) as child:
+        with self._taken(kind, limits, stops, spent) as child:
             watch = Watch(child, limits, progress, stops)
             request = {"call": call, "args": args, "limits": encode(limits), "isolation_full": full}
             yield self._finish(watch, request, files, partial(self._warm, kind))
@@ -164,7 +169,9 @@ class Sandbox:
         return Finished(value, child.folder / "out", time.monotonic() - started, child.peak_mb)
 
     @contextlib.contextmanager
-    def _taken(self, kind: str, limits: Limits, stops: list[threading.Event]) -> Iterator[Child]:
+    def _taken(
+        self, kind: str, limits: Limits, stops: list[threading.Event], spent: Callable[[float], None] = _unpaid
+    ) -> Iterator[Child]:
         child = self._spare(kind, stops) or self._awaited(kind, self._of(kind).child(), stops)
         self._busy.add(child.folder)
         with pids.bounded(child.pid, limits.threads):
@@ -173,6 +180,7 @@ class Sandbox:
             finally:
                 self._end(child)
                 self._busy.discard(child.folder)
+                spent(child.cpu_seconds)
 
     def _spare(self, kind: str, stops: list[threading.Event]) -> Child | None:
         """Return the spare's process, or None when there is none, it never came to be, or it was killed while it waited."""

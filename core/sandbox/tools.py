@@ -28,12 +28,23 @@ class Memory:
         """Write down the result so far; it stays when the job is cancelled, interrupted or fails."""
 
 
+class Meter:
+    """What a job's children cost its visitor; this one counts nothing, which is right where there is none."""
+
+    def check(self) -> None:
+        """Raise Cancelled where the visitor may have no more processor time now."""
+
+    def spend(self, seconds: float) -> None:
+        """Count the processor time of a child that has ended."""
+
+
 @dataclass(frozen=True)
 class Tools:
-    """The five things that a verb is given; ``progress`` takes a fraction (or None) and a sentence."""
+    """The six things that a verb is given; ``progress`` takes a fraction (or None) and a sentence."""
 
     blobs: Blobs
     sandbox: Sandbox
     progress: Callable[[float | None, str], None]
     cancel: threading.Event
     memory: Memory = field(default_factory=Memory)
+    meter: Meter = field(default_factory=Meter)

@@ -33,4 +33,4 @@ def title(request: IngestRequest) -> str:
     return f"Inspect {request.name}"
 
 
-VERB = Verb("ingest", IngestRequest, Ingested, run, record, title, page="models.py", command="inspect")
+VERB = Verb("ingest", IngestRequest, Ingested, run, record, title, page="models.py", command="inspect", brief=True)

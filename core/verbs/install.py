@@ -3,6 +3,7 @@
 from core.domain.errors import Refused
 from core.domain.groups import GROUPS, Private
 from core.domain.installation import Installed, InstallRequest
+from core.domain.reach import may_install
 from core.jobs.verb import Verb
 from core.memory.store import Store
 from core.sandbox import environments
@@ -34,4 +35,15 @@ def title(request: InstallRequest) -> str:
     return f"Install {environments.named(request.group, GROUPS).title}"
 
 
-VERB = Verb("install", InstallRequest, Installed, run, record, title, page="convert.py", command="install")
+def permit(visitor: str) -> None:
+    """Raise Refused for a visitor who may not change what is on this machine."""
+    if not may_install(visitor):
+        raise Refused(
+            "Only whoever runs this server installs optional groups.",
+            "Ask them for `python -m core install`, or for PORTOLAN_INSTALLS=1, which lets every visitor do it.",
+        )
+
+
+VERB = Verb(
+    "install", InstallRequest, Installed, run, record, title, page="convert.py", command="install", permit=permit
+)

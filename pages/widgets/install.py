@@ -6,6 +6,7 @@ from core.domain.errors import PortolanError
 from core.domain.groups import GROUPS, Private
 from core.domain.installation import InstallRequest
 from core.domain.job import Job, State
+from core.domain.reach import may_install
 from core.doors.workspace import current
 from pages.visitor import visitor
 from pages.widgets import progress
@@ -21,7 +22,10 @@ def offer(ids: list[str]) -> None:
 
 
 def one(group: Private) -> None:
-    """Show the bar while the group is installed, else the button, and what went wrong the last time."""
+    """Show the bar while the group is installed, else the button, and what went wrong the last time; to who may install it."""
+    if not may_install(visitor()):
+        st.caption("Whoever runs this server can install it.")
+        return
     last = last_job(group)
     if last is not None and last.state.active:
         progress.watch(last.id)

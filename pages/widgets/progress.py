@@ -52,13 +52,25 @@ def unfinished() -> None:
             continue
         verb = VERBS[job.verb]
         query = {"job": job.id} | ({"model": model} if (model := verb.place(job.request)) else {})
-        words = "interrupted" if job.state is State.INTERRUPTED else "running"
+        words = "waiting" if job.state is State.QUEUED else str(job.state)
         st.page_link(verb.page, label=f"{plain(job.title)}: {words}", icon=":material/pending:", query_params=query)
 
 
 def waiting(job: Job) -> str:
-    """Say why nothing moves yet."""
-    return "Waiting for a free place in the queue" if job.state is State.QUEUED else "Starting"
+    """Say why nothing moves yet, and about how long it will not."""
+    place = current().queue.place(job)
+    if place is None:
+        return "Starting"
+    soon = "" if place.seconds is None else f", {about(place.seconds)}"
+    return f"Waiting in the queue: position {place.position:,}{soon}"
+
+
+def about(seconds: float) -> str:
+    """Return a time that is only guessed, as people say it."""
+    for unit, length in (("hour", 3600), ("minute", 60)):
+        if (number := round(seconds / length)) >= 1:
+            return f"about {number:,} {unit}{'s' * (number > 1)}"
+    return "less than a minute"
 
 
 def cancel(job_id: str) -> None:

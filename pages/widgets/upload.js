@@ -51,9 +51,15 @@ class Zone {
     if (files.length > 1) return this.say("One file at a time, please. Put files that belong together into one zip.", true);
     const [file] = files;
     if (file.size === 0) return this.say(`${file.name} is empty.`, true);
+    if (!this.data.url && file.size <= this.data.limit_mb * 1024 * 1024) return this.read(file);
     if (file.size > this.data.limit_mb * 1024 * 1024)
       return this.say(`${file.name} has ${megabytes(file.size)} MB; this server takes up to ${this.data.limit_mb} MB.`, true);
     this.send(file);
+  }
+
+  async read(file) {
+    this.done({ name: file.name, text: await file.text() });
+    this.say(`${file.name} is here (${amount(file.size)}).`, false);
   }
 
   send(file) {

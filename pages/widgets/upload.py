@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from core.domain.limits import limit_mb
+from core.domain.limits import MB, limit_mb
 from core.doors.routes.base import base
 from pages.widgets import component
 
@@ -15,6 +15,18 @@ def drop_zone(label: str, hint: str, url: str, accept: Sequence[str] = (), *, ke
 
     ``accept`` lists suffixes such as ``.onnx`` (empty: any file). The answer comes by way of the browser: check it again.
     """
-    data = {"label": label, "hint": hint, "url": base() + url, "accept": ",".join(accept), "limit_mb": limit_mb()}
+    return _zone(label, hint, url, accept, limit_mb(), key)
+
+
+def text_zone(label: str, hint: str, accept: Sequence[str], max_mb: int, *, key: str) -> tuple[str, str] | None:
+    """Draw the zone for a small text that comes with the page's own messages; in the one run after, return its name and its words."""
+    answer = _zone(label, hint, "", accept, max_mb, key)
+    if answer is None or len(text := str(answer.get("text", ""))) > max_mb * MB:
+        return None
+    return str(answer.get("name", ""))[:200], text
+
+
+def _zone(label: str, hint: str, url: str, accept: Sequence[str], max_mb: int, key: str) -> dict[str, Any] | None:
+    data = {"label": label, "hint": hint, "url": url and base() + url, "accept": ",".join(accept), "limit_mb": max_mb}
     answer = _COMPONENT(data=data, key=key, on_done_change=lambda: None).done
     return dict(answer) if answer else None

@@ -8,12 +8,14 @@ import venv
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 import torch
 from playwright.sync_api import Page, expect
+from safetensors.torch import save_file
 
 from tests.serving import ROOT, Server
 
@@ -73,6 +75,28 @@ def test_own_file_is_uploaded_and_inspected(server: Server, visit: Callable[[str
     page = visit(server.url)
     page.locator("input[type=file]").first.set_input_files(FASHION / "model.onnx")
     expect(page.get_by_role("heading", name="model.onnx")).to_be_visible(timeout=LONG)
+
+
+def test_weights_are_joined_with_the_file_that_defines_their_network(
+    server: Server, visit: Callable[[str], Page], tmp_path: Path
+) -> None:
+    net = "from torch import nn\n\ndef build():\n    return nn.Sequential(nn.Linear(8, 3), nn.ReLU())\n"
+    space: dict[str, Any] = {"__name__": "net"}
+    exec(net, space)
+    save_file(space["build"]().state_dict(), tmp_path / "weights.safetensors")
+    (tmp_path / "net.py").write_text(net)
+    page = visit(server.url)
+    page.locator("input[type=file]").first.set_input_files(tmp_path / "weights.safetensors")
+    page.get_by_role("button", name="Convert this model").click(timeout=LONG)
+    zone = page.locator("input[type=file][accept='.py']")
+    zone.set_input_files(tmp_path / "net.py", timeout=LONG)
+    page.get_by_text("I trust this file; run it in the sandbox.").click()
+    page.get_by_role("textbox", name="Shapes").fill("8")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Convert and prove").click()
+    expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
+    page.get_by_role("button", name="Do without it").click()
+    expect(page.get_by_text("net.py is a program")).to_have_count(0)
 
 
 def test_wrong_file_gets_a_sentence_and_no_traceback(

@@ -32,11 +32,11 @@ from tests.engines.cluster import Cluster
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """One scheduler with two workers."""
+    """One scheduler with three workers: two for whoever comes, one for who has nothing running."""
     made = Cluster(tmp_path_factory.mktemp("cluster"))
     try:
         made.begin()
-        for _ in range(2):
+        for _ in range(3):
             made.join()
         made.wait()
         yield made
@@ -184,6 +184,21 @@ def test_best_so_far_and_other_answers_arrive_while_a_job_runs(queue: Queue, sto
     assert queue.job("ann", second.id).result == {"knew": True, "bytes": 20}
     gate.touch()
     assert [ended(queue, job, State.DONE).result["knew"] for job in (first, second)] == [False, True]  # type: ignore[index]
+
+
+def test_one_visitor_never_holds_every_worker(queue: Queue, tmp_path: Path) -> None:
+    """Dask would begin the waiting jobs in the order in which they came, so they wait in the line."""
+    ended(queue, queue.submit("ann", "slow", {"lines": 1, "pause": 0, "first": True}), State.DONE)
+    gate = tmp_path / "gate"
+    loops = [queue.submit("ann", "hold", {"open": str(gate), "number": number}) for number in range(20)]
+    for job in loops[:2]:
+        holder(queue, job)
+    began = time.monotonic()
+    ended(queue, queue.submit("bob", "slow", {"lines": 1, "pause": 0}), State.DONE)
+    assert time.monotonic() - began < 5
+    assert [queue.job("ann", job.id).state for job in loops[2:]] == [State.QUEUED] * 18
+    for job in loops:
+        queue.cancel("ann", job.id)
 
 
 def test_bytes_that_are_not_what_their_name_says_are_refused(queue: Queue, store: Store) -> None:
@@ -339,6 +354,7 @@ def test_a_real_verb_runs_on_a_worker(cluster: Cluster, tmp_path: Path, monkeypa
         done = opened.queue.wait("v", job.id, 60)
         assert done.state is State.DONE, done
         assert len(opened.store.artifacts("v")) == 1
+        assert opened.store.spent("v").seconds > 0
         assert any("Running on the worker" in event.text for event in opened.queue.events("v", job.id))
     finally:
         opened.close()

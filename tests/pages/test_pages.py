@@ -5,6 +5,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.domain.compression import CompressRequest
 from core.domain.conversion import ConvertRequest
+from core.domain.errors import Refused
+from core.domain.installation import InstallRequest
 from core.domain.job import State
 from core.domain.portability import Attempt, Portability, PortabilityRequest, Standing
 from core.domain.recipe import Step
@@ -50,6 +52,23 @@ def test_convert_page_offers_to_install_what_needs_an_environment_of_its_own(hom
     app = opened("convert.py", model=bring(home, "fashion_cnn"))
     assert "LiteRT Torch is not installed" in words(app)
     assert [button.label for button in app.button if "LiteRT" in button.label] == ["Install LiteRT Torch (918 MB)"]
+
+
+@pytest.mark.parametrize("setting", ["PORTOLAN_ADDRESS", "PORTOLAN_HOSTS"])
+def test_a_visitor_of_a_server_for_others_installs_nothing(
+    home: Workspace, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    model, request = bring(home, "fashion_cnn"), InstallRequest("nonsense")
+    monkeypatch.setenv(setting, "portolan.example")
+    app = opened("convert.py", model=model)
+    assert "LiteRT Torch is not installed" in words(app)
+    assert "Whoever runs this server can install it." in words(app)
+    assert not [button.label for button in app.button if button.label.startswith("Install")]
+    with pytest.raises(Refused, match="Only whoever runs this server"):
+        home.queue.submit(VISITOR, "install", request)
+    monkeypatch.setenv("PORTOLAN_INSTALLS", "1")
+    with pytest.raises(Refused, match="no group called"):
+        home.queue.submit(VISITOR, "install", request)
 
 
 def test_tiles_of_a_walk_lead_to_its_conversions(home: Workspace) -> None:

@@ -8,9 +8,10 @@ import pytest
 import websockets
 from websockets.http11 import Response
 
+from core.domain.reach import allowed_hosts
 from core.doors.routes import visitors
-from core.doors.routes.shield import HEADERS, allowed_hosts
-from tests.serving import Server
+from core.doors.routes.shield import HEADERS
+from tests.serving import ROOT, Server
 
 EVERYWHERE = (
     "/",
@@ -147,3 +148,20 @@ def test_the_websocket_takes_its_own_origin_only(server: Server) -> None:
     assert shake_hands(server, "http://evil.example") == 403
     assert shake_hands(server, f"http://localhost:{server.port + 1}") == 403
     assert shake_hands(server, None, host="evil.example") == 400
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "GET", "DELETE", "OPTIONS"])
+def test_the_uploader_of_streamlit_is_closed(stranger: httpx.Client, method: str) -> None:
+    answer = stranger.request(method, "/_stcore/upload_file/session/file", content=bytes(1000))
+    assert (answer.status_code, answer.json()["error"]["kind"]) == (404, "not found")
+
+
+def test_no_page_puts_a_file_into_the_memory_of_streamlit() -> None:
+    """Its media route gives what is there to whoever knows the name; so nothing is there but the icon of the page."""
+    kinds = r"file_uploader|download_button|camera_input|audio_input|\.(image|audio|video|pdf|logo)\("
+    pages = [
+        path for path in sorted((ROOT / "pages").rglob("*.py")) if re.search(rf"\bst\.?({kinds})", path.read_text())
+    ]
+    assert pages == []
+    assert re.search(rf"\bst\.?({kinds})", "st.file_uploader(")
+    assert re.search(rf"\bst\.?({kinds})", "st.image(")

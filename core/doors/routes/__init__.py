@@ -1,7 +1,7 @@
 """Portolan over HTTP, on the port of the pages: upload, download, graph viewer, jobs and health.
 
 Nothing here holds a file in memory, opens a model, or answers a stranger: `shield` wraps every response of the whole server,
-Streamlit's included, `visitors` says who asks, and `links` lets a browser fetch one blob for an hour without saying who asks.
+Streamlit's included, `crowd` bounds what is open at once, `visitors` says who asks, and `links` lets a browser fetch one blob for an hour without saying who asks.
 """
 
 from starlette.middleware import Middleware
@@ -22,6 +22,7 @@ from core.doors.routes import (
     uploads,
     viewer,
 )
+from core.doors.routes.crowd import Crowd
 from core.doors.routes.shield import Shield
 
 ROUTES: list[BaseRoute] = [
@@ -49,5 +50,6 @@ MIDDLEWARE = [
     Middleware(observing.Observed),
     Middleware(Shield),
     Middleware(closed.Closed),
+    Middleware(Crowd),
 ]
 HANDLERS = {PortolanError: answers.refusal}

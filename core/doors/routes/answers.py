@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from core.domain.codec import encode
-from core.domain.errors import Cancelled, NotFound, OverLimit, PortolanError, Refused, Trouble, Unavailable
+from core.domain.errors import Cancelled, NotFound, OverLimit, PortolanError, Refused, TooMany, Trouble, Unavailable
 
 
 class Forbidden(Refused):
@@ -15,6 +15,10 @@ class TooLarge(OverLimit):
     """The body is larger than one upload may be."""
 
 
+class TooSlow(Refused):
+    """The body stood still, or nearly so."""
+
+
 class Expired(NotFound):
     """The link was good, and its hour is over."""
 
@@ -22,13 +26,19 @@ class Expired(NotFound):
 STATUS: tuple[tuple[type[PortolanError], int], ...] = (
     (Forbidden, 403),
     (TooLarge, 413),
+    (TooSlow, 408),
     (Expired, 410),
     (Refused, 400),
     (NotFound, 404),
     (Cancelled, 409),
     (OverLimit, 507),
+    (TooMany, 429),
     (Unavailable, 503),
 )
+
+
+AGAIN_SECONDS = 10
+"""When a script that was told to wait may ask again."""
 
 
 def status_of(error: PortolanError) -> int:
@@ -38,7 +48,8 @@ def status_of(error: PortolanError) -> int:
 
 def sentence(trouble: Trouble, status: int) -> JSONResponse:
     """Return ``{"error": {kind, message, next_step}}``."""
-    return JSONResponse({"error": encode(trouble)}, status, headers={"Cache-Control": "no-store"})
+    again = {"Retry-After": str(AGAIN_SECONDS)} if status == 429 else {}
+    return JSONResponse({"error": encode(trouble)}, status, headers={"Cache-Control": "no-store", **again})
 
 
 def refusal(request: Request, error: Exception) -> JSONResponse:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from core.domain.codec import encode
-from core.domain.job import Job
+from core.domain.job import Job, Place
 from core.doors import workspace
 from core.doors.routes import visitors
 
@@ -25,11 +25,13 @@ def cancel(request: Request) -> JSONResponse:
 
 def answer(visitor: str, id: str) -> JSONResponse:
     """Return a job of this visitor as JSON. Raises NotFound for anybody else's."""
-    return JSONResponse(shown(workspace.current().queue.job(visitor, id)), headers={"Cache-Control": "no-store"})
+    queue = workspace.current().queue
+    job = queue.job(visitor, id)
+    return JSONResponse(shown(job, queue.place(job)), headers={"Cache-Control": "no-store"})
 
 
-def shown(job: Job) -> dict[str, Any]:
-    """Return what a script may know of a job."""
+def shown(job: Job, place: Place | None) -> dict[str, Any]:
+    """Return what a script may know of a job, and of where it stands in the line."""
     return {
         "id": job.id,
         "verb": job.verb,
@@ -37,6 +39,7 @@ def shown(job: Job) -> dict[str, Any]:
         "state": str(job.state),
         "fraction": job.fraction,
         "message": job.message,
+        "place": encode(place) if place else None,
         "result": None if job.result is None else encode(job.result) | {"artifact_id": job.made},
         "error": encode(job.trouble) if job.trouble else None,
     }

@@ -1,7 +1,6 @@
 """What stands before every request and on every response, Streamlit's own included."""
 
 import logging
-import os
 import re
 from urllib.parse import urlsplit
 
@@ -9,7 +8,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core.domain.errors import Crashed, PortolanError, Refused
+from core.domain.errors import Crashed, NotFound, PortolanError, Refused
+from core.domain.reach import allowed_hosts
 from core.doors.routes import answers, visitors
 
 PAGE_POLICY = "; ".join(
@@ -41,6 +41,8 @@ HEADERS = {
 WITHOUT_ORIGIN = ("/netron/", "/graph/")
 """What the sandboxed viewer reads: its origin is opaque, and nothing here looks at cookies."""
 WITHOUT_COOKIE = (*WITHOUT_ORIGIN, "/show/")
+CLOSED = ("/_stcore/upload_file/",)
+"""Streamlit's own uploader, which holds files in memory; no page uses it."""
 UNCOMPRESSED = ("/files/", "/graph/")
 _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9][a-z0-9.-]{0,252})(:[0-9]{1,5})?", re.IGNORECASE)
 
@@ -115,15 +117,11 @@ def admit(scope: Scope) -> None:
         raise Refused(
             "This server does not accept that host name.", "Whoever runs the server can add the name to PORTOLAN_HOSTS."
         )
+    if any(path in scope["path"] for path in CLOSED):
+        raise NotFound("This server takes no files at this address.", "Go back to the page and try again.")
     origin = headers.get("origin")
     if origin is not None and not scope["path"].startswith(WITHOUT_ORIGIN) and urlsplit(origin).netloc != host[0]:
         raise answers.Forbidden("The request comes from another site.", "Open the page at its own address.")
-
-
-def allowed_hosts() -> set[str]:
-    """Return the names that this server answers to: loopback, and the comma-separated ``PORTOLAN_HOSTS``."""
-    named = os.environ.get("PORTOLAN_HOSTS", "").lower().split(",")
-    return {"localhost", "127.0.0.1", "[::1]"} | {name.strip() for name in named if name.strip()}
 
 
 def without_headers(scope: Scope) -> Scope:

@@ -8,6 +8,7 @@ is lost takes nothing with it but the work in hand.
 import json
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from core.domain.codec import Json, encode
@@ -16,16 +17,20 @@ from core.domain.groups import GROUPS
 from core.domain.job import Spec
 from core.jobs.engines import Work, unread
 from core.jobs.engines.cluster import checked, is_local, security
-from core.jobs.engines.local import LocalEngine
+from core.jobs.engines.local import SPARE, LocalEngine
 from core.jobs.engines.remote_job import BROKEN, Carry, Held, RemoteJob
 from core.jobs.engines.share import Share
+from core.jobs.turns import Places
 from core.sandbox.tools import Tools
 
 if TYPE_CHECKING:
     from distributed import Client
 
 AT_ONCE = 16
-"""Jobs that wait for the cluster or run there at once; more wait in the store. Dask gives each worker what it has threads for."""
+"""The most jobs that run on the cluster at once; more wait in the line, where visitors take turns."""
+UNKNOWN = 3
+"""Jobs at once while no worker has been counted: the first of them waits for the scheduler, and says so."""
+COUNT_SECONDS = 2.0
 CALL_SECONDS = 15.0
 CONNECT_SECONDS = 5.0
 WAIT_SECONDS = 60.0
@@ -46,11 +51,25 @@ class DaskEngine(LocalEngine):
         if reason := GROUPS["dask"].unavailable():
             raise Unavailable("PORTOLAN_SCHEDULER is set, but " + reason, "Install it, or unset PORTOLAN_SCHEDULER.")
         security(self._address)
-        super().__init__(AT_ONCE)
+        super().__init__(AT_ONCE, 0)
         self._carry, self._share, self._version, self._stay = carry, Share(share), version, stay
         self._client: Client | None = None
         self._connecting = threading.Lock()
-        self._swept = -SWEEP_SECONDS
+        self._swept = self._counted = -SWEEP_SECONDS
+        self._workers = UNKNOWN
+
+    def places(self) -> Places:
+        """Return a place for each thread of the workers; some of them are kept for visitors who have none running.
+
+        So a visitor's jobs wait in the line, and not with Dask, which begins them in the order in which they came.
+        """
+        if time.monotonic() - self._counted > COUNT_SECONDS and (client := self._client) is not None:
+            self._counted = time.monotonic()
+            with suppress(*BROKEN):
+                self._workers = sum(client.nthreads().values())
+        workers = min(AT_ONCE, max(1, self._workers))
+        spare = min(SPARE, workers // 2)
+        return Places(workers - spare, spare)
 
     def perform(self, spec: Spec, tools: Tools, work: Work) -> Json:
         """Have a worker do the work. Raises what it raised, Unavailable without a scheduler, Crashed when two workers were lost."""

@@ -13,6 +13,7 @@ from concurrent import futures
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from core.domain.bounds import DAY
 from core.domain.codec import Json, decode, parse
 from core.domain.errors import Cancelled, Crashed, Trouble, Unavailable, first_line, from_trouble
 from core.jobs.engines.share import Share, named
@@ -126,6 +127,11 @@ class RemoteJob:
         self._held.take(message["blobs"])
         self._tools.memory.answer(message["verb"], message["args"], message["result"])
 
+    def spent(self, message: dict[str, Any]) -> None:
+        """Count the processor time of a child there. Raises Cancelled where that was the last of the visitor's day."""
+        self._tools.meter.spend(min(max(0.0, float(message["seconds"])), DAY))
+        self._tools.meter.check()
+
     def asked(self, message: dict[str, Any]) -> None:
         """Tell the worker what is known, behind the blobs that it will want."""
         found = self._tools.memory.known(message["verb"], message["args"], dict[str, Json])
@@ -209,6 +215,7 @@ HEARD: dict[str, Callable[[RemoteJob, dict[str, Any]], None]] = {
     "progress": RemoteJob.progressed,
     "keep": RemoteJob.kept,
     "answer": RemoteJob.answered,
+    "spent": RemoteJob.spent,
     "known": RemoteJob.asked,
 }
 """What a worker says, and who hears it."""

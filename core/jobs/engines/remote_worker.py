@@ -23,7 +23,7 @@ from core.jobs.engines import Work
 from core.jobs.engines.share import Share, Shared, named
 from core.memory.job_blobs import JobBlobs
 from core.sandbox import Sandbox
-from core.sandbox.tools import Memory, Tools
+from core.sandbox.tools import Memory, Meter, Tools
 
 R = TypeVar("R")
 log = logging.getLogger(__name__)
@@ -64,7 +64,8 @@ def _worked(request: dict[str, Any], works: Mapping[str, Work], version: str, li
     shared.sweep(set(), DAY)
     blobs = JobBlobs(shared, named(spec["args"]))
     memory = RemoteMemory(line, blobs, shared.share)
-    result = works[spec["verb"]](Tools(blobs, site.sandbox, line.progress, line.cancel, memory), spec["args"])
+    tools = Tools(blobs, site.sandbox, line.progress, line.cancel, memory, RemoteMeter(line))
+    result = works[spec["verb"]](tools, spec["args"])
     return {"result": result, "blobs": memory.offered(result)}
 
 
@@ -181,6 +182,17 @@ class Line:
                 self.cancel.set()
             elif hear := self._asked.pop(message["question"], None):
                 hear(message["answer"])
+
+
+class RemoteMeter(Meter):
+    """What a job's children cost, told to the server, which stops the job where it is too much."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def spend(self, seconds: float) -> None:
+        """Send the processor time of a child that has ended."""
+        self._line.say({"kind": "spent", "seconds": seconds})
 
 
 class RemoteMemory(Memory):
