@@ -8,15 +8,19 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import anyio
 import anyio.to_thread
+from streamlit import config
 from streamlit.starlette import App
 
 from core.domain.errors import PortolanError
-from core.doors import routes, workspace
+from core.domain.home import default_home
+from core.doors import routes, signin, workspace
+from core.doors.routes import links
 
 LIGHT = (
     "altair",
@@ -49,7 +53,8 @@ def prepare() -> None:
 
 @asynccontextmanager
 async def lifespan(app: App) -> AsyncIterator[None]:
-    """Be ready before the first request, and close the workspace after the last."""
+    """Be ready before the first request, and close the workspace after the last. Raises Refused where strangers would reach it."""
+    signin.check_reach(config.get_option("server.address"))
     if not gc.get_freeze_count():
         await anyio.to_thread.run_sync(prepare)
     async with anyio.create_task_group() as tasks:
@@ -77,12 +82,26 @@ async def sweep_hourly() -> None:
         await anyio.sleep(3600)
 
 
+def secrets() -> dict[str, Any]:
+    """Return what Streamlit needs to sign people in, which no file holds; half a configuration ends the program in words."""
+    try:
+        provider = signin.provider()
+    except PortolanError as error:
+        sys.exit(f"{error.message} {error.next_step}")
+    if provider is None:
+        return {}
+    home = default_home()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return {"auth": provider.settings(links.key(home))}
+
+
 app = App(
     Path(__file__).parent / "pages" / "frame.py",
     routes=routes.ROUTES,
     middleware=routes.MIDDLEWARE,
     exception_handlers=routes.HANDLERS,
     lifespan=lifespan,
+    secrets=secrets(),
 )
 
 
@@ -91,12 +110,11 @@ def main() -> None:
 
     Streamlit reads its own environment variables under ``streamlit run`` only.
     """
-    chosen: dict[str, str | int] = {}
-    if address := os.environ.get("PORTOLAN_ADDRESS"):
-        chosen["server.address"] = address
+    chosen: dict[str, str | int] = {"server.address": os.environ.get("PORTOLAN_ADDRESS") or "127.0.0.1"}
     if port := os.environ.get("PORTOLAN_PORT"):
         chosen["server.port"] = int(port)
     try:
+        signin.check_reach(str(chosen["server.address"]))
         prepare()  # before Streamlit announces the address, which it does before the lifespan begins
     except PortolanError as error:
         sys.exit(f"{error.message} {error.next_step}")

@@ -4,17 +4,27 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.doors import signin
 from core.doors.workspace import current
+from pages.visitor import person
+from pages.widgets import door
 from pages.widgets.chrome import footer
 
 st.set_page_config(page_title="Portolan", page_icon=str(Path(__file__).parent / "static/portolan.png"), layout="wide")
 
-st.navigation(
+who = person()
+shut = who is None and signin.needed()
+page = st.navigation(
     [
         st.Page("models.py", title="Models", icon=":material/deployed_code:", default=True),
         st.Page("convert.py", title="Convert", icon=":material/swap_horiz:"),
         st.Page("compress.py", title="Compress", icon=":material/compress:"),
     ],
-    position="top",
-).run()
+    position="hidden" if shut else "top",
+)
+if shut:
+    door.closed()
+else:
+    door.bar(who)
+    page.run()
 footer(current().sandbox.isolation)

@@ -155,3 +155,14 @@ def m007_identity(db: Any) -> None:
     """A random name, by which the stored files know their database (core/memory/pairing.py)."""
     db.execute("CREATE TABLE identity (name TEXT NOT NULL) STRICT")
     db["identity"].insert({"name": secrets.token_hex(16)})
+
+
+@migration
+def m009_people(db: Any) -> None:
+    """Who signed in, found by the id that owns their rows, and when they signed out last."""
+    db.execute(
+        """CREATE TABLE person (
+            id TEXT PRIMARY KEY, issuer TEXT NOT NULL, subject TEXT NOT NULL, name TEXT NOT NULL, email TEXT NOT NULL,
+            signed_out REAL NOT NULL DEFAULT 0, created REAL NOT NULL) STRICT"""
+    )
+    db.execute("CREATE INDEX person_email ON person (email)")

@@ -21,6 +21,7 @@ from core.domain.stored import write
 from core.memory import pairing
 from core.memory.blobs import Blobs
 from core.memory.database import Database
+from core.memory.people import People
 from core.memory.rows import (
     StoredReport,
     plain_name,
@@ -48,6 +49,7 @@ class Store:
         folder = self.blobs.objects.parent
         pairing.expect(home / "portolan.db", folder)
         self.database = Database(home / "portolan.db")
+        self.people = People(self.database)
         with self.database.reading() as db:
             pairing.pair(db, folder)
 

@@ -1,4 +1,7 @@
-"""Who is asking: a random cookie for each browser; the store sees only its hash, so that a copied database opens no session."""
+"""Who is asking: the person who signed in, or else a random cookie for each browser.
+
+The store sees only the hash of the cookie, so that a copied database opens no session.
+"""
 
 import re
 import secrets
@@ -6,9 +9,11 @@ from hashlib import sha256
 
 from starlette.requests import HTTPConnection
 
-from core.doors.routes.answers import Forbidden
+from core.doors import signin
+from core.doors.routes import cookies, people
+from core.doors.routes.answers import Forbidden, NotSignedIn
 
-COOKIE = "portolan_visitor"
+COOKIE = cookies.VISITOR
 YEAR_SECONDS = 365 * 24 * 3600
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -34,7 +39,11 @@ def identity(token: object) -> str | None:
 
 
 def of(request: HTTPConnection) -> str:
-    """Return the visitor of a request. Raises Forbidden without a cookie: there is no shared identity."""
+    """Return the visitor of a request. Raises NotSignedIn, or Forbidden without a cookie: there is no shared identity."""
+    if person := people.of(request.cookies):
+        return person.id
+    if signin.needed():
+        raise NotSignedIn("You are not signed in, or your sign-in is over.", "Open the page and sign in.")
     found = identity(request.cookies.get(COOKIE))
     if found is None:
         raise Forbidden(
@@ -55,7 +64,6 @@ def of_writer(request: HTTPConnection) -> str:
     return of(request)
 
 
-def set_cookie(token: str, scheme: str) -> str:
-    """Return the Set-Cookie header's value: a year, HttpOnly, Lax, and Secure over https."""
-    secure = "; Secure" if scheme == "https" else ""
-    return f"{COOKIE}={token}; Path=/; Max-Age={YEAR_SECONDS}; HttpOnly; SameSite=Lax{secure}"
+def set_cookie(token: str) -> str:
+    """Return the Set-Cookie header's value: a year, HttpOnly and Lax; what https asks for is added on the way out."""
+    return f"{COOKIE}={token}; Path=/; Max-Age={YEAR_SECONDS}; HttpOnly; SameSite=Lax"
