@@ -14,14 +14,14 @@ st.set_page_config(page_title="Portolan", page_icon=str(Path(__file__).parent / 
 
 who = person()
 shut = who is None and signin.needed()
-page = st.navigation(
-    [
-        st.Page("models.py", title="Models", icon=":material/deployed_code:", default=True),
-        st.Page("convert.py", title="Convert", icon=":material/swap_horiz:"),
-        st.Page("compress.py", title="Compress", icon=":material/compress:"),
-    ],
-    position="hidden" if shut else "top",
-)
+pages = [
+    st.Page("models.py", title="Models", icon=":material/deployed_code:", default=True),
+    st.Page("convert.py", title="Convert", icon=":material/swap_horiz:"),
+    st.Page("compress.py", title="Compress", icon=":material/compress:"),
+]
+if who is not None:
+    pages.append(st.Page("projects.py", title="Projects", icon=":material/group:"))
+page = st.navigation(pages, position="hidden" if shut else "top")
 if shut:
     door.closed()
 else:

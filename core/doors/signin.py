@@ -12,9 +12,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from core.domain.errors import Refused
+from core.domain.person import Role
 
 ISSUER, CLIENT, SECRET = "PORTOLAN_OIDC_ISSUER", "PORTOLAN_OIDC_CLIENT_ID", "PORTOLAN_OIDC_CLIENT_SECRET"
 SESSION_HOURS = 12.0
+LISTS = {
+    Role.ADMINISTRATOR: "PORTOLAN_ADMINISTRATORS",
+    Role.MEMBER: "PORTOLAN_MEMBERS",
+    Role.VIEWER: "PORTOLAN_VIEWERS",
+}
+"""By role, the setting that lists e-mail addresses and subjects; the highest that names a person counts."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,25 @@ def needed() -> bool:
 def anonymous() -> bool:
     """Say whether ``PORTOLAN_ANONYMOUS=1`` lets in whoever reaches the server."""
     return os.environ.get("PORTOLAN_ANONYMOUS") == "1"
+
+
+def role(subject: str, email: str, claims: dict[str, Any]) -> Role:
+    """Return a person's role: by a list, else by the claim that ``PORTOLAN_ROLE_CLAIM`` names, else ``PORTOLAN_ROLE`` or member."""
+    for found, setting in LISTS.items():
+        listed = [name.strip() for name in os.environ.get(setting, "").split(",")]
+        if subject in listed or (email and email in map(str.lower, listed)):
+            return found
+    told: Any = claims if (claim := os.environ.get("PORTOLAN_ROLE_CLAIM")) else None
+    for part in (claim or "").split("."):
+        told = told.get(part) if isinstance(told, dict) else None
+    words = told if isinstance(told, list) else [told]
+    named = [one for one in LISTS if one.value in words or f"portolan-{one.value}" in words]
+    return named[0] if named else Role(os.environ.get("PORTOLAN_ROLE") or Role.MEMBER)
+
+
+def share_days() -> float:
+    """Return for how long a link to a report is good: ``PORTOLAN_SHARE_DAYS``, else 30 days where people sign in, else for good (0)."""
+    return float(os.environ.get("PORTOLAN_SHARE_DAYS") or (30 if provider() else 0))
 
 
 def session_seconds() -> float:

@@ -159,10 +159,25 @@ def m007_identity(db: Any) -> None:
 
 @migration
 def m009_people(db: Any) -> None:
-    """Who signed in, found by the id that owns their rows, and when they signed out last."""
+    """Who signed in and when they signed out last, projects that own rows as a person does, and what people did there."""
     db.execute(
         """CREATE TABLE person (
             id TEXT PRIMARY KEY, issuer TEXT NOT NULL, subject TEXT NOT NULL, name TEXT NOT NULL, email TEXT NOT NULL,
             signed_out REAL NOT NULL DEFAULT 0, created REAL NOT NULL) STRICT"""
     )
     db.execute("CREATE INDEX person_email ON person (email)")
+    db.execute("CREATE TABLE project (id TEXT PRIMARY KEY, name TEXT NOT NULL, created REAL NOT NULL) STRICT")
+    db.execute(
+        """CREATE TABLE membership (
+            project TEXT NOT NULL REFERENCES project(id) ON DELETE CASCADE,
+            person TEXT NOT NULL REFERENCES person(id) ON DELETE CASCADE, role TEXT NOT NULL,
+            PRIMARY KEY (project, person)) STRICT"""
+    )
+    db.execute("CREATE INDEX membership_person ON membership (person)")
+    db.execute(
+        """CREATE TABLE deed (
+            id INTEGER PRIMARY KEY, project TEXT NOT NULL REFERENCES project(id) ON DELETE CASCADE,
+            at REAL NOT NULL, who TEXT NOT NULL, text TEXT NOT NULL) STRICT"""
+    )
+    db.execute("CREATE INDEX deed_project ON deed (project, id)")
+    db.execute("ALTER TABLE share ADD COLUMN expires REAL")

@@ -60,3 +60,43 @@ def test_at_another_address_the_door_leads_to_the_right_one(team: Server, visit:
         page.get_by_role("link", name=f"Sign in at localhost:{team.port}").click()
     expect(opened.value.get_by_role("button", name="Sign in")).to_be_visible()
     assert opened.value.url.startswith(home(team))
+
+
+def test_a_project_is_shared_with_a_viewer_who_cannot_delete(team: Server, visit: Visit) -> None:  # noqa: F811
+    vic = visit(home(team))
+    sign_in(vic, "Vic Viewer")
+
+    ann = visit(home(team))
+    sign_in(ann, "Ann Arber")
+    ann.get_by_role("link", name="Projects").click()
+    ann.get_by_role("textbox", name="Name of a new project").fill("Sea charts")
+    ann.get_by_role("button", name="Begin a project").click()
+    expect(ann.get_by_role("heading", name="Sea charts")).to_be_visible()
+    ann.get_by_role("textbox", name="E-mail address").fill("vic@example.org")
+    ann.get_by_role("radio", name="viewer").click()
+    ann.get_by_role("button", name="Add to the project").click()
+    expect(ann.get_by_text("Vic Viewer")).to_be_visible()
+    ann.get_by_role("link", name="Models").click()
+    expect(ann.get_by_role("heading", name="Models of Sea charts")).to_be_visible()
+    ann.locator(".st-key-sample-penguins button").click()
+    expect(ann.get_by_role("button", name="Remove from library")).to_be_visible()
+    model = ann.url
+    assert "place=g" in model
+
+    vic.goto(model.partition("&place=")[0])
+    expect(vic.get_by_role("heading", name="penguins.skops")).to_be_visible()
+    expect(vic.get_by_text("You are a viewer here")).to_be_visible()
+    expect(vic.get_by_role("button", name="Remove from library")).to_have_count(0)
+    vic.get_by_role("button", name="Convert this model").click()
+    vic.get_by_role("button", name="Convert and prove").click()
+    expect(vic.get_by_text("this needs a member")).to_be_visible()
+    vic.get_by_role("link", name="Projects").click()
+    vic.get_by_role("tab", name="History").click()
+    expect(vic.get_by_role("button", name="Add to the project")).to_have_count(0)
+    expect(vic.get_by_role("button", name="Take out")).to_have_count(0)
+
+    ann.get_by_role("link", name="Projects").click()
+    ann.get_by_role("button", name="Take out").click()
+    expect(ann.get_by_text("Vic Viewer")).to_have_count(0)
+    vic.goto(model)
+    expect(vic.get_by_text("There is no such model in your library")).to_be_visible()

@@ -66,7 +66,8 @@ def named(claims: dict[str, Any], provider: signin.Provider) -> Person | None:
         return None
     email = str(claims.get("email") or "") if claims.get("email_verified") is True else ""
     name = str(claims.get("name") or claims.get("preferred_username") or email or claims["sub"])
-    return Person(provider.issuer, claims["sub"], name, email.lower())
+    role = signin.role(claims["sub"], email.lower(), claims)
+    return Person(provider.issuer, claims["sub"], name, email.lower(), role)
 
 
 def _piece(sent: Mapping[str, str], name: str, secret: str, seconds: float) -> tuple[str, float]:

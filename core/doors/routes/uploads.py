@@ -20,23 +20,24 @@ PIECE_BYTES = MB
 
 async def take_model(request: Request) -> Response:
     """Store a model file and start its inspection: ``PUT /api/models?name=...`` answers ``{"job": id}``."""
-    visitor, name = visitors.of_writer(request), safe_name(request.query_params.get("name", ""))
+    place, name = await run_in_threadpool(visitors.writer, request), safe_name(request.query_params.get("name", ""))
     blob = await take(request)
     if blob is None:
         return Response(status_code=400)
     args = {"sha256": blob.sha256, "name": name, "size": blob.size}
-    job = await run_in_threadpool(workspace.current().queue.submit, visitor, "ingest", args)
+    job = await run_in_threadpool(place.submit, "ingest", args)
     return JSONResponse({"job": job.id}, 202)
 
 
 async def take_dataset(request: Request) -> Response:
     """Store a data set: ``PUT /api/data?name=...`` answers ``{"sha256", "size", "name"}``."""
-    visitor, name = visitors.of_writer(request), safe_name(request.query_params.get("name", ""))
+    place, name = await run_in_threadpool(visitors.writer, request), safe_name(request.query_params.get("name", ""))
     blob = await take(request)
     if blob is None:
         return Response(status_code=400)
     add = workspace.current().store.add_dataset
-    await run_in_threadpool(add, visitor, sha256=blob.sha256, size=blob.size, name=name)
+    await run_in_threadpool(add, place.owner, sha256=blob.sha256, size=blob.size, name=name)
+    await run_in_threadpool(place.note, f"brought the data set {name}")
     return JSONResponse({"sha256": blob.sha256, "size": blob.size, "name": name}, 201)
 
 
