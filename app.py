@@ -19,7 +19,7 @@ from streamlit.starlette import App
 
 from core.domain.errors import PortolanError
 from core.domain.home import default_home
-from core.doors import routes, signin, workspace
+from core.doors import administration, routes, signin, workspace
 from core.doors.routes import links
 
 LIGHT = (
@@ -67,8 +67,9 @@ async def lifespan(app: App) -> AsyncIterator[None]:
 
 
 def sweep() -> None:
-    """Sweep once; why that was not done is said in the server's log, and ends nothing."""
+    """Delete what is older than the retention and sweep once; why that was not done is said in the server's log, and ends nothing."""
     try:
+        administration.expire()
         workspace.current().store.sweep()
     except PortolanError as error:
         log.error("the files were not swept: %s %s", error.message, error.next_step)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.domain.person import Role
 from core.doors import signin
 from core.doors.workspace import current
 from pages.visitor import person
@@ -21,6 +22,8 @@ pages = [
 ]
 if who is not None:
     pages.append(st.Page("projects.py", title="Projects", icon=":material/group:"))
+if who is not None and who.role is Role.ADMINISTRATOR:
+    pages.append(st.Page("administration.py", title="Administration", icon=":material/admin_panel_settings:"))
 page = st.navigation(pages, position="hidden" if shut else "top")
 if shut:
     door.closed()

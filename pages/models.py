@@ -100,6 +100,29 @@ def library() -> None:
         return
     for artifact in tree(found):
         row(artifact)
+    emptying()
+
+
+def emptying() -> None:
+    """Offer to delete everything in this library, to whoever may."""
+    here = place()
+    if not here.role.allows(Role.ADMINISTRATOR if here.shared else Role.MEMBER):
+        return
+    what = "this project" if here.shared else "all of mine"
+    with st.popover(f"Delete {what}", icon=":material/delete_forever:", type="tertiary"):
+        st.markdown("All models, data sets, jobs, reports and links here are deleted permanently, from the disk too.")
+        if here.shared:
+            st.caption("The project goes for all of its members.")
+        elif here.person is not None:
+            st.caption("You leave your projects, and you are signed out; projects that only you are in go too.")
+        sure = st.checkbox("I want nothing of it back.", key="sure")
+        st.button("Delete everything", key="forget", disabled=not sure, on_click=progress.attempt, args=(everything,))
+
+
+def everything() -> None:
+    """Delete all of the chosen library."""
+    place().forget()
+    st.query_params.clear()
 
 
 def tree(found: list[Artifact]) -> list[tuple[int, Artifact]]:

@@ -15,10 +15,10 @@ from core.domain.job import Job
 from core.domain.person import Person, Role
 from core.domain.project import PREFIX, Member
 from core.domain.share import Share
-from core.doors import signin, workspace
+from core.doors import administration, signin, workspace
 from core.doors.samples import Sample
 from core.memory import copies
-from core.memory.projects import NO_PROJECT
+from core.memory.projects import NO_PROJECT, WHOM
 
 GOVERNED = frozenset({"install"})
 """Verbs that change the machine for everybody: where people sign in, for administrators of the server."""
@@ -45,10 +45,10 @@ class Place:
                 f"You are a {self.role} here, and this needs a {needed}.", "Ask an administrator for that role."
             )
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, whom: str | None = None) -> None:
         """Write into the history of a project what was done; other libraries have one person and no history."""
         if self.shared and self.person is not None:
-            workspace.current().store.projects.note(self.owner, self.person.name, text)
+            workspace.current().store.projects.note(self.owner, self.person.id, text, whom)
 
     def submit(self, verb: str, request: object) -> Job:
         """Begin a job, or return the one of equal work."""
@@ -120,7 +120,7 @@ class Place:
         """Add somebody to the project, or change their role."""
         self.check(Role.ADMINISTRATOR)
         member = workspace.current().store.projects.let_in(self.owner, email, role)
-        self.note(f"made {member.name} a {role}")
+        self.note(f"made {WHOM} a {role}", member.person)
         return member
 
     def put_out(self, member: Member) -> None:
@@ -128,7 +128,12 @@ class Place:
         if self.person is None or member.person != self.person.id:
             self.check(Role.ADMINISTRATOR)
         workspace.current().store.projects.put_out(self.owner, member.person)
-        self.note(f"took {member.name} out of the project")
+        self.note(f"took {WHOM} out of the project", member.person)
+
+    def forget(self) -> None:
+        """Delete everything in this library, and a person or a project with it; nothing of it is kept."""
+        self.check(Role.ADMINISTRATOR if self.shared else Role.MEMBER)
+        administration.forget(self.owner)
 
     def _begun(self, job: Job) -> Job:
         if job.state.active:

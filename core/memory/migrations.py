@@ -23,7 +23,7 @@ def connect(path: Path) -> Any:
     from sqlite_utils import Database
 
     conn = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
         conn.execute(f"PRAGMA {pragma}")
     return Database(conn)
 
@@ -177,7 +177,7 @@ def m009_people(db: Any) -> None:
     db.execute(
         """CREATE TABLE deed (
             id INTEGER PRIMARY KEY, project TEXT NOT NULL REFERENCES project(id) ON DELETE CASCADE,
-            at REAL NOT NULL, who TEXT NOT NULL, text TEXT NOT NULL) STRICT"""
+            at REAL NOT NULL, who TEXT NOT NULL, text TEXT NOT NULL, whom TEXT) STRICT"""
     )
     db.execute("CREATE INDEX deed_project ON deed (project, id)")
     db.execute("ALTER TABLE share ADD COLUMN expires REAL")

@@ -12,6 +12,7 @@ from core.domain.project import PREFIX, Deed, Member, Project
 from core.memory.database import Database
 from core.memory.rows import plain_name
 
+WHOM = "{}"
 NO_PROJECT = "There is no such project.", "Choose one of your projects, or ask its administrator to add you."
 
 
@@ -69,13 +70,17 @@ class Projects:
         if not any(member.role is Role.ADMINISTRATOR for member in self.members(project)):
             raise Refused("A project needs an administrator.", "Make somebody else an administrator first.")
 
-    def note(self, project: str, who: str, text: str) -> None:
-        """Write down what somebody did."""
+    def note(self, project: str, who: str, text: str, whom: str | None = None) -> None:
+        """Write down what a person did; ``{}`` in the text is the name of ``whom``, which goes when that person goes."""
         with self.database.transaction() as db:
-            db["deed"].insert({"project": project, "at": time.time(), "who": who, "text": text[:400]})
+            db["deed"].insert({"project": project, "at": time.time(), "who": who, "text": text[:400], "whom": whom})
 
     def deeds(self, project: str, limit: int = 200) -> list[Deed]:
         """Return what was done in a project, newest first."""
-        sql = "SELECT at, who, text FROM deed WHERE project = ? ORDER BY id DESC LIMIT ?"
+        sql = """
+            SELECT at, ifnull(nullif(person.name, ''), :left) AS who, text, ifnull(nullif(other.name, ''), :left) AS whom
+            FROM deed LEFT JOIN person ON person.id = who LEFT JOIN person AS other ON other.id = whom
+            WHERE project = :project ORDER BY deed.id DESC LIMIT :limit"""
         with self.database.reading() as db:
-            return [Deed(**row) for row in db.query(sql, [project, limit])]
+            rows = list(db.query(sql, {"project": project, "limit": limit, "left": "somebody who left"}))
+        return [Deed(row["at"], row["who"], row["text"].replace(WHOM, row["whom"])) for row in rows]

@@ -100,3 +100,29 @@ def test_a_project_is_shared_with_a_viewer_who_cannot_delete(team: Server, visit
     expect(ann.get_by_text("Vic Viewer")).to_have_count(0)
     vic.goto(model)
     expect(vic.get_by_text("There is no such model in your library")).to_be_visible()
+
+
+def test_an_administrator_sees_who_has_what_and_a_person_deletes_all_of_theirs(team: Server, visit: Visit) -> None:  # noqa: F811
+    ben = visit(home(team))
+    sign_in(ben, "Ben *Bold*")
+    ben.locator(".st-key-sample-penguins button").click()
+    expect(ben.get_by_role("button", name="Remove from library")).to_be_visible()
+    expect(ben.get_by_role("link", name="Administration")).to_have_count(0)
+
+    ann = visit(home(team))
+    sign_in(ann, "Ann Arber")
+    ann.get_by_role("link", name="Administration").click()
+    ann.get_by_role("tab", name="Visitors").click()
+    ann.get_by_role("button", name="Delete everything of a visitor").click()
+    ann.get_by_role("combobox", name="Visitor").click()
+    expect(ann.get_by_role("option", name="Ben *Bold* · ben@example.org")).to_be_visible()
+
+    ben.goto(home(team))
+    ben.get_by_role("button", name="Delete all of mine").click()
+    expect(ben.get_by_role("button", name="Delete everything")).to_be_disabled()
+    ben.get_by_text("I want nothing of it back.").click()
+    ben.wait_for_timeout(1000)
+    ben.get_by_role("button", name="Delete everything").click()
+    expect(ben.get_by_role("button", name="Sign in")).to_be_visible()
+    sign_in(ben, "Ben *Bold*")
+    expect(ben.get_by_text("No models yet")).to_be_visible()

@@ -27,9 +27,9 @@ def provider() -> Iterator[Provider]:
 
 @pytest.fixture(scope="session")
 def team(serve: Callable[..., Server], provider: Provider) -> Server:
-    """A server that lets in whom the provider knows; Ann administers it, and Vic may only look."""
+    """A server that lets in whom the provider knows; Ann administers it."""
     port = free_port()
-    return serve(PORTOLAN_PORT=str(port), **provider.settings(port))
+    return serve(PORTOLAN_PORT=str(port), PORTOLAN_ADMINISTRATORS="ann@example.org", **provider.settings(port))
 
 
 def secret(server: Server) -> str:
