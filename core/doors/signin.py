@@ -60,6 +60,8 @@ def provider() -> Provider | None:
             raise Refused(
                 f"{name} is not an https address: {address}.", "Only on this machine may it begin with http://."
             )
+    if (chosen := os.environ.get("PORTOLAN_ROLE") or Role.MEMBER) not in list(Role):
+        raise Refused(f"PORTOLAN_ROLE is {chosen}, which is no role.", "Set it to viewer, member or administrator.")
     return Provider(given[ISSUER], given[CLIENT], given[SECRET], url())
 
 

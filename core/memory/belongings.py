@@ -66,9 +66,9 @@ def forget(store: Store, visitor: str) -> None:
             if db["job"].count_where("visitor = ? AND state IN ('queued', 'running')", [owner]):
                 raise Refused("A job is still at work.", "Wait until it has stopped, and try again.")
             files |= {row["sha256"] for row in db.query(NAMED.format("= :visitor"), {"visitor": owner})}
-            for table in ("share", "report", "dataset", "job"):
-                db.execute(f"DELETE FROM {table} WHERE visitor = ?", [owner])  # noqa: S608 -- constants
             _peel(db, "visitor = ?", [owner])
+            for table in _owned(db):
+                db.execute(f"DELETE FROM {table} WHERE visitor = ?", [owner])  # noqa: S608 -- names of our tables
             db.execute("DELETE FROM project WHERE id = ?", [owner])
         db.execute("DELETE FROM membership WHERE person = ?", [visitor])
         gone = "UPDATE person SET issuer = '', subject = '', name = '', email = '', signed_out = ? WHERE id = ?"
@@ -81,6 +81,12 @@ def forget(store: Store, visitor: str) -> None:
         kept = {row["sha256"] for row in db.query(NAMED.format("<> ''"))}
     for sha256 in files - kept:
         store.blobs.discard(sha256, moment)
+
+
+def _owned(db: Any) -> list[str]:
+    """Return every table with rows of visitors, whoever added it."""
+    sql = "SELECT m.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table' AND c.name = 'visitor'"
+    return [row["name"] for row in db.query(sql)]
 
 
 def _deserted(db: Any, person: str) -> list[str]:

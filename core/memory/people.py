@@ -28,7 +28,8 @@ class People:
             with self.database.transaction() as db:
                 db.execute(
                     "INSERT INTO person (id, issuer, subject, name, email, created) VALUES (?, ?, ?, ?, ?, ?) "
-                    "ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email",
+                    "ON CONFLICT (id) DO UPDATE SET issuer = excluded.issuer, subject = excluded.subject, "
+                    "name = excluded.name, email = excluded.email",
                     [person.id, person.issuer, person.subject, name, person.email, time.time()],
                 )
         return True

@@ -98,6 +98,7 @@ def test_who_comes_back_begins_anew(home: Workspace) -> None:
     ann.forget()
     assert home.store.people.keep(ANN, time.time() + 2)
     assert home.store.artifacts(library(ANN).owner) == []
+    assert [one.email for one in Desk(ROOT).holdings()] == [ANN.email]
 
 
 def test_a_project_goes_by_its_administrator_and_with_its_members(home: Workspace) -> None:

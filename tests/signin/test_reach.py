@@ -31,6 +31,7 @@ def started(tmp_path_factory: pytest.TempPathFactory, **settings: str) -> subpro
         ({"PORTOLAN_HOSTS": "models.example.org"}, "models.example.org"),
         ({signin.ISSUER: "https://id.example"}, signin.CLIENT),
         (OIDC | {signin.ISSUER: "http://id.example"}, "https"),
+        (OIDC | {"PORTOLAN_ROLE": "boss"}, "boss"),
         (OIDC | {"PORTOLAN_URL": "http://models.example.org"}, "https"),
     ],
 )
