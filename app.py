@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
@@ -19,8 +20,9 @@ from streamlit.starlette import App
 from core.domain import settings
 from core.domain.bounds import open_more_files
 from core.domain.errors import PortolanError
-from core.doors import connections, logs, routes, workspace
-from core.doors.routes import metrics
+from core.domain.home import default_home
+from core.doors import administration, connections, logs, routes, signin, workspace
+from core.doors.routes import links, metrics
 from core.doors.routes.base import base
 
 LIGHT = (
@@ -60,9 +62,10 @@ def prepare() -> None:
 
 @asynccontextmanager
 async def lifespan(app: App) -> AsyncIterator[None]:
-    """Be ready before the first request, and close the workspace after the last."""
+    """Be ready before the first request, and close the workspace after the last. Raises Refused where strangers would reach it."""
     # As Streamlit binds it, whoever said so: the bounds of a server for others depend on it (core/domain/reach.py).
     os.environ["PORTOLAN_ADDRESS"] = config.get_option("server.address") or "::"
+    signin.check_reach(config.get_option("server.address"))
     if not gc.get_freeze_count():
         await anyio.to_thread.run_sync(prepare)
     logs.begin()  # once more: uvicorn and Streamlit have set up handlers of their own meanwhile
@@ -76,8 +79,9 @@ async def lifespan(app: App) -> AsyncIterator[None]:
 
 
 def sweep() -> None:
-    """Sweep once; why that was not done is said in the server's log, and ends nothing."""
+    """Delete what is older than the retention and sweep once; why that was not done is said in the server's log, and ends nothing."""
     try:
+        administration.expire()
         workspace.current().store.sweep()
     except PortolanError as error:
         log.error("the files were not swept: %s %s", error.message, error.next_step)
@@ -91,12 +95,26 @@ async def sweep_hourly() -> None:
         await anyio.sleep(3600)
 
 
+def secrets() -> dict[str, Any]:
+    """Return what Streamlit needs to sign people in, which no file holds; half a configuration ends the program in words."""
+    try:
+        provider = signin.provider()
+    except PortolanError as error:
+        sys.exit(f"{error.message} {error.next_step}")
+    if provider is None:
+        return {}
+    home = default_home()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return {"auth": provider.settings(links.key(home))}
+
+
 app = App(
     Path(__file__).parent / "pages" / "frame.py",
     routes=routes.ROUTES,
     middleware=routes.MIDDLEWARE,
     exception_handlers=routes.HANDLERS,
     lifespan=lifespan,
+    secrets=secrets(),
 )
 
 
@@ -105,10 +123,9 @@ def main() -> None:
 
     Streamlit reads its own environment variables under ``streamlit run`` only.
     """
-    chosen: dict[str, str | int] = {}
-    if address := os.environ.get("PORTOLAN_ADDRESS"):
-        chosen["server.address"] = address
+    chosen: dict[str, str | int] = {"server.address": os.environ.get("PORTOLAN_ADDRESS") or "127.0.0.1"}
     try:
+        signin.check_reach(str(chosen["server.address"]))
         prepare()  # before Streamlit announces the address, which it does before the lifespan begins
     except PortolanError as error:
         sys.exit(f"{error.message} {error.next_step}")

@@ -12,7 +12,7 @@ from core.doors.workspace import current
 from core.techniques import TECHNIQUES
 from core.verbs.compress import FORMAT
 from pages import scaffold
-from pages.visitor import visitor
+from pages.visitor import place, visitor
 from pages.widgets import (
     compression,
     install,
@@ -106,7 +106,7 @@ def submit(artifact: Artifact, steps: list[tuple[Technique, Step]], job: Job | N
         disabled=bool(missing) or (bool(learners) and data is None),
         width="stretch",
         on_click=progress.begin,
-        args=(lambda: current().queue.submit(visitor(), "compress", request),),
+        args=(lambda: place().submit("compress", request),),
     )
     for one, reason in missing:
         st.caption(plain(reason, 300))

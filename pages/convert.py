@@ -15,7 +15,7 @@ from core.domain.portability import PortabilityRequest
 from core.domain.work import Data, Subject
 from core.doors.workspace import current
 from pages import scaffold
-from pages.visitor import visitor
+from pages.visitor import place, visitor
 from pages.widgets import architecture, evidence, install, matrix, options, progress, testdata
 from pages.widgets.chrome import ink
 from pages.widgets.summary import format_title
@@ -81,7 +81,7 @@ def form(artifact: Artifact, job: Job | None) -> PortabilityRequest | None:
         disabled=not agreed(artifact, asked),
         width="stretch",
         on_click=progress.begin,
-        args=(lambda: current().queue.submit(visitor(), "convert", request),),
+        args=(lambda: place().submit("convert", request),),
     )
     with st.expander("Prove a file that you converted elsewhere", icon=":material/compare_arrows:"):
         compare(artifact, data)
@@ -130,7 +130,7 @@ def consent(artifact: Artifact) -> None:
 
 def agree(artifact: str) -> None:
     """Write down that the owner lets a file be loaded."""
-    current().store.consent(visitor(), artifact)
+    progress.attempt(lambda: place().consent(artifact))
 
 
 def no_target(artifact: Artifact) -> None:
@@ -154,7 +154,7 @@ def compare(artifact: Artifact, data: Data | None) -> None:
         "Compare the answers",
         icon=":material/compare_arrows:",
         on_click=progress.begin,
-        args=(lambda: current().queue.submit(visitor(), "evaluate", request),),
+        args=(lambda: place().submit("evaluate", request),),
     )
 
 

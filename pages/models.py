@@ -4,14 +4,15 @@ import streamlit as st
 
 from core.answers.charts.bars import megabytes
 from core.domain.artifact import Artifact
-from core.domain.errors import NotFound, PortolanError
+from core.domain.errors import NotFound
 from core.domain.job import State
+from core.domain.person import Role
 from core.domain.report import Parity, Verdict
 from core.doors.samples import Sample, samples
-from core.doors.workspace import current, open_sample
+from core.doors.workspace import current
 from core.verbs.compress import FORMAT
-from pages.visitor import visitor
-from pages.widgets import progress, summary, upload
+from pages.visitor import place, visitor
+from pages.widgets import progress, projects, summary, upload
 from pages.widgets.chrome import ink
 from pages.widgets.text import plain
 
@@ -83,21 +84,45 @@ def card(sample: Sample) -> None:
             icon=":material/science:",
             width="stretch",
             on_click=progress.begin,
-            args=(lambda: open_sample(current(), visitor(), sample),),
+            args=(lambda: place().bring(sample),),
         )
 
 
 def library() -> None:
     """List the visitor's models, newest first, each result under what it was made from."""
-    st.subheader("Your models")
+    st.subheader(f"Models of {plain(place().name, 60)}" if place().shared else "Your models")
     found = current().store.artifacts(visitor())
     if not found:
         with st.container(border=True, horizontal_alignment="center"):
             st.markdown("**:material/inbox: No models yet**", text_alignment="center")
-            st.caption("Files stay on this server, and other visitors cannot see them.", text_alignment="center")
+            seen = "its members alone see them" if place().shared else "other visitors cannot see them"
+            st.caption(f"Files stay on this server, and {seen}.", text_alignment="center")
         return
     for artifact in tree(found):
         row(artifact)
+    emptying()
+
+
+def emptying() -> None:
+    """Offer to delete everything in this library, to whoever may."""
+    here = place()
+    if not here.role.allows(Role.ADMINISTRATOR if here.shared else Role.MEMBER):
+        return
+    what = "this project" if here.shared else "all of mine"
+    with st.popover(f"Delete {what}", icon=":material/delete_forever:", type="tertiary"):
+        st.markdown("All models, data sets, jobs, reports and links here are deleted permanently, from the disk too.")
+        if here.shared:
+            st.caption("The project goes for all of its members.")
+        elif here.person is not None:
+            st.caption("You leave your projects, and you are signed out; projects that only you are in go too.")
+        sure = st.checkbox("I want nothing of it back.", key="sure")
+        st.button("Delete everything", key="forget", disabled=not sure, on_click=progress.attempt, args=(everything,))
+
+
+def everything() -> None:
+    """Delete all of the chosen library."""
+    place().forget()
+    st.query_params.clear()
 
 
 def tree(found: list[Artifact]) -> list[tuple[int, Artifact]]:
@@ -154,6 +179,9 @@ def detail(artifact_id: str) -> None:
             if st.button("Convert this model", type="primary", icon=":material/swap_horiz:"):
                 st.switch_page("convert.py", query_params={"model": artifact.id})
     summary.show(artifact, ink())
+    projects.copying(artifact)
+    if not place().role.allows(Role.MEMBER):
+        return
     with st.popover("Remove from library", icon=":material/delete:", type="tertiary"):
         st.markdown("The file and its reports are deleted permanently.")
         st.button("Remove", key="remove", on_click=remove, args=(artifact.id,))
@@ -161,11 +189,13 @@ def detail(artifact_id: str) -> None:
 
 def remove(artifact_id: str) -> None:
     """Forget a model and go back to the library; say it when others still stand on it."""
-    try:
-        current().store.remove_artifact(visitor(), artifact_id)
-        st.query_params.clear()
-    except PortolanError as error:
-        st.session_state["trouble"] = error.trouble
+    progress.attempt(lambda: forget(artifact_id))
+
+
+def forget(artifact_id: str) -> None:
+    """Forget a model, and what the address says of it."""
+    place().remove(artifact_id)
+    st.query_params.clear()
 
 
 if "model" in st.query_params:

@@ -53,7 +53,7 @@ def free_port() -> int:
 
 def start(home: Path, *command: str, **settings: str) -> Server:
     """Start ``python app.py`` (or another command of the interpreter) and wait until it answers."""
-    port = free_port()
+    port = int(settings.get("PORTOLAN_PORT") or free_port())
     environment = {**os.environ, "PORTOLAN_HOME": str(home), "PORTOLAN_PORT": str(port), **settings}
     log = home.parent / f"server-{port}.log"
     with log.open("wb") as file:

@@ -312,7 +312,7 @@ def test_datasets_and_the_share_read_as_they_were_written(old: Old) -> None:
     assert [one.sample for one in old.now.store.datasets(BEN)] == ["penguins"]
     (row,) = old.rows("SELECT * FROM share")
     share = old.now.store.share(row["id"])
-    assert vars(share) == {name: value for name, value in row.items() if name != "visitor"}
+    assert vars(share) == {name: value for name, value in row.items() if name != "visitor"} | {"expires": None}
     assert old.now.store.shares(ANN, old.artifact("fashion_cnn.onnx").id) == [share]
     assert share.title == "Compress fashion_cnn.onnx: Prune by magnitude, Integer weights"
 

@@ -68,13 +68,14 @@ SETTINGS = {
     f"{PREFIX}{name}": Setting(f"{PREFIX}{name}", wrong)
     for wrong, names in (
         (text, ("HOME", "ADDRESS", "HOSTS", "SCHEDULER", "BLOBS", "TLS_CA", "TLS_CERT", "TLS_KEY", "METRICS_TOKEN")),
-        (text, ("CHROMIUM",)),
+        (text, ("CHROMIUM", "URL", "OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_SCOPE")),
+        (text, ("ADMINISTRATORS", "MEMBERS", "VIEWERS", "ROLE", "ROLE_CLAIM")),
         (log, ("LOG",)),
-        (number, ("QUOTA_GB",)),
+        (number, ("QUOTA_GB", "SESSION_HOURS", "SHARE_DAYS", "RETENTION_DAYS")),
         (whole, ("MAX_UPLOAD_MB",)),
         (count, ("MAX_WAITING", "DAY_MINUTES", "DAY_GB", "VISITOR_UPLOADS", "VISITOR_PAGES")),
         (count, ("MAX_UPLOADS", "MAX_PAGES", "MAX_CONNECTIONS")),
-        (flag, ("INSTALLS",)),
+        (flag, ("INSTALLS", "ANONYMOUS")),
         (port, ("PORT",)),
         (path, ("BASE_PATH",)),
     )

@@ -140,6 +140,15 @@ class Blobs:
         self.take(-sum(freed))
         return stray + len(freed)
 
+    def discard(self, sha256: str, moment: float) -> None:
+        """Remove a blob at once, unless somebody wrote or touched it since a moment of this process's own clock."""
+        with self.lock:
+            if self._young.get(sha256, 0.0) > moment:
+                return
+            self._young.pop(sha256, None)
+        if (size := self._remove(self.place(sha256), time.time() + HOUR)) is not None:
+            self.take(-size)
+
     def _remove(self, path: Path, before: float) -> int | None:
         """Remove one file unless it was touched meanwhile, and return its size."""
         with self.lock, suppress(FileNotFoundError):

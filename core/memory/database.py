@@ -99,6 +99,11 @@ class Database:
                 if self._writer.conn.in_transaction:
                     self._writer.conn.execute("ROLLBACK")
 
+    def empty_log(self) -> None:
+        """Bring all that was written into the file itself, and leave nothing in the log beside it."""
+        with self._turn, in_words():
+            self._writer.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     @contextmanager
     def reading(self) -> Iterator[Any]:
         """Read what is committed, on a connection of the reader's own; inside a transaction, read what it wrote."""

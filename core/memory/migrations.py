@@ -24,7 +24,7 @@ def connect(path: Path) -> Any:
     from sqlite_utils import Database
 
     conn = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
         conn.execute(f"PRAGMA {pragma}")
     return Database(conn)
 
@@ -174,6 +174,32 @@ def m008_spending(db: Any) -> None:
             day INTEGER NOT NULL, visitor TEXT NOT NULL, seconds REAL NOT NULL, bytes INTEGER NOT NULL,
             PRIMARY KEY (day, visitor)) STRICT, WITHOUT ROWID"""
     )
+
+
+@migration
+def m009_people(db: Any) -> None:
+    """Who signed in and when they signed out last, projects that own rows as a person does, and what people did there."""
+    db.execute(
+        """CREATE TABLE person (
+            id TEXT PRIMARY KEY, issuer TEXT NOT NULL, subject TEXT NOT NULL, name TEXT NOT NULL, email TEXT NOT NULL,
+            signed_out REAL NOT NULL DEFAULT 0, created REAL NOT NULL) STRICT"""
+    )
+    db.execute("CREATE INDEX person_email ON person (email)")
+    db.execute("CREATE TABLE project (id TEXT PRIMARY KEY, name TEXT NOT NULL, created REAL NOT NULL) STRICT")
+    db.execute(
+        """CREATE TABLE membership (
+            project TEXT NOT NULL REFERENCES project(id) ON DELETE CASCADE,
+            person TEXT NOT NULL REFERENCES person(id) ON DELETE CASCADE, role TEXT NOT NULL,
+            PRIMARY KEY (project, person)) STRICT"""
+    )
+    db.execute("CREATE INDEX membership_person ON membership (person)")
+    db.execute(
+        """CREATE TABLE deed (
+            id INTEGER PRIMARY KEY, project TEXT NOT NULL REFERENCES project(id) ON DELETE CASCADE,
+            at REAL NOT NULL, who TEXT NOT NULL, text TEXT NOT NULL, whom TEXT) STRICT"""
+    )
+    db.execute("CREATE INDEX deed_project ON deed (project, id)")
+    db.execute("ALTER TABLE share ADD COLUMN expires REAL")
 
 
 NOW = "(julianday('now') - 2440587.5) * 86400.0"

@@ -23,6 +23,8 @@ from core.memory import pairing
 from core.memory.blobs import Blobs
 from core.memory.database import Database
 from core.memory.named import kept, sweeping
+from core.memory.people import People
+from core.memory.projects import Projects
 from core.memory.rows import (
     StoredReport,
     plain_name,
@@ -34,6 +36,7 @@ from core.memory.rows import (
 )
 
 GONE = "This page is no longer available.", "Ask the sender of the link for a new one."
+DAY = 24 * 3600.0
 
 
 class Store:
@@ -48,6 +51,8 @@ class Store:
         folder = self.blobs.objects.parent
         pairing.expect(home / "portolan.db", folder)
         self.database = Database(home / "portolan.db")
+        self.people = People(self.database)
+        self.projects = Projects(self.database)
         with self.database.reading() as db:
             pairing.pair(db, folder)
 
@@ -102,6 +107,18 @@ class Store:
             for row in db.query("SELECT * FROM artifact WHERE id = ? AND visitor = ?", [id, visitor]):
                 return read_artifact(row)
         raise NotFound("There is no such model.", "Choose one from the list of models.")
+
+    def owner(self, artifact: str, job: str) -> str | None:
+        """Return whose an artifact is, else whose a job is; nobody else may learn it than the pages, which ask for a person's places."""
+        sql = "SELECT visitor FROM artifact WHERE id = ? UNION ALL SELECT visitor FROM job WHERE id = ?"
+        with self.database.reading() as db:
+            return next((str(row["visitor"]) for row in db.query(sql, [artifact, job])), None)
+
+    def has_library(self, visitor: str) -> bool:
+        """Say whether a visitor has models or data sets."""
+        sql = "SELECT 1 FROM artifact WHERE visitor = ? UNION ALL SELECT 1 FROM dataset WHERE visitor = ? LIMIT 1"
+        with self.database.reading() as db:
+            return any(True for _ in db.query(sql, [visitor, visitor]))
 
     def artifacts(self, visitor: str) -> list[Artifact]:
         """Return the visitor's artifacts, newest first."""
@@ -209,9 +226,12 @@ class Store:
             if db.execute("DELETE FROM dataset WHERE id = ? AND visitor = ?", [id, visitor]).rowcount == 0:
                 raise NotFound("There is no such data set.", "Choose one from the list of data sets.")
 
-    def add_share(self, visitor: str, artifact: str, sha256: str, title: str) -> Share:
-        """Show a stored page under a name of 128 random bits. Raises NotFound for an artifact that is not the visitor's."""
-        share = Share(secrets.token_hex(16), artifact, sha256, plain_name(title), time.time())
+    def add_share(self, visitor: str, artifact: str, sha256: str, title: str, days: float = 0.0) -> Share:
+        """Show a stored page under a name of 128 random bits, for some days or (0) for good. Raises NotFound for an artifact that is not the visitor's."""
+        now = time.time()
+        share = Share(
+            secrets.token_hex(16), artifact, sha256, plain_name(title), now, now + days * DAY if days else None
+        )
         self.blobs.touch(sha256)
         with self.transaction() as db:
             self.artifact(visitor, artifact)
@@ -226,8 +246,9 @@ class Store:
 
     def share(self, id: str) -> Share:
         """Return what is shown under a name, to anybody. Raises NotFound."""
+        sql = "SELECT * FROM share WHERE id = ? AND ifnull(expires, ?) >= ?"
         with self.database.reading() as db:
-            for row in db.query("SELECT * FROM share WHERE id = ?", [id]):
+            for row in db.query(sql, [id, now := time.time(), now]):
                 return read_share(row)
         raise NotFound(*GONE)
 
@@ -280,6 +301,8 @@ class Store:
 
         While a backup is made, that is none. Raises Refused where the blobs belong to another database (core/memory/pairing.py).
         """
+        with self.transaction() as db:
+            db.execute("DELETE FROM share WHERE expires < ?", [time.time()])
         with sweeping(self.home) as free, self.database.reading() as db:
             if not free:
                 return 0

@@ -12,7 +12,7 @@ from core.domain.transform import Tolerance
 from core.domain.work import NamedModel
 from core.doors.routes import browser, links
 from core.doors.workspace import current
-from pages.visitor import visitor
+from pages.visitor import place, visitor
 from pages.widgets import component
 from pages.widgets.text import plain, small
 
@@ -65,7 +65,7 @@ def keep(made: str, answer: dict[str, object], answers: str) -> None:
     """Write what the browser sent beside the artifact, as a report of its own kind, and draw the page with it."""
     try:
         run = sent(answer, answers)
-        current().store.add_report(visitor(), made, REPORT, run)
+        place().report(made, REPORT, run)
     except Refused as error:
         st.error(f"{plain(error.message)} {plain(error.next_step)}", icon=":material/block:")
     except NotFound:

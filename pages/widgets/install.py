@@ -2,13 +2,12 @@
 
 import streamlit as st
 
-from core.domain.errors import PortolanError
 from core.domain.groups import GROUPS, Private
 from core.domain.installation import InstallRequest
 from core.domain.job import Job, State
 from core.domain.reach import may_install
 from core.doors.workspace import current
-from pages.visitor import visitor
+from pages.visitor import place, visitor
 from pages.widgets import progress
 from pages.widgets.text import plain
 
@@ -51,7 +50,4 @@ def last_job(group: Private) -> Job | None:
 def begin(group: Private, last: Job | None) -> None:
     """Submit the job; the one before is named, so that it is not taken for an answer to this one."""
     request = InstallRequest(group.id, last.id if last else None)
-    try:
-        current().queue.submit(visitor(), "install", request)
-    except PortolanError as error:
-        st.session_state["trouble"] = error.trouble
+    progress.attempt(lambda: place().submit("install", request))

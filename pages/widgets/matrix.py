@@ -10,7 +10,7 @@ from core.domain.job import Job, State
 from core.domain.portability import Attempt, Portability, PortabilityRequest, Standing
 from core.doors.workspace import current
 from core.verbs.portability import conversion
-from pages.visitor import visitor
+from pages.visitor import place, visitor
 from pages.widgets import progress
 from pages.widgets.summary import format_title
 from pages.widgets.text import plain, small
@@ -83,7 +83,6 @@ def sentence(job: Job | None) -> str:
 
 def action(job: Job | None, request: PortabilityRequest, ready: bool) -> None:
     """Draw the one button that makes sense now."""
-    queue = current().queue
     if job is not None and job.state.active:
         st.button("Stop trying", icon=":material/close:", key="matrix-cancel", on_click=progress.cancel, args=(job.id,))
     elif job is not None and job.state.repeatable:
@@ -92,7 +91,7 @@ def action(job: Job | None, request: PortabilityRequest, ready: bool) -> None:
             icon=":material/resume:",
             key="matrix-again",
             on_click=start,
-            args=(lambda: queue.retry(visitor(), job.id),),
+            args=(lambda: place().retry(job.id),),
         )
         rerun(again)
     elif job is None or job.request != request:
@@ -102,7 +101,7 @@ def action(job: Job | None, request: PortabilityRequest, ready: bool) -> None:
             key="matrix-start",
             disabled=not ready,
             on_click=start,
-            args=(lambda: queue.submit(visitor(), "portability", request),),
+            args=(lambda: place().submit("portability", request),),
         )
         rerun(begun)
 
@@ -158,7 +157,7 @@ def choose(job: Job, attempt: Attempt) -> None:
     """Make a target's conversion the current one, in the form too."""
     st.session_state[f"to-{job.request.subject.artifact}"] = attempt.target
     wanted = conversion(job.request, attempt)
-    progress.begin(lambda: current().queue.submit(visitor(), "convert", wanted))
+    progress.begin(lambda: place().submit("convert", wanted))
 
 
 def summary(attempt: Attempt) -> str:

@@ -7,7 +7,7 @@ import streamlit as st
 from core.domain.errors import PortolanError, Refused, Trouble
 from core.domain.job import Job, State
 from core.doors.workspace import VERBS, current
-from pages.visitor import visitor
+from pages.visitor import place, visitor
 from pages.widgets.text import plain
 
 
@@ -18,6 +18,14 @@ def begin(work: Callable[[], Job]) -> None:
     """
     try:
         st.query_params["job"] = work().id
+    except PortolanError as error:
+        st.session_state["trouble"] = error.trouble
+
+
+def attempt(work: Callable[[], object]) -> None:
+    """Do something from a widget's callback; a refusal waits for the page to say it."""
+    try:
+        work()
     except PortolanError as error:
         st.session_state["trouble"] = error.trouble
 
@@ -75,12 +83,12 @@ def about(seconds: float) -> str:
 
 def cancel(job_id: str) -> None:
     """Ask the queue to stop the job."""
-    current().queue.cancel(visitor(), job_id)
+    attempt(lambda: place().cancel(job_id))
 
 
 def retry(job_id: str) -> None:
     """Put the job in the queue again and follow it."""
-    begin(lambda: current().queue.retry(visitor(), job_id))
+    begin(lambda: place().retry(job_id))
 
 
 def ended_badly(job: Job) -> None:

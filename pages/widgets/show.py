@@ -1,18 +1,18 @@
 """A finished page for people who decide: as a link that anybody may open, or as one file."""
 
+import datetime
 from urllib.parse import urlsplit
 
 import streamlit as st
 
-from core.answers import report
 from core.domain.artifact import Artifact
 from core.domain.errors import PortolanError
 from core.domain.job import Job
 from core.domain.share import Share
 from core.doors.routes import shows
 from core.doors.workspace import current
-from pages.visitor import visitor
-from pages.widgets import download
+from pages.visitor import place, visitor
+from pages.widgets import download, progress
 from pages.widgets.text import plain
 
 WANTED = "page-wanted"
@@ -45,7 +45,7 @@ def make(artifact: Artifact, job: Job, jobs: list[Job]) -> None:
     results = [one.result for one in done if one.result]
     chosen = [one.id for one in done].index(job.id)
     try:
-        report.show(current().store, visitor(), artifact, job.title, results, chosen)
+        place().publish(artifact, job.title, results, chosen)
     except PortolanError as error:
         st.error(f"{plain(error.message, 400)} {plain(error.next_step, 400)}", icon=":material/block:")
 
@@ -55,6 +55,8 @@ def entry(share: Share) -> None:
     address = f"{urlsplit(st.context.url or '')._replace(path=shows.link(share), query='', fragment='').geturl()}"
     st.markdown(f"**{plain(share.title)}**")
     st.code(address, language=None)
+    if share.expires is not None:
+        st.caption(f"Good until {datetime.datetime.fromtimestamp(share.expires):%Y-%m-%d %H:%M}.")
     with st.container(horizontal=True):
         download.link("Download as one file", share.sha256, "portolan-report.html", key=f"file-{share.id}")
         st.button(
@@ -69,7 +71,4 @@ def entry(share: Share) -> None:
 
 def take_back(id: str) -> None:
     """Stop showing a page; one that is gone already stays gone."""
-    try:
-        current().store.remove_share(visitor(), id)
-    except PortolanError as error:
-        st.session_state["trouble"] = error.trouble
+    progress.attempt(lambda: place().take_back(id))

@@ -9,7 +9,7 @@ from core.domain.conversion import ConvertRequest
 from core.domain.job import Job, State
 from core.domain.work import Subject
 from core.doors.workspace import current
-from pages.visitor import visitor
+from pages.visitor import place, visitor
 from pages.widgets import architecture, library, progress, testdata
 from pages.widgets.summary import format_title
 
@@ -52,7 +52,7 @@ def section(artifact: Artifact) -> None:
             icon=":material/swap_horiz:",
             disabled=job is not None and job.state.active,
             on_click=progress.begin,
-            args=(lambda: current().queue.submit(visitor(), "convert", request),),
+            args=(lambda: place().submit("convert", request),),
         )
     if job is not None and job.state.active:
         progress.watch(job.id)

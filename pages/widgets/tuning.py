@@ -12,7 +12,7 @@ from core.domain.search import MINUTES, TuneRequest, Tuning
 from core.domain.tuning import Goal, Point, Progress, Standing
 from core.domain.work import Data, Subject
 from core.doors.workspace import current
-from pages.visitor import visitor
+from pages.visitor import place, visitor
 from pages.widgets import download, progress
 from pages.widgets.text import plain
 
@@ -58,7 +58,7 @@ def form(artifact: Artifact, data: Data | None, drop: float, job: Job | None) ->
         disabled=data is None or (job is not None and job.state.active),
         width="stretch",
         on_click=progress.begin,
-        args=(lambda: current().queue.submit(visitor(), "tune", request),),
+        args=(lambda: place().submit("tune", request),),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from core.domain.limits import MB, limit_mb
 from core.doors.routes.base import base
+from pages.visitor import place
 from pages.widgets import component
 
 _COMPONENT = component.beside(__file__, "portolan_upload")
@@ -15,7 +16,8 @@ def drop_zone(label: str, hint: str, url: str, accept: Sequence[str] = (), *, ke
 
     ``accept`` lists suffixes such as ``.onnx`` (empty: any file). The answer comes by way of the browser: check it again.
     """
-    return _zone(label, hint, url, accept, limit_mb(), key)
+    here = place()
+    return _zone(label, hint, f"{url}?place={here.owner}" if here.person else url, accept, limit_mb(), key)
 
 
 def text_zone(label: str, hint: str, accept: Sequence[str], max_mb: int, *, key: str) -> tuple[str, str] | None:

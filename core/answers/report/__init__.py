@@ -30,13 +30,21 @@ class Facts:
     chosen: int
 
 
-def show(store: Store, visitor: str, model: Artifact, title: str, results: Sequence[Compression], chosen: int) -> Share:
-    """Write the page about the compressions of a model and keep it under a link; see ``written``."""
+def show(
+    store: Store,
+    visitor: str,
+    model: Artifact,
+    title: str,
+    results: Sequence[Compression],
+    chosen: int,
+    days: float = 0.0,
+) -> Share:
+    """Write the page about the compressions of a model and keep it under a link that is good for some days; see ``written``."""
     page = written(model.name, results, chosen)
     with store.blobs.writer() as writer:
         writer.write(page)
         blob = writer.commit()
-    return store.add_share(visitor, model.id, blob.sha256, title)
+    return store.add_share(visitor, model.id, blob.sha256, title, days)
 
 
 def written(name: str, results: Sequence[Compression], chosen: int) -> bytes:

@@ -11,6 +11,10 @@ class Forbidden(Refused):
     """The request does not say who asks, or comes from another site."""
 
 
+class NotSignedIn(Forbidden):
+    """This server wants to know who asks."""
+
+
 class TooLarge(OverLimit):
     """The body is larger than one upload may be."""
 
@@ -24,6 +28,7 @@ class Expired(NotFound):
 
 
 STATUS: tuple[tuple[type[PortolanError], int], ...] = (
+    (NotSignedIn, 401),
     (Forbidden, 403),
     (TooLarge, 413),
     (TooSlow, 408),

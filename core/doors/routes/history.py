@@ -16,7 +16,8 @@ log = logging.getLogger("portolan")
 def note(request: Request, act: str, sha256: str, subject: str | None = None) -> None:
     """Write down that a stored file was read; where that cannot be written, the log says so and the file is sent all the same."""
     try:
-        who = visitors.of(request)
+        place = visitors.place(request)
+        who = place.person.id if place.person else place.owner
     except PortolanError:
         who = HOLDER
     try:

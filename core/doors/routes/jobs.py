@@ -13,14 +13,14 @@ from core.doors.routes import visitors
 
 def show(request: Request) -> JSONResponse:
     """Answer one of the visitor's jobs."""
-    return answer(visitors.of(request), str(request.path_params["job"]))
+    return answer(visitors.place(request).owner, str(request.path_params["job"]))
 
 
 def cancel(request: Request) -> JSONResponse:
     """Ask one of the visitor's jobs to stop, and answer its state."""
-    visitor, job = visitors.of_writer(request), str(request.path_params["job"])
-    workspace.current().queue.cancel(visitor, job)
-    return answer(visitor, job)
+    place, job = visitors.writer(request), str(request.path_params["job"])
+    place.cancel(job)
+    return answer(place.owner, job)
 
 
 def answer(visitor: str, id: str) -> JSONResponse:

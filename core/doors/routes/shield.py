@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.domain.errors import Crashed, NotFound, PortolanError, Refused
 from core.domain.reach import allowed_hosts
-from core.doors.routes import answers, visitors
+from core.doors import signin
+from core.doors.routes import answers, cookies, signout, visitors
 
 PAGE_POLICY = "; ".join(
     (
@@ -64,7 +65,9 @@ class Shield:
         out = Outgoing(scope, send)
         try:
             admit(scope)
-            await self.app(without_headers(scope), receive, out)
+            inner = without_headers(scope)
+            await signout.noted(inner)
+            await self.app(inner, receive, out)
         except PortolanError as error:
             await answers.sentence(error.trouble, answers.status_of(error))(scope, receive, out)
         except Exception:
@@ -89,6 +92,12 @@ class Outgoing:
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
             self.give_cookie(headers)
+            signout.explained(self.scope, headers)
+            if cookies.secure(self.scope):
+                sent = headers.getlist("set-cookie")
+                del headers["set-cookie"]
+                for value in sent:
+                    headers.append("set-cookie", cookies.prefixed(value))
         await self.send(message)
 
     def give_cookie(self, headers: MutableHeaders) -> None:
@@ -96,12 +105,10 @@ class Outgoing:
         html = headers.get("content-type", "").startswith("text/html")
         if not html or self.scope.get("method") != "GET" or self.scope["path"].startswith(WITHOUT_COOKIE):
             return
-        token = HTTPConnection(self.scope).cookies.get(visitors.COOKIE, "")
-        headers.append(
-            "Set-Cookie",
-            visitors.set_cookie(token if visitors.valid(token) else visitors.new_token(), self.scope["scheme"]),
-        )
         headers["Cache-Control"] = "private, no-cache"
+        token = HTTPConnection(without_headers(self.scope)).cookies.get(visitors.COOKIE, "")
+        if visitors.valid(token) or not signin.needed():
+            headers.append("Set-Cookie", visitors.set_cookie(token if visitors.valid(token) else visitors.new_token()))
 
 
 def admit(scope: Scope) -> None:
@@ -111,6 +118,9 @@ def admit(scope: Scope) -> None:
     before it refuses another one; so nothing foreign may reach it.
     """
     headers = Headers(scope=scope)
+    here = scope.get("server")
+    if here and here[1] is not None and not signin.loopback(here[0]):
+        signin.check_reach(here[0])
     hosts = headers.getlist("host")
     host = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
     if host is None or host[1].lower() not in allowed_hosts():
@@ -127,14 +137,21 @@ def admit(scope: Scope) -> None:
 def without_headers(scope: Scope) -> Scope:
     """Take away what must not reach the handlers.
 
-    That is a checked Origin; the wish for compression where bytes count; and the browser's cached copy while it has no
-    cookie, because an answer of "not modified" would give it none.
+    That is a checked Origin; a cookie that is not of this host; the wish for compression where bytes count; the browser's
+    cached copy while it has no cookie, because an answer of "not modified" would give it none; and, on Streamlit's
+    websocket, the session that the client would like to have, which could be somebody else's.
     """
+    headers = cookies.plain(scope["headers"]) if cookies.secure(scope) else list(scope["headers"])
     if scope["type"] == "websocket":
-        return scope
+        return {**scope, "headers": [(name, _without_session(name, value)) for name, value in headers]}
     drop = {b"origin"}
     if scope["path"].startswith(UNCOMPRESSED):
         drop |= {b"accept-encoding"}
-    if not visitors.valid(HTTPConnection(scope).cookies.get(visitors.COOKIE)):
+    if not visitors.valid(HTTPConnection({**scope, "headers": headers}).cookies.get(visitors.COOKIE)):
         drop |= {b"if-none-match", b"if-modified-since"}
-    return {**scope, "headers": [pair for pair in scope["headers"] if pair[0] not in drop]}
+    return {**scope, "headers": [pair for pair in headers if pair[0] not in drop]}
+
+
+def _without_session(name: bytes, value: bytes) -> bytes:
+    """Keep the protocol and the token against forged requests; Streamlit reads a session's id from the third place."""
+    return b",".join(value.split(b",")[:2]) if name == b"sec-websocket-protocol" else value

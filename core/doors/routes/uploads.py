@@ -32,24 +32,25 @@ P = ParamSpec("P")
 
 async def take_model(request: Request) -> Response:
     """Store a model file and start its inspection: ``PUT /api/models?name=...`` answers ``{"job": id}``."""
-    visitor, name = visitors.of_writer(request), safe_name(request.query_params.get("name", ""))
-    await aside(workspace.current().queue.admit, visitor)
-    blob = await take(request, visitor)
+    place, name = await aside(visitors.writer, request), safe_name(request.query_params.get("name", ""))
+    await aside(workspace.current().queue.admit, place.owner)
+    blob = await take(request, place.owner)
     if blob is None:
         return Response(status_code=400)
     args = {"sha256": blob.sha256, "name": name, "size": blob.size}
-    job = await aside(workspace.current().queue.submit, visitor, "ingest", args)
+    job = await aside(place.submit, "ingest", args)
     return JSONResponse({"job": job.id}, 202)
 
 
 async def take_dataset(request: Request) -> Response:
     """Store a data set: ``PUT /api/data?name=...`` answers ``{"sha256", "size", "name"}``."""
-    visitor, name = visitors.of_writer(request), safe_name(request.query_params.get("name", ""))
-    blob = await take(request, visitor)
+    place, name = await aside(visitors.writer, request), safe_name(request.query_params.get("name", ""))
+    blob = await take(request, place.owner)
     if blob is None:
         return Response(status_code=400)
     add = workspace.current().store.add_dataset
-    await aside(add, visitor, sha256=blob.sha256, size=blob.size, name=name)
+    await aside(add, place.owner, sha256=blob.sha256, size=blob.size, name=name)
+    await aside(place.note, f"brought the data set {name}")
     return JSONResponse({"sha256": blob.sha256, "size": blob.size, "name": name}, 201)
 
 

@@ -1,4 +1,7 @@
-"""Who is asking: a random cookie for each browser; the store sees only its hash, so that a copied database opens no session."""
+"""Who is asking: the person who signed in, or else a random cookie for each browser.
+
+The store sees only the hash of the cookie, so that a copied database opens no session.
+"""
 
 import re
 import secrets
@@ -6,9 +9,12 @@ from hashlib import sha256
 
 from starlette.requests import HTTPConnection
 
-from core.doors.routes.answers import Forbidden
+from core.doors import places, signin
+from core.doors.places import Place
+from core.doors.routes import cookies, people
+from core.doors.routes.answers import Forbidden, NotSignedIn
 
-COOKIE = "portolan_visitor"
+COOKIE = cookies.VISITOR
 YEAR_SECONDS = 365 * 24 * 3600
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -33,29 +39,37 @@ def identity(token: object) -> str | None:
     return "v" + sha256(str(token).encode()).hexdigest()[:32] if valid(token) else None
 
 
-def of(request: HTTPConnection) -> str:
-    """Return the visitor of a request. Raises Forbidden without a cookie: there is no shared identity."""
-    found = identity(request.cookies.get(COOKIE))
-    if found is None:
+def place(request: HTTPConnection) -> Place:
+    """Return where a request works: the place that it names, or the visitor's own library.
+
+    Raises NotSignedIn, NotFound for a place that is not the person's, or Forbidden without a cookie: there is no shared identity.
+    """
+    browser = identity(request.cookies.get(COOKIE))
+    if person := people.of(request.cookies):
+        return places.named(places.of_person(person, browser), request.query_params.get("place"))
+    if signin.needed():
+        raise NotSignedIn("You are not signed in, or your sign-in is over.", "Open the page and sign in.")
+    if browser is None:
         raise Forbidden(
             "The request does not identify its visitor.",
             "Open the page in a browser that keeps cookies for this address, and try again.",
         )
-    return found
+    return places.anonymous(browser)
 
 
-def of_writer(request: HTTPConnection) -> str:
-    """Return the visitor of a request that changes something. Raises Forbidden when another site may have sent it."""
+def writer(request: HTTPConnection) -> Place:
+    """Return where a request may change something. Raises Forbidden when another site may have sent it, Refused for a viewer."""
     site = request.headers.get("sec-fetch-site", "same-origin")
     if site != "same-origin" or "x-requested-with" not in request.headers:
         raise Forbidden(
             "The request does not come from this page.",
             "Use the page itself, or send the header X-Requested-With from a script.",
         )
-    return of(request)
+    found = place(request)
+    found.check()
+    return found
 
 
-def set_cookie(token: str, scheme: str) -> str:
-    """Return the Set-Cookie header's value: a year, HttpOnly, Lax, and Secure over https."""
-    secure = "; Secure" if scheme == "https" else ""
-    return f"{COOKIE}={token}; Path=/; Max-Age={YEAR_SECONDS}; HttpOnly; SameSite=Lax{secure}"
+def set_cookie(token: str) -> str:
+    """Return the Set-Cookie header's value: a year, HttpOnly and Lax; what https asks for is added on the way out."""
+    return f"{COOKIE}={token}; Path=/; Max-Age={YEAR_SECONDS}; HttpOnly; SameSite=Lax"

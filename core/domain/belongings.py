@@ -1,0 +1,30 @@
+"""What visitors have on a server, and what the server works at, as its administrators see it: figures and titles, no contents."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What one visitor has: bytes count each of their files once; last is when something was brought or begun, in seconds since 1970."""
+
+    visitor: str
+    name: str
+    email: str
+    models: int
+    datasets: int
+    jobs: int
+    bytes: int
+    last: float
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job as an administrator sees it; began in seconds since 1970."""
+
+    id: str
+    visitor: str
+    name: str
+    title: str
+    state: str
+    message: str
+    began: float

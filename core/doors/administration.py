@@ -1,0 +1,67 @@
+"""What administrators of the server see and do: who has how much, what runs, what failed, and the end of what somebody has."""
+
+import os
+import time
+from dataclasses import dataclass
+
+from core.domain.belongings import Holding, Task
+from core.domain.errors import Refused
+from core.domain.person import Person, Role
+from core.doors import workspace
+from core.memory import belongings
+
+STOP_SECONDS = 20.0
+"""A job that was stopped has ended by then; its child is killed."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One administrator at work. Raises Refused for anybody else."""
+
+    who: Person
+
+    def __post_init__(self) -> None:
+        if self.who.role is not Role.ADMINISTRATOR:
+            raise Refused("This is for administrators of the server.", "Ask one of them.")
+
+    def holdings(self) -> list[Holding]:
+        """Return what each visitor has, the largest first."""
+        return belongings.holdings(workspace.current().store)
+
+    def at_work(self) -> list[Task]:
+        """Return the jobs that run or wait, newest first."""
+        return belongings.tasks(workspace.current().store, "running", "queued")
+
+    def failed(self) -> list[Task]:
+        """Return the last jobs that did not work."""
+        return belongings.tasks(workspace.current().store, "failed", "interrupted", limit=50)
+
+    def stop(self, task: Task) -> None:
+        """Ask somebody's job to stop."""
+        workspace.current().queue.cancel(task.visitor, task.id)
+
+    def forget(self, visitor: str) -> None:
+        """Delete everything of a visitor."""
+        forget(visitor)
+
+
+def forget(visitor: str) -> None:
+    """Stop a visitor's jobs, and delete everything of theirs. Raises Refused where a job does not stop."""
+    queue, store = workspace.current().queue, workspace.current().store
+    ends = time.monotonic() + STOP_SECONDS
+    for job in queue.jobs(visitor, limit=10_000):
+        if job.state.active:
+            queue.cancel(visitor, job.id)
+            queue.wait(visitor, job.id, max(0.0, ends - time.monotonic()))
+    belongings.forget(store, visitor)
+
+
+def retention_days() -> float:
+    """Return after how many days what nobody renewed is deleted: ``PORTOLAN_RETENTION_DAYS``, or 0 for never."""
+    return float(os.environ.get("PORTOLAN_RETENTION_DAYS") or 0)
+
+
+def expire() -> int:
+    """Delete what is older than the retention; return how many models, data sets and jobs."""
+    days = retention_days()
+    return belongings.expire(workspace.current().store, days * 24 * 3600) if days else 0

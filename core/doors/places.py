@@ -1,0 +1,190 @@
+"""Where somebody works, and what they may do there: their own library, or a project's.
+
+Every change that a person makes goes through a place, on pages and routes alike, so that its rule is one line: who may
+only look is refused here, and what is done in a project is written into its history.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.answers import report
+from core.domain.artifact import Artifact
+from core.domain.compression import Compression
+from core.domain.errors import NotFound, Refused
+from core.domain.job import Job
+from core.domain.person import Person, Role
+from core.domain.project import PREFIX, Member
+from core.domain.share import Share
+from core.doors import administration, signin, workspace
+from core.doors.samples import Sample
+from core.memory import copies
+from core.memory.projects import NO_PROJECT, WHOM
+
+GOVERNED = frozenset({"install"})
+"""Verbs that change the machine for everybody: where people sign in, for administrators of the server."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A library: the visitor who owns its rows, its name, the role there of the one who asks, and who that is."""
+
+    owner: str
+    name: str
+    role: Role = Role.MEMBER
+    person: Person | None = None
+
+    @property
+    def shared(self) -> bool:
+        """Whether the place is a project."""
+        return self.owner.startswith(PREFIX)
+
+    def check(self, needed: Role = Role.MEMBER) -> None:
+        """Raise Refused for somebody who may not do here what needs a role."""
+        if not self.role.allows(needed):
+            raise Refused(
+                f"You are a {self.role} here, and this needs a {needed}.", "Ask an administrator for that role."
+            )
+
+    def note(self, text: str, whom: str | None = None) -> None:
+        """Write into the history of a project what was done; other libraries have one person and no history."""
+        if self.shared and self.person is not None:
+            workspace.current().store.projects.note(self.owner, self.person.id, text, whom)
+
+    def submit(self, verb: str, request: object) -> Job:
+        """Begin a job, or return the one of equal work."""
+        self.check()
+        if verb in GOVERNED and signin.provider() and not (self.person and self.person.role is Role.ADMINISTRATOR):
+            raise Refused("Only an administrator of this server installs for everyone.", "Ask one of them.")
+        return self._begun(workspace.current().queue.submit(self.owner, verb, request))
+
+    def bring(self, sample: Sample) -> Job:
+        """Bring a shipped sample."""
+        self.check()
+        return self._begun(workspace.open_sample(workspace.current(), self.owner, sample))
+
+    def retry(self, job: str) -> Job:
+        """Put a job in the queue again."""
+        self.check()
+        return self._begun(workspace.current().queue.retry(self.owner, job))
+
+    def cancel(self, job: str) -> Job:
+        """Ask a job to stop."""
+        self.check()
+        stopped = workspace.current().queue.cancel(self.owner, job)
+        self.note(f"stopped: {stopped.title}")
+        return stopped
+
+    def remove(self, artifact: str) -> None:
+        """Forget a model and its reports."""
+        self.check()
+        store = workspace.current().store
+        gone = store.artifact(self.owner, artifact)
+        store.remove_artifact(self.owner, artifact)
+        self.note(f"removed {gone.name} ({gone.sha256[:12]})")
+
+    def consent(self, artifact: str) -> None:
+        """Agree that a file which can carry code is loaded."""
+        self.check()
+        agreed = workspace.current().store.consent(self.owner, artifact)
+        self.note(f"agreed to load {agreed.name} ({agreed.sha256[:12]})")
+
+    def report(self, artifact: str, kind: str, value: object) -> None:
+        """Write down what was measured on a model."""
+        self.check()
+        workspace.current().store.add_report(self.owner, artifact, kind, value)
+
+    def publish(self, artifact: Artifact, title: str, results: list[Compression], chosen: int) -> Share:
+        """Show a page about one variant to whoever has its link."""
+        self.check()
+        store = workspace.current().store
+        share = report.show(store, self.owner, artifact, title, results, chosen, signin.share_days())
+        self.note(f"made a link to a report: {title}")
+        return share
+
+    def take_back(self, share: str) -> None:
+        """Stop showing a page."""
+        self.check()
+        workspace.current().store.remove_share(self.owner, share)
+        self.note("took a link to a report back")
+
+    def copy(self, artifact: str, to: "Place") -> str:
+        """Bring a model into another place, with what it was made from and what was measured; return its id there."""
+        to.check()
+        store = workspace.current().store
+        name = store.artifact(self.owner, artifact).name
+        made = copies.copy(store, self.owner, artifact, to.owner)
+        to.note(f"brought {name} from another library")
+        return made
+
+    def let_in(self, email: str, role: Role) -> Member:
+        """Add somebody to the project, or change their role."""
+        self.check(Role.ADMINISTRATOR)
+        member = workspace.current().store.projects.let_in(self.owner, email, role)
+        self.note(f"made {WHOM} a {role}", member.person)
+        return member
+
+    def put_out(self, member: Member) -> None:
+        """Take somebody out of the project; everybody may leave."""
+        if self.person is None or member.person != self.person.id:
+            self.check(Role.ADMINISTRATOR)
+        workspace.current().store.projects.put_out(self.owner, member.person)
+        self.note(f"took {WHOM} out of the project", member.person)
+
+    def forget(self) -> None:
+        """Delete everything in this library, and a person or a project with it; nothing of it is kept."""
+        self.check(Role.ADMINISTRATOR if self.shared else Role.MEMBER)
+        administration.forget(self.owner)
+
+    def _begun(self, job: Job) -> Job:
+        if job.state.active:
+            self.note(f"began: {job.title}")
+        return job
+
+
+def begin_project(person: Person, name: str) -> Place:
+    """Begin a project, whose administrator the person is. Raises Refused for a viewer, or without a name."""
+    if not person.role.allows(Role.MEMBER):
+        raise Refused("A viewer begins no project.", "Ask an administrator of this server.")
+    if not name.strip():
+        raise Refused("The project has no name.", "Give it one.")
+    project = workspace.current().store.projects.add(person.id, name)
+    place = Place(project.id, project.name, Role.ADMINISTRATOR, person)
+    place.note("began the project")
+    return place
+
+
+def of_person(person: Person, browser: str | None) -> list[Place]:
+    """Return where a person may work: their own library, their projects, and what their browser has from before they signed in."""
+    store = workspace.current().store
+    found = [Place(person.id, "Your library", min(person.role, Role.MEMBER, key=_rank), person)]
+    for project in store.projects.of(person.id):
+        role = project.role if person.role.allows(Role.MEMBER) else Role.VIEWER
+        found.append(Place(project.id, project.name, role, person))
+    if browser is not None and store.has_library(browser):
+        found.append(Place(browser, "This browser, before you signed in", found[0].role, person))
+    return found
+
+
+def named(places: list[Place], owner: str | None) -> Place:
+    """Return the place of an owner, the first where none is named. Raises NotFound."""
+    if not owner:
+        return places[0]
+    for place in places:
+        if place.owner == owner:
+            return place
+    raise NotFound(*NO_PROJECT)
+
+
+def anonymous(browser: str) -> Place:
+    """Return the library of a browser that nobody signed in with."""
+    return Place(browser, "Your library")
+
+
+def holding(places: list[Place], values: Mapping[str, str]) -> Place | None:
+    """Return the place that has the model or the job of an address, or None."""
+    owner = workspace.current().store.owner(values.get("model", ""), values.get("job", ""))
+    return next((place for place in places if place.owner == owner), None)
+
+
+def _rank(role: Role) -> int:
+    return list(Role).index(role)

@@ -1,0 +1,1 @@
+"""Signing in, with a real OpenID provider that the tests start."""
