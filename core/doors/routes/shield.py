@@ -88,6 +88,8 @@ class Outgoing:
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
+            if self.scope.get("method") == "PUT" and message["status"] >= 400:
+                headers["Connection"] = "close"  # its body may not be read, so that no other request can follow
             self.give_cookie(headers)
         await self.send(message)
 
