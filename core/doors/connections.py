@@ -16,8 +16,8 @@ from core.domain.bounds import connections
 HEAD_SECONDS = 10.0
 STALL_SECONDS = 60.0
 """How long a client may take nothing of an answer; a download goes on by Range."""
-REST_BYTES, REST_SECONDS = 256 * 1024, 1.0
-"""How much is read of a body that was answered before it was whole, and how long the client may then take to read the answer."""
+REST_SECONDS = 1.0
+"""How long a client may take to read an answer that came before its body was whole."""
 
 
 class Connection(H11Protocol):
@@ -27,7 +27,6 @@ class Connection(H11Protocol):
     """Those whose request is not there yet, longest first, each with the clock that ends it."""
 
     _stalled: asyncio.TimerHandle | None = None
-    _rest = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, and end the one that has been silent for longest where there are too many."""
@@ -45,8 +44,8 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Stop the clock when the head of the request is whole."""
         super().data_received(data)
-        if self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY:
-            self._refuse(len(data))
+        if self.cycle is not None and self.cycle.transport is self.transport:
+            self.cycle.transport = Lingering(self)  # type: ignore[assignment]
         if self.conn.their_state is not h11.IDLE:
             self._hear()
         else:
@@ -77,12 +76,15 @@ class Connection(H11Protocol):
         if self not in self.silent and not self.transport.is_closing():
             self.silent[self] = self.loop.call_later(HEAD_SECONDS, self.end)
 
-    def _refuse(self, size: int) -> None:
-        """Take a little more of a body that nobody wants: reading all of it would cost what the refusal is to save."""
-        self._rest += size
-        if self._rest > REST_BYTES and not self.flow.read_paused:
-            self.flow.pause_reading()
-            self.loop.call_later(REST_SECONDS, self.end)
+    def finish(self) -> None:
+        """Close the connection; where the client still sends, read no more, and give it a while to read the answer.
+
+        A connection that is closed with bytes unread is reset, and on some systems the answer is lost with it.
+        """
+        if self.conn.their_state in (h11.DONE, h11.CLOSED, h11.MUST_CLOSE):
+            return self.transport.close()
+        self.flow.pause_reading()
+        self.loop.call_later(REST_SECONDS, self.end)
 
     def _hear(self) -> None:
         if clock := self.silent.pop(self, None):
@@ -92,6 +94,18 @@ class Connection(H11Protocol):
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
+
+
+class Lingering:
+    """The transport of one answer, which is closed by its connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.write, self.is_closing = connection.transport.write, connection.transport.is_closing
+
+    def close(self) -> None:
+        """Leave the close to the connection."""
+        self._connection.finish()
 
 
 def install() -> None:

@@ -91,6 +91,8 @@ class Outgoing:
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
+            if self.scope.get("method") == "PUT" and message["status"] >= 400:
+                headers["Connection"] = "close"  # its body may not be read, so that no other request can follow
             self.give_cookie(headers)
             signout.explained(self.scope, headers)
             if cookies.secure(self.scope):
