@@ -50,7 +50,7 @@ def test_a_greedy_visitor_delays_nobody(tmp_path: Path) -> None:
     assert (
         found["healthz"]["worst"] < 2
     )  # tests run beside each other; alone, `python -m benchmarks.greedy` stays below 1
-    assert found["memory_mb"]["most"] - found["memory_mb"]["before"] < 120
+    assert found["memory_mb"]["most"] - found["memory_mb"]["before"] < 200
     assert found["uploads"].keys() <= {"201", "429", "cut off"}
     assert found["uploads"]["429"] > found["uploads"]["201"]
     assert not found["traceback"]

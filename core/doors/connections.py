@@ -27,6 +27,7 @@ class Connection(H11Protocol):
     """Those whose request is not there yet, longest first, each with the clock that ends it."""
 
     _stalled: asyncio.TimerHandle | None = None
+    _over = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, and end the one that has been silent for longest where there are too many."""
@@ -43,6 +44,8 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Stop the clock when the head of the request is whole."""
+        if self._over:
+            return self.transport.pause_reading()
         super().data_received(data)
         if self.cycle is not None and self.cycle.transport is self.transport:
             self.cycle.transport = Lingering(self)  # type: ignore[assignment]
@@ -83,7 +86,7 @@ class Connection(H11Protocol):
         """
         if self.conn.their_state in (h11.DONE, h11.CLOSED, h11.MUST_CLOSE):
             return self.transport.close()
-        self.flow.pause_reading()
+        self._over = True
         self.loop.call_later(REST_SECONDS, self.end)
 
     def _hear(self) -> None:
