@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,7 +17,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
 from core.doors.routes import cookies
-from tests.serving import Server
+from tests.serving import Server, free_port
 from tests.signin.conftest import at_the_door, choose, home, leave_for_provider, secret, signed_in
 from tests.signin.provider import ANN, BEN, WRONG, Provider
 
@@ -66,6 +67,29 @@ def test_a_library_follows_its_person_and_nobody_else(team: Server) -> None:
         assert status(here, job) == 200
         assert status(there, job) == 200
         assert status(other, job) == 404
+
+
+def test_uploads_at_once_are_counted_by_person(serve: Callable[..., Server], provider: Provider) -> None:
+    """Both come from one address, and neither has a cookie but that of the sign-in."""
+    port = free_port()
+    server = serve(PORTOLAN_PORT=str(port), PORTOLAN_VISITOR_UPLOADS="1", **provider.settings(port))
+    begun, go_on = Event(), Event()
+
+    def slowly() -> Iterator[bytes]:
+        yield MODEL
+        begun.set()
+        go_on.wait(30)
+
+    with signed_in(server, ANN) as ann, signed_in(server, ANN) as again, signed_in(server, BEN) as ben:
+        first = Thread(target=lambda: ann.put("/api/models?name=slow.onnx", content=slowly()))
+        first.start()
+        assert begun.wait(30)
+        while (second := again.put("/api/models?name=mine.onnx", content=MODEL)).status_code == 202:
+            pass  # until the first one has arrived
+        assert second.status_code == 429
+        bring(ben)
+        go_on.set()
+        first.join(30)
 
 
 def test_signing_out_ends_every_copy_of_the_cookie(team: Server) -> None:

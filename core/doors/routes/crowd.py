@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.domain.bounds import bounds
 from core.domain.errors import TooMany
-from core.doors.routes import visitors
+from core.doors.routes import people, visitors
 
 PAGES, UPLOADS = "pages", "uploads"
 ALL = ""
@@ -38,13 +38,16 @@ class Crowd:
         most, each = (bound.pages, bound.pages_each) if kind == PAGES else (bound.uploads, bound.uploads_each)
         if self._open[own] >= each:
             raise TooMany(
-                f"You have {each} {kind} open, as many as one visitor may.", "Close one, or wait for its end."
+                f"You have {each} {kind if each != 1 else kind[:-1]} open, as many as one visitor may.",
+                "Close one, or wait for its end.",
             )
         if self._open[every] >= most:
             raise TooMany(f"This server has {most} {kind} open, as many as it may.", "Try again in a moment.")
 
 
 def visitor(scope: Scope) -> str:
-    """Return whose connection this is: a visitor's, or else an address's."""
-    found = visitors.identity(HTTPConnection(scope).cookies.get(visitors.COOKIE))
-    return found or str((scope.get("client") or ("nobody",))[0])
+    """Return whose connection this is: a person's, else a browser's, or else an address's."""
+    sent = HTTPConnection(scope).cookies
+    if found := people.signed_for(sent):
+        return found[0].id
+    return visitors.identity(sent.get(visitors.COOKIE)) or str((scope.get("client") or ("nobody",))[0])

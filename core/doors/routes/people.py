@@ -22,17 +22,18 @@ APART_SECONDS = 5.0
 
 def of(sent: Mapping[str, str]) -> Person | None:
     """Return the person of a request's cookies, or None."""
+    found = signed_for(sent)
+    return found[0] if found and workspace.current().store.people.keep(*found) else None
+
+
+def signed_for(sent: Mapping[str, str]) -> tuple[Person, float] | None:
+    """Return whom the cookies are signed for, and when, without a look whether the person has signed out since; or None."""
     provider = signin.provider()
     if provider is None or cookies.PERSON not in sent:
         return None
     found = signed(sent, signin.cookie_secret(links.key(workspace.current().home)), signin.session_seconds())
-    if found is None:
-        return None
-    claims, at = found
-    person = named(claims, provider)
-    if person is None or not workspace.current().store.people.keep(person, at):
-        return None
-    return person
+    person = named(found[0], provider) if found else None
+    return (person, found[1]) if found and person else None
 
 
 def signed(sent: Mapping[str, str], secret: str, seconds: float) -> tuple[dict[str, Any], float] | None:
