@@ -16,7 +16,7 @@ class Landmarks:
     ``exact`` are numbers that an input is compared with as it is, ``near`` those that arithmetic on the way may round.
     ``wide`` names the inputs of which whole numbers are reckoned with, ``sizing`` those that decide how large something
     becomes, ``gaps`` those that are asked whether a number is missing, ``close`` those of float64 whose numbers are told
-    from others that may lie beside them, or rounded.
+    from others that may lie beside them, or rounded, ``far`` those whose spread is lost far from zero.
     """
 
     exact: dict[str, tuple[float, ...]] = field(default_factory=dict)
@@ -27,6 +27,7 @@ class Landmarks:
     sizing: frozenset[str] = frozenset()
     gaps: frozenset[str] = frozenset()
     close: frozenset[str] = frozenset()
+    far: frozenset[str] = frozenset()
 
     def beyond(self, known: "Landmarks") -> "Landmarks":
         """Return what stands here, not among those that are known, and not where ordinary inputs and zeros lead."""
@@ -43,6 +44,7 @@ class Landmarks:
             wide=self.wide - known.wide,
             sizing=self.sizing | known.sizing,
             close=self.close - known.close,
+            far=self.far - known.far,
         )
 
     @property
@@ -60,7 +62,8 @@ class Landmarks:
         words = {n: tuple(dict.fromkeys((*self.words.get(n, ()), *others.words.get(n, ())))) for n in names}
         sizes = tuple(sorted({*self.sizes, *others.sizes}))
         wide, sizing = self.wide | others.wide, self.sizing | others.sizing
-        return Landmarks(exact, near, words, sizes, wide, sizing, self.gaps | others.gaps, self.close | others.close)
+        gaps, close, far = self.gaps | others.gaps, self.close | others.close, self.far | others.far
+        return Landmarks(exact, near, words, sizes, wide, sizing, gaps, close, far)
 
     def rounded(self) -> "Landmarks":
         """Return the same without a number that must be met exactly: a source of another precision may round it."""
@@ -70,7 +73,7 @@ class Landmarks:
         """Return the same of inputs of other names; what is not among them is left out."""
         exact, near = ({names[n]: v for n, v in side.items() if n in names} for side in (self.exact, self.near))
         words = {names[n]: v for n, v in self.words.items() if n in names}
-        named = (self.wide, self.sizing, self.gaps, self.close)
+        named = (self.wide, self.sizing, self.gaps, self.close, self.far)
         return Landmarks(exact, near, words, self.sizes, *(frozenset(names[n] for n in f if n in names) for f in named))
 
     def __bool__(self) -> bool:
@@ -80,6 +83,7 @@ class Landmarks:
             or self.wide
             or self.gaps
             or self.close
+            or self.far
             or any(any(side.values()) for side in (self.exact, self.near, self.words))
         )
 

@@ -34,8 +34,8 @@ SIZING = {"Reshape": 1, "Expand": 1, "ConstantOfShape": 0, "Tile": 1, "Resize": 
 """Operands that say how large something becomes."""
 ASIDE = ("Gather", "Reshape", "Slice", "Expand", "Tile", "Pad", "Split", "Clip")
 """Operators whose first operand alone is handed on."""
-LONG, DOUBLE = 7, 11
-"""TensorProto.INT64 and TensorProto.DOUBLE."""
+FLOAT, LONG, DOUBLE = 1, 7, 11
+"""TensorProto.FLOAT, INT64 and DOUBLE."""
 FLOATS = 2**24
 """From here on floats of 32 bits do not tell whole numbers from their neighbours."""
 OFFSET = 1000.0
@@ -108,8 +108,26 @@ def landmarks(model: ModelProto) -> Landmarks:
     )
     for value in graph.output:
         found.wide |= found.carried.get(value.name, set())
+    if _variance_of_squares(graph):
+        found.far |= {v.name for v in inputs if v.type.tensor_type.elem_type in (FLOAT, DOUBLE)}
     found.close &= {value.name for value in inputs if value.type.tensor_type.elem_type == DOUBLE}
     return found.landmarks()
+
+
+def _variance_of_squares(graph: GraphProto) -> bool:
+    """Say whether a variance is the mean of squares less the square of the mean, which float32 loses far from zero (doi:10.2307/2683386)."""
+    made = {name: node for node in graph.node for name in node.output}
+
+    def by(name: str, *kinds: str) -> NodeProto | None:
+        node = made.get(name)
+        return node if node is not None and node.op_type in kinds else None
+
+    for node in graph.node:
+        if node.op_type == "Sub":
+            mean, square = by(node.input[0], "ReduceMean"), by(node.input[1], "Pow", "Mul")
+            if mean and square and by(mean.input[0], "Pow", "Mul") and by(square.input[0], "ReduceMean"):
+                return True
+    return False
 
 
 def _counts(inputs: Iterable[ValueInfoProto]) -> tuple[int, ...]:
@@ -137,6 +155,7 @@ class _Reading:
         self.sizing: set[str] = set()
         self.gaps: set[str] = set()
         self.close: set[str] = set()
+        self.far: set[str] = set()
         self.carried: dict[str, set[str]] = {}
         """The inputs whose whole numbers are in a value, changed or not."""
         self.left = MOST
@@ -147,7 +166,7 @@ class _Reading:
             {name: tuple(_even(sorted(found))) for name, found in self.numbers[side].items()} for side in (True, False)
         )
         words = {name: tuple(_even(sorted(found))) for name, found in self.words.items()}
-        named = (frozenset(found) for found in (self.wide, self.sizing, self.gaps, self.close))
+        named = (frozenset(found) for found in (self.wide, self.sizing, self.gaps, self.close, self.far))
         return Landmarks(exact, near, words, tuple(_even(sorted(self.sizes))), *named)
 
     def read(

@@ -36,7 +36,7 @@ ID_NUMBERS = 4096
 SMALL_INTEGERS, HALVES, FLOATS, INTEGERS, DEEP = 100, 60_000, 2**24, 2**31 - 1, 2.0**53
 """Whole numbers that people count with, that floats of 16 and of 32 bits hold, 32 bits themselves, and floats of 64."""
 NEIGHBOURS = 32
-ONE = np.ones(1)
+ONE, NOTHING = np.ones(1), np.zeros(1)
 ENDS = (INTEGERS, -INTEGERS - 1, 0, INTEGERS, INTEGERS, 1, -INTEGERS - 1, -INTEGERS - 1, INTEGERS - 1)
 ADDED = (INTEGERS, 1, 0, INTEGERS, 1, 1, -INTEGERS - 1, -1)
 """The same, of one sign a few at a time, so that their sum is larger yet."""
@@ -46,9 +46,11 @@ AT_ENDS = "The model reckons with whole numbers, and these are the largest that 
 IN_FLOATS = (
     "The model reckons with whole numbers, and these are larger than floats of 32 bits tell from their neighbours."
 )
-DIGITS, STORED = "digits of float64", "stored samples"
+DIGITS, STORED, AWAY = "digits of float64", "stored samples", "far from zero"
+OFFSET = 3000.0
 APART = 2.0**-30
 """Of a number, what float64 tells and float32 does not."""
+LESS = "A variance is taken as the mean of squares less the square of the mean, and of numbers that lie far from zero float32 loses it."
 KEPT = "The model keeps these samples and compares others with them; of those that are equally near, any may count."
 IN_FLOAT32 = (
     "The model compares or rounds numbers of float64, and these are told apart by digits that float32 does not have."
@@ -67,6 +69,8 @@ class Plan:
     """Inputs of whole numbers of any size, and whether numbers are reckoned with, so that large ones matter too."""
     close: tuple[str, ...]
     """Inputs of float64 whose last digits decide."""
+    far: tuple[str, ...]
+    """Inputs whose spread is lost far from zero."""
     sizes: tuple[int, ...]
     notes: tuple[str, ...]
 
@@ -110,6 +114,7 @@ def plan(sampler: Sampler, landmarks: Landmarks) -> Plan:
             and (spec.name in landmarks.wide or sampler.domain(spec.name) == UNKNOWN_INTEGER)
         },
         tuple(spec.name for spec in sampler.specs if spec.name in landmarks.close),
+        tuple(spec.name for spec in sampler.specs if spec.name in landmarks.far),
         sizes,
         (f"Also asked: {'; '.join(told)}.",) if told else (),
     )
@@ -127,6 +132,7 @@ def questions(sampler: Sampler, plan: Plan) -> Questions:
     yield from _neighbours(sampler, plan)
     yield from _digits(sampler, plan)
     yield from _stored(sampler)
+    yield from _away(sampler, plan)
     for name, reckoned in plan.whole.items():
         yield from _whole(sampler, name, reckoned=reckoned)
         yield from _lengths(sampler, name)
@@ -319,6 +325,18 @@ def _digits(sampler: Sampler, plan: Plan) -> Questions:
     for name in plan.close:
         inputs[name] = _beside(inputs[name], values, sampler.axis(name), rng, gaps)
     yield Case(DIGITS, ", ".join(plan.close), samples, False, IN_FLOAT32, bounds=True), inputs
+
+
+def _away(sampler: Sampler, plan: Plan) -> Questions:
+    """Yield ordinary samples moved far from zero, up or down."""
+    if plan.far:
+        samples = sampler.fixed_batch or ROWS
+        inputs, signs = sampler.random(samples, 3900), np.where(np.arange(samples) % 2, OFFSET, -OFFSET)
+        for name in plan.far:
+            inputs[name] = (
+                _beside(inputs[name], signs, sampler.axis(name), np.random.default_rng(0), NOTHING) + inputs[name]
+            )
+        yield Case(AWAY, ", ".join(plan.far), samples, False, LESS, bounds=True), inputs
 
 
 def _stored(sampler: Sampler) -> Questions:

@@ -19,7 +19,7 @@ from core.domain.report import Check, Count, Parity, Verdict
 from core.domain.runtime import Session
 from core.domain.transform import Tolerance
 from core.proof import golden, rounding
-from core.proof.directed import DIGITS, STORED
+from core.proof.directed import AWAY, DIGITS, STORED
 from core.proof.golden import Case, Golden
 from core.proof.predictions import changed, counted, label, prediction
 from core.proof.probes import versions
@@ -38,7 +38,11 @@ OWN_LOSS = f"{rounding.OWN:.0f} times what float32 loses in the source itself (w
 EXAMPLES = (2, 5, 8, 16)
 """Batch sizes that people give an exporter as its example, besides those that every proof asks."""
 
-NEVER = {DIGITS: "lie so near to each other", STORED: "are the very samples that the model learned from"}
+NEVER = {
+    DIGITS: "lie so near to each other",
+    STORED: "are the very samples that the model learned from",
+    AWAY: "lie so far from zero beside their spread",
+}
 """What inputs must not do, by the case on which a result answers otherwise; for all others, they are too large."""
 
 

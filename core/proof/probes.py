@@ -89,10 +89,10 @@ def record_beyond(session: Session, seed: int, out: Path, shapes: str, landmarks
 
 
 def _keep(sampler: Sampler, recorded: list[Asked], notes: tuple[str, ...], out: Path) -> list[str]:
-    """Write what was recorded, and return the names of the cases that count. Raises Refused where none does."""
+    """Write what was recorded, and return the names of the cases that count. Raises Refused where none does, or bounds a verdict."""
     session = sampler.session
     names = tuple(next((answer for _, _, answer in recorded if answer), {}))
-    if not any(case.counted for case, _, _ in recorded):
+    if not any(case.counted or case.bounds for case, _, _ in recorded):
         reasons = "; ".join(dict.fromkeys(case.reason for case, _, _ in recorded))
         raise Refused(
             f"The model gives no finite answer on any input: {reasons[:300]}",

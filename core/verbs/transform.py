@@ -188,7 +188,9 @@ def beyond(bench: Bench, source: Model, target: Model, golden: Golden, landmarks
     verdict = Verdict.worst([parity.verdict, *bound, *(check.verdict for check in checks if check.verdict)])
     if verdict is parity.verdict:
         return replace(parity, checks=(*parity.checks, *checks))
-    reason = f"The result changes its behaviour where the source does not. {found.reason}"
+    bounded = verdict is Verdict.NOT_PROVEN and found.bounded
+    why = f"{found.bounded} {parity.reason}" if bounded else found.reason
+    reason = f"The result changes its behaviour where the source does not. {why}"
     return replace(parity, verdict=verdict, checks=(*parity.checks, *checks), reason=reason, bounded=found.bounded)
 
 

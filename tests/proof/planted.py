@@ -316,4 +316,13 @@ PAIRS: dict[str, tuple[str, dict[str, np.ndarray], Edit | dict[str, np.ndarray]]
             "m = ReduceMax<axes = [0], keepdims = 1>(h) d = Sub(h, m) e = Exp(d) q = ReduceSum<keepdims = 1>(e) y = Div(e, q)",
         ),
     ),
+    "a variance as the mean of squares less the square of the mean": (
+        F4 + "{ m = ReduceMean<axes = [1]>(x) d = Sub(x, m) q = Mul(d, d) v = ReduceMean<axes = [1]>(q) "
+        "e = Constant<value_float = 0.001>() w = Add(v, e) s = Sqrt(w) y = Div(d, s) }",
+        {},
+        lambda text: text.replace(
+            "q = Mul(d, d) v = ReduceMean<axes = [1]>(q)",
+            "q = Mul(x, x) a = ReduceMean<axes = [1]>(q) b = Mul(m, m) v = Sub(a, b)",
+        ),
+    ),
 }
