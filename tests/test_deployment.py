@@ -27,8 +27,10 @@ if [ -n "$CLOSED" ]; then  # the interpreter lies where only root may look, as i
     mkdir -p "$PYTHON_HOME"
     mount --bind "$BESIDE" "$PYTHON_HOME"
 fi
+mount --bind "$ROOT" /mnt
 mount -o remount,bind,ro /
 mount -t tmpfs -o mode=1777 tmpfs /tmp
+case "$ROOT" in /tmp/*) mkdir -p "$ROOT"; mount --bind /mnt "$ROOT";; esac  # this checkout lies there itself
 mkdir -m 700 /tmp/data
 chown 10001:10001 /tmp/data
 cd "$ROOT"
