@@ -16,6 +16,7 @@ from core.converters import CONVERTERS
 from core.domain.errors import Refused
 from core.domain.report import Parity, Verdict
 from core.domain.transform import parse_options
+from core.libraries.sklearn import kept_samples
 from core.proof import parity, probes
 from core.runtimes import runtime_for
 
@@ -226,6 +227,13 @@ def test_a_result_that_answers_otherwise_on_kept_samples_is_not_proven(tmp_path:
     found = held(KNeighborsRegressor(1).fit(*doubled(3)), tmp_path)
     assert found.verdict is Verdict.NOT_PROVEN, found.reason
     assert "never are the very samples that the model learned from" in found.reason
+
+
+def test_of_many_kept_samples_those_with_an_equal_one_are_asked_first() -> None:
+    """An even choice of 128 of a thousand leaves most of them out."""
+    x, y = doubled(8)
+    asked_first = kept_samples.raw(KNeighborsRegressor(1).fit(x, y), 3)[:16].astype(np.float32)
+    assert {tuple(row) for row in asked_first} == {tuple(row) for row in x[-8:]}
 
 
 def test_equal_samples_with_other_answers_behind_steps_that_cannot_be_taken_back_are_told(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ ID_NUMBERS = 4096
 SMALL_INTEGERS, HALVES, FLOATS, INTEGERS, DEEP = 100, 60_000, 2**24, 2**31 - 1, 2.0**53
 """Whole numbers that people count with, that floats of 16 and of 32 bits hold, 32 bits themselves, and floats of 64."""
 NEIGHBOURS = 32
-ONE, NOTHING = np.ones(1), np.zeros(1)
+ONE = np.ones(1)
 ENDS = (INTEGERS, -INTEGERS - 1, 0, INTEGERS, INTEGERS, 1, -INTEGERS - 1, -INTEGERS - 1, INTEGERS - 1)
 ADDED = (INTEGERS, 1, 0, INTEGERS, 1, 1, -INTEGERS - 1, -1)
 """The same, of one sign a few at a time, so that their sum is larger yet."""
@@ -331,11 +331,9 @@ def _away(sampler: Sampler, plan: Plan) -> Questions:
     """Yield ordinary samples moved far from zero, up or down."""
     if plan.far:
         samples = sampler.fixed_batch or ROWS
-        inputs, signs = sampler.random(samples, 3900), np.where(np.arange(samples) % 2, OFFSET, -OFFSET)
+        inputs, moves = sampler.random(samples, 3900), np.where(np.arange(samples) % 2, OFFSET, -OFFSET)
         for name in plan.far:
-            inputs[name] = (
-                _beside(inputs[name], signs, sampler.axis(name), np.random.default_rng(0), NOTHING) + inputs[name]
-            )
+            inputs[name] += _by_sample(inputs[name], moves, sampler.axis(name)).astype(inputs[name].dtype)
         yield Case(AWAY, ", ".join(plan.far), samples, False, LESS, bounds=True), inputs
 
 
@@ -355,14 +353,16 @@ def _stored(sampler: Sampler) -> Questions:
 def _beside(
     like: np.ndarray, values: np.ndarray, axis: int | None, rng: np.random.Generator, gaps: np.ndarray = ONE
 ) -> np.ndarray:
-    """Return numbers one gap below, at or above the value of each sample; of one value where all samples share them."""
-    lead = np.moveaxis(like, axis or 0, 0) if like.ndim else like.reshape(1)
-    rows = slice(len(lead) if axis is not None and len(values) == len(lead) else 1)
-    value, gap = (
-        np.broadcast_to(side, values.shape)[rows].reshape(-1, *[1] * (lead.ndim - 1)) for side in (values, gaps)
-    )
-    found = value + gap * rng.integers(-1, 2, lead.shape)
-    return np.moveaxis(found, 0, axis or 0).reshape(like.shape).astype(like.dtype)
+    """Return numbers one gap below, at or above the value of each sample."""
+    steps = rng.integers(-1, 2, like.shape)
+    return (_by_sample(like, values, axis) + _by_sample(like, gaps, axis) * steps).astype(like.dtype)
+
+
+def _by_sample(like: np.ndarray, values: np.ndarray, axis: int | None) -> np.ndarray:
+    """Lay one value a sample over the shape of an input; the first over all of it where samples share it."""
+    if axis is None or like.shape[axis] != len(values):
+        return np.full(like.shape, values[0])
+    return np.broadcast_to(values.reshape([-1 if place == axis else 1 for place in range(like.ndim)]), like.shape)
 
 
 def _lengths(sampler: Sampler, name: str) -> Questions:

@@ -63,9 +63,9 @@ def _stored(program: ExportedProgram) -> dict[str, tuple[float, ...]]:
     """Return the numbers of the small tensors that a program holds, by the name of their value."""
     import torch
 
-    found = {}
+    found, held = {}, {**program.constants, **program.state_dict}
     for spec in program.graph_signature.input_specs:
-        tensor = {**program.constants, **program.state_dict}.get(spec.target) if spec.target else None
+        tensor = held.get(spec.target) if spec.target else None
         if isinstance(tensor, torch.Tensor) and tensor.numel() <= FEW and not tensor.is_complex():
             found[spec.arg.name] = tuple(map(float, tensor.reshape(-1).tolist()))
     return found
