@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.artifact import Artifact
-from core.domain.bounds import Spent, today
+from core.domain.bounds import DAY, Spent, today
 from core.domain.dataset import StoredDataset
 from core.domain.errors import NotFound, Refused
 from core.domain.recipe import Step
@@ -36,7 +36,6 @@ from core.memory.rows import (
 )
 
 GONE = "This page is no longer available.", "Ask the sender of the link for a new one."
-DAY = 24 * 3600.0
 
 
 class Store:

@@ -18,6 +18,7 @@ from core.memory.blobs import GB, Blobs
 from core.memory.database import in_words
 from core.memory.migrations import check_age, readable
 from core.memory.named import lasting
+from core.memory.standing import damage, newest
 
 TIGHT_GB = 5
 LATE_SECONDS = 3600.0
@@ -71,8 +72,8 @@ def database(place: Place, tell: Tell) -> Iterator[Complaint]:
         return
     with _opened(place.home) as db:
         with in_words():
-            problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if problem != "ok":
+            problem = damage(db)
+        if problem:
             yield fault(
                 f"The database portolan.db is damaged: {problem}.", "Restore the latest backup into a new home."
             )
@@ -106,9 +107,8 @@ def clock(place: Place, tell: Tell) -> Iterator[Complaint]:
     if not (place.home / "portolan.db").exists():
         return
     with _opened(place.home) as db:
-        sql = "SELECT max(created) FROM (SELECT created FROM artifact UNION ALL SELECT created FROM job)"
-        newest = db.execute(sql).fetchone()[0] or 0.0
-    if (behind := newest - time.time()) > LATE_SECONDS:
+        behind = newest(db) - time.time()
+    if behind > LATE_SECONDS:
         yield fault(
             f"This machine's clock is {behind / 3600:,.0f} hours behind the newest row of the database.",
             "Set the clock (for example by NTP) before the server is started: links and retention follow it.",

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse
 from core.domain.errors import PortolanError
 from core.doors import workspace
 from core.doors.workspace import Workspace
+from core.memory.standing import readable, standing
 
 MODEL_LIBRARIES = (
     "torch",
@@ -38,10 +39,6 @@ FRESH_SECONDS = 0.5
 TICK_SECONDS = 0.005
 STILL_SECONDS = 120.0
 OK, FULL, SILENT = "ok", "full", "no answer"
-STANDS = """
-    SELECT (SELECT count(*) FROM job WHERE state = 'running') AS running,
-        (SELECT min(created) FROM job WHERE state = 'queued') AS waiting,
-        (SELECT at FROM audit WHERE act LIKE 'job %' AND act <> 'job queued' ORDER BY id DESC LIMIT 1) AS moved"""
 _STARTED, _BEGAN = time.monotonic(), time.time()
 
 
@@ -85,7 +82,7 @@ def disk(now: Workspace) -> str:
 def database(now: Workspace) -> str:
     """Read a row."""
     with now.store.database.reading() as db:
-        db.execute("SELECT count(*) FROM identity").fetchone()
+        readable(db)
     return OK
 
 
@@ -98,9 +95,9 @@ def writing(now: Workspace) -> str:
 def queue(now: Workspace) -> str:
     """See that jobs do not wait while none runs and none has begun or ended for two minutes."""
     with now.store.database.reading() as db:
-        stands = next(db.query(STANDS))
-    still = time.time() - max(stands["waiting"] or 0.0, stands["moved"] or 0.0, _BEGAN)
-    if stands["waiting"] and not stands["running"] and still > STILL_SECONDS:
+        stands = standing(db)
+    still = time.time() - max(stands.waiting or 0.0, stands.moved or 0.0, _BEGAN)
+    if stands.waiting and not stands.running and still > STILL_SECONDS:
         return f"jobs have waited for {still:.0f} s, and none runs"
     return OK
 

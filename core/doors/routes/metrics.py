@@ -19,6 +19,7 @@ from starlette.responses import Response
 from core.doors import workspace
 from core.doors.routes.answers import Forbidden
 from core.memory import audit
+from core.memory.standing import Moved, moved, standing
 from core.memory.store import Store
 
 TOKEN = "PORTOLAN_METRICS_TOKEN"  # noqa: S105 -- a variable's name
@@ -45,10 +46,6 @@ ROOM = Gauge("portolan_room_bytes", "Bytes that still fit, by disk, reserve and 
 HERE = ("localhost", "127.0.0.1", "::1")
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "WEBSOCKET"))
 UPLOAD = ("/api/models", "/api/data")
-ENDS = """
-    SELECT audit.act, audit.detail AS verb, created, started, finished, json_extract(trouble, '$.kind') AS kind
-    FROM audit LEFT JOIN job ON job.id = audit.subject
-    WHERE audit.id > ? AND audit.id <= ? AND audit.act LIKE 'job %' ORDER BY audit.id"""
 
 
 def request(route: str, method: str, status: int, arrived: int, sent: int, seconds: float) -> None:
@@ -82,27 +79,25 @@ class Reader:
         self.begin(store)
         with self._lock, store.database.reading() as db:
             newest = audit.newest(db)
-            for row in db.query(ENDS, [self._last, newest]):
-                self._count(row)
+            for one in moved(db, self._last, newest):
+                self._count(one)
             self._last = newest
-            states = {row["state"]: row["n"] for row in db.query(NOW)}
-        for state in ("queued", "running"):
-            LINE.labels(state).set(states.get(state, 0))
+            now = standing(db)
+        LINE.labels("queued").set(now.queued)
+        LINE.labels("running").set(now.running)
 
-    def _count(self, row: dict[str, object]) -> None:
-        verb, end = str(row["verb"]), str(row["act"]).removeprefix("job ")
-        created, started, finished = (row[key] for key in ("created", "started", "finished"))
-        if end == "running" and isinstance(created, float) and isinstance(started, float):
-            WAITS.labels(verb).observe(started - created)
+    def _count(self, one: Moved) -> None:
+        end = one.act.removeprefix("job ")
+        if end == "running" and one.created is not None and one.started is not None:
+            WAITS.labels(one.verb).observe(one.started - one.created)
         elif end not in ("queued", "running", "removed"):
-            JOBS.labels(verb, end).inc()
-            if isinstance(started, float) and isinstance(finished, float):
-                WORK.labels(verb).observe(finished - started)
+            JOBS.labels(one.verb, end).inc()
+            if one.started is not None and one.finished is not None:
+                WORK.labels(one.verb).observe(one.finished - one.started)
             if end == "failed":
-                FAILURES.labels(verb, row["kind"] or "unknown").inc()
+                FAILURES.labels(one.verb, one.trouble or "unknown").inc()
 
 
-NOW = "SELECT state, count(*) AS n FROM job WHERE state IN ('queued', 'running') GROUP BY state"
 READER = Reader()
 
 
