@@ -21,9 +21,9 @@ from core.domain import settings
 from core.domain.bounds import open_more_files
 from core.domain.errors import PortolanError
 from core.domain.home import default_home
+from core.domain.reach import base
 from core.doors import administration, connections, logs, routes, signin, workspace
 from core.doors.routes import links, metrics
-from core.doors.routes.base import base
 
 LIGHT = (
     "altair",

@@ -1,4 +1,4 @@
-"""Who can reach this server: the user of this machine alone, or others too."""
+"""Who can reach this server, and where: the user of this machine alone, or others too, perhaps below a path."""
 
 import os
 from urllib.parse import urlsplit
@@ -30,3 +30,9 @@ def alone() -> bool:
     """
     listens = os.environ.get("PORTOLAN_ADDRESS", "127.0.0.1").lower() in {*LOOPBACK, "::1"}
     return listens and allowed_hosts() <= LOOPBACK and not os.environ.get("PORTOLAN_OIDC_ISSUER")
+
+
+def base() -> str:
+    """Return the path below which all of it is served, such as ``/portolan``, or nothing: ``PORTOLAN_BASE_PATH``."""
+    chosen = os.environ.get("PORTOLAN_BASE_PATH", "").strip("/")
+    return f"/{chosen}" if chosen else ""

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from core.domain.errors import Refused
 from core.domain.person import Role
+from core.domain.reach import base
 
 ISSUER, CLIENT, SECRET = "PORTOLAN_OIDC_ISSUER", "PORTOLAN_OIDC_CLIENT_ID", "PORTOLAN_OIDC_CLIENT_SECRET"
 SESSION_HOURS = 12.0
@@ -67,7 +68,8 @@ def provider() -> Provider | None:
 
 def url() -> str:
     """Return the address under which browsers open this server: ``PORTOLAN_URL``, or localhost."""
-    return os.environ.get("PORTOLAN_URL", f"http://localhost:{os.environ.get('PORTOLAN_PORT') or 8501}").rstrip("/")
+    here = f"http://localhost:{os.environ.get('PORTOLAN_PORT') or 8501}{base()}"
+    return (os.environ.get("PORTOLAN_URL") or here).rstrip("/")
 
 
 def needed() -> bool:

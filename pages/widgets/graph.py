@@ -4,8 +4,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from core.domain.reach import base
 from core.doors.routes import links
-from core.doors.routes.base import base
 
 
 def viewer(sha256: str, name: str, height: int = 520) -> None:

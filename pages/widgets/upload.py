@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.domain.limits import MB, limit_mb
-from core.doors.routes.base import base
+from core.domain.reach import base
 from pages.visitor import place
 from pages.widgets import component
 

@@ -43,9 +43,9 @@ def home(server: Server) -> str:
 
 
 @contextmanager
-def at_the_door(server: Server) -> Iterator[httpx.Client]:
-    """A client that has opened the page."""
-    with httpx.Client(base_url=home(server), timeout=60, headers=WRITER) as client:
+def at_the_door(server: Server, path: str = "") -> Iterator[httpx.Client]:
+    """A client that has opened the page, below a path of the server."""
+    with httpx.Client(base_url=home(server) + path, timeout=60, headers=WRITER) as client:
         client.get("/")
         yield client
 

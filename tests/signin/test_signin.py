@@ -69,6 +69,19 @@ def test_a_library_follows_its_person_and_nobody_else(team: Server) -> None:
         assert status(other, job) == 404
 
 
+def test_below_a_path_the_provider_leads_back_there(serve: Callable[..., Server], provider: Provider) -> None:
+    port = free_port()
+    settings = provider.settings(port)
+    own = f"{settings.pop('PORTOLAN_URL')}/portolan/oauth2callback"
+    provider.client.redirect_uris.add(own)
+    server = serve(PORTOLAN_PORT=str(port), PORTOLAN_BASE_PATH="/portolan", **settings)
+    with at_the_door(server, "/portolan") as client:
+        back = choose(client, leave_for_provider(server, client), ANN).headers["location"]
+        assert back.startswith(f"{own}?")
+        assert client.get(back).headers["location"] == "/portolan/"
+        bring(client)
+
+
 def test_uploads_at_once_are_counted_by_person(serve: Callable[..., Server], provider: Provider) -> None:
     """Both come from one address, and neither has a cookie but that of the sign-in."""
     port = free_port()

@@ -5,7 +5,7 @@ Streamlit's included, `crowd` bounds what is open at once, `visitors` says who a
 """
 
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from core.domain.errors import PortolanError
 from core.doors.routes import (
@@ -25,7 +25,7 @@ from core.doors.routes import (
 from core.doors.routes.crowd import Crowd
 from core.doors.routes.shield import Shield
 
-ROUTES: list[BaseRoute] = [
+ROUTES = [
     Route("/healthz", health.health),
     Route("/readyz", health.ready),
     Route("/metrics", metrics.show),
@@ -46,7 +46,7 @@ ROUTES: list[BaseRoute] = [
 """Streamlit answers every path that it does not know with its page; ours end in a 404 of their own."""
 
 MIDDLEWARE = [
-    Middleware(base.Based),
+    Middleware(base.Based, names={route.path.split("/")[1] for route in ROUTES}),
     Middleware(observing.Observed),
     Middleware(Shield),
     Middleware(closed.Closed),

@@ -3,29 +3,30 @@
 Streamlit is told the same path and keeps it on its own routes; ours lose it at the door, and get it back in every link.
 """
 
-import os
+from collections.abc import Collection
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-PREFIXES = ("/api/", "/files/", "/graph/", "/netron/", "/ort/", "/show/", "/healthz", "/readyz", "/metrics")
-
-
-def base() -> str:
-    """Return the path, such as ``/portolan``, or nothing."""
-    chosen = os.environ.get("PORTOLAN_BASE_PATH", "").strip("/")
-    return f"/{chosen}" if chosen else ""
+from core.domain.reach import base
 
 
 class Based:
-    """Takes the path away from requests for routes of ours."""
+    """Takes the path away from requests for routes of ours, which the first names of their paths tell."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
+        self.app, self.names = app, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on under the path that the routes know."""
         start = base()
-        if start and scope["type"] == "http" and scope["path"].startswith(tuple(start + one for one in PREFIXES)):
-            raw = scope.get("raw_path") or scope["path"].encode()
-            scope = {**scope, "path": scope["path"][len(start) :], "raw_path": raw[len(start) :]}
+        if start and scope["type"] == "http" and scope["path"].startswith(f"{start}/"):
+            scope = self.below(scope, len(start))
         await self.app(scope, receive, send)
+
+    def below(self, scope: Scope, length: int) -> Scope:
+        """Return a request for a route of ours without so many letters of its path, any other as it is."""
+        path = scope["path"][length:]
+        if path.split("/")[1] not in self.names:
+            return scope
+        raw = scope.get("raw_path") or scope["path"].encode()
+        return {**scope, "path": path, "raw_path": raw[length:]}

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from core import web
 from core.domain.errors import NotFound
-from core.doors.routes.base import base
+from core.domain.reach import base
 
 POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; frame-ancestors 'self'"
 HEADERS = {

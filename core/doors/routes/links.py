@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import quote
 
 from core.domain.errors import NotFound
+from core.domain.reach import base
 from core.doors import workspace
 from core.doors.routes.answers import Expired
-from core.doors.routes.base import base
 
 LIFE_SECONDS = 3600
 ROUND_SECONDS = 600

@@ -11,10 +11,10 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core.domain.reach import base
 from core.domain.tracing import REQUEST, during
 from core.doors import logs
 from core.doors.routes import metrics
-from core.doors.routes.base import base
 
 GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}")
 OURS = re.compile(

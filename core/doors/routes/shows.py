@@ -3,10 +3,10 @@
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from core.domain.reach import base
 from core.domain.share import Share
 from core.doors import workspace
 from core.doors.routes import history
-from core.doors.routes.base import base
 
 POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 

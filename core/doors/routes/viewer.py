@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from core.domain.errors import NotFound, Unavailable
-from core.doors.routes.base import base
+from core.domain.reach import base
 
 SUFFIXES = {
     ".js": "text/javascript",
