@@ -22,7 +22,7 @@ def offer(ids: list[str]) -> None:
 
 def one(group: Private) -> None:
     """Show the bar while the group is installed, else the button, and what went wrong the last time; to who may install it."""
-    if not may_install(visitor()):
+    if not (place().governs and may_install(visitor())):
         st.caption("Whoever runs this server can install it.")
         return
     last = last_job(group)
