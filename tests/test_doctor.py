@@ -216,6 +216,8 @@ PLANTS: dict[str, tuple[Plant, str, str]] = {
     "a file of other bytes": (lambda place: blob(place, lambda path: path.write_bytes(b"x")), "files", "other bytes"),
     "a clock behind": (sql(f"UPDATE artifact SET created = {time.time() + 1e6}"), "clock", "hours behind"),
     "an outer address": (setting(PORTOLAN_ADDRESS="0.0.0.0"), "hosts", "PORTOLAN_HOSTS"),
+    "strangers let in": (setting(PORTOLAN_HOSTS="models.example"), "hosts", "Without sign-in"),
+    "half a sign-in": (setting(PORTOLAN_OIDC_ISSUER="https://id.example"), "hosts", "configured in part"),
     "an address of no machine": (setting(PORTOLAN_ADDRESS="192.0.2.1"), "port", "cannot be used"),
     "an expired certificate": (expired, "certificates", "expired on"),
     "a key open to others": (key_open_to_others, "certificates", "may read the key"),

@@ -7,6 +7,7 @@ signs in is anonymous, which is right for one's own machine: so without a provid
 import hmac
 import ipaddress
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,30 +47,30 @@ class Provider:
         }
 
 
-def provider() -> Provider | None:
+def provider(settings: Mapping[str, str] = os.environ) -> Provider | None:
     """Return what the environment says of sign-in, or None where it says nothing. Raises Refused for half a configuration."""
-    given = {name: os.environ.get(name, "").strip() for name in (ISSUER, CLIENT, SECRET)}
+    given = {name: settings.get(name, "").strip() for name in (ISSUER, CLIENT, SECRET)}
     if not any(given.values()):
         return None
     if missing := [name for name, value in given.items() if not value]:
         raise Refused(
             f"Sign-in is configured in part: {', '.join(missing)} is missing.", "Set all of the three, or none."
         )
-    for name, address in ((ISSUER, given[ISSUER]), ("PORTOLAN_URL", url())):
+    for name, address in ((ISSUER, given[ISSUER]), ("PORTOLAN_URL", url(settings))):
         parts = urlsplit(address)
         if parts.scheme != "https" and not (parts.scheme == "http" and loopback(parts.hostname or "")):
             raise Refused(
                 f"{name} is not an https address: {address}.", "Only on this machine may it begin with http://."
             )
-    if (chosen := os.environ.get("PORTOLAN_ROLE") or Role.MEMBER) not in list(Role):
+    if (chosen := settings.get("PORTOLAN_ROLE") or Role.MEMBER) not in list(Role):
         raise Refused(f"PORTOLAN_ROLE is {chosen}, which is no role.", "Set it to viewer, member or administrator.")
-    return Provider(given[ISSUER], given[CLIENT], given[SECRET], url())
+    return Provider(given[ISSUER], given[CLIENT], given[SECRET], url(settings))
 
 
-def url() -> str:
+def url(settings: Mapping[str, str] = os.environ) -> str:
     """Return the address under which browsers open this server: ``PORTOLAN_URL``, or localhost."""
-    here = f"http://localhost:{os.environ.get('PORTOLAN_PORT') or 8501}{base()}"
-    return (os.environ.get("PORTOLAN_URL") or here).rstrip("/")
+    here = f"http://localhost:{settings.get('PORTOLAN_PORT') or 8501}{base()}"
+    return (settings.get("PORTOLAN_URL") or here).rstrip("/")
 
 
 def needed() -> bool:
@@ -77,9 +78,9 @@ def needed() -> bool:
     return provider() is not None and not anonymous()
 
 
-def anonymous() -> bool:
+def anonymous(settings: Mapping[str, str] = os.environ) -> bool:
     """Say whether ``PORTOLAN_ANONYMOUS=1`` lets in whoever reaches the server."""
-    return os.environ.get("PORTOLAN_ANONYMOUS") == "1"
+    return settings.get("PORTOLAN_ANONYMOUS") == "1"
 
 
 def role(subject: str, email: str, claims: dict[str, Any]) -> Role:
@@ -106,11 +107,11 @@ def session_seconds() -> float:
     return float(os.environ.get("PORTOLAN_SESSION_HOURS") or SESSION_HOURS) * 3600
 
 
-def check_reach(address: str | None) -> None:
+def check_reach(address: str | None, settings: Mapping[str, str] = os.environ) -> None:
     """Raise Refused where strangers would reach a server that asks nobody who they are; no address means every address."""
-    if anonymous() or provider() is not None:
+    if anonymous(settings) or provider(settings) is not None:
         return
-    named = [name.strip() for name in os.environ.get("PORTOLAN_HOSTS", "").split(",") if name.strip()]
+    named = [name.strip() for name in settings.get("PORTOLAN_HOSTS", "").split(",") if name.strip()]
     if outer := [name for name in (address or "0.0.0.0", *named) if not loopback(name)]:  # noqa: S104
         raise Refused(
             f"Without sign-in this server answers its own machine only, and it was told to answer {', '.join(outer)}.",

@@ -6,14 +6,14 @@ import stat
 import time
 import tomllib
 from collections.abc import Iterator
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from core.domain.errors import first_line
-from core.doors.doctor import Complaint, Place, Tell, fault, note
+from core.domain.errors import PortolanError, first_line
+from core.doors.doctor import Complaint, Place, Tell, fault, note, told
 from core.doors.doctor.home import running
+from core.doors.signin import check_reach, loopback
 from core.jobs.engines.cluster import FILES, checked, security
 from core.jobs.engines.dask import share_of
 
@@ -39,13 +39,18 @@ def port(place: Place, tell: Tell) -> Iterator[Complaint]:
 
 
 def hosts(place: Place, tell: Tell) -> Iterator[Complaint]:
-    """A server that others can reach knows by which names they call it."""
+    """A server that others can reach knows by which names they call it, and asks who they are."""
     address = place.environment.get("PORTOLAN_ADDRESS") or "127.0.0.1"
-    if not _loopback(address) and not place.environment.get("PORTOLAN_HOSTS", "").strip():
+    named = place.environment.get("PORTOLAN_HOSTS", "").strip() or place.environment.get("PORTOLAN_URL")
+    if not loopback(address) and not named:
         yield fault(
             f"PORTOLAN_ADDRESS is {address}, and PORTOLAN_HOSTS is not set, so every request from another machine is refused.",
             "Set PORTOLAN_HOSTS to the names by which people reach the server.",
         )
+    try:
+        check_reach(address, place.environment)
+    except PortolanError as error:
+        yield told(error)
 
 
 def certificates(place: Place, tell: Tell) -> Iterator[Complaint]:
@@ -149,13 +154,6 @@ def _names(read: dict[str, Any]) -> list[str]:
 def _covers(name: str, host: str) -> bool:
     """Say whether a name of a certificate, perhaps with one star, is the host's (RFC 6125, 6.4.3)."""
     return name == host or (name.startswith("*.") and host.partition(".")[2] == name[2:])
-
-
-def _loopback(address: str) -> bool:
-    try:
-        return address == "localhost" or ip_address(address.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _port(place: Place) -> int:
