@@ -43,7 +43,7 @@ def figures(held: list[Holding], working: list[Task]) -> None:
         st.metric("Visitors", len(held), border=True)
     days = retention_days()
     st.caption(
-        f"Models, data sets and jobs are deleted after {days:g} days." if days else "Nothing is deleted by its age."
+        f"Models, data sets and jobs are deleted after {days:g} days." if days else "Nothing is deleted automatically."
     )
 
 
@@ -71,7 +71,7 @@ def having(held: list[Holding]) -> None:
     with st.popover("Delete everything of a visitor", icon=":material/delete_forever:", type="tertiary"):
         st.markdown("Rows, names, events and files are deleted permanently; files that others have too stay with them.")
         chosen = st.selectbox("Visitor", list(names), format_func=names.__getitem__, key="forgotten")
-        sure = st.checkbox("They know, or have no say in it.", key=f"sure-{chosen}")
+        sure = st.checkbox("I understand that this cannot be undone.", key=f"sure-{chosen}")
         st.button("Delete everything", key="forget", disabled=not sure, on_click=forget, args=(chosen,))
 
 

@@ -115,7 +115,7 @@ def emptying() -> None:
             st.caption("The project goes for all of its members.")
         elif here.person is not None:
             st.caption("You leave your projects, and you are signed out; projects that only you are in go too.")
-        sure = st.checkbox("I want nothing of it back.", key="sure")
+        sure = st.checkbox("I understand that this cannot be undone.", key="sure")
         st.button("Delete everything", key="forget", disabled=not sure, on_click=progress.attempt, args=(everything,))
 
 

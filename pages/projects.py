@@ -19,7 +19,7 @@ def show() -> None:
     every([found for found in here() if found.shared])
     with st.form("new-project", clear_on_submit=True):
         name = st.text_input("Name of a new project", max_chars=80)
-        if st.form_submit_button("Begin a project", icon=":material/group_add:"):
+        if st.form_submit_button("Create a project", icon=":material/group_add:"):
             progress.attempt(lambda: begin(name))
             st.rerun()
 

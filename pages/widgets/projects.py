@@ -44,7 +44,7 @@ def members(project: Place) -> None:
             mine = me is not None and member.person == me.id
             if mine or governs:
                 st.button(
-                    "Leave" if mine else "Take out",
+                    "Leave" if mine else "Remove",
                     key=f"out-{member.person}",
                     type="tertiary",
                     icon=":material/person_remove:",
