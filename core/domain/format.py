@@ -1,6 +1,7 @@
 """One kind of model file: recognised by content, audited against allow-lists, then read; loading is somebody else's work."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -76,6 +77,8 @@ class Format(Entry):
     """Loading the file can run code from it: refused where the jail is not full, and jailed always."""
     lists_tensors: ClassVar[bool] = False
     """``tensors`` yields what the file stores."""
+    lists_operators: ClassVar[bool] = False
+    """``as_onnx`` gives what the file holds as one ONNX model."""
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether this is the file's kind, from its first 64 KiB, its zip members' names (empty when it is no zip), and its own name."""
@@ -105,6 +108,10 @@ class Format(Entry):
     def graph(self, path: Path, out: Path) -> bool:
         """Write the graph without its weights to ``out`` for the viewer, and say whether there is one."""
         return False
+
+    def as_onnx(self, path: Path) -> AbstractContextManager[Path]:
+        """Return where the same operators and weights lie as an ONNX model for as long as they are read. Raises Refused when there is none."""
+        raise NotImplementedError
 
     def tensors(self, path: Path) -> Iterator[Tensor]:
         """Yield the stored tensors one by one, without running anything; called only after a clean audit."""

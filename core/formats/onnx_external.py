@@ -53,6 +53,15 @@ class OnnxExternal(OnnxInside):
                 yield warning("The zip contains a file that the model does not use.", name)
 
     @contextmanager
+    def as_onnx(self, path: Path) -> Iterator[Path]:
+        """Unpack the one graph of the zip with the files beside it. Raises Refused when there is none, or more than one."""
+        with tempfile.TemporaryDirectory(prefix="onnx-") as folder:
+            graphs = [file for file in archives.extract(path, Path(folder)) if file.suffix.lower() == ".onnx"]
+            if len(graphs) != 1:
+                raise Refused(f"The zip contains {len(graphs)} .onnx files; one is needed.", AGAIN)
+            yield graphs[0]
+
+    @contextmanager
     def model(self, path: Path) -> Iterator[Path]:
         """Copy the one graph of the zip to a name of ours. Raises Refused when there is none, or more than one."""
         with archives.walk(path) as archive, tempfile.TemporaryDirectory(prefix="onnx-") as folder:

@@ -2,7 +2,9 @@
 
 import os
 import struct
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -29,7 +31,7 @@ class Ort(Format):
     title = "ORT format"
     sentence = "ONNX Runtime's own format for phones and small builds: it loads fast, but cannot be converted back."
     suffixes = (".ort",)
-    lists_tensors = True
+    lists_tensors = lists_operators = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether the flatbuffer carries ONNX Runtime's identifier."""
@@ -65,6 +67,14 @@ class Ort(Format):
             notes={"metadata": told.shown(entries)} if entries else {},
         )
 
+    @contextmanager
+    def as_onnx(self, path: Path) -> Iterator[Path]:
+        """Have ONNX Runtime write what it loaded, without optimising it."""
+        with tempfile.TemporaryDirectory(prefix="ort-") as folder:
+            copy = Path(folder) / "model.onnx"
+            _session(path, copy)
+            yield copy
+
     def tensors(self, path: Path) -> Iterator[Tensor]:
         """Yield the weights of the graph and of the graphs inside it, and the lists of numbers that nodes hold."""
         with path.open("rb") as file:
@@ -78,13 +88,17 @@ def _numbers(file: BinaryIO, tensor: OrtTensor) -> "np.ndarray | None":
     return array(file.read(tensor.length), tensor.dtype, tensor.shape)
 
 
-def _session(path: Path) -> "onnxruntime.InferenceSession":
+def _session(path: Path, copy: Path | None = None) -> "onnxruntime.InferenceSession":
+    """Open the file as it stands, and write its graph as ONNX where a place for it is named."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 1, 4
     options.add_session_config_entry("session.load_model_format", "ORT")
+    if copy is not None:
+        options.optimized_model_filepath = str(copy)
+        options.add_session_config_entry("session.save_model_format", "ONNX")
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     with refusing(
         "ONNX Runtime cannot open this file",

@@ -29,11 +29,15 @@ KEPT_ELEMENTS = 64
 class OnnxInside(Format):
     """A format whose file is one ONNX model, or holds one."""
 
-    lists_tensors = True
+    lists_tensors = lists_operators = True
 
     def model(self, path: Path) -> AbstractContextManager[Path]:
         """Return where the model lies for as long as it is read. Raises Refused when there is not one."""
         raise NotImplementedError
+
+    def as_onnx(self, path: Path) -> AbstractContextManager[Path]:
+        """Return the model, which needs no other file."""
+        return self.model(path)
 
     def inspect(self, path: Path) -> Summary:
         """Read signature, operators and weights without loading large weights."""
