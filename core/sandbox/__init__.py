@@ -174,13 +174,13 @@ class Sandbox:
     ) -> Iterator[Child]:
         child = self._spare(kind, stops) or self._awaited(kind, self._of(kind).child(), stops)
         self._busy.add(child.folder)
-        with pids.bounded(child.pid, limits.threads):
-            try:
-                yield child
-            finally:
-                self._end(child)
-                self._busy.discard(child.folder)
-                spent(child.cpu_seconds)
+        try:
+            child.bound.set(limits.threads)
+            yield child
+        finally:
+            self._end(child)
+            self._busy.discard(child.folder)
+            spent(child.cpu_seconds)
 
     def _spare(self, kind: str, stops: list[threading.Event]) -> Child | None:
         """Return the spare's process, or None when there is none, it never came to be, or it was killed while it waited."""
@@ -245,6 +245,7 @@ class Sandbox:
     @staticmethod
     def _end(child: Child) -> None:
         child.stop()
+        child.bound.remove()
         folders.remove(child.folder)
 
     def _test_walls(self) -> Isolation:

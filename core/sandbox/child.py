@@ -19,6 +19,7 @@ from core.domain import groups
 from core.domain.codec import parse
 from core.domain.errors import Crashed
 from core.domain.limits import MB
+from core.sandbox import pids
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TZ")
@@ -90,7 +91,7 @@ def started(module: str, kind: str, folder: Path, ends: Ends) -> "subprocess.Pop
 
 
 class Child:
-    """One process of the worker with its folder, its pipes, the last of its log and its peak of memory."""
+    """One process of the worker with its folder, its pipes, the bound on its threads, the last of its log and its peak of memory."""
 
     def __init__(self, folder: Path, start: Start) -> None:
         self.folder, self.log, self.peak_mb, self.quiet = folder, b"", 0.0, False
@@ -103,6 +104,7 @@ class Child:
             self._process = start(folder, (asked.fileno(), telling.fileno(), printing.fileno()))
             self._ends = ours.pop_all()
         self.pid = self._process.pid
+        self.bound = pids.Bound(self.pid)
         self._selector = self._ends.enter_context(selectors.DefaultSelector())
         for pipe in (self._events, self._words):
             self._selector.register(pipe, selectors.EVENT_READ)

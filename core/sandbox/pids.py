@@ -7,7 +7,6 @@ watch (core/sandbox/watch.py) bounds threads everywhere, but looks only ten time
 import contextlib
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 SPARE = 64
@@ -19,15 +18,27 @@ MOUNTS = {"pids": Path("/sys/fs/cgroup/pids"), "": Path("/sys/fs/cgroup")}
 LEAVE_SECONDS = 1.0
 
 
-@contextlib.contextmanager
-def bounded(pid: int, most: int) -> Iterator[bool]:
-    """Bound the threads of a process and all below it as long as the block lasts; say whether that was possible."""
-    group = _group(pid, most + SPARE)
-    try:
-        yield group is not None
-    finally:
-        if group is not None:
-            _remove(group)
+class Bound:
+    """A group of one process and all below it, made while nobody waits: to move a process takes the kernel about 10 ms."""
+
+    def __init__(self, pid: int) -> None:
+        self._group = _group(pid)
+
+    def set(self, most: int) -> bool:
+        """Bound the threads and say whether that was possible."""
+        if self._group is None:
+            return False
+        try:
+            (self._group / "pids.max").write_text(str(most + SPARE))
+        except OSError:
+            return False
+        return True
+
+    def remove(self) -> None:
+        """Remove the group once its processes are gone."""
+        if self._group is not None:
+            _remove(self._group)
+            self._group = None
 
 
 def clear() -> None:
@@ -38,7 +49,7 @@ def clear() -> None:
                 group.rmdir()
 
 
-def _group(pid: int, most: int) -> Path | None:
+def _group(pid: int) -> Path | None:
     for here in _own():
         group = here / f"portolan-{os.getpid()}-{pid}"
         try:
@@ -46,7 +57,6 @@ def _group(pid: int, most: int) -> Path | None:
         except OSError:  # no such controller here, or not for us
             continue
         try:
-            (group / "pids.max").write_text(str(most))
             (group / "cgroup.procs").write_text(str(pid))
         except OSError:
             _remove(group)
