@@ -112,12 +112,13 @@ def main(
 
 
 def _prepare(names: tuple[str, ...]) -> None:
-    """Import modules and read the declarations of the calls among them. Raises ImportError for one that is missing."""
+    """Import modules, read the declarations of the calls among them and find what the jail leaves readable. Raises ImportError for one that is missing."""
     for name in names:
         module = importlib.import_module(name)
         if isinstance(row := getattr(module, "CALL", None), Call):
             prepare(row.request)
     prepare(Limits)
+    jail.libraries()
     gc.freeze()
 
 

@@ -18,6 +18,7 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 from core.border.jail import syscalls
@@ -160,10 +161,16 @@ def _landlock(libc: ctypes.CDLL, doors: list[tuple[Path, int]]) -> None:
     os.close(ruleset)
 
 
+@cache
+def libraries() -> frozenset[str]:
+    """Return the folders of Python's own modules and of those that were installed; found once, as that takes milliseconds."""
+    paths = sysconfig.get_paths()
+    own = (paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib"))
+    return frozenset((*own, *(path for path in sys.path if path.endswith(("site-packages", "dist-packages")))))
+
+
 def _doors(scratch: Path) -> list[tuple[Path, int]]:
-    libraries = {sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    libraries |= {path for path in sys.path if path.endswith(("site-packages", "dist-packages"))}
-    readable = [*SYSTEM, *libraries, f"{sys.base_prefix}/lib", str(Path(__file__).parents[2])]
+    readable = [*SYSTEM, *libraries(), f"{sys.base_prefix}/lib", str(Path(__file__).parents[2])]
     writable = [
         (scratch / "out", WRITE),
         (scratch / "tmp", WRITE | MAKE_DIR | REMOVE_DIR),
