@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skops.io
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
@@ -242,3 +244,20 @@ def test_equal_samples_with_other_answers_behind_steps_that_cannot_be_taken_back
     assert "keeps 6 of its 1000 samples more than once with other answers" in told.reason
     few = held(make_pipeline(Normalizer(), KNeighborsRegressor(2)).fit(*doubled(3)), tmp_path)
     assert few.verdict is Verdict.PASS, few.reason
+
+
+def test_kept_samples_are_where_the_answers_of_a_narrow_process_vary(tmp_path: Path) -> None:
+    """On all others, far from each of them, it answers the same number."""
+    x, y = load_diabetes(return_X_y=True)
+    found = held(GaussianProcessRegressor(RBF(1e-5), optimizer=None).fit(x[:200], y[:200]), tmp_path)
+    assert found.verdict is Verdict.PASS, found.reason
+
+
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+def test_neighbours_answer_several_numbers(weights: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(100, 3)).astype(np.float32), rng.normal(size=(100, 2))
+    model = KNeighborsRegressor(4, weights=weights).fit(x, y)
+    wanted = rng.normal(size=(30, 3)).astype(np.float32)
+    (answer,) = asked(model, wanted, tmp_path)
+    np.testing.assert_allclose(answer, model.predict(wanted), atol=1e-5)

@@ -24,7 +24,7 @@ from core.proof.golden import Case, Golden
 from core.proof.predictions import changed, counted, label, prediction
 from core.proof.probes import versions
 from core.proof.samples import MISSING
-from core.proof.variation import Variation, unproven
+from core.proof.variation import ORDINARY, Variation, unproven
 
 NEEDED = 30
 """With no failure in n samples, the share of failing inputs is below 3/n with 95 % confidence (rule of three)."""
@@ -162,7 +162,7 @@ def _replay(
     if not faults:
         for place, (a, b) in enumerate(zip(expected, got, strict=True)):
             _differences(a, b, tally, tolerance, exact.get(f"c{number}/out{place}"))
-        if case.counted:
+        if case.counted or case.name in ORDINARY:
             for variation, a, b in zip(variations, expected, got, strict=True):
                 variation.add(case.name, _samples_first(a, case.samples), _samples_first(b, case.samples))
         tally.faults.extend(_unequal(expected, got, recorded.outputs))

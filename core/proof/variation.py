@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-ORDINARY = ("random", "data")
-"""Cases whose samples are drawn alike, so that their spread is the model's own."""
+from core.proof.directed import STORED
+
+ORDINARY = ("random", "data", STORED)
+"""Cases whose samples are drawn alike, or were kept by the model, so that their spread is the model's own."""
 SHARE = 0.05
 """The root mean square difference, as a share of the standard deviation of the answers, that is still rounding."""
 NOISE = 1e-7

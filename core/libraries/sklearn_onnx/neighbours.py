@@ -28,7 +28,7 @@ def register() -> None:
     update_registered_converter(
         KNeighborsRegressor,
         "PortolanKNeighborsRegressor",
-        shape_calculator.calculate_linear_regressor_output_shapes,
+        _one_column_a_target,
         _in_float64(theirs.convert_nearest_neighbors_regressor),
         options={"optim": [None, "cdist"]},
     )
@@ -39,6 +39,15 @@ def register() -> None:
         _in_float64(theirs.convert_nearest_neighbors_classifier),
         options={"zipmap": [True, False, "columns"], "nocl": [True, False], "raw_scores": [True, False], "output_class_labels": [False, True], "optim": [None, "cdist"]},
     )  # fmt: skip
+
+
+def _one_column_a_target(operator: Operator) -> None:
+    """Declare the answers [samples, targets]; skl2onnx counts targets by ``coef_``, which neighbours do not have."""
+    from skl2onnx.common import shape_calculator
+
+    shape_calculator.calculate_linear_regressor_output_shapes(operator)
+    targets = np.asarray(operator.raw_operator._y)
+    operator.outputs[0].type.shape = [operator.outputs[0].type.shape[0], targets.shape[1] if targets.ndim > 1 else 1]
 
 
 @cache
