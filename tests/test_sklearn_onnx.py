@@ -9,6 +9,8 @@ import skops.io
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
@@ -261,3 +263,13 @@ def test_neighbours_answer_several_numbers(weights: str, tmp_path: Path) -> None
     wanted = rng.normal(size=(30, 3)).astype(np.float32)
     (answer,) = asked(model, wanted, tmp_path)
     np.testing.assert_allclose(answer, model.predict(wanted), atol=1e-5)
+
+
+@pytest.mark.parametrize("strategy", ["mean", "constant"])
+def test_gaps_that_are_filled_and_told_are_columns_of_the_result(strategy: str, tmp_path: Path) -> None:
+    x, y = load_iris(return_X_y=True)
+    x[::7, 1] = np.nan
+    model = make_pipeline(SimpleImputer(strategy=strategy, add_indicator=True), LogisticRegression(max_iter=500))
+    model.fit(x, y)
+    _, shares = asked(model, x[:40].astype(np.float32), tmp_path)
+    np.testing.assert_allclose(shares, model.predict_proba(x[:40].astype(np.float32)), atol=1e-5)

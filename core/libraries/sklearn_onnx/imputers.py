@@ -1,5 +1,7 @@
 """Imputers that also tell which numbers were missing: skl2onnx leaves these columns out."""
 
+from numbers import Real
+
 from core.libraries.sklearn import Estimator
 from core.libraries.sklearn_onnx.forms import formed
 from core.libraries.sklearn_onnx.graph import Operator, Scope, converter
@@ -30,4 +32,6 @@ def register() -> None:
 
 
 def _indicates(imputer: Estimator) -> bool:
-    return getattr(imputer, "indicator_", None) is not None and imputer.statistics_.dtype.kind == "f"
+    """Say whether it also tells gaps, and fills them with numbers; those of a constant are held as objects."""
+    numbers = all(isinstance(value, Real) for value in imputer.statistics_)
+    return getattr(imputer, "indicator_", None) is not None and numbers
