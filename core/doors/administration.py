@@ -4,8 +4,10 @@ import os
 import time
 from dataclasses import dataclass
 
+from core.domain.artifact import Artifact
 from core.domain.belongings import Holding, Task
 from core.domain.errors import Refused
+from core.domain.hold import Hold
 from core.domain.person import Person, Role
 from core.doors import workspace
 from core.memory import belongings
@@ -44,10 +46,27 @@ class Desk:
         """Delete everything of a visitor."""
         forget(visitor)
 
+    def holds(self) -> list[Hold]:
+        """Return what is on hold, newest first."""
+        return workspace.current().store.held.all()
+
+    def models(self, visitor: str) -> list[Artifact]:
+        """Return a visitor's models, newest first."""
+        return workspace.current().store.artifacts(visitor)
+
+    def hold(self, visitor: str, artifact: str | None, reason: str) -> None:
+        """Keep all of a visitor's, or one model, whoever would delete it."""
+        workspace.current().store.held.place(visitor, artifact, reason, self.who.id)
+
+    def lift(self, hold: str) -> None:
+        """End a hold."""
+        workspace.current().store.held.lift(hold, self.who.id)
+
 
 def forget(visitor: str) -> None:
-    """Stop a visitor's jobs, and delete everything of theirs. Raises Refused where a job does not stop."""
+    """Stop a visitor's jobs, and delete everything of theirs. Raises Refused where a job does not stop, or something is on hold."""
     queue, store = workspace.current().queue, workspace.current().store
+    store.held.check([visitor])
     ends = time.monotonic() + STOP_SECONDS
     for job in queue.jobs(visitor, limit=10_000):
         if job.state.active:

@@ -59,11 +59,12 @@ def forget(store: Store, visitor: str) -> None:
     """Delete all that a visitor has, and all of the projects that only this person is in: rows, names, events, and the files that nobody else has.
 
     Of a person the id stays for a while, without a name, so that their cookies open nothing. Raises Refused while a job of
-    theirs runs, and for the only administrator of a project with other members.
+    theirs runs, while anything of it is on hold, and for the only administrator of a project with other members.
     """
     with store.transaction() as db:
-        files = set()
-        for owner in (visitor, *_deserted(db, visitor)):
+        files, owners = set(), (visitor, *_deserted(db, visitor))
+        store.held.check(owners)
+        for owner in owners:
             if db["job"].count_where("visitor = ? AND state IN ('queued', 'running')", [owner]):
                 raise Refused("A job is still at work.", "Wait until it has stopped, and try again.")
             files |= {row["sha256"] for row in db.query(NAMED.format("= :visitor"), {"visitor": owner})}
@@ -106,17 +107,18 @@ def _deserted(db: Any, person: str) -> list[str]:
 
 
 def expire(store: Store, seconds: float) -> int:
-    """Delete models, data sets and ended jobs that are older; return how many. What a younger model was made from stays with it.
+    """Delete models, data sets and ended jobs that are older and not on hold; return how many. What a younger model was made from stays with it.
 
     Their files go with the next sweep, unless something else names them.
     """
     before = time.time() - seconds
     busy = "SELECT sha256 FROM mention JOIN job ON job.id = job WHERE state IN ('queued', 'running')"
     with store.transaction() as db:
-        old = "created < ?"
-        freed = db.execute(f"DELETE FROM dataset WHERE {old} AND sha256 NOT IN ({busy})", [before]).rowcount  # noqa: S608
-        freed += db.execute("DELETE FROM job WHERE finished < ?", [before]).rowcount
-        freed += _peel(db, f"{old} AND sha256 NOT IN ({busy})", [before])
+        old = f"created < ? AND sha256 NOT IN ({busy}) AND id NOT IN (SELECT id FROM held_{{}})"  # noqa: S608
+        ended = "finished < ? AND id NOT IN (SELECT id FROM held_job)"
+        freed = db.execute(f"DELETE FROM dataset WHERE {old.format('dataset')}", [before]).rowcount  # noqa: S608
+        freed += db.execute(f"DELETE FROM job WHERE {ended}", [before]).rowcount  # noqa: S608 -- constants
+        freed += _peel(db, old.format("artifact"), [before])
         dead = "SELECT id FROM job WHERE state = 'done' AND made IS NOT NULL AND made NOT IN (SELECT id FROM artifact)"
         db.execute(f"UPDATE job SET key = NULL WHERE id IN ({dead})")  # noqa: S608 -- a constant
     return int(freed)
