@@ -4,12 +4,14 @@ import os
 import time
 from dataclasses import dataclass
 
+from core.domain.allowance import Allowance
 from core.domain.artifact import Artifact
 from core.domain.belongings import Holding, Task
 from core.domain.errors import Refused
 from core.domain.hold import Hold
 from core.domain.person import Person, Role
 from core.doors import workspace
+from core.jobs.budget import allowed
 from core.memory import belongings
 
 STOP_SECONDS = 20.0
@@ -27,8 +29,17 @@ class Desk:
             raise Refused("This is for administrators of the server.", "Ask one of them.")
 
     def holdings(self) -> list[Holding]:
-        """Return what each visitor has, the largest first."""
-        return belongings.holdings(workspace.current().store)
+        """Return what each visitor has and used today, the largest first."""
+        store = workspace.current().store
+        return belongings.holdings(store, lambda visitor: allowed(store, visitor))
+
+    def allow(self, visitor: str, allowance: Allowance) -> None:
+        """Allow a person or a project so much; None leaves it to the settings."""
+        workspace.current().store.allowances.give(visitor, allowance, self.who.id)
+
+    def own(self, visitor: str) -> Allowance:
+        """Return what a person or a project was allowed by an administrator."""
+        return workspace.current().store.allowances.of(visitor)
 
     def at_work(self) -> list[Task]:
         """Return the jobs that run or wait, newest first."""

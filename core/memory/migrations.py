@@ -295,3 +295,18 @@ def m011_holds(db: Any) -> None:
                 INSERT INTO audit (at, who, act, subject, sha256)
                 VALUES ({NOW}, {who}, '{act}', {subject}, {sha256}); END"""  # noqa: S608 -- constants
         )
+
+
+@migration
+def m012_allowances(db: Any) -> None:
+    """What an administrator (``who``) allows a person or a project; and who began a job in a library that is not their own."""
+    db.execute(
+        """CREATE TABLE allowance (
+            visitor TEXT PRIMARY KEY, minutes INTEGER, sent INTEGER, kept INTEGER, who TEXT NOT NULL) STRICT"""
+    )
+    db.execute("ALTER TABLE job ADD COLUMN starter TEXT")
+    db.execute(
+        f"""CREATE TRIGGER audit_allowed AFTER INSERT ON allowance BEGIN
+            INSERT INTO audit (at, who, act, subject, detail) VALUES ({NOW}, NEW.who, 'allowance given', NEW.visitor,
+            json_object('minutes', NEW.minutes, 'sent', NEW.sent, 'kept', NEW.kept)); END"""  # noqa: S608 -- a constant
+    )

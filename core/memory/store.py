@@ -20,6 +20,7 @@ from core.domain.references import references
 from core.domain.share import Share
 from core.domain.stored import write
 from core.memory import pairing
+from core.memory.allowances import Allowances
 from core.memory.blobs import Blobs
 from core.memory.database import Database
 from core.memory.holds import Holds, refusal
@@ -55,6 +56,7 @@ class Store:
         self.people = People(self.database)
         self.projects = Projects(self.database)
         self.held = Holds(self.database)
+        self.allowances = Allowances(self.database)
         with self.database.reading() as db:
             pairing.pair(db, folder)
 
@@ -279,13 +281,13 @@ class Store:
             return any(True for _ in db.query(sql, {"sha256": sha256, "visitor": visitor}))
 
     def spend(self, visitor: str, *, seconds: float = 0.0, bytes: int = 0) -> None:
-        """Add to what a visitor used today; days of more than a month ago are forgotten."""
+        """Add to what a visitor used today; earlier days are forgotten."""
         add = """
             INSERT INTO spending (day, visitor, seconds, bytes) VALUES (?, ?, ?, ?) ON CONFLICT (day, visitor)
             DO UPDATE SET seconds = seconds + excluded.seconds, bytes = bytes + excluded.bytes"""
         with self.transaction() as db:
             db.execute(add, [today(), visitor, seconds, bytes])
-            db.execute("DELETE FROM spending WHERE day < ?", [today() - 31])
+            db.execute("DELETE FROM spending WHERE day < ?", [today()])
 
     def spent(self, visitor: str) -> Spent:
         """Return what a visitor used today."""
@@ -293,6 +295,14 @@ class Store:
             for row in db.query("SELECT * FROM spending WHERE day = ? AND visitor = ?", [today(), visitor]):
                 return Spent(row["seconds"], row["bytes"])
         return Spent()
+
+    def kept_bytes(self, visitor: str) -> int:
+        """Return how many bytes the models and data sets of a visitor take, each file counted once."""
+        sql = """
+            SELECT ifnull(sum(size), 0) FROM (SELECT sha256, size FROM artifact WHERE visitor = :visitor
+            UNION SELECT sha256, size FROM dataset WHERE visitor = :visitor)"""
+        with self.database.reading() as db:
+            return int(db.execute(sql, {"visitor": visitor}).fetchone()[0])
 
     def named(self, value: object) -> list[str]:
         """Return the stored blobs that a value names, made young so that they last until the value is written down."""
@@ -311,6 +321,7 @@ class Store:
         with self.transaction() as db:
             held = "SELECT id FROM held_share"
             db.execute(f"DELETE FROM share WHERE expires < ? AND id NOT IN ({held})", [time.time()])  # noqa: S608
+            db.execute("DELETE FROM spending WHERE day < ?", [today()])
         with sweeping(self.home) as free, self.database.reading() as db:
             if not free:
                 return 0
