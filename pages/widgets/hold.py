@@ -11,4 +11,7 @@ def notice(artifact: str = "") -> None:
     """Show the hold on one model, or on the whole library; why, an administrator knows."""
     hold = current().store.held.on(visitor(), artifact)
     if hold is not None:
-        st.info(f"{plain(hold.sentence, 200)} It cannot be deleted until the hold is lifted.", icon=":material/gavel:")
+        st.info(
+            f"{plain(hold.sentence, 200)} Nothing of it can be deleted until the hold is lifted.",
+            icon=":material/gavel:",
+        )
