@@ -1,15 +1,21 @@
-"""Administration: who has how much on this server, what it works at, and the end of what somebody has."""
+"""Administration: who has how much on this server, what it works at, what must stay, and the end of what somebody has."""
 
 import datetime
+from collections.abc import Callable
 
 import streamlit as st
 
 from core.answers.charts.bars import megabytes
+from core.domain import person as people
+from core.domain import project
+from core.domain.allowance import Allowance
 from core.domain.belongings import Holding, Task
+from core.domain.groups import GROUPS, Private
 from core.doors.administration import Desk, retention_days
 from core.doors.workspace import current
-from pages.visitor import person
-from pages.widgets import progress
+from core.memory.blobs import GB
+from pages.visitor import own, person
+from pages.widgets import install, progress
 from pages.widgets.text import plain
 
 NAMELESS = "a browser nobody signed in with"
@@ -21,11 +27,18 @@ def show(desk: Desk) -> None:
     progress.refusal()
     held, working, failed = desk.holdings(), desk.at_work(), desk.failed()
     figures(held, working)
-    jobs, visitors, troubles = st.tabs(["Jobs at work", "Visitors", "Failed jobs"])
+    jobs, visitors, holds, groups, troubles = st.tabs(
+        ["Jobs at work", "Visitors", "Holds", "Optional groups", "Failed jobs"]
+    )
     with jobs:
         at_work(working)
     with visitors:
         having(held)
+        allowing(desk, held)
+    with holds:
+        holding(desk, held)
+    with groups:
+        optional()
     with troubles:
         st.dataframe([described(task) for task in failed], hide_index=True, width="stretch")
 
@@ -65,14 +78,59 @@ def having(held: list[Holding]) -> None:
         st.caption("Nobody has anything here.")
         return
     st.dataframe([row(one) for one in held], hide_index=True, width="stretch")
-    names = {
-        one.visitor: f"{one.name or NAMELESS} · {one.email or one.visitor[:9]} · {megabytes(one.bytes)}" for one in held
-    }
+    names = named(held)
     with st.popover("Delete everything of a visitor", icon=":material/delete_forever:", type="tertiary"):
         st.markdown("Rows, names, events and files are deleted permanently; files that others have too stay with them.")
         chosen = st.selectbox("Visitor", list(names), format_func=names.__getitem__, key="forgotten")
         sure = st.checkbox("I understand that this cannot be undone.", key=f"sure-{chosen}")
         st.button("Delete everything", key="forget", disabled=not sure, on_click=forget, args=(chosen,))
+
+
+def named(held: list[Holding]) -> dict[str, str]:
+    """Return what visitors are called in a list to choose from, by id."""
+    return {
+        one.visitor: f"{one.name or NAMELESS} · {one.email or one.visitor[:9]} · {megabytes(one.bytes)}" for one in held
+    }
+
+
+def holding(desk: Desk, held: list[Holding]) -> None:
+    """List what is on hold, each with the way to lift it, and let something be put on hold."""
+    names = named(held)
+    st.caption("What is on hold stays, whoever would delete it: retention, its owner, a project's members, or you.")
+    for hold in desk.holds():
+        models = {model.id: model.name for model in desk.models(hold.visitor)}
+        what = plain(models.get(hold.artifact, "A model"), 60) if hold.artifact else "Everything"
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{what}** of {plain(names.get(hold.visitor, NAMELESS), 80)}", width="stretch")
+            st.caption(plain(f"{hold.sentence} {hold.reason}", 500))
+            st.button("Lift", icon=":material/lock_open:", key=f"lift-{hold.id}", on_click=lift, args=(hold.id,))
+    if not names:
+        return
+    with st.popover("Put on hold", icon=":material/gavel:"):
+        whose = st.selectbox("Whose", list(names), format_func=names.__getitem__, key="held")
+        models = {"": "Everything", **{model.id: model.name for model in desk.models(whose)}}
+        with st.form(f"hold-{whose}", border=False):
+            st.selectbox("What", list(models), format_func=models.__getitem__, key=f"held-of-{whose}")
+            st.text_input("Reason", help="Only administrators see it.", max_chars=400, key="reason")
+            st.form_submit_button("Put on hold", on_click=hold_it, args=(whose,))
+
+
+def optional() -> None:
+    """List the optional groups: whether each is there, its size, and how it is installed; one with an environment of its own by a click."""
+    for group in GROUPS.values():
+        with st.container(border=True):
+            there = group.installed()
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"**{group.title}**", width="stretch")
+                st.caption(f"{group.megabytes:,} MB", width=90)
+                st.badge("installed" if there else "not installed", color="green" if there else "gray")
+            if there:
+                continue
+            if isinstance(group, Private):
+                install.one(group, own)
+            else:
+                st.caption("Installed beside Portolan's own libraries. Stop the server, and run:")
+                st.code(group.command, language=None)
 
 
 def row(one: Holding) -> dict[str, object]:
@@ -83,9 +141,47 @@ def row(one: Holding) -> dict[str, object]:
         "Models": one.models,
         "Data sets": one.datasets,
         "Jobs": one.jobs,
-        "Files": megabytes(one.bytes),
+        "Files": of(megabytes(one.bytes), one.allowed.kept, in_gigabytes),
+        "Minutes today": of(f"{one.spent.seconds / 60:,.0f}", one.allowed.minutes, str),
+        "Sent today": of(megabytes(one.spent.bytes), one.allowed.sent, in_gigabytes),
         "Last": moment(one.last),
     }
+
+
+def of(used: str, most: int | None, written: Callable[[int], str]) -> str:
+    """Write what is used, and of how much where that is bounded."""
+    return used if most is None else f"{used} of {written(most)}"
+
+
+def allowing(desk: Desk, held: list[Holding]) -> None:
+    """Let one person or project have more or less than the settings say."""
+    known = [one for one in held if one.visitor.startswith((people.PREFIX, project.PREFIX))]
+    if not known:
+        return
+    names = named(known)
+    with st.popover("Change what somebody may use", icon=":material/speed:"):
+        whose = st.selectbox("Who", list(names), format_func=names.__getitem__, key="allowed")
+        given = desk.own(whose)
+        with st.form(f"allow-{whose}", border=False):
+            for id, label, value, step in (
+                ("minutes", "Processor minutes a day", given.minutes, 1),
+                ("sent", "GB sent a day", gigabytes(given.sent), 1.0),
+                ("kept", "GB of files", gigabytes(given.kept), 1.0),
+            ):
+                st.number_input(
+                    label, 0 * step, value=value, step=step, key=f"{id}-{whose}", placeholder="As set for everybody"
+                )
+            st.form_submit_button("Save", on_click=allow, args=(whose,))
+
+
+def gigabytes(size: int | None) -> float | None:
+    """Return bytes as a number to change."""
+    return None if size is None else size / GB
+
+
+def in_gigabytes(size: int) -> str:
+    """Write a bound in the unit of the settings."""
+    return f"{size / GB:g} GB"
 
 
 def described(task: Task) -> dict[str, object]:
@@ -114,6 +210,27 @@ def forget(visitor: str) -> None:
     """Delete everything of a visitor, if whoever clicked is an administrator still."""
     if who := person():
         progress.attempt(lambda: Desk(who).forget(visitor))
+
+
+def allow(visitor: str) -> None:
+    """Keep what somebody may use, if whoever clicked is an administrator still."""
+    minutes, sent, kept = (st.session_state[f"{id}-{visitor}"] for id in ("minutes", "sent", "kept"))
+    told = Allowance(minutes, *(None if size is None else round(size * GB) for size in (sent, kept)))
+    if who := person():
+        progress.attempt(lambda: Desk(who).allow(visitor, told))
+
+
+def hold_it(visitor: str) -> None:
+    """Put something on hold, if whoever clicked is an administrator still."""
+    which, reason = st.session_state[f"held-of-{visitor}"], st.session_state["reason"]
+    if who := person():
+        progress.attempt(lambda: Desk(who).hold(visitor, which or None, reason))
+
+
+def lift(hold: str) -> None:
+    """End a hold, if whoever clicked is an administrator still."""
+    if who := person():
+        progress.attempt(lambda: Desk(who).lift(hold))
 
 
 if administrator := person():

@@ -12,7 +12,7 @@ from core.doors.samples import Sample, samples
 from core.doors.workspace import current
 from core.verbs.compress import FORMAT
 from pages.visitor import place, visitor
-from pages.widgets import progress, projects, summary, upload
+from pages.widgets import hold, progress, projects, summary, upload
 from pages.widgets.chrome import ink
 from pages.widgets.text import plain
 
@@ -91,6 +91,7 @@ def card(sample: Sample) -> None:
 def library() -> None:
     """List the visitor's models, newest first, each result under what it was made from."""
     st.subheader(f"Models of {plain(place().name, 60)}" if place().shared else "Your models")
+    hold.notice()
     found = current().store.artifacts(visitor())
     if not found:
         with st.container(border=True, horizontal_alignment="center"):
@@ -178,6 +179,7 @@ def detail(artifact_id: str) -> None:
                 st.switch_page("compress.py", query_params={"model": artifact.id})
             if st.button("Convert this model", type="primary", icon=":material/swap_horiz:"):
                 st.switch_page("convert.py", query_params={"model": artifact.id})
+    hold.notice(artifact.id)
     summary.show(artifact, ink())
     projects.copying(artifact)
     if not place().role.allows(Role.MEMBER):

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.doors.places import Place, begin_project
 from pages.visitor import CHOSEN, here, person, place
-from pages.widgets import progress, projects
+from pages.widgets import hold, progress, projects
 from pages.widgets.text import plain
 
 
@@ -26,6 +26,7 @@ def show() -> None:
 
 def one(project: Place) -> None:
     """Show the members and the history of a project."""
+    hold.notice()
     people, deeds = st.tabs(["Members", "History"])
     with people:
         projects.members(project)

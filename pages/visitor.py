@@ -37,6 +37,11 @@ def place() -> Place:
         return found[0]
 
 
+def own() -> Place:
+    """Return the visitor's own library, wherever they work now."""
+    return here()[0]
+
+
 def visitor() -> str:
     """Return the visitor whose rows the page may show."""
     return place().owner

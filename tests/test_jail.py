@@ -4,6 +4,7 @@ import platform
 import re
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -264,3 +265,29 @@ def test_the_child_knows_no_secret(sandbox: Sandbox, monkeypatch: pytest.MonkeyP
 )
 def test_the_worker_imports_nothing_of_the_server(sandbox: Sandbox, module: str) -> None:
     assert module not in ask(sandbox, "environment")["modules"]  # type: ignore[operator]
+
+
+REFUSING = """
+import errno, sys
+from pathlib import Path
+from core.border import jail
+from core.border.jail import syscalls
+from core.domain.limits import Limits
+import ctypes, socket
+
+ctypes.CDLL(None).prctl(jail.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+number = (syscalls.LOAD, 0, 0, syscalls.NUMBER)
+refuse = syscalls.when(jail.LANDLOCK_CREATE, syscalls.answer(errno.EPERM))
+jail.filter_calls(syscalls._pack([number, *refuse, syscalls.ALLOW]))
+jail.lock(Path(sys.argv[1]), Limits(wall_seconds=20, cpu_seconds=10, memory_mb=600, file_mb=32))
+try:
+    socket.socket()
+except PermissionError:
+    print("locked as far as can be")
+"""
+
+
+def test_an_engine_that_refuses_landlock_leaves_the_other_walls(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", REFUSING, str(tmp_path)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (run.stdout, run.stderr) == ("locked as far as can be\n", "")

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+from core.domain.allowance import Allowance
+from core.domain.bounds import Spent
+
 
 @dataclass(frozen=True)
 class Holding:
-    """What one visitor has: bytes count each of their files once; last is when something was brought or begun, in seconds since 1970."""
+    """What one visitor has: bytes count each of their files once; last is when something was brought or begun, in seconds since 1970; spent is of today."""
 
     visitor: str
     name: str
@@ -15,6 +18,8 @@ class Holding:
     jobs: int
     bytes: int
     last: float
+    spent: Spent
+    allowed: Allowance
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,9 @@ class Bounds:
     bytes: int | None
     """Bytes of a day that come in: ``PORTOLAN_DAY_GB``."""
 
+    kept: int | None
+    """Bytes that the files of one library take: ``PORTOLAN_VISITOR_GB``."""
+
     uploads_each: int
     """Uploads at once: ``PORTOLAN_VISITOR_UPLOADS``."""
 
@@ -60,11 +63,12 @@ def renewal() -> str:
 def bounds() -> Bounds:
     """Return the bounds that the settings say, or the usual ones, which leave room on a server that its user has alone. Raises Refused."""
     shared = not alone()
-    gigabytes = _whole("PORTOLAN_DAY_GB", 20 if shared else None)
+    sent, kept = _whole("PORTOLAN_DAY_GB", 20 if shared else None), _whole("PORTOLAN_VISITOR_GB", None)
     return Bounds(
         waiting=_whole("PORTOLAN_MAX_WAITING", 50 if shared else None),
         minutes=_whole("PORTOLAN_DAY_MINUTES", 120 if shared else None),
-        bytes=None if gigabytes is None else gigabytes * 1024 * MB,
+        bytes=None if sent is None else sent * 1024 * MB,
+        kept=None if kept is None else kept * 1024 * MB,
         uploads_each=_whole("PORTOLAN_VISITOR_UPLOADS", 4 if shared else 16),
         pages_each=_whole("PORTOLAN_VISITOR_PAGES", 20 if shared else 100),
         uploads=_whole("PORTOLAN_MAX_UPLOADS", 32),

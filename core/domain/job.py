@@ -44,11 +44,12 @@ class Spec:
 class Job:
     """One verb with its request, its progress (fraction 0 to 1, or None when unknown) and its end; times are seconds since 1970.
 
-    ``made`` is the artifact to go on with, once there is one.
+    ``made`` is the artifact to go on with, once there is one. ``starter`` is who began it in a library that is not their own.
     """
 
     id: str
     visitor: str
+    starter: str | None
     verb: str
     title: str
     request: Any
@@ -62,6 +63,11 @@ class Job:
     created: float
     started: float | None
     finished: float | None
+
+    @property
+    def account(self) -> str:
+        """For whom the job counts."""
+        return self.starter or self.visitor
 
     @cached_property
     def result(self) -> Any:

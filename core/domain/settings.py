@@ -73,7 +73,7 @@ SETTINGS = {
         (log, ("LOG",)),
         (number, ("QUOTA_GB", "SESSION_HOURS", "SHARE_DAYS", "RETENTION_DAYS")),
         (whole, ("MAX_UPLOAD_MB",)),
-        (count, ("MAX_WAITING", "DAY_MINUTES", "DAY_GB", "VISITOR_UPLOADS", "VISITOR_PAGES")),
+        (count, ("MAX_WAITING", "DAY_MINUTES", "DAY_GB", "VISITOR_GB", "VISITOR_UPLOADS", "VISITOR_PAGES")),
         (count, ("MAX_UPLOADS", "MAX_PAGES", "MAX_CONNECTIONS")),
         (flag, ("INSTALLS", "ANONYMOUS")),
         (port, ("PORT",)),

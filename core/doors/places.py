@@ -39,6 +39,11 @@ class Place:
         return self.owner.startswith(PREFIX)
 
     @property
+    def starter(self) -> str | None:
+        """Who begins what is begun here, where that is somebody else than the library's owner."""
+        return self.person.id if self.person is not None and self.person.id != self.owner else None
+
+    @property
     def governs(self) -> bool:
         """Whether the one who asks may change the machine for everybody; where nobody signs in, the verb itself says who may."""
         return signin.provider() is None or (self.person is not None and self.person.role is Role.ADMINISTRATOR)
@@ -60,17 +65,17 @@ class Place:
         self.check()
         if verb in GOVERNED and not self.governs:
             raise Refused("Only an administrator of this server installs for everyone.", "Ask one of them.")
-        return self._begun(workspace.current().queue.submit(self.owner, verb, request))
+        return self._begun(workspace.current().queue.submit(self.owner, verb, request, self.starter))
 
     def bring(self, sample: Sample) -> Job:
         """Bring a shipped sample."""
         self.check()
-        return self._begun(workspace.open_sample(workspace.current(), self.owner, sample))
+        return self._begun(workspace.open_sample(workspace.current(), self.owner, sample, self.starter))
 
     def retry(self, job: str) -> Job:
         """Put a job in the queue again."""
         self.check()
-        return self._begun(workspace.current().queue.retry(self.owner, job))
+        return self._begun(workspace.current().queue.retry(self.owner, job, self.starter))
 
     def cancel(self, job: str) -> Job:
         """Ask a job to stop."""

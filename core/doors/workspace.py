@@ -121,7 +121,7 @@ def close_current() -> None:
             _current = None
 
 
-def open_sample(workspace: Workspace, visitor: str, sample: Sample) -> Job:
+def open_sample(workspace: Workspace, visitor: str, sample: Sample, starter: str | None = None) -> Job:
     """Bring a shipped sample and its test set to the visitor's library, through the same door as an upload."""
     store = workspace.store
     data = store.blobs.put(sample.data)
@@ -130,4 +130,5 @@ def open_sample(workspace: Workspace, visitor: str, sample: Sample) -> Job:
     )
     blob = store.blobs.put(sample.model)
     name = f"{sample.id}{sample.model.suffix}"
-    return workspace.queue.submit(visitor, "ingest", IngestRequest(blob.sha256, blob.size, name, sample.id))
+    request = IngestRequest(blob.sha256, blob.size, name, sample.id)
+    return workspace.queue.submit(visitor, "ingest", request, starter)

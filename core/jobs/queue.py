@@ -54,12 +54,12 @@ class Queue:
         store.own()
         self._rows.interrupt()
         self._turns, self._admitting = Turns(), threading.Lock()
-        for visitor, id, verb in self._rows.waiting():
-            self._turns.add(visitor, id, verb in verbs and verbs[verb].brief)
+        for account, id, verb in self._rows.waiting():
+            self._turns.add(account, id, verb in verbs and verbs[verb].brief)
         engine.start(self._turns, self._run)
 
-    def submit(self, visitor: str, verb: str, request: object) -> Job:
-        """Queue a verb, or return the job that already stands for equal work.
+    def submit(self, visitor: str, verb: str, request: object, starter: str | None = None) -> Job:
+        """Queue a verb, or return the job that already stands for equal work; it counts for ``starter``, else for the visitor.
 
         Raises Unavailable for a verb off the table, Malformed for a request off the declaration, Refused for its options or
         this visitor, TooMany where as many jobs of the visitor wait as may.
@@ -70,32 +70,33 @@ class Queue:
         key = self._key(verb, asked)
         with self._admitting:
             if self._rows.same(visitor, key) is None:
-                self.admit(visitor)
-            return self._carry(self._rows.add(visitor, verb, known.title(asked), asked, key))
+                self.admit(visitor, starter)
+            return self._carry(self._rows.add(visitor, verb, known.title(asked), asked, key, starter))
 
-    def admit(self, visitor: str) -> None:
-        """Raise TooMany where a visitor can have no more jobs now, because of those that wait or of what was used today."""
-        Budget(self._store, visitor).admit()
+    def admit(self, visitor: str, starter: str | None = None) -> None:
+        """Raise TooMany where a visitor can have no more jobs now, because of those that wait or of what was used."""
+        account = starter or visitor
+        Budget(self._store, account, visitor).admit()
         most = bounds().waiting
-        if most is not None and self._turns.waiting(visitor) >= most:
+        if most is not None and self._turns.waiting(account) >= most:
             raise TooMany(
                 f"{most:,} of your jobs are waiting, as many as one visitor may have in the queue.",
                 "Wait until some of them have begun, or cancel those that you no longer need.",
             )
 
-    def retry(self, visitor: str, id: str) -> Job:
+    def retry(self, visitor: str, id: str, starter: str | None = None) -> Job:
         """Run a job again that failed, was cancelled or interrupted; any other is returned as it is."""
         job = self._rows.job(visitor, id)
         with self._admitting:
             if job.state.repeatable:
                 self._verb(job.verb).permit(visitor)
-                self.admit(visitor)
-            return self._carry(self._rows.requeue(visitor, id, self._key(job.verb, job.request)))
+                self.admit(visitor, starter)
+            return self._carry(self._rows.requeue(visitor, id, self._key(job.verb, job.request), starter))
 
     def cancel(self, visitor: str, id: str) -> Job:
         """Cancel a job: at once when it waits; when it runs, its child is killed and the state follows."""
         job = self._rows.cancel_waiting(visitor, id)
-        self._turns.drop(visitor, id)
+        self._turns.drop(job.account, id)
         if job.state is State.RUNNING:
             if running := self._cancels.get(id):
                 running.set()
@@ -121,7 +122,7 @@ class Queue:
 
         A job that runs is taken to need what jobs usually need, and one that has run for longer, as long again.
         """
-        position = self._turns.position(job.visitor, job.id)
+        position = self._turns.position(job.account, job.id)
         if position is None:
             return None
         usual = self._rows.usual_seconds()
@@ -156,7 +157,7 @@ class Queue:
 
     def _carry(self, job: Job) -> Job:
         if job.state is State.QUEUED:
-            self._turns.add(job.visitor, job.id, self._verb(job.verb).brief)
+            self._turns.add(job.account, job.id, self._verb(job.verb).brief)
         return job
 
     def _run(self, id: str) -> None:
@@ -179,7 +180,7 @@ class Queue:
         journal = Journal(self._rows, job.id)
         blobs = JobBlobs(self._store.blobs, references(job.request))
         memory = JobMemory(self._rows, self._verbs, job, self._key, blobs)
-        tools = Tools(blobs, self._sandbox, journal, cancel, memory, Budget(self._store, job.visitor))
+        tools = Tools(blobs, self._sandbox, journal, cancel, memory, Budget(self._store, job.account, job.visitor))
         try:
             verb = self._verb(job.verb)
             result = decode(verb.result, self._engine.perform(job.spec, tools, verb.work))

@@ -31,12 +31,13 @@ class JobRows:
     def __init__(self, store: Store, verbs: Verbs) -> None:
         self.store, self._verbs = store, verbs
 
-    def add(self, visitor: str, verb: str, title: str, request: object, key: str) -> Job:
+    def add(self, visitor: str, verb: str, title: str, request: object, key: str, starter: str | None = None) -> Job:
         """Write down a queued job, or return the one of the same key that waits, runs or is done."""
         id = secrets.token_hex(10)
         row = {
             "id": id,
             "visitor": visitor,
+            "starter": starter,
             "verb": verb,
             "title": title,
             "args": write(request),
@@ -111,10 +112,10 @@ class JobRows:
             return [Event(row["at"], row["text"]) for row in db.query(sql, [self.job(visitor, id).id])]
 
     def waiting(self) -> list[tuple[str, str, str]]:
-        """Return visitor, id and verb of all queued jobs, oldest first."""
-        sql = "SELECT visitor, id, verb FROM job WHERE state = 'queued' ORDER BY created, rowid"
+        """Return for whom they count, id and verb of all queued jobs, oldest first."""
+        sql = "SELECT ifnull(starter, visitor) AS account, id, verb FROM job WHERE state = 'queued' ORDER BY created, rowid"
         with self.store.database.reading() as db:
-            return [(row["visitor"], row["id"], row["verb"]) for row in db.query(sql)]
+            return [(row["account"], row["id"], row["verb"]) for row in db.query(sql)]
 
     def usual_seconds(self) -> float | None:
         """Return how long the jobs that were done last took on average; None before the first."""
@@ -174,20 +175,20 @@ class JobRows:
             db.execute(sql, [time.time(), id, visitor])
             return self.job(visitor, id)
 
-    def requeue(self, visitor: str, id: str, key: str) -> Job:
+    def requeue(self, visitor: str, id: str, key: str, starter: str | None = None) -> Job:
         """Queue a job that ended without a result once more, or return equal work that waits, runs or is done.
 
         What it kept so far stays, unless an older version of the program kept it.
         """
         sql = """
             UPDATE job SET state = 'queued', result = CASE WHEN key IS ? THEN result END, key = ?, attempt = attempt + 1,
-                fraction = NULL, message = '', trouble = NULL, started = NULL, finished = NULL WHERE id = ?"""
+                starter = ?, fraction = NULL, message = '', trouble = NULL, started = NULL, finished = NULL WHERE id = ?"""
         with self.store.transaction() as db:
             if not self.job(visitor, id).state.repeatable:
                 return self.job(visitor, id)
             if (same := self.same(visitor, key)) is not None:
                 return same
-            db.execute(sql, [key, key, id])
+            db.execute(sql, [key, key, starter, id])
             return self.job(visitor, id)
 
     def interrupt(self) -> int:

@@ -5,10 +5,13 @@ emptied, and files that nobody else names are removed at once. Backups and the s
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
+from core.domain.allowance import Allowance
 from core.domain.belongings import Holding, Task
 from core.domain.errors import Refused
+from core.memory.allowances import KNOWN
 from core.memory.named import sweeping
 from core.memory.store import Store
 
@@ -16,6 +19,7 @@ SETTLING_SECONDS = 1.0
 """Between bringing equal bytes and naming them in a row somebody else takes less."""
 GONE_SECONDS = 40 * 24 * 3600.0
 """For longer no cookie counts, so that nothing needs to be known of who left."""
+COUNTED = ("spending", "allowance")
 NAMED = """
     SELECT sha256 FROM artifact WHERE visitor {0} UNION SELECT sha256 FROM dataset WHERE visitor {0}
     UNION SELECT sha256 FROM share WHERE visitor {0}
@@ -25,8 +29,8 @@ WHO = """
     SELECT id, name, email FROM person UNION ALL SELECT id, name, 'project' FROM project"""
 
 
-def holdings(store: Store) -> list[Holding]:
-    """Return what each visitor has, the largest first."""
+def holdings(store: Store, allowed: Callable[[str], Allowance]) -> list[Holding]:
+    """Return what each visitor has, used today and is ``allowed``, the largest first."""
     sql = f"""
         WITH had AS (
             SELECT visitor, 1 AS model, 0 AS data, 0 AS job, created FROM artifact
@@ -40,7 +44,8 @@ def holdings(store: Store) -> list[Holding]:
         FROM had LEFT JOIN ({WHO}) AS who ON who.id = visitor LEFT JOIN sizes USING (visitor)
         GROUP BY visitor ORDER BY bytes DESC, last DESC"""  # noqa: S608 -- a constant
     with store.database.reading() as db:
-        return [Holding(**row) for row in db.query(sql)]
+        rows = list(db.query(sql))
+    return [Holding(**row, spent=store.spent(row["visitor"]), allowed=allowed(row["visitor"])) for row in rows]
 
 
 def tasks(store: Store, *states: str, limit: int = 100) -> list[Task]:
@@ -58,12 +63,14 @@ def tasks(store: Store, *states: str, limit: int = 100) -> list[Task]:
 def forget(store: Store, visitor: str) -> None:
     """Delete all that a visitor has, and all of the projects that only this person is in: rows, names, events, and the files that nobody else has.
 
-    Of a person the id stays for a while, without a name, so that their cookies open nothing. Raises Refused while a job of
-    theirs runs, and for the only administrator of a project with other members.
+    Of a person the id stays for a while, without a name, so that their cookies open nothing and they are allowed no more
+    than before; so does, until the day ends, what its owner used of it. Raises Refused while a job of
+    theirs runs, while anything of it is on hold, and for the only administrator of a project with other members.
     """
     with store.transaction() as db:
-        files = set()
-        for owner in (visitor, *_deserted(db, visitor)):
+        files, owners = set(), (visitor, *_deserted(db, visitor))
+        store.held.check(owners)
+        for owner in owners:
             if db["job"].count_where("visitor = ? AND state IN ('queued', 'running')", [owner]):
                 raise Refused("A job is still at work.", "Wait until it has stopped, and try again.")
             files |= {row["sha256"] for row in db.query(NAMED.format("= :visitor"), {"visitor": owner})}
@@ -75,6 +82,7 @@ def forget(store: Store, visitor: str) -> None:
         gone = "UPDATE person SET issuer = '', subject = '', name = '', email = '', signed_out = ? WHERE id = ?"
         db.execute(gone, [time.time(), visitor])
         db.execute("DELETE FROM person WHERE subject = '' AND signed_out < ?", [time.time() - GONE_SECONDS])
+        db.execute(f"DELETE FROM allowance WHERE visitor NOT IN ({KNOWN})")  # noqa: S608 -- a constant
     moment = time.monotonic()
     store.database.empty_log()
     time.sleep(SETTLING_SECONDS)
@@ -86,9 +94,9 @@ def forget(store: Store, visitor: str) -> None:
 
 
 def _owned(db: Any) -> list[str]:
-    """Return every table with rows of visitors, whoever added it."""
+    """Return every table with rows of visitors, whoever added it, but what is counted by id alone."""
     sql = "SELECT m.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table' AND c.name = 'visitor'"
-    return [row["name"] for row in db.query(sql)]
+    return [row["name"] for row in db.query(sql) if row["name"] not in COUNTED]
 
 
 def _deserted(db: Any, person: str) -> list[str]:
@@ -106,17 +114,18 @@ def _deserted(db: Any, person: str) -> list[str]:
 
 
 def expire(store: Store, seconds: float) -> int:
-    """Delete models, data sets and ended jobs that are older; return how many. What a younger model was made from stays with it.
+    """Delete models, data sets and ended jobs that are older and not on hold; return how many. What a younger model was made from stays with it.
 
     Their files go with the next sweep, unless something else names them.
     """
     before = time.time() - seconds
     busy = "SELECT sha256 FROM mention JOIN job ON job.id = job WHERE state IN ('queued', 'running')"
     with store.transaction() as db:
-        old = "created < ?"
-        freed = db.execute(f"DELETE FROM dataset WHERE {old} AND sha256 NOT IN ({busy})", [before]).rowcount  # noqa: S608
-        freed += db.execute("DELETE FROM job WHERE finished < ?", [before]).rowcount
-        freed += _peel(db, f"{old} AND sha256 NOT IN ({busy})", [before])
+        old = f"created < ? AND sha256 NOT IN ({busy}) AND id NOT IN (SELECT id FROM held_{{}})"  # noqa: S608
+        ended = "finished < ? AND id NOT IN (SELECT id FROM held_job)"
+        freed = db.execute(f"DELETE FROM dataset WHERE {old.format('dataset')}", [before]).rowcount  # noqa: S608
+        freed += db.execute(f"DELETE FROM job WHERE {ended}", [before]).rowcount  # noqa: S608 -- constants
+        freed += _peel(db, old.format("artifact"), [before])
         dead = "SELECT id FROM job WHERE state = 'done' AND made IS NOT NULL AND made NOT IN (SELECT id FROM artifact)"
         db.execute(f"UPDATE job SET key = NULL WHERE id IN ({dead})")  # noqa: S608 -- a constant
     return int(freed)

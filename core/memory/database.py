@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from core.domain.errors import OverLimit, Unavailable
-from core.memory.migrations import BUSY_SECONDS, connect, prepare
+from core.domain.errors import OverLimit, Refused, Unavailable
+from core.memory.migrations import BUSY_SECONDS, ON_HOLD, connect, prepare
 
 OWN_SECONDS = 2.0
 PRIVATE = 0o600
@@ -136,6 +136,8 @@ def in_words() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
+        if str(error) == ON_HOLD:
+            raise Refused("This is on hold and cannot be deleted.", "An administrator can lift the hold.") from error
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in BROKEN:
             raise Unavailable(*BROKEN[code]) from error

@@ -245,3 +245,68 @@ def m010_audit(db: Any) -> None:
             f"""CREATE TRIGGER audit_{name} BEFORE {event} ON audit {when}
                 BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END"""
         )
+
+
+HELD = "FROM {0} JOIN hold USING (visitor) WHERE hold.artifact IS NULL"
+HELD_BY = {
+    "artifact": f"{HELD} OR hold.artifact = artifact.id",
+    "report": f"{HELD} OR hold.artifact = report.artifact",
+    "share": f"{HELD} OR hold.artifact = share.artifact",
+    "dataset": HELD,
+    "job": f"""{HELD} OR hold.artifact = job.made OR EXISTS (
+        SELECT 1 FROM mention JOIN artifact USING (sha256) WHERE mention.job = job.id AND artifact.id = hold.artifact)""",  # noqa: S608 -- constants
+    "project": "FROM {0} JOIN hold ON hold.visitor = project.id",
+}
+"""By table, which rows are held: all of a visitor's, or what concerns one model; what a model was made from cannot go before it."""
+ON_HOLD = "this is on hold"
+
+
+@migration
+def m011_holds(db: Any) -> None:
+    """What must stay until an administrator (``who``) lifts the hold: the database refuses to delete it, whoever asks.
+
+    ``lifted_by`` is written just before the row goes, so that the audit log learns who lifted it.
+    """
+    db.execute(
+        """CREATE TABLE hold (
+            id TEXT PRIMARY KEY, visitor TEXT NOT NULL, artifact TEXT REFERENCES artifact(id), reason TEXT NOT NULL,
+            who TEXT NOT NULL, since REAL NOT NULL, lifted_by TEXT) STRICT"""
+    )
+    db.execute("CREATE INDEX hold_visitor ON hold (visitor)")
+    db.execute("CREATE INDEX hold_artifact ON hold (artifact)")
+    for table, held in HELD_BY.items():
+        db.execute(f"CREATE VIEW held_{table} AS SELECT {table}.id {held.format(table)}")
+        db.execute(
+            f"""CREATE TRIGGER hold_{table} BEFORE DELETE ON {table}
+                WHEN EXISTS (SELECT 1 FROM held_{table} WHERE id = OLD.id)
+                BEGIN SELECT RAISE(ABORT, '{ON_HOLD}'); END"""  # noqa: S608 -- constants
+        )
+    db.execute(
+        f"""CREATE TRIGGER hold_lifted BEFORE DELETE ON hold WHEN OLD.lifted_by IS NULL
+            BEGIN SELECT RAISE(ABORT, '{ON_HOLD}'); END"""
+    )
+    for name, event, who, act, subject, sha256 in (
+        ("placed", "INSERT ON hold", "NEW.who", "hold placed", "ifnull(NEW.artifact, NEW.visitor)", "NULL"),
+        ("lifted", "DELETE ON hold", "OLD.lifted_by", "hold lifted", "ifnull(OLD.artifact, OLD.visitor)", "NULL"),
+        ("ended", "UPDATE OF expires ON share", "NEW.visitor", "page taken back", "NEW.artifact", "NEW.sha256"),
+    ):
+        db.execute(
+            f"""CREATE TRIGGER audit_{name} AFTER {event} BEGIN
+                INSERT INTO audit (at, who, act, subject, sha256)
+                VALUES ({NOW}, {who}, '{act}', {subject}, {sha256}); END"""  # noqa: S608 -- constants
+        )
+
+
+@migration
+def m012_allowances(db: Any) -> None:
+    """What an administrator (``who``) allows a person or a project; and who began a job in a library that is not their own."""
+    db.execute(
+        """CREATE TABLE allowance (
+            visitor TEXT PRIMARY KEY, minutes INTEGER, sent INTEGER, kept INTEGER, who TEXT NOT NULL) STRICT"""
+    )
+    db.execute("ALTER TABLE job ADD COLUMN starter TEXT")
+    db.execute(
+        f"""CREATE TRIGGER audit_allowed AFTER INSERT ON allowance BEGIN
+            INSERT INTO audit (at, who, act, subject, detail) VALUES ({NOW}, NEW.who, 'allowance given', NEW.visitor,
+            json_object('minutes', NEW.minutes, 'sent', NEW.sent, 'kept', NEW.kept)); END"""  # noqa: S608 -- a constant
+    )

@@ -14,7 +14,7 @@ LASTING = """
     SELECT sha256 FROM artifact UNION SELECT sha256 FROM dataset UNION SELECT sha256 FROM share
     UNION SELECT sha256 FROM mention WHERE report IS NOT NULL"""
 KEPT = f"""{LASTING} UNION SELECT sha256 FROM mention JOIN job ON job.id = mention.job
-    WHERE state IN ('queued', 'running') OR (state <> 'done' AND finished > ?)"""  # noqa: S608 -- a constant
+    WHERE state IN ('queued', 'running') OR (state <> 'done' AND finished > ?) OR job IN (SELECT id FROM held_job)"""  # noqa: S608 -- a constant
 
 
 def lasting(db: Any) -> set[str]:
@@ -23,7 +23,7 @@ def lasting(db: Any) -> set[str]:
 
 
 def kept(db: Any) -> set[str]:
-    """Return these, and the files of jobs that are open or can be run again, which may be gone."""
+    """Return these, and the files of jobs that are open, can be run again, or are on hold, which may be gone."""
     return {row["sha256"] for row in db.query(KEPT, [time.time() - RETRY_SECONDS])}
 
 

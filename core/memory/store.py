@@ -20,8 +20,10 @@ from core.domain.references import references
 from core.domain.share import Share
 from core.domain.stored import write
 from core.memory import pairing
+from core.memory.allowances import Allowances
 from core.memory.blobs import Blobs
 from core.memory.database import Database
+from core.memory.holds import Holds, refusal
 from core.memory.named import kept, sweeping
 from core.memory.people import People
 from core.memory.projects import Projects
@@ -35,6 +37,7 @@ from core.memory.rows import (
     step_text,
 )
 
+SHOWN = "(expires IS NULL OR expires > ?)"
 GONE = "This page is no longer available.", "Ask the sender of the link for a new one."
 
 
@@ -52,6 +55,8 @@ class Store:
         self.database = Database(home / "portolan.db")
         self.people = People(self.database)
         self.projects = Projects(self.database)
+        self.held = Holds(self.database)
+        self.allowances = Allowances(self.database)
         with self.database.reading() as db:
             pairing.pair(db, folder)
 
@@ -154,10 +159,12 @@ class Store:
     def remove_artifact(self, visitor: str, id: str) -> None:
         """Forget an artifact and its reports; jobs that used or made its file stop being an answer to equal work.
 
-        Raises Refused while others made from it are here, or a job works on it.
+        Raises Refused while it is on hold, others made from it are here, or a job works on it.
         """
         with self.transaction() as db:
             artifact = self.artifact(visitor, id)
+            if hold := self.held.on(visitor, id):
+                raise refusal(hold)
             if children := self.children(visitor, id):
                 names = ", ".join(child.name for child in children[:3])
                 raise Refused(f"Other models were made from this one: {names}.", "Remove those first.")
@@ -220,7 +227,7 @@ class Store:
             return [read_dataset(row) for row in db.query(sql, [visitor])]
 
     def remove_dataset(self, visitor: str, id: str) -> None:
-        """Forget a data set; reports that were measured on it keep its file. Raises NotFound."""
+        """Forget a data set; reports that were measured on it keep its file. Raises NotFound, or Refused while it is on hold."""
         with self.transaction() as db:
             if db.execute("DELETE FROM dataset WHERE id = ? AND visitor = ?", [id, visitor]).rowcount == 0:
                 raise NotFound("There is no such data set.", "Choose one from the list of data sets.")
@@ -239,21 +246,24 @@ class Store:
 
     def shares(self, visitor: str, artifact: str) -> list[Share]:
         """Return what a visitor shows of an artifact, newest first."""
-        sql = "SELECT * FROM share WHERE visitor = ? AND artifact = ? ORDER BY created DESC, rowid DESC"
+        sql = f"SELECT * FROM share WHERE visitor = ? AND artifact = ? AND {SHOWN} ORDER BY created DESC, rowid DESC"  # noqa: S608
         with self.database.reading() as db:
-            return [read_share(row) for row in db.query(sql, [visitor, artifact])]
+            return [read_share(row) for row in db.query(sql, [visitor, artifact, time.time()])]
 
     def share(self, id: str) -> Share:
         """Return what is shown under a name, to anybody. Raises NotFound."""
-        sql = "SELECT * FROM share WHERE id = ? AND ifnull(expires, ?) >= ?"
+        sql = f"SELECT * FROM share WHERE id = ? AND {SHOWN}"  # noqa: S608 -- a constant
         with self.database.reading() as db:
-            for row in db.query(sql, [id, now := time.time(), now]):
+            for row in db.query(sql, [id, time.time()]):
                 return read_share(row)
         raise NotFound(*GONE)
 
     def remove_share(self, visitor: str, id: str) -> None:
-        """Stop showing a page. Raises NotFound."""
+        """Stop showing a page; one on hold stays stored. Raises NotFound."""
+        end = "UPDATE share SET expires = ? WHERE id = ? AND visitor = ? AND id IN (SELECT id FROM held_share)"
         with self.transaction() as db:
+            if db.execute(end, [time.time(), id, visitor]).rowcount:
+                return
             if db.execute("DELETE FROM share WHERE id = ? AND visitor = ?", [id, visitor]).rowcount == 0:
                 raise NotFound(*GONE)
 
@@ -271,13 +281,13 @@ class Store:
             return any(True for _ in db.query(sql, {"sha256": sha256, "visitor": visitor}))
 
     def spend(self, visitor: str, *, seconds: float = 0.0, bytes: int = 0) -> None:
-        """Add to what a visitor used today; days of more than a month ago are forgotten."""
+        """Add to what a visitor used today; earlier days are forgotten."""
         add = """
             INSERT INTO spending (day, visitor, seconds, bytes) VALUES (?, ?, ?, ?) ON CONFLICT (day, visitor)
             DO UPDATE SET seconds = seconds + excluded.seconds, bytes = bytes + excluded.bytes"""
         with self.transaction() as db:
             db.execute(add, [today(), visitor, seconds, bytes])
-            db.execute("DELETE FROM spending WHERE day < ?", [today() - 31])
+            db.execute("DELETE FROM spending WHERE day < ?", [today()])
 
     def spent(self, visitor: str) -> Spent:
         """Return what a visitor used today."""
@@ -285,6 +295,14 @@ class Store:
             for row in db.query("SELECT * FROM spending WHERE day = ? AND visitor = ?", [today(), visitor]):
                 return Spent(row["seconds"], row["bytes"])
         return Spent()
+
+    def kept_bytes(self, visitor: str) -> int:
+        """Return how many bytes the models and data sets of a visitor take, each file counted once."""
+        sql = """
+            SELECT ifnull(sum(size), 0) FROM (SELECT sha256, size FROM artifact WHERE visitor = :visitor
+            UNION SELECT sha256, size FROM dataset WHERE visitor = :visitor)"""
+        with self.database.reading() as db:
+            return int(db.execute(sql, {"visitor": visitor}).fetchone()[0])
 
     def named(self, value: object) -> list[str]:
         """Return the stored blobs that a value names, made young so that they last until the value is written down."""
@@ -296,12 +314,14 @@ class Store:
         return found
 
     def sweep(self, age: float = 3600.0) -> int:
-        """Remove blobs older than ``age`` seconds that no artifact, data set, share, report, or open or repeatable job names; return how many.
+        """Remove blobs older than ``age`` seconds that no artifact, data set, share, report, or open, repeatable or held job names; return how many.
 
         While a backup is made, that is none. Raises Refused where the blobs belong to another database (core/memory/pairing.py).
         """
         with self.transaction() as db:
-            db.execute("DELETE FROM share WHERE expires < ?", [time.time()])
+            held = "SELECT id FROM held_share"
+            db.execute(f"DELETE FROM share WHERE expires < ? AND id NOT IN ({held})", [time.time()])  # noqa: S608
+            db.execute("DELETE FROM spending WHERE day < ?", [today()])
         with sweeping(self.home) as free, self.database.reading() as db:
             if not free:
                 return 0

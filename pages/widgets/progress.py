@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.domain.errors import PortolanError, Refused, Trouble
 from core.domain.job import Job, State
+from core.doors.places import Place
 from core.doors.workspace import VERBS, current
 from pages.visitor import place, visitor
 from pages.widgets.text import plain
@@ -36,18 +37,18 @@ def refusal() -> None:
         st.error(f"{plain(trouble.message, 600)} {plain(trouble.next_step, 600)}", icon=":material/block:")
 
 
-def watch(job_id: str) -> None:
+def watch(job_id: str, where: Callable[[], Place] = place) -> None:
     """Show a job that is not over, refreshed twice a second; the page runs again when it ends."""
 
     @st.fragment(run_every=0.5)
     def bar() -> None:
-        job = current().queue.job(visitor(), job_id)
+        job = current().queue.job(where().owner, job_id)
         if not job.state.active:
             st.rerun()
         with st.container(border=True):
             st.markdown(f"**{plain(job.title)}**")
             st.progress(job.fraction or 0.0, text=job.message or waiting(job))
-            st.button("Cancel", icon=":material/close:", key=f"cancel-{job_id}", on_click=cancel, args=(job_id,))
+            st.button("Cancel", icon=":material/close:", key=f"cancel-{job_id}", on_click=cancel, args=(job_id, where))
 
     bar()
 
@@ -81,9 +82,9 @@ def about(seconds: float) -> str:
     return "less than a minute"
 
 
-def cancel(job_id: str) -> None:
+def cancel(job_id: str, where: Callable[[], Place]) -> None:
     """Ask the queue to stop the job."""
-    attempt(lambda: place().cancel(job_id))
+    attempt(lambda: where().cancel(job_id))
 
 
 def retry(job_id: str) -> None:

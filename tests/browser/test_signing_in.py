@@ -5,19 +5,21 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.serving import Server
+from tests.serving import Server, free_port
 from tests.signin.conftest import home, provider, team  # noqa: F401
+from tests.signin.provider import Provider
 
 pytestmark = pytest.mark.browser
 
 Visit = Callable[[str], Page]
+LONG = 30_000
 
 
 def sign_in(page: Page, name: str) -> None:
     """Go through the door as somebody the provider knows."""
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("button", name=name).click()
-    expect(page.get_by_role("heading", name="Add a model")).to_be_visible()
+    expect(page.get_by_role("heading", name="Add a model")).to_be_visible(timeout=LONG)
 
 
 def test_two_people_sign_in_see_their_own_and_leave(team: Server, visit: Visit) -> None:  # noqa: F811
@@ -126,3 +128,70 @@ def test_an_administrator_sees_who_has_what_and_a_person_deletes_all_of_theirs(t
     expect(ben.get_by_role("button", name="Sign in")).to_be_visible()
     sign_in(ben, "Ben *Bold*")
     expect(ben.get_by_text("No models yet")).to_be_visible()
+
+
+def choose(page: Page, box: str, option: str) -> None:
+    """Choose in a list; the one chosen before stands in it."""
+    page.get_by_role("combobox", name=box).click()
+    page.get_by_role("option", name=option).click()
+
+
+def test_an_administrator_allows_holds_and_installs(
+    serve: Callable[..., Server],
+    visit: Visit,
+    provider: Provider,  # noqa: F811
+) -> None:
+    port = free_port()
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
+    settings = {**provider.settings(port), **offline, "PORTOLAN_ADMINISTRATORS": "ann@example.org"}
+    server = serve(PORTOLAN_PORT=str(port), **settings)
+    ben = visit(home(server))
+    sign_in(ben, "Ben *Bold*")
+    ben.locator(".st-key-sample-penguins button").click()
+    expect(ben.get_by_role("heading", name="penguins.skops")).to_be_visible(timeout=LONG)
+
+    ann = visit(home(server))
+    sign_in(ann, "Ann Arber")
+    ann.get_by_role("link", name="Administration").click()
+    ann.get_by_role("tab", name="Visitors").click()
+    ann.get_by_role("button", name="Change what somebody may use").click()
+    choose(ann, "Who", "Ben *Bold*")
+    ann.get_by_label("Processor minutes a day").fill("0")
+    ann.get_by_role("button", name="Save").click()
+    ann.wait_for_timeout(1500)
+    ben.goto(home(server))
+    ben.locator(".st-key-sample-segment button").click()
+    expect(ben.get_by_text("You have used your 0 processor minutes of today.")).to_be_visible(timeout=LONG)
+
+    ann.goto(home(server) + "/administration")
+    ann.get_by_role("tab", name="Holds").click()
+    ann.get_by_role("button", name="Put on hold").click()
+    choose(ann, "Whose", "Ben *Bold*")
+    choose(ann, "What", "penguins.skops")
+    ann.get_by_role("textbox", name="Reason").fill("case 4711")
+    ann.get_by_role("button", name="Put on hold").last.click()
+    expect(ann.get_by_text("case 4711")).to_be_visible(timeout=LONG)
+    ben.goto(home(server))
+    ben.get_by_role("link", name="Open").click()
+    expect(ben.get_by_text("This model is on hold since")).to_be_visible(timeout=LONG)
+    ben.get_by_role("button", name="Remove from library").click()
+    ben.get_by_role("button", name="Remove", exact=True).click()
+    expect(ben.get_by_text("Nothing of it can be deleted. An administrator of this server can lift")).to_be_visible(
+        timeout=LONG
+    )
+    expect(ben.get_by_text("case 4711")).to_have_count(0, timeout=LONG)
+
+    ann.goto(home(server) + "/administration")
+    ann.get_by_role("tab", name="Holds").click()
+    ann.get_by_role("button", name="Lift").click()
+    expect(ann.get_by_text("case 4711")).to_have_count(0, timeout=LONG)
+    ben.goto(home(server))
+    ben.get_by_role("link", name="Open").click()
+    expect(ben.get_by_role("heading", name="penguins.skops")).to_be_visible(timeout=LONG)
+    expect(ben.get_by_text("on hold since")).to_have_count(0, timeout=LONG)
+
+    ann.get_by_role("tab", name="Optional groups").click()
+    ann.get_by_role("button", name="Install LiteRT Torch").click()
+    expect(ann.get_by_text("pip could not install LiteRT Torch")).to_be_visible(timeout=LONG)
+    expect(ann.get_by_role("button", name="Install LiteRT Torch")).to_be_visible(timeout=LONG)
+    server.stop()

@@ -28,7 +28,8 @@ LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 SECCOMP, CAPSET = {"x86_64": (317, 126), "aarch64": (277, 91)}.get(platform.machine(), (-1, -1))
 PR_SET_NO_NEW_PRIVS = 38
 PTRACE_SEIZE = 0x4206
-LANDLOCK_ABSENT = (errno.ENOSYS, errno.EOPNOTSUPP)
+LANDLOCK_ABSENT = (errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
+"""The kernel has none, or it is switched off, or an engine's filter that does not know it is around us."""
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE, MAKE_DIR, MAKE_REG, REFER, TRUNCATE = (
     1 << bit for bit in (0, 1, 2, 3, 4, 5, 7, 8, 13, 14)

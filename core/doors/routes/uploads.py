@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from core.domain.errors import OverLimit, Refused
 from core.domain.limits import MB, limit_mb
 from core.doors import workspace
+from core.doors.places import Place
 from core.doors.routes import visitors
 from core.doors.routes.answers import TooLarge, TooSlow
 from core.doors.routes.links import safe_name
@@ -33,8 +34,8 @@ P = ParamSpec("P")
 async def take_model(request: Request) -> Response:
     """Store a model file and start its inspection: ``PUT /api/models?name=...`` answers ``{"job": id}``."""
     place, name = await aside(visitors.writer, request), safe_name(request.query_params.get("name", ""))
-    await aside(workspace.current().queue.admit, place.owner)
-    blob = await take(request, place.owner)
+    await aside(workspace.current().queue.admit, place.owner, place.starter)
+    blob = await take(request, place)
     if blob is None:
         return Response(status_code=400)
     args = {"sha256": blob.sha256, "name": name, "size": blob.size}
@@ -45,7 +46,7 @@ async def take_model(request: Request) -> Response:
 async def take_dataset(request: Request) -> Response:
     """Store a data set: ``PUT /api/data?name=...`` answers ``{"sha256", "size", "name"}``."""
     place, name = await aside(visitors.writer, request), safe_name(request.query_params.get("name", ""))
-    blob = await take(request, place.owner)
+    blob = await take(request, place)
     if blob is None:
         return Response(status_code=400)
     add = workspace.current().store.add_dataset
@@ -54,10 +55,11 @@ async def take_dataset(request: Request) -> Response:
     return JSONResponse({"sha256": blob.sha256, "size": blob.size, "name": name}, 201)
 
 
-async def take(request: Request, visitor: str) -> Blob | None:
+async def take(request: Request, place: Place) -> Blob | None:
     """Stream the body into a blob; None when the sender went away. Raises TooLarge, TooMany, OverLimit or Refused."""
     try:
-        return await stored(request, Budget(workspace.current().store, visitor))
+        store = workspace.current().store
+        return await stored(request, Budget(store, place.starter or place.owner, place.owner))
     except ClientDisconnect:
         return None
     except OSError as error:
@@ -70,7 +72,7 @@ async def take(request: Request, visitor: str) -> Blob | None:
 
 async def stored(request: Request, budget: Budget) -> Blob:
     """Write the body to a temporary file while it arrives, and make it a blob when it is whole; all that arrives is counted."""
-    limit, left = limit_mb() * MB, await aside(budget.left_bytes)
+    limit, left = limit_mb() * MB, await aside(budget.left)
     declared, size = int(request.headers.get("content-length", "0")), 0
     check_size(declared, limit)
     check_bytes(declared, left)
