@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
@@ -27,11 +27,11 @@ from typing import Any
 import httpx
 from onnx import parser
 
+from benchmarks.visitors import Visitor, follow, small, submit
 from core.domain.conversion import ConvertRequest
 from core.domain.ingestion import IngestRequest
 from core.domain.job import Job
 from core.domain.work import Subject
-from core.doors.routes import visitors
 from core.doors.workspace import VERBS
 from core.jobs.rows import JobRows
 from core.memory.blobs import Blob
@@ -51,29 +51,11 @@ endless (float[N, 3] x) => (float[N, 3] y) {
   }>
 }
 """
-SMALL = '<ir_version: 8, opset_import: ["" : 17]> small (float[N, 3] x) => (float[N, 3] y) { y = Relu (x) }'
 COMMAND = """
 import resource, runpy
 resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 4096))
 runpy.run_path("app.py", run_name="__main__")
 """
-
-
-class Visitor:
-    """Somebody with a cookie of their own."""
-
-    def __init__(self, token: str = "") -> None:
-        self.token = token or visitors.new_token()
-        self.name = str(visitors.identity(self.token))
-        self.headers = {"Cookie": f"{visitors.COOKIE}={self.token}", "X-Requested-With": "greedy"}
-
-
-def small(number: int) -> bytes:
-    """Return a small model that no other has the bytes of."""
-    model = parser.parse_model(SMALL)
-    model.doc_string = str(number)
-    data: bytes = model.SerializeToString()
-    return data
 
 
 def prepare(home: Path, greedy: Visitor, jobs: int) -> list[str]:
@@ -112,20 +94,6 @@ def jobs_of(home: Path, greedy: Visitor) -> list[Job]:
         return JobRows(store, VERBS).jobs(greedy.name, 10_000)
     finally:
         store.close()
-
-
-def submit(client: httpx.Client, name: str, content: bytes) -> str:
-    """Upload a small model, and return the job of its inspection."""
-    answer = client.put("/api/models", params={"name": name}, content=content)
-    return str(answer.raise_for_status().json()["job"])
-
-
-def follow(client: httpx.Client, job: str, until: Callable[[str], bool]) -> float:
-    """Return the seconds until a job's state is as wanted."""
-    began = time.monotonic()
-    while not until(client.get(f"/api/jobs/{job}").json()["state"]):
-        time.sleep(0.02)
-    return time.monotonic() - began
 
 
 def other(server: Server, end: threading.Event, found: dict[str, list[float]]) -> None:

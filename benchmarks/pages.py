@@ -20,7 +20,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -68,24 +68,35 @@ class Visit:
     server: Server
     line: ClientConnection
     ids: dict[str, str]
+    drawn: list[ForwardMsg] = field(default_factory=list)
+    """What the last run of the script sent."""
 
     def open(self, page: str) -> tuple[float, float]:
         """Change to a page, and return the seconds of wall clock and of the server's processor time until its script is done."""
-        request = BackMsg()
-        request.rerun_script.page_script_hash = self.ids.get(page, "")
         busy, began = processor(self.server), time.perf_counter()
-        self.line.send(request.SerializeToString())
-        titles = self.answered()
+        titles = self.ask(page)
         found = time.perf_counter() - began, processor(self.server) - busy
         if not titles or titles[0] not in TITLES[page]:
             raise RuntimeError(f"the page {page} shows {titles}: {self.server.log.read_text()[-2000:]}")
         return found
 
+    def ask(self, page: str, query: str = "", pressed: str = "") -> list[str]:
+        """Have a page drawn, with a query in its address and perhaps a button pressed, and return its headings."""
+        request = BackMsg()
+        request.rerun_script.page_script_hash = self.ids.get(page, "")
+        request.rerun_script.query_string = query
+        if pressed:
+            request.rerun_script.widget_states.widgets.add(id=pressed, trigger_value=True)
+        self.line.send(request.SerializeToString())
+        return self.answered()
+
     def answered(self) -> list[str]:
         """Read until the script is done, and return the headings that it drew."""
         headings = []
+        self.drawn = []
         while True:
             message = ForwardMsg.FromString(self.line.recv(LONG, decode=False))
+            self.drawn.append(message)
             if message.WhichOneof("type") == "navigation":
                 self.ids = {
                     page.url_pathname or "models": page.page_script_hash for page in message.navigation.app_pages

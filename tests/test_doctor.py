@@ -193,6 +193,14 @@ def other_host(place: Place) -> Place:
     return setting(PORTOLAN_HOSTS="models.example")(place)
 
 
+def other_bucket(place: Place) -> Place:
+    """Name a folder in which another server keeps its files."""
+    folder = place.home.parent / "shared" / "blobs"
+    folder.mkdir(parents=True)
+    (folder / "database").write_text("another")
+    return setting(PORTOLAN_BLOBS=f"file://{folder.parent}")(place)
+
+
 PLANTS: dict[str, tuple[Plant, str, str]] = {
     "a number that is none": (setting(PORTOLAN_QUOTA_GB="much"), "settings", "PORTOLAN_QUOTA_GB is 'much'"),
     "a port that is none": (setting(PORTOLAN_PORT="99999"), "settings", "PORTOLAN_PORT is '99999'"),
@@ -225,6 +233,8 @@ PLANTS: dict[str, tuple[Plant, str, str]] = {
     "a certificate for another host": (other_host, "certificates", "not for models.example"),
     "a certificate that is not there": (setting(PORTOLAN_TLS_CA="/no/ca.pem"), "certificates", "no certificate file"),
     "a scheduler that is unsafe": (setting(PORTOLAN_SCHEDULER="tcp://192.0.2.1:8786"), "scheduler", "unprotected"),
+    "a bucket that cannot be used": (setting(PORTOLAN_BLOBS="file:///proc/nowhere"), "bucket", "cannot be used"),
+    "a bucket of another database": (other_bucket, "bucket", "belong to the database another"),
     "walls that do not hold": (
         lambda place: replace(place, worker="tests.hostile.weak"),
         "sandbox",
@@ -263,6 +273,12 @@ def test_a_port_that_is_taken_and_a_scheduler_that_is_silent(sound: Place) -> No
 def test_missing_programs_are_notes(sound: Place) -> None:
     findings = found(replace(sound, environment={"PATH": "/nowhere"}), "programs")
     assert [one.level for one in findings] == [NOTE] * 3
+
+
+def test_a_bucket_that_lacks_files_is_noted(sound: Place, tmp_path: Path) -> None:
+    (finding,) = found(setting(PORTOLAN_BLOBS=f"file://{tmp_path}/shared")(sound), "bucket")
+    assert (finding.level, finding.message[:8]) == (NOTE, "2 of 2 f")
+    assert list((tmp_path / "shared" / "blobs").iterdir()) == []
 
 
 def test_the_command_names_all_that_is_wrong_at_once(sound: Place) -> None:

@@ -115,6 +115,7 @@ GROUPS: dict[str, Group] = {
         Group("catboost", "CatBoost", 360, ("catboost",)),
         Group("timm", "timm", 90, ("timm", "torchvision")),
         Group("dask", "Dask", 37, ("distributed", "fsspec")),
+        Group("s3", "S3", 54, ("s3fs",)),
         Private("litert", "LiteRT Torch", 918, ("litert_torch",)),
     )
 }

@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,7 +53,7 @@ def backup(args: argparse.Namespace, tell: Tell) -> Told:
     """Copy the home; 3 where rows name files that were damaged before."""
     from core.memory.backup import back_up
 
-    made = back_up(default_home(), args.out, tell)
+    made = back_up(default_home(), args.out, tell, os.environ.get("PORTOLAN_BLOBS"))
     return _told(
         made, f"{args.out} holds the database and {made.blobs:,} files ({made.bytes / MB:,.1f} MB), each read again."
     )

@@ -18,7 +18,8 @@ from core.jobs.engines.local import LocalEngine
 from core.jobs.queue import Queue
 from core.jobs.verb import Verbs
 from core.memory.backup import check_whole
-from core.memory.blobs import GB, Blobs
+from core.memory.blobs import GB
+from core.memory.cached_blobs import stored
 from core.memory.store import Store
 from core.sandbox import Sandbox
 from core.verbs import compress, convert, evaluate, ingest, install, portability, tune
@@ -78,7 +79,7 @@ def open_workspace(home: Path) -> Workspace:
     check_whole(home)
     carrier = engine(home)
     try:
-        store = Store(home, Blobs(home / "blobs", quota_bytes=quota_bytes()))
+        store = Store(home, stored(home / "blobs", os.environ.get("PORTOLAN_BLOBS"), quota_bytes()))
         store.own()
         sandbox = Sandbox(home / "scratch")
     except OSError as error:

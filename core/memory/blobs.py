@@ -90,11 +90,21 @@ class Blobs:
         """Return where the blob lies, to be read only. Raises NotFound."""
         if NAME.fullmatch(sha256) and (path := self.place(sha256)).is_file():
             return path
-        raise NotFound("The file is no longer stored here.", "Upload it again.")
+        raise _gone()
 
     def has(self, sha256: str) -> bool:
         """Say whether the blob can be read here."""
         return NAME.fullmatch(sha256) is not None and self.place(sha256).is_file()
+
+    def reading(self, sha256: str) -> BinaryIO:
+        """Open the blob to be read. Raises NotFound."""
+        return self.path(sha256).open("rb")
+
+    def claim(self, database: str) -> None:
+        """Take note of the one database whose rows name what is stored here."""
+
+    def whole(self, sha256: str) -> None:
+        """Take note of a blob that was stored, before anything may name it."""
 
     def written(self, sha256: str) -> None:
         """Take note of a blob whose bytes were brought whole, whether they were stored before or not."""
@@ -115,14 +125,18 @@ class Blobs:
 
     def touch(self, sha256: str) -> None:
         """Make the blob young, so that a sweep leaves it alone until a row names it. Raises NotFound."""
+        place = self.path(sha256)
         with self.lock:
-            os.utime(self.path(sha256))
+            try:
+                os.utime(place)
+            except FileNotFoundError:  # a sweep was faster
+                raise _gone() from None
             self._young[sha256] = time.monotonic()
 
     def verify(self, sha256: str) -> Path:
-        """Return the blob's path after reading it whole. Raises NotFound, or Refused when the bytes have changed."""
-        with self.path(sha256).open("rb") as file:
-            if file_digest(file, "sha256").hexdigest() == sha256:
+        """Return the blob's place after reading it whole. Raises NotFound, or Refused when the bytes have changed."""
+        with self.reading(sha256) as file:
+            if file_digest(file, "sha256").hexdigest() == sha256:  # type: ignore[arg-type]
                 return self.place(sha256)
         raise Refused("The stored file is damaged: its bytes do not match its SHA-256.", "Upload or convert it again.")
 
@@ -199,14 +213,20 @@ class Writer:
     def flush(self) -> None:
         """Do nothing: no byte waits here (``zipfile`` asks for this)."""
 
+    @property
+    def sha256(self) -> str:
+        """The hash of what was written so far."""
+        return self._hash.hexdigest()
+
     def commit(self) -> Blob:
         """Give the bytes their name for good, or find that they are stored already."""
-        name = self._hash.hexdigest()
+        name = self.sha256
         place = self._blobs.place(name)
         self._blobs.written(name)
         if not self._renew(place):
             os.fsync(self._file.fileno())
             self._rename(place)
+        self._blobs.whole(name)
         return Blob(name, self.size)
 
     def abort(self) -> None:
@@ -241,6 +261,10 @@ class Writer:
         self._blobs.ended(self._path)
         self._blobs.take(-replaced)
         synchronise(place.parent)
+
+
+def _gone() -> NotFound:
+    return NotFound("The file is no longer stored here.", "Upload it again.")
 
 
 def _files(folder: Path) -> list[Path]:

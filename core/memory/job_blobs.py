@@ -32,6 +32,10 @@ class JobBlobs(Blobs):
         self.own.add(sha256)
         self._stored.written(sha256)
 
+    def whole(self, sha256: str) -> None:
+        """Pass on that a blob was stored."""
+        self._stored.whole(sha256)
+
     def begun(self, path: Path) -> None:
         """Take note of a file that is being written."""
         self._stored.begun(path)

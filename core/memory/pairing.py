@@ -33,13 +33,13 @@ def pair(db: Any, blobs: Path) -> None:
     """Write the name of the database beside blobs that know of none."""
     file = blobs / FILE
     if not file.exists():
-        _write(file, _name(db))
+        _write(file, name(db))
 
 
 def check(db: Any, blobs: Path) -> None:
     """Raise Refused where the blobs belong to another database than this."""
     file = blobs / FILE
-    if file.exists() and file.read_text().strip() == _name(db):
+    if file.exists() and file.read_text().strip() == name(db):
         return
     raise Refused(
         "Files are stored here that this database does not know, so nothing is removed: its own database was lost, emptied or replaced.",
@@ -57,14 +57,15 @@ def _has_tables(database: Path) -> bool:
         return True
 
 
-def _name(db: Any) -> str:
+def name(db: Any) -> str:
+    """Return the random name of a database."""
     return str(next(db.query("SELECT name FROM identity"))["name"])
 
 
-def _write(file: Path, name: str) -> None:
+def _write(file: Path, text: str) -> None:
     part = file.with_name(f"{FILE}.part")
     with part.open("w") as written:
-        written.write(name)
+        written.write(text)
         written.flush()
         os.fsync(written.fileno())
     part.replace(file)

@@ -65,8 +65,10 @@ class Store:
         return self.database.transaction()
 
     def own(self) -> None:
-        """Be the one server of this folder until ``close``. Raises Unavailable when another one is at work."""
+        """Be the one server of this folder until ``close``. Raises Unavailable when another one is at work, Refused for a bucket of another database."""
         self.database.own()
+        with self.database.reading() as db:
+            self.blobs.claim(pairing.name(db))
 
     def close(self) -> None:
         """Close the database, and let another server have the folder."""

@@ -1,18 +1,12 @@
 """A running server, a running Chromium, and one new visitor for each test."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.chromium import launched
 from tests.serving import Server
-
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -24,10 +18,8 @@ def server(serve: Callable[..., Server]) -> Server:
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """A headless Chromium; it ends with these tests, because Playwright keeps an event loop running in this thread."""
-    names = (os.environ.get("PORTOLAN_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
-    path = next(found for name in names if name and (found := shutil.which(name)))
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = launched(playwright)
         yield browser
         browser.close()
 

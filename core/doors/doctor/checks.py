@@ -36,5 +36,6 @@ CHECKS: dict[str, Check] = {
     "packages": machine.packages,
     "programs": machine.programs,
     "sandbox": machine.sandbox,
+    "bucket": home.bucket,
     "files": home.blobs,
 }

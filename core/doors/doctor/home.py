@@ -1,6 +1,7 @@
 """The home: can it be written, has it room, is its database sound, and are the files there that rows name."""
 
 import fcntl
+import secrets
 import shutil
 import stat
 import tempfile
@@ -15,6 +16,7 @@ from core.doors.doctor import Complaint, Place, Tell, fault, note
 from core.memory import pairing
 from core.memory.backup import check_whole
 from core.memory.blobs import GB, Blobs
+from core.memory.cached_blobs import OWNER, bucket_of, stored
 from core.memory.database import in_words
 from core.memory.migrations import check_age, readable
 from core.memory.named import lasting
@@ -93,12 +95,38 @@ def blobs(place: Place, tell: Tell) -> Iterator[Complaint]:
     with _opened(place.home) as db:
         check_age(db)
         names = sorted(lasting(db)) if db["share"].exists() else []
-    bad = [f"{sha256[:12]} {state}" for sha256, state in _states(place.home, names, tell) if state]
+    bad = [f"{sha256[:12]} {state}" for sha256, state in _states(place, names, tell) if state]
     if bad:
         more = f", and {len(bad) - LISTED} more" if len(bad) > LISTED else ""
         yield fault(
             f"{len(bad)} of {len(names)} files that rows name are not as they were: {', '.join(bad[:LISTED])}{more}.",
             "Restore a backup into a new home, or bring those models again.",
+        )
+
+
+def bucket(place: Place, tell: Tell) -> Iterator[Complaint]:
+    """The place of PORTOLAN_BLOBS takes files and gives them back, belongs to this database, and has what its rows name."""
+    if not (url := place.environment.get("PORTOLAN_BLOBS")):
+        return
+    found, probe = bucket_of(url), f"doctor-{secrets.token_hex(8)}.part"
+    found.write(probe, probe)
+    if found.text(probe) != probe:
+        yield fault(f"{found.url} does not give back what was written there.", "Set PORTOLAN_BLOBS to another place.")
+    found.drop(probe)
+    if not (place.home / "portolan.db").exists():
+        return
+    with _opened(place.home) as db:
+        check_age(db)
+        mine, names = pairing.name(db), lasting(db)
+    if (owner := found.text(OWNER)) not in (None, mine):
+        yield fault(
+            f"The files in {found.url} belong to the database {owner}, and not to this one, so no server starts.",
+            "Put portolan.db back from a backup if it was lost or replaced, or set PORTOLAN_BLOBS to another folder.",
+        )
+    elif lacking := names - found.files().keys():
+        yield note(
+            f"{len(lacking)} of {len(names)} files that rows name are not in {found.url}.",
+            "The server brings those that it has a minute after its start, and every hour.",
         )
 
 
@@ -127,14 +155,14 @@ def running(home: Path) -> bool:
     return False
 
 
-def _states(home: Path, names: list[str], tell: Tell) -> Iterator[tuple[str, str]]:
+def _states(place: Place, names: list[str], tell: Tell) -> Iterator[tuple[str, str]]:
     """Yield each blob with what is wrong about it, or nothing."""
-    stored = Blobs(home / "blobs")
+    blobs = stored(place.home / "blobs", place.environment.get("PORTOLAN_BLOBS"))
     for number, sha256 in enumerate(names):
         if number % max(100, len(names) // 20) == 0:
             tell(None, f"Reading file {number + 1} of {len(names)}")
         try:
-            stored.verify(sha256)
+            blobs.verify(sha256)
             yield sha256, ""
         except NotFound:
             yield sha256, "is missing"

@@ -20,6 +20,7 @@ from core.domain.codec import Malformed, decode, encode
 from core.domain.errors import NotFound, Refused, first_line
 from core.memory.backup.places import Place, copy, reading, writing
 from core.memory.blobs import Blobs, synchronise
+from core.memory.cached_blobs import stored
 from core.memory.database import in_words
 from core.memory.migrations import connect, prepare, readable
 from core.memory.named import kept, lasting, staying
@@ -46,8 +47,11 @@ class Manifest:
     lacking: tuple[str, ...] = ()
 
 
-def back_up(home: Path, out: Path, tell: Tell) -> Manifest:
-    """Copy a home to a new folder or zip, and read it again. Raises Refused, Unavailable for a database of a newer program."""
+def back_up(home: Path, out: Path, tell: Tell, elsewhere: str | None = None) -> Manifest:
+    """Copy a home to a new folder or zip, its files from the URL ``elsewhere`` where they are kept there, and read it again.
+
+    Raises Refused, Unavailable for a database of a newer program or a bucket that is down.
+    """
     if not (home / DATABASE).is_file():
         raise Refused(f"There is no database in {home}.", "Set PORTOLAN_HOME to the folder of the server.")
     if out.resolve().is_relative_to(home.resolve()):
@@ -57,7 +61,7 @@ def back_up(home: Path, out: Path, tell: Tell) -> Manifest:
             with file.open("rb") as source, place.create(DATABASE) as into:
                 database, _ = copy(source, into)
             named, must = _named(file)
-        manifest = _copy_blobs(place, Blobs(home / "blobs"), database, named, must, tell)
+        manifest = _copy_blobs(place, stored(home / "blobs", elsewhere), database, named, must, tell)
         with place.create(MANIFEST) as into:
             into.write(json.dumps(encode(manifest)).encode())
     return manifest
@@ -119,7 +123,7 @@ def _copy_blobs(place: Place, blobs: Blobs, database: str, named: set[str], must
 
 
 def _copied(place: Place, blobs: Blobs, sha256: str) -> tuple[str, int]:
-    with blobs.path(sha256).open("rb") as source, place.create(blob_name(sha256)) as into:
+    with blobs.reading(sha256) as source, place.create(blob_name(sha256)) as into:
         return copy(source, into)
 
 
