@@ -56,7 +56,10 @@ def test_an_accident_is_our_fault_and_says_what_to_report() -> None:
 
 
 def test_the_words_of_a_library_end_before_the_next_step_begins() -> None:
-    with pytest.raises(Refused, match=r"Cannot be read: no closing tag\.$"), refusing("Cannot be read", "Save it again."):
+    with (
+        pytest.raises(Refused, match=r"Cannot be read: no closing tag\.$"),
+        refusing("Cannot be read", "Save it again."),
+    ):
         raise ValueError("no closing tag")
     with pytest.raises(OverLimit, match="The disk is full"), refusing("Cannot be read", "Save it again."):
         raise OverLimit("The disk is full.")
