@@ -17,8 +17,10 @@ from core.domain.errors import Refused
 from core.domain.report import Parity, Verdict
 from core.domain.transform import parse_options
 from core.libraries.sklearn import kept_samples
+from core.libraries.sklearn.estimators import check_fitted
 from core.proof import parity, probes
 from core.runtimes import runtime_for
+from tests.formats.honest import pipeline
 
 PROVEN = [
     "AdditiveChi2Sampler", "FactorAnalysis", "FixedThresholdClassifier", "KernelRidge", "LabelSpreading", "MeanShift",
@@ -242,3 +244,11 @@ def test_equal_samples_with_other_answers_behind_steps_that_cannot_be_taken_back
     assert "keeps 6 of its 1000 samples more than once with other answers" in told.reason
     few = held(make_pipeline(Normalizer(), KNeighborsRegressor(2)).fit(*doubled(3)), tmp_path)
     assert few.verdict is Verdict.PASS, few.reason
+
+
+def test_an_estimator_that_lacks_what_it_is_made_with_is_refused() -> None:
+    model = pipeline()
+    check_fitted(model)
+    del model.named_steps["split"].transformers
+    with pytest.raises(Refused, match="lacks parts"):
+        check_fitted(model)

@@ -65,6 +65,8 @@ LINES: dict[str, Callable[[str], str]] = {
     "wrong sizes": lambda text: re.sub(r"tree_sizes=\d+", "tree_sizes=77777", text),
     "categories that are no number": lambda text: text.replace("num_cat=0", "num_cat=nan", 1),
     "categories without a set": lambda text: text.replace("num_cat=0", "num_cat=5", 1),
+    "no parameter": lambda text: text.replace("[fair_c: 1]", "../secret"),
+    "a cut parameter": lambda text: text.replace("[fair_c: 1]", "[fair_"),
     "short gains": lambda text: re.sub(r"split_gain=\S+ ", "split_gain=", text, count=1),
     "counts that are none": lambda text: re.sub(r"leaf_count=\d+ ", "leaf_count=x ", text, count=1),
     "short list": lambda text: re.sub(r"leaf_value=\S+ ", "leaf_value=", text, count=1),

@@ -40,6 +40,8 @@ HEAD = {
     "tree", "version", "num_class", "num_tree_per_iteration", "label_index", "max_feature_idx", "objective", "average_output",
     "feature_names", "monotone_constraints", "feature_infos", "tree_sizes",
 }  # fmt: skip
+PARAMETER = re.compile(r"\[\w+: .*\]")
+"""LightGBM ends its process over another line."""
 RANGE = re.compile(r"\[([^:\]]+):([^:\]]+)\]")
 BESIDE = {
     **dict.fromkeys(("split_gain", "internal_value", "internal_weight", "internal_count"), 1),
@@ -102,6 +104,9 @@ def _check_rest(rest: str) -> None:
     last = rest.rpartition("pandas_categorical:")
     if "\nparameters:\n" in rest and "\nend of parameters\n" not in rest:
         raise Refused("The file is cut off inside its parameters.", AGAIN)
+    listed = rest.partition("\nparameters:\n")[2].partition("\nend of parameters\n")[0]
+    if not all(PARAMETER.fullmatch(line) for line in listed.split("\n") if line):
+        raise Refused("The parameters of the training are not listed as LightGBM lists them.", AGAIN)
     if last[1]:
         try:
             json.loads(last[2])
