@@ -66,8 +66,8 @@ class Run:
             cluster.mend()
         server, end = begin(self.home, cluster), threading.Event()
         self.seen["lives on the cluster" if cluster else "lives on this machine"] += 1
-        acts = [*((self.traffic.upload, n) for n in range(UPLOADERS)), (self.traffic.follow,)]
-        threads = [threading.Thread(target=act, args=(server, end, *more)) for act, *more in acts]
+        threads = [threading.Thread(target=self.traffic.upload, args=(server, end, n)) for n in range(UPLOADERS)]
+        threads.append(threading.Thread(target=self.traffic.follow, args=(server, end)))
         saving = threading.Thread(target=self.save)
         for thread in (*threads, saving):
             thread.start()

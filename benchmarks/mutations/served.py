@@ -1,6 +1,7 @@
 """The same through a real server: an upload by HTTP, its job to the end, and the server's health afterwards."""
 
 import time
+from typing import Any
 
 import httpx
 
@@ -57,7 +58,7 @@ class Visit:
             number, specimen.name, specimen.format, what, "server", end, words[:600], round(took, 2), tuple(faults)
         )
 
-    def _ended(self, job: str) -> dict[str, object]:
+    def _ended(self, job: str) -> dict[str, Any]:
         """Return a job at its end, or as it stands after a minute."""
         until = time.monotonic() + 60
         while (shown := self._client.get(f"/api/jobs/{job}").json())["state"] in STATES and time.monotonic() < until:
