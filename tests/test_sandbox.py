@@ -253,7 +253,7 @@ def test_an_error_of_the_child_is_bounded_and_of_a_known_kind(sandbox: Sandbox) 
     line = json.dumps({"event": "error", "kind": "__class__", "message": "m" * 100_000, "next_step": {"a": 1}})
     error, _ = timed(sandbox, "say", SMALL, text=line + "\n", times=1)
     assert type(error) is Crashed
-    assert len(error.message) == 1000
+    assert len(error.message) == 1001  # and its full stop
 
 
 def test_progress_is_throttled_and_clean(sandbox: Sandbox) -> None:

@@ -21,8 +21,10 @@ from core.domain.errors import Refused
 from core.domain.report import Parity, Verdict
 from core.domain.transform import parse_options
 from core.libraries.sklearn import kept_samples
+from core.libraries.sklearn.estimators import check_fitted
 from core.proof import parity, probes
 from core.runtimes import runtime_for
+from tests.formats.honest import pipeline
 
 PROVEN = [
     "AdditiveChi2Sampler", "FactorAnalysis", "FixedThresholdClassifier", "KernelRidge", "LabelSpreading", "MeanShift",
@@ -273,3 +275,11 @@ def test_gaps_that_are_filled_and_told_are_columns_of_the_result(strategy: str, 
     model.fit(x, y)
     _, shares = asked(model, x[:40].astype(np.float32), tmp_path)
     np.testing.assert_allclose(shares, model.predict_proba(x[:40].astype(np.float32)), atol=1e-5)
+
+
+def test_an_estimator_that_lacks_what_it_is_made_with_is_refused() -> None:
+    model = pipeline()
+    check_fitted(model)
+    del model.named_steps["split"].transformers
+    with pytest.raises(Refused, match="lacks parts"):
+        check_fitted(model)

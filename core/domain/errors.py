@@ -32,6 +32,8 @@ class PortolanError(Exception):
     kind = "error"
 
     def __init__(self, message: str, next_step: str = "") -> None:
+        if message and message[-1] not in ".?!":
+            message += "."  # a library's words ended it, and the next step follows on the page
         super().__init__(message)
         self.message = message
         self.next_step = next_step
@@ -146,9 +148,11 @@ def _place(error: BaseException) -> str:
 
 @contextmanager
 def refusing(what: str, next_step: str, cause: Callable[[Exception], str] = first_line) -> Iterator[None]:
-    """Turn whatever a library raises into Refused: what could not be done, the cause, and the next step."""
+    """Turn whatever a library raises into Refused: what could not be done, the cause, and the next step; errors in words and want of memory pass."""
     try:
         yield
+    except (PortolanError, MemoryError):
+        raise
     except Exception as error:
         raise Refused(f"{what}: {cause(error)}", next_step) from None
 

@@ -120,7 +120,11 @@ def _header(path: Path) -> tuple[JsonObject, int]:
 def _span(name: str, entry: object) -> tuple[int, int]:
     """Return where a weight starts and ends. Raises Refused when shape, dtype and place do not fit."""
     where = f"The weight {name[:80]!r}"
-    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"} or entry["dtype"] not in KINDS:
+    if (
+        not isinstance(entry, dict)
+        or set(entry) != {"dtype", "shape", "data_offsets"}
+        or str(entry["dtype"]) not in KINDS
+    ):
         raise Refused(f"{where} is described in an unknown way.", BROKEN)
     shape, offsets = entry["shape"], entry["data_offsets"]
     if not _counts(shape) or not _counts(offsets) or len(offsets) != 2 or len(shape) > MAX_DIMS:

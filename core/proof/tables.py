@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.domain.errors import Refused, first_line
+from core.domain.errors import Refused, first_line, refusing
 from core.proof import dialect, numerals
 
 if TYPE_CHECKING:
@@ -45,19 +45,14 @@ def read_npz(path: Path) -> Columns:
     """Read every array after a look at its header, so that a lie about shape or size is found before memory is taken."""
     arrays: dict[str, np.ndarray] = {}
     left = MAX_BYTES
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()[: MAX_COLUMNS + 1]
-            _check_ratio(sum(info.file_size for info in members), path)
-            for info in members:
-                name = info.filename.removesuffix(".npy")
-                array, used = _read_npy(archive, info, left)
-                arrays[name] = _plain(name, array)
-                left -= used
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError) as error:
-        raise Refused(
-            f"The .npz file is damaged: {first_line(error)[:200]}", "Save it again with numpy.savez."
-        ) from None
+    with refusing("The .npz file is damaged", "Save it again with numpy.savez."), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()[: MAX_COLUMNS + 1]
+        _check_ratio(sum(info.file_size for info in members), path)
+        for info in members:
+            name = info.filename.removesuffix(".npy")
+            array, used = _read_npy(archive, info, left)
+            arrays[name] = _plain(name, array)
+            left -= used
     return Columns(arrays, read=("arrays of an .npz file",))
 
 
@@ -219,17 +214,19 @@ def _text(name: str, cells: list[str]) -> np.ndarray:
 
 def read_parquet(path: Path) -> Columns:
     """Read a parquet file within the bounds, missing numbers as NaN, decimals as numbers, lists as tables. Raises Refused."""
+    with refusing("The parquet file is damaged", "Save it again."):
+        return _parquet(path)
+
+
+def _parquet(path: Path) -> Columns:
     import pyarrow
     import pyarrow.parquet as parquet
 
-    try:
-        with parquet.ParquetFile(path) as file:
-            texts = _check_parquet(file.metadata, path)
-        # A column of texts stays as the file has it, each text once and the numbers of the rows: one long text in many rows is short so.
-        with parquet.ParquetFile(path, read_dictionary=texts) as file:
-            table = file.read()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise Refused(f"The parquet file is damaged: {first_line(error)[:200]}", "Save it again.") from None
+    with parquet.ParquetFile(path) as file:
+        texts = _check_parquet(file.metadata, path)
+    # A column of texts stays as the file has it, each text once and the numbers of the rows: one long text in many rows is short so.
+    with parquet.ParquetFile(path, read_dictionary=texts) as file:
+        table = file.read()
     index = _index(table)
     notes = [f"The column {name} is the table's index; it is not used." for name in index]
     names = [name for name in table.column_names if name not in index]

@@ -118,9 +118,14 @@ class Sentences:
         return reduce(lambda a, b: f"{function}({a}, {b})", parts)
 
 
+def vocabulary(file: str) -> str:
+    """Return a text file of functions whole."""
+    return (HERE / file).read_text()
+
+
 def used(file: str, body: str) -> str:
     """Return those functions of a text file, parted by empty lines, that a body calls, and those that they call."""
-    blocks = re.split(r"\n\n+(?=static|def)", (HERE / file).read_text().strip())
+    blocks = re.split(r"\n\n+(?=static|def)", vocabulary(file).strip())
     named = {re.split(r"[(]", block)[0].split()[-1].lstrip("*"): block for block in blocks}
     wanted, pending = set[str](), [body]
     while pending:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.errors import Crashed, first_line, our_fault, plainly
+from core.domain.errors import Crashed, OverLimit, Refused, first_line, our_fault, plainly, refusing
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,6 +53,16 @@ def test_an_accident_is_our_fault_and_says_what_to_report() -> None:
     assert "report" in told.next_step
     assert "core/formats/anatomy/elements.py:" in told.next_step
     assert str(ROOT) not in told.next_step
+
+
+def test_the_words_of_a_library_end_before_the_next_step_begins() -> None:
+    with (
+        pytest.raises(Refused, match=r"Cannot be read: no closing tag\.$"),
+        refusing("Cannot be read", "Save it again."),
+    ):
+        raise ValueError("no closing tag")
+    with pytest.raises(OverLimit, match="The disk is full"), refusing("Cannot be read", "Save it again."):
+        raise OverLimit("The disk is full.")
 
 
 def test_folders_of_this_machine_are_not_told() -> None:

@@ -119,6 +119,8 @@ HOSTILE: dict[str, Callable[[], onnx.ModelProto]] = {
     "python": lambda: linear_onnx(nodes=[node("PythonOp", ["x"], ["y"], domain="com.microsoft")]),
     "compiled blob": lambda: linear_onnx(nodes=[node("EPContext", ["x"], ["y"], domain="com.microsoft")]),
     "undefined function": lambda: linear_onnx(nodes=[node("f", ["x"], ["y"], domain="own")]),
+    "opset below zero": lambda: linear_onnx(opset_imports=[helper.make_opsetid("", -1)]),
+    "opset of 64 bits": lambda: linear_onnx(opset_imports=[helper.make_opsetid("", 2**53)]),
     "empty graph": lambda: onnx.ModelProto(ir_version=8, graph=onnx.GraphProto(name="g")),
     "foreign domain inside": lambda: linear_onnx(nodes=[inner_foreign()]),
 }

@@ -40,6 +40,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "text as shape": {"header": changed(shape="2")},
     "float as shape": {"header": changed(shape=[2.0])},
     "unknown type": {"header": changed(dtype="OBJECT")},
+    "a table as type": {"header": changed(dtype={"F32": 1})},
     "extra field": {"header": changed(code="x")},
     "three offsets": {"header": changed(data_offsets=[0, 8, 8])},
     "reversed": {"header": changed(data_offsets=[8, 0])},

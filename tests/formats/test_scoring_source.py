@@ -68,6 +68,12 @@ def test_python_that_does_more_is_refused(line: str, honest: dict[str, Path], tm
         '??=include "x"',
         'void f(void) { asm("nop"); }',
         "int x = __LINE__;",
+        'int main(void) { return system("id"); }',
+        "extern int system(const char *); ",
+        '// "\nvoid system(void);\n// "',
+        "/* *??/\n/ void system(void); /* */",
+        "/* *\\\n/ void system(void); /* */",
+        "char c = '\"'; void system(void); char d = '\"';",
     ],
 )
 def test_c_that_does_more_is_refused(line: str, honest: dict[str, Path], tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ def lying(shape: str, data: bytes) -> bytes:
         (lying("(100, 2)", b"1234"), "not as large"),
         (lying("(-1, 2)", b"1234"), "not as large"),
         (b"no array at all", "damaged"),
+        (lying("(4, 2", b"1234"), "damaged"),
     ],
 )
 def test_arrays_that_lie_are_refused_before_memory_is_taken(tmp_path: Path, member: bytes, word: str) -> None:

@@ -201,6 +201,14 @@ def test_parquet_holds_decimals_lists_bytes_and_an_index(tmp_path: Path) -> None
         read_dataset(path, None, FOUR)
 
 
+@pytest.mark.parametrize("spoilt", [b"\xff{", b"[" * 100_000, b"{"])
+def test_a_parquet_file_whose_notes_are_spoilt_is_refused_in_words(tmp_path: Path, spoilt: bytes) -> None:
+    path = tmp_path / "d.parquet"
+    pq.write_table(pa.table({"x": ROWS.tolist(), "label": LABELS}).replace_schema_metadata({b"pandas": spoilt}), path)
+    with pytest.raises(Refused, match="damaged"):
+        read_dataset(path, None, FOUR)
+
+
 @pytest.mark.parametrize(
     ("arrays", "word"),
     [

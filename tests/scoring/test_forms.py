@@ -15,6 +15,7 @@ from lxml import etree
 from core.runtimes import runtime_for
 from core.scoring import c_source, onnx_model, pmml_read, pmml_write, python_source, score
 from core.scoring.form import NO_NUMBER, NO_TEXT, Form, Input, Label, Regression, check
+from tests.formats.verdict import refused
 from tests.scoring import forms
 
 MODELS = forms.fitted()
@@ -93,6 +94,7 @@ def test_c_source_compiles_without_a_warning_and_answers_as_the_form_does(tmp_pa
     names = {name: f"model_{place}" for place, name in enumerate(NAMES)}
     for name, stem in names.items():
         (tmp_path / f"{stem}.c").write_text(c_source.write(forms.form(MODELS[name])))
+        assert not refused(tmp_path / f"{stem}.c")
         flags = [f"-Dpredict={stem}", f"-Dpredict_labels={stem}_labels"]
         subprocess.run(["cc", *strict, *flags, f"{stem}.c", "-o", f"{stem}.o"], cwd=tmp_path, check=True)
     subprocess.run(

@@ -19,6 +19,7 @@ MAX_NODES = 50_000
 MAX_DEPTH = 16
 MAX_INLINED = 200_000
 MAX_ELEMENTS = 2**31
+FAR_OPSET = 1000
 MAX_OPSET = 26
 
 DOMAINS = {
@@ -81,6 +82,11 @@ def check(skeleton: Skeleton) -> Iterator[Risk]:
     if not model.graph.node and not model.graph.output:
         raise Refused("The ONNX graph is empty.", AGAIN)
     _check_texts((model.producer_name, model.producer_version, *(o.domain for o in model.opset_import)))
+    for one in (*model.opset_import, *(o for f in model.functions for o in f.opset_import)):
+        if not 0 <= one.version <= FAR_OPSET:
+            raise Refused(
+                f"The model asks for opset {one.version} of {one.domain or 'ONNX'!r}, which cannot be.", AGAIN
+            )
     _check_texts(name for f in model.functions for name in (f.name, f.domain, *f.input, *f.output))
     functions = {(f.domain, f.name, f.overload): f for f in model.functions}
     walk = walked(skeleton)

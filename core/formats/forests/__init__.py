@@ -112,7 +112,7 @@ def check_tree(tree: Tree, features: int, where: str) -> None:
         if not 0 <= place < count or seen[place]:
             raise Refused(f"{where} is not a tree: node {place} is missing or reached twice.", "Save the model again.")
         seen[place] = 1
-        if tree.left[place] == LEAF:
+        if tree.left[place] == LEAF and tree.right[place] == LEAF:
             continue
         if not 0 <= tree.feature[place] < features:
             raise Refused(f"{where} splits on feature {tree.feature[place]} of {features}.", "Save the model again.")

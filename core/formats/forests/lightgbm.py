@@ -40,7 +40,14 @@ HEAD = {
     "tree", "version", "num_class", "num_tree_per_iteration", "label_index", "max_feature_idx", "objective", "average_output",
     "feature_names", "monotone_constraints", "feature_infos", "tree_sizes",
 }  # fmt: skip
+PARAMETER = re.compile(r"\[\w+: .*\]")
+"""LightGBM ends its process over another line."""
 RANGE = re.compile(r"\[([^:\]]+):([^:\]]+)\]")
+BESIDE = {
+    **dict.fromkeys(("split_gain", "internal_value", "internal_weight", "internal_count"), 1),
+    **dict.fromkeys(("leaf_weight", "leaf_count"), 0),
+}
+"""Lists that change no answer, by how many values fewer than leaves they have; LightGBM ends its process over one that is not so long."""
 N = TypeVar("N", int, float)
 
 
@@ -97,6 +104,9 @@ def _check_rest(rest: str) -> None:
     last = rest.rpartition("pandas_categorical:")
     if "\nparameters:\n" in rest and "\nend of parameters\n" not in rest:
         raise Refused("The file is cut off inside its parameters.", AGAIN)
+    listed = rest.partition("\nparameters:\n")[2].partition("\nend of parameters\n")[0]
+    if not all(PARAMETER.fullmatch(line) for line in listed.split("\n") if line):
+        raise Refused("The parameters of the training are not listed as LightGBM lists them.", AGAIN)
     if last[1]:
         try:
             json.loads(last[2])
@@ -149,6 +159,7 @@ def _tree(block: dict[str, str], number: int, features: int, target: int) -> Tre
     threshold = _row(block, "threshold", float, splits)
     left = [_place(child, splits) for child in _row(block, "left_child", int, splits)]
     right = [_place(child, splits) for child in _row(block, "right_child", int, splits)]
+    _check_beside(block, leaves)
     sets = _sets(block, kinds, threshold)
     # A category in the set goes left in LightGBM; a forest here names what goes right.
     for place in sets:
@@ -167,6 +178,17 @@ def _tree(block: dict[str, str], number: int, features: int, target: int) -> Tre
     )
     check_tree(found, features, where)
     return found
+
+
+def _check_beside(block: dict[str, str], leaves: int) -> None:
+    """Refuse what no answer depends on, and LightGBM would stumble over."""
+    for name, fewer in BESIDE.items():
+        if block.get(name, "").strip():
+            _row(block, name, float, leaves - fewer)
+    _numbers(block, "shrinkage", float)
+    starts, words = _numbers(block, "cat_boundaries", int), _numbers(block, "cat_threshold", int)
+    if _number(block, "num_cat", MAX_LEAVES) != max(0, len(starts) - 1) or (starts[-1] if starts else 0) != len(words):
+        raise Refused("The categories are not as many as the file says.", AGAIN)
 
 
 def _missing_left(kind: int, threshold: float) -> bool:
@@ -279,7 +301,7 @@ def _number(block: dict[str, str], name: str, most: int) -> int:
 def _row(block: dict[str, str], name: str, kind: Callable[[str], N], count: int) -> list[N]:
     found = _numbers(block, name, kind) if count else []
     if len(found) != count:
-        raise Refused(f"{name} has {len(found)} values, but {count} splits need one each.", AGAIN)
+        raise Refused(f"{name} has {len(found)} values, but {count} are needed.", AGAIN)
     return found
 
 

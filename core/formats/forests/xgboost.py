@@ -176,7 +176,16 @@ def _tree(entry: object, number: int, features: int, target: int, weight: float)
     bounds = array("f", conditions)
     found = Tree(feature, bounds, left, right, [bool(m) for m in missing], values, target, _sets(entry, len(left)))
     check_tree(found, features, where)
+    _check_parents(_list(entry, "parents", int), found, where)
     return found
+
+
+def _check_parents(parents: list[Any], tree: Tree, where: str) -> None:
+    """Refuse nodes that name another parent than the split that leads to them; XGBoost follows both ways unchecked."""
+    if len(parents) != len(tree.left):
+        raise Refused(f"The lists of {where.lower()} differ in length.", AGAIN)
+    if any(parents[child] != place for place in tree.splits() for child in (tree.left[place], tree.right[place])):
+        raise Refused(f"{where} names parents that are none.", AGAIN)
 
 
 def _sets(entry: JsonObject, count: int) -> dict[int, tuple[int, ...]]:

@@ -52,6 +52,8 @@ def check_fitted(model: Estimator) -> None:
             f"The file holds {type(model).__name__}, which is not an estimator.",
             "Save the fitted estimator or pipeline itself.",
         )
+    with refusing("The estimator lacks parts that it is made with", "Fit it, and save it again."):
+        model.get_params(deep=True)
     if isinstance(classes := getattr(model, "classes_", None), list):
         counts = " and ".join(str(len(one)) for one in classes)
         raise Refused(
