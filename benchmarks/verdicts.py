@@ -29,7 +29,7 @@ def ours(lost: int, won: int, n: int) -> float:
 
 def agresti_min(lost: int, won: int, n: int) -> float:
     """Return the upper bound of the adjusted Wald interval, one-sided at 95 % (Agresti and Min 2005): half a sample more in each of four cells."""
-    b, c, n = lost + 0.5, won + 0.5, n + 2  # type: ignore[assignment]
+    b, c, n = lost + 0.5, won + 0.5, n + 2
     return (b - c) / n + 1.645 * math.sqrt(b + c - (b - c) ** 2 / n) / n
 
 

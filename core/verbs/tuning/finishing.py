@@ -14,7 +14,7 @@ from core.domain.report import Parity, Verdict
 from core.domain.technique import ANY, QUARTERS
 from core.domain.tuning import Look, Point
 from core.domain.work import Golden
-from core.verbs import compress
+from core.verbs import allowed_loss, compress
 from core.verbs.compress import Effort
 from core.verbs.tuning import account
 from core.verbs.tuning.state import State
@@ -106,7 +106,7 @@ def verdict(search: State, point: Point, golden: Golden) -> Parity:
     """Return what the test half says of a point."""
     bench, target = search.bench, search.trials.applied(point)[-1].model
     quality = compress.measure(bench, search.source, target, replace(search.data, half=TEST), golden)
-    return compress.judge(compare.ask(bench, target, golden, ANY), quality, search.allowed)
+    return allowed_loss.judge(compare.ask(bench, target, golden, ANY), quality, search.allowed)
 
 
 def milder(search: State, failed: Point) -> Point | None:
