@@ -135,7 +135,8 @@ def test_the_verdict_is_about_samples_that_nobody_has_seen() -> None:
     assert passed.loss.share < passed.loss.high < 0.01
     open_ = allowed_loss.judge(parity(Count(5, 100)), lossy(0, 0, 100), 0.01)
     assert open_.verdict is Verdict.NOT_PROVEN, "a hundred samples do not show one percent"
-    assert "held-out samples would settle it, which is a data set of about" in open_.reason
+    assert "Held-out samples that would settle it: about" in open_.reason
+    assert "if nothing is lost in truth" in open_.reason
     failed = allowed_loss.judge(parity(Count(5, 100)), lossy(12, 0, 100), 0.01)
     assert failed.verdict is Verdict.FAIL
     assert failed.checks[0].verdict is Verdict.FAIL
@@ -193,6 +194,7 @@ def test_the_winner_that_lost_more_on_other_pictures_is_not_proven() -> None:
     found = paired.counts(1, 0, 511)
     assert paired.verdict(found, 0.005) is Verdict.NOT_PROVEN
     assert paired.needed(found, 0.005) == pytest.approx(1750, rel=0.05)
+    assert paired.needed_as_seen(found, 0.005) == pytest.approx(2380, rel=0.05)
     assert paired.counts(49, 0, 9000).share > 0.005
 
 

@@ -2,7 +2,7 @@
 
 Each bound holds with 95 % by itself, so that a variant that loses just what is allowed is called PASS in 5 % at most.
 Right and wrong answers: the difference of two shares of the same samples, from exact bounds of each share (Clopper and
-Pearson 1934, doi:10.1093/biomet/26.4.404) put together as Newcombe (1998, doi:10.1002/(SICI)1097-0258(19981130)17:22<2635)
+Pearson 1934, doi:10.1093/biomet/26.4.404) put together as Newcombe (1998, Statistics in Medicine 17:2635)
 and Zou and Donner (2008, doi:10.1002/sim.3095) do. The adjusted Wald interval (Agresti and Min 2005,
 doi:10.1002/sim.1781) is no bound for one side: ``benchmarks/verdicts.py``. Errors of numbers: percentiles of a paired bootstrap (Efron and
 Tibshirani 1993, chapter 13).
@@ -30,7 +30,7 @@ FEWEST = 100
 MOVED = 30
 """Samples that must have moved before a bootstrap says how far samples move."""
 RESAMPLES, CHUNK = 2000, 4_000_000
-LARGEST = 10_000_000
+LARGEST = 1_000_000
 """Above it a number of samples is not named: nobody has them."""
 
 
@@ -41,8 +41,8 @@ def counts(lost: int, won: int, n: int) -> PairedLoss:
 
 
 def changes(k: int, n: int) -> PairedLoss:
-    """Return the loss where ``k`` of ``n`` predictions changed and nobody knows which were right: each counts."""
-    return PairedLoss(n, k / n, least(k, n), most(k, n), k)
+    """Return the loss where ``k`` of ``n`` predictions changed and nobody knows which were right: each counts as lost."""
+    return PairedLoss(n, k / n, least(k, n), most(k, n), k, k, 0)
 
 
 def of(before: np.ndarray, after: np.ndarray) -> PairedLoss | None:
@@ -78,29 +78,29 @@ def verdict(loss: PairedLoss, allowed: float) -> Verdict:
 
 
 def needed(loss: PairedLoss, allowed: float) -> int | None:
-    """Return how many samples would show in 80 % that a variant which moves as many answers keeps to what is allowed, if it
-    loses nothing (in truth), or that it does not, if it loses twice that; None where no number would, or none that is to be had.
+    """Return how many samples would show, in 80 %, that a variant which moves as many answers keeps to what is allowed, if it loses nothing in truth.
+
+    None where no number would, or none that is to be had.
     """
     if allowed <= 0:
         return None
     if loss.lost is None:
-        found = _for_growth(loss, allowed)
-    else:
-        rate = (loss.moved + 1) / (loss.samples + 1)  # one more than seen, or few samples would ask for too few
-        found = _first(lambda n: _lucky(rate, n) <= allowed)
-    return found if found <= LARGEST else None
+        return _had(_for_growth(loss, allowed))
+    rate = (loss.moved + 1) / (loss.samples + 1)  # one more than seen, or few samples would ask for too few
+    return _first(lambda n: _unlucky(rate / 2, rate / 2, n) <= allowed)
 
 
-def needed_unlabelled(loss: PairedLoss, allowed: float) -> int | None:
-    """Return how many samples would show in 80 % that no more predictions change than is allowed, or that more do, if the share stays as seen."""
-    rate = (loss.moved + 0.5) / (loss.samples + 1)
-    if allowed <= 0 or rate == allowed:
+def needed_as_seen(loss: PairedLoss, allowed: float) -> int | None:
+    """Return how many samples would show, in 80 %, that it keeps to what is allowed, or that it does not, if it loses as much on others as on these."""
+    gap = abs(allowed - loss.share)
+    if allowed <= 0 or gap == 0:
         return None
-    if rate < allowed:
-        found = _first(lambda n: most(math.ceil(n * rate + POWER * math.sqrt(n * rate)), n) <= allowed)
-    else:
-        found = _first(lambda n: least(math.floor(n * rate - POWER * math.sqrt(n * rate)), n) > allowed)
-    return found if found <= LARGEST else None
+    if loss.lost is None or loss.won is None:
+        return _had(_for_growth(loss, gap))
+    lost, won = loss.lost / loss.samples, loss.won / loss.samples
+    if loss.share < allowed:
+        return _first(lambda n: _unlucky(lost, won, n) <= allowed)
+    return _first(lambda n: -_unlucky(won, lost, n) > allowed)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -123,25 +123,31 @@ def _most(lost: int, won: int, n: int) -> float:
     return p - q + math.sqrt(above**2 + below**2 + 2 * together * above * below)
 
 
-def _lucky(rate: float, n: int) -> float:
-    """Return the upper bound that a variant without loss stays below in 80 %, where answers move at a rate."""
-    half, spread = n * rate / 2, POWER * math.sqrt(n * rate) / 2
-    return _most(min(math.ceil(half + spread), n), max(math.floor(half - spread), 0), n)
+def _unlucky(lost: float, won: float, n: int) -> float:
+    """Return the upper bound that a variant which loses and wins such shares of answers stays below in 80 %."""
+    spread = POWER * math.sqrt(n * (lost + won)) / 2
+    return _most(min(math.ceil(n * lost + spread), n), max(math.floor(n * won - spread), 0), n)
 
 
-def _for_growth(loss: PairedLoss, allowed: float) -> int:
-    """Return the number of samples by the rule that an interval narrows with its root."""
+def _had(n: int) -> int | None:
+    return n if n <= LARGEST else None
+
+
+def _for_growth(loss: PairedLoss, gap: float) -> int:
+    """Return the number of samples by the rule that an interval narrows with its root, until it is as narrow as a gap."""
     width = (loss.high - loss.low) / (2 * NORMAL) if loss.samples >= FEWEST and loss.moved >= MOVED else 0.0
-    enough = loss.samples * ((NORMAL + POWER) * width / allowed) ** 2
-    telling = loss.samples * MOVED / loss.moved if loss.moved else math.log(MISS) / math.log1p(-min(allowed, 0.99))
+    enough = loss.samples * ((NORMAL + POWER) * width / gap) ** 2
+    telling = loss.samples * MOVED / loss.moved if loss.moved else math.log(MISS) / math.log1p(-min(gap, 0.99))
     return math.ceil(max(enough, telling, FEWEST))
 
 
-def _first(holds: Callable[[int], bool]) -> int:
-    """Return about the least number of samples, to two figures, from which something holds."""
+def _first(holds: Callable[[int], bool]) -> int | None:
+    """Return about the least number of samples, to two figures, from which something holds; None where there is none up to ``LARGEST``."""
     high = 10
-    while not holds(high) and high <= LARGEST:
+    while not holds(high):
         high *= 2
+        if high > LARGEST:
+            return None
     low = high // 2
     while high - low > max(1, high // 100):
         middle = (low + high) // 2

@@ -17,14 +17,14 @@ def judge(parity: Parity, quality: Qualities | None, allowed: float) -> Parity:
     if quality and quality.before.doubt:
         return replace(parity, verdict=Verdict.NOT_PROVEN, reason=f"The source is no base: {quality.before.doubt}")
     if quality and quality.loss:
-        settle = paired.needed(quality.loss, allowed)
-        return _judged(parity, quality.loss, allowed, settle, quality.seen("held-out samples"), quality.worst)
+        settling = _settling(quality.loss, allowed, paired.needed(quality.loss, allowed))
+        return _judged(parity, quality.loss, allowed, settling, quality.seen("held-out samples"), quality.worst)
     check = next((check for check in parity.checks if check.name == "data"), None)
     if quality or check is None or check.flips is None:
         return replace(parity, verdict=Verdict.NOT_PROVEN, reason=NOTHING)
     loss = changes(check)
     seen = f"{check.flips.k:,} of {check.flips.n:,} predictions changed on held-out samples without labels."
-    return _judged(parity, loss, allowed, paired.needed_unlabelled(loss, allowed), seen, "")
+    return _judged(parity, loss, allowed, _settling(loss, allowed, None), seen, "")
 
 
 def changes(check: Check) -> PairedLoss:
@@ -34,12 +34,12 @@ def changes(check: Check) -> PairedLoss:
     return paired.changes(math.ceil(check.flips.k * n / check.flips.n), n)
 
 
-def _judged(parity: Parity, loss: PairedLoss, allowed: float, settle: int | None, seen: str, worst: str) -> Parity:
+def _judged(parity: Parity, loss: PairedLoss, allowed: float, settling: str, seen: str, worst: str) -> Parity:
     """Return the proof with verdict, bounds and reason, which are those of the check on the data too."""
     verdict = paired.verdict(loss, allowed)
     told = [seen, f"{_bounds(loss, verdict)}; {allowed:.2%} is allowed."]
     if verdict is Verdict.NOT_PROVEN:
-        told.append(_settling(loss, allowed, settle))
+        told.append(settling)
     reason = " ".join(filter(None, (*told, worst)))
     checks = tuple(replace(check, verdict=verdict) if check.name == "data" else check for check in parity.checks)
     return replace(parity, verdict=verdict, reason=reason, checks=checks, loss=loss)
@@ -56,13 +56,19 @@ def _bounds(loss: PairedLoss, verdict: Verdict) -> str:
     return f"On other samples the loss may be up to {loss.high:.2%} with 95 % confidence"
 
 
-def _settling(loss: PairedLoss, allowed: float, settle: int | None) -> str:
-    """Say how many samples would settle the verdict."""
+def _settling(loss: PairedLoss, allowed: float, lossless: int | None) -> str:
+    """Say how many samples would settle the verdict: where nothing is lost in truth, and where as much is as here."""
     if allowed <= 0:
         return NEVER
-    if settle is None:
+    here, seen = loss.samples, paired.needed_as_seen(loss, allowed)
+    ways = []
+    if lossless and lossless > here:
+        ways.append(f"about {lossless:,} if nothing is lost in truth")
+    if seen and seen > max(here, lossless or 0):
+        ways.append(f"about {seen:,} if as much is lost as here")
+    if not ways:
         return f"What was seen is so near to what is allowed that no number of samples is likely to settle it; here were {loss.samples:,}."
     return (
-        f"About {settle:,} held-out samples would settle it, which is a data set of about {2 * settle:,}; "
-        f"here were {loss.samples:,}."
+        f"Held-out samples that would settle it: {', '.join(ways)}; here were {loss.samples:,}. "
+        "Half of a data set is held out, so add twice as many."
     )
