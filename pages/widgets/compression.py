@@ -76,7 +76,7 @@ def verdict(result: Compression) -> None:
     }[found]
     words = TOO_FEW if found is Verdict.NOT_PROVEN and parity.loss else HEADINGS[found]
     box(f"**{words}**\n\n{plain(parity.reason, 900)}", icon=icon)
-    if result.quality and not result.quality.loss and not parity.tolerance:
+    if result.quality and not result.quality.loss and not (parity.tolerance and parity.tolerance.bounds):
         st.caption(f":material/history: {EARLIER}")
     for one in result.why:
         if one.worse:
