@@ -70,5 +70,5 @@ def _settling(loss: PairedLoss, allowed: float, lossless: int | None) -> str:
         return f"What was seen is so near to what is allowed that no number of samples is likely to settle it; here were {loss.samples:,}."
     return (
         f"Held-out samples that would settle it: {', '.join(ways)}; here were {loss.samples:,}. "
-        "Half of a data set is held out, so it must hold twice as many."
+        "A data set takes twice as many, since half of it calibrates."
     )
