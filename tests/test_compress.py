@@ -26,10 +26,11 @@ from core.domain.work import Subject
 from core.doors.commands import main
 from core.doors.samples import FOLDER
 from core.memory.store import Store
+from core.proof import paired
 from core.proof.datasets import Dataset
 from core.runtimes import RUNTIMES
 from core.sandbox.tools import Tools
-from core.verbs import compress
+from core.verbs import allowed_loss, compress
 from core.verbs.presets import PRESETS, Preset
 from tests.asking import ask, ask_on
 
@@ -116,65 +117,99 @@ def parity(flips: Count | None) -> Parity:
     return Parity(Verdict.PASS, (check,), ANY, 1)
 
 
-def quality(k: int) -> Quality:
-    """Accuracy of k of 100."""
-    return Quality("accuracy", k / 100, 100, Count(k, 100))
+def quality(k: int, n: int = 100) -> Quality:
+    """Accuracy of k of n."""
+    return Quality("accuracy", k / n, n, Count(k, n), {"a": Count(k - 50, n - 50), "b": Count(50, 50)})
 
 
-def test_the_verdict_is_about_what_was_lost() -> None:
-    lost = Qualities(quality(90), quality(88))
-    assert compress.judge(parity(Count(5, 100)), lost, 0.02).verdict is Verdict.PASS
-    failed = compress.judge(parity(Count(5, 100)), lost, 0.01)
+def lossy(lost: int, won: int, n: int) -> Qualities:
+    """A variant that turned some of 90 % right answers, and some back."""
+    right = 9 * n // 10
+    return Qualities(quality(right, n), quality(right - lost + won, n), paired.counts(lost, won, n))
+
+
+def test_the_verdict_is_about_samples_that_nobody_has_seen() -> None:
+    passed = allowed_loss.judge(parity(Count(5, 1000)), lossy(3, 2, 1000), 0.01)
+    assert passed.verdict is Verdict.PASS
+    assert passed.loss
+    assert passed.loss.share < passed.loss.high < 0.01
+    open_ = allowed_loss.judge(parity(Count(5, 100)), lossy(0, 0, 100), 0.01)
+    assert open_.verdict is Verdict.NOT_PROVEN, "a hundred samples do not show one percent"
+    assert "Held-out samples that would settle it: about" in open_.reason
+    assert "if nothing is lost in truth" in open_.reason
+    failed = allowed_loss.judge(parity(Count(5, 100)), lossy(12, 0, 100), 0.01)
     assert failed.verdict is Verdict.FAIL
-    assert "90 to 88 of 100" in failed.reason
     assert failed.checks[0].verdict is Verdict.FAIL
-    assert compress.judge(parity(Count(1, 100)), None, 0.01).verdict is Verdict.PASS
-    assert compress.judge(parity(Count(2, 100)), None, 0.01).verdict is Verdict.FAIL
-    assert compress.judge(parity(None), None, 0.01).verdict is Verdict.NOT_PROVEN
-    worse = Qualities(Quality("RMSE", 2.0, 100), Quality("RMSE", 2.1, 100))
-    assert compress.judge(parity(None), worse, 0.04).verdict is Verdict.FAIL
-    assert compress.judge(parity(None), worse, 0.06).verdict is Verdict.PASS
+
+
+def test_without_labels_the_share_of_changed_predictions_is_bounded() -> None:
+    check = Check("data", 1000, 0.5, 0.5, None, Count(2, 1000), Verdict.PASS)
+    for allowed, verdict in ((0.01, Verdict.PASS), (0.002, Verdict.NOT_PROVEN), (0.0001, Verdict.FAIL)):
+        found = allowed_loss.judge(replace(parity(None), checks=(check,)), None, allowed)
+        assert (found.verdict, found.checks[0].verdict) == (verdict, verdict)
+        assert found.reason.startswith("2 of 1,000 predictions changed on held-out samples without labels.")
+    unknown = allowed_loss.judge(parity(None), None, 1.0)
+    assert unknown.verdict is Verdict.NOT_PROVEN
+    assert "add a data set" in unknown.reason
+
+
+def test_places_of_a_mask_count_for_no_more_than_their_samples() -> None:
+    check = Check("data", 20, 0.5, 0.5, None, Count(3, 1_000_000), Verdict.PASS)
+    found = allowed_loss.judge(replace(parity(None), checks=(check,)), None, 0.01)
+    assert found.verdict is Verdict.NOT_PROVEN
+    assert found.loss
+    assert found.loss.samples == 20
+
+
+def test_that_nothing_is_lost_is_proven_by_no_number_of_samples() -> None:
+    found = allowed_loss.judge(parity(Count(0, 1000)), lossy(0, 0, 100_000), 0.0)
+    assert found.verdict is Verdict.NOT_PROVEN
+    assert "allow a small drop" in found.reason
 
 
 def test_a_base_at_or_below_chance_proves_nothing() -> None:
     """However little is lost of it, and even where the share rises."""
-    guessing = replace(quality(40), doubt="Guessing is as right.")
-    for after in (40, 41, 100):
-        found = compress.judge(parity(Count(0, 100)), Qualities(guessing, quality(after)), 0.01)
+    guessing = replace(quality(400, 1000), doubt="Guessing is as right.")
+    for won in (0, 1, 600):
+        both = Qualities(guessing, quality(400 + won, 1000), paired.counts(0, won, 1000))
+        found = allowed_loss.judge(parity(Count(0, 1000)), both, 0.01)
         assert found.verdict is Verdict.NOT_PROVEN
         assert "Guessing is as right." in found.reason
 
 
 def test_the_verdict_tells_what_it_rests_on() -> None:
     random = Check("random", 32, 0.5, 0.5, None, None, Verdict.PASS)
-    open_ = replace(parity(Count(2, 1000)), verdict=Verdict.NOT_PROVEN, reason="before")
-    both = replace(open_, checks=(random, *open_.checks))
-    passed = compress.judge(both, Qualities(quality(90), quality(89)), 0.02)
+    both = replace(parity(Count(2, 1000)), verdict=Verdict.NOT_PROVEN, reason="before")
+    passed = allowed_loss.judge(replace(both, checks=(random, *both.checks)), lossy(3, 2, 1000), 0.02)
+    assert passed.reason == (
+        "Accuracy went from 90.00% to 89.90%: 900 to 899 of 1,000 held-out samples (3 answers lost, 2 won). "
+        "On other samples the loss is at most 0.60% with 95 % confidence; 2.00% is allowed. "
+        "Worst class: a, from 850 to 849 of 950."
+    )
+    assert [check.verdict for check in passed.checks] == [Verdict.PASS, Verdict.PASS]
+
+
+def test_the_winner_that_lost_more_on_other_pictures_is_not_proven() -> None:
+    """docs/compression.md: 474 to 473 of 511 with half a point allowed, and 8,378 to 8,329 of 9,000 others; turned answers as few as can be."""
+    found = paired.counts(1, 0, 511)
+    assert paired.verdict(found, 0.005) is Verdict.NOT_PROVEN
+    assert paired.needed(found, 0.005) == pytest.approx(1750, rel=0.05)
+    assert paired.needed_as_seen(found, 0.005) == pytest.approx(2380, rel=0.05)
+    assert paired.counts(49, 0, 9000).share > 0.005
+
+
+def test_a_search_proves_nothing_by_the_samples_that_it_chose_by() -> None:
+    asked = CompressRequest(Subject("0" * 64, 1, "onnx", "m.onnx"), (), judged="selection")
+    passed = allowed_loss.judge(parity(Count(0, 1000)), lossy(0, 0, 1000), 0.01)
     assert passed.verdict is Verdict.PASS
-    assert passed.reason == ("Accuracy went from 90.00% to 89.00%: 90 to 89 of 100 held-out samples; 2.00% is allowed.")
-    failed = compress.judge(both, None, 0.001)
-    assert [check.verdict for check in failed.checks] == [Verdict.PASS, Verdict.FAIL]
-    assert failed.reason == ("2 of 1,000 predictions changed on held-out samples without labels; 0.10% is allowed.")
-    assert compress.judge(parity(Count(2, 1000)), None, 0.002).verdict is Verdict.PASS, "the bound itself is allowed"
-    unknown = compress.judge(replace(both, checks=(random,)), None, 1.0)
-    assert unknown.verdict is Verdict.NOT_PROVEN
-    assert "add a data set" in unknown.reason
+    found = compress.on_test_half(passed, asked)
+    assert (found.verdict, found.checks[0].verdict) == (Verdict.NOT_PROVEN, Verdict.NOT_PROVEN)
+    assert compress.on_test_half(passed, replace(asked, judged="test")) is passed
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "lost"),
-    [(2.0, 2.5, 0.25), (2.0, 1.0, -0.5), (0.0, 0.0, 0.0), (0.0, 0.3, 1.0)],
-)
-def test_an_error_grows_by_a_share_of_itself(before: float, after: float, lost: float) -> None:
-    found, words = compress.fallen(Quality("RMSE", before, 50), Quality("RMSE", after, 1234))
-    assert found == pytest.approx(lost)
-    assert words == f"RMSE went from {before:.4g} to {after:.4g} on 1,234"
-
-
-def test_an_accuracy_that_was_not_counted_twice_falls_by_its_value() -> None:
-    counted, told = Quality("accuracy", 0.5, 100, Count(50, 100)), Quality("accuracy", 0.75, 100)
-    assert compress.fallen(counted, told)[0] == pytest.approx(0.5)
-    assert compress.fallen(told, counted)[0] == pytest.approx(-1 / 3)
+@pytest.mark.parametrize(("after", "sentence"), [(2.5, "RMSE went from 2 to 2.5 on 50 samples."), (1.0, "RMSE went from 2 to 1 on 50 samples.")])  # fmt: skip
+def test_an_error_is_told_as_it_is(after: float, sentence: str) -> None:
+    assert Qualities(Quality("RMSE", 2.0, 50), Quality("RMSE", after, 50)).seen("samples") == sentence
 
 
 def test_the_frontier_keeps_what_no_smaller_variant_beats() -> None:

@@ -428,6 +428,7 @@ def test_compress_page_shows_a_result(old: Old, title: str, heading: str, smalle
     assert (shown["Smaller as deployed"], shown.get("Accuracy")) == (smaller, accuracy)
     assert {"Smaller to download", "Changed predictions", "Speed", "Peak memory"} < set(shown)
     assert heading in words(app)
+    assert ("This verdict is from an earlier version" in words(app)) == (accuracy is not None)
     assert "All variants of this model" in words(app)
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from core.calls import evaluate
 from core.calls.call import OUT, Call, Here
+from core.calls.evaluate import EACH, Measured
 from core.calls.opening import Opened, Samples, dataset_of, files, opened, required, samples, session_of
 from core.domain.report import Quality
 from core.domain.work import Data, Model
@@ -33,15 +34,18 @@ class Answer:
 
 
 def work(request: Request, here: Here) -> Answer:
-    """Write ``out/answers.npz``, what the model answers to the data."""
+    """Write ``out/answers.npz``, what the model answers to the data, and beside it how right each answer is."""
     from core.proof import attempts, quality
 
     session = session_of(request.model, here)
     dataset = required(dataset_of(request.data, session))
     outputs = quality.answers(session, dataset)
     attempts.write_answers(outputs, OUT / FILE)
-    found = None if dataset.labels is None else quality.measured(outputs, dataset)
-    return Answer(found, dataset.n)
+    if dataset.labels is None:
+        return Answer(None, dataset.n)
+    found = quality.one_by_one(outputs, dataset)
+    evaluate.write(found.each)
+    return Answer(found.quality, dataset.n)
 
 
 CALL = Call("answers", Request, Answer, work)
@@ -52,5 +56,6 @@ def ask(bench: "Bench", model: Model, data: Data) -> tuple[str, Quality | None, 
     kind = runtime_for(model.format).kind
     with bench.call(CALL, Request(opened(bench, model), samples(data)), files(bench, model, data), kind) as done:
         if done.value.quality:
-            evaluate.remember(bench, model, data, done.value.quality)
+            each = bench.keep(done.folder / EACH).sha256
+            evaluate.remember(bench, model, data, Measured(done.value.quality, each))
         return bench.keep(done.folder / FILE).sha256, done.value.quality, done.value.samples

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from core.domain.loss import PairedLoss
+from core.domain.measures import Qualities
 from core.domain.report import Parity, Quality
 from core.domain.work import Data, Subject
 
@@ -21,11 +23,12 @@ class EvaluateRequest:
 
 @dataclass(frozen=True)
 class Against:
-    """The other model's quality, the proof against its recorded answers, and the blob that holds these."""
+    """The other model's quality, the proof against its recorded answers, the blob that holds these, and what the model loses against the other."""
 
     quality: Quality | None
     parity: Parity
     golden: str
+    loss: PairedLoss | None = None
 
 
 @dataclass(frozen=True)
@@ -39,3 +42,10 @@ class Evaluation:
     peak_rss_mb: float
     read: tuple[str, ...] = ()
     """How the data was read, and why its labels may not fit, in a sentence each."""
+
+    @property
+    def qualities(self) -> Qualities | None:
+        """Both qualities beside each other, where both were measured."""
+        if self.against is None or self.against.quality is None or self.quality is None:
+            return None
+        return Qualities(self.against.quality, self.quality, self.against.loss)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from core.domain.loss import PairedLoss
 from core.domain.overhead import Footprint, Kernels
 from core.domain.report import Quality
 
@@ -35,10 +36,39 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Qualities:
-    """The quality of both files on the same labelled samples."""
+    """The quality of both files on the same labelled samples, and what was lost; None where an older Portolan did not say."""
 
     before: Quality
     after: Quality
+    loss: PairedLoss | None = None
+
+    def seen(self, samples: str) -> str:
+        """Say what was seen on the samples, which are called as told."""
+        before, after, loss = self.before, self.after, self.loss
+        if not (before.correct and after.correct):
+            return f"{after.metric} went from {before.value:.4g} to {after.value:.4g} on {after.samples:,} {samples}."
+        counts = f"{before.correct.k:,} to {after.correct.k:,} of {after.correct.n:,}"
+        turned = f" ({loss.lost:,} answers lost, {loss.won:,} won)" if loss and loss.moved else ""
+        return f"Accuracy went from {before.value:.2%} to {after.value:.2%}: {counts} {samples}{turned}."
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What was seen, what it says of other samples, and the class that lost most, in a sentence each."""
+        return tuple(filter(None, (self.seen("samples"), self.loss.bounds if self.loss else "", self.worst)))
+
+    @property
+    def worst(self) -> str:
+        """The class that lost most, as a sentence; empty where none lost, or nothing is known of classes."""
+        sides = [
+            (name, self.before.classes[name], one)
+            for name, one in self.after.classes.items()
+            if name in self.before.classes
+        ]
+        lost = [((a.k - b.k) / max(1, a.n), name, a, b) for name, a, b in sides if a.k > b.k]
+        if not lost:
+            return ""
+        _, name, a, b = max(lost, key=lambda one: one[0])
+        return f"Worst class: {name[:60]}, from {a.k:,} to {b.k:,} of {a.n:,}."
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from core.domain.correspondence import Correspondence
 from core.domain.errors import Trouble
+from core.domain.loss import PairedLoss
 from core.domain.transform import Tolerance
 
 
@@ -90,6 +91,9 @@ class Parity:
     reason: str = ""
     weights: Correspondence | None = None
     """Which weights of the source stand in the result; None where it was not looked for."""
+
+    loss: PairedLoss | None = None
+    """What was lost, where the verdict is about that."""
 
     bounded: str = ""
     """On which numbers, that inputs may never reach, the result answers otherwise; empty where that was not seen."""

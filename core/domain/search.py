@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from core.domain.references import Sha256
-from core.domain.report import Quality
+from core.domain.report import Quality, Verdict
 from core.domain.tuning import Goal, HeatMap, Look, Point, Progress
 from core.domain.work import Data, Subject
 
@@ -64,6 +64,12 @@ class Tuning:
     looks: tuple[Look, ...]
     rule: str
     data: Data
+
+    @property
+    def judged(self) -> Verdict | None:
+        """The verdict on the best, or of the last look where nothing is left to offer; None before the test half was used."""
+        mine = [look.verdict for look in self.looks if self.best is None or look.point == self.best.number]
+        return mine[-1] if mine else None
 
     @property
     def candidates(self) -> int:

@@ -16,7 +16,9 @@ RULE = (
     "A candidate is within the allowed drop when it lost no more than that on the selection samples and, with a probability of "
     "60 % or more, loses no more on other samples. That probability is estimated from the right answers lost and won among "
     "the changed predictions; a gain never counts, and ten more changes are assumed, five of them lost and two won. Without "
-    "labels every changed prediction counts as lost; for an error such as RMSE, its growth counts."
+    "labels every changed prediction counts as lost; for an error such as RMSE, its growth counts. "
+    "The test half is then asked about at most four of these, in an order set before, from gentle to aggressive; the first that "
+    "is no PASS ends it, so that a wrong PASS is as rare (5 % at most) as if one had been asked about."
 )
 """How selection data decides; the numbers are those above."""
 
@@ -82,18 +84,22 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class Loss:
-    """What selection samples say of a candidate, as shares: the loss on them, the loss to expect on others, and its standard error."""
+    """What selection samples say of a candidate, as shares: the loss on them, the loss to expect on others, and its standard error.
+
+    ``bound`` is the upper bound that the test half, which holds twice as many samples, would give if it showed the same.
+    """
 
     share: float
     expected: float
     error: float
+    bound: float = math.inf
 
     def __post_init__(self) -> None:
         if not all(map(math.isfinite, (self.share, self.expected, self.error))):
             raise ValueError("a loss is no number")
 
     @classmethod
-    def of_answers(cls, n: int, changed: int, lost: int, won: int) -> Self:
+    def of_answers(cls, n: int, changed: int, lost: int, won: int, bound: float = math.inf) -> Self:
         """Return the loss where of ``n`` right or wrong answers some changed, some of these from right to wrong, some back.
 
         The changes that lose or win an answer are what varies (McNemar 1947); what a change costs is drawn towards what
@@ -103,12 +109,12 @@ class Loss:
         tried = changed + PRIOR_CHANGED
         cost = (max(lost - won, 0) + PRIOR_LOST - PRIOR_WON) / tried
         variance = (lost + won + PRIOR_LOST + PRIOR_WON) / tried - cost * cost
-        return cls((lost - won) / n, changed * cost / n, changed * math.sqrt(max(variance, 0.0) / tried) / n)
+        return cls((lost - won) / n, changed * cost / n, changed * math.sqrt(max(variance, 0.0) / tried) / n, bound)
 
     @classmethod
-    def of_changes(cls, n: int, changed: int) -> Self:
+    def of_changes(cls, n: int, changed: int, bound: float = math.inf) -> Self:
         """Return the loss where nobody knows which answers are right."""
-        return cls(changed / n, changed / n, math.sqrt(changed) / n)
+        return cls(changed / n, changed / n, math.sqrt(changed) / n, bound)
 
     @property
     def cautious(self) -> float:
@@ -160,6 +166,7 @@ class Point:
     lost: float | None = None
     expected: float | None = None
     cautious: float | None = None
+    bound: float | None = None
     within: bool = False
     measure: float | None = None
     files: dict[str, Sha256] = field(default_factory=dict)

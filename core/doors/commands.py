@@ -238,7 +238,7 @@ def run_tune(args: argparse.Namespace) -> int:
             folder.clear()
             raise Refused(result.sentence, "Allow a larger drop, more minutes or more samples.")
     show(args, encode(result), lambda: print(f"{result.sentence}\nWritten to {args.out}."))
-    return EXITS[result.looks[-1].verdict]
+    return EXITS[result.judged or Verdict.NOT_PROVEN]
 
 
 def run_evaluate(args: argparse.Namespace) -> int:

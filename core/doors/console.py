@@ -7,6 +7,7 @@ from core.domain.compression import Compression
 from core.domain.conversion import Conversion
 from core.domain.evaluation import Evaluation
 from core.domain.ingestion import Ingested
+from core.domain.measures import Qualities
 from core.domain.portability import Attempt
 
 
@@ -40,8 +41,15 @@ def conversion(result: Conversion, out: Path) -> None:
         print(parity.reason)
     for sentence in result.lost:
         print(f"Lost: {sentence}")
+    metric(result.quality)
     print(result.used)
     reading(result.read)
+
+
+def metric(both: Qualities | None) -> None:
+    """Print what the metric says of both files, beside the verdict on their answers."""
+    if both:
+        print(" ".join(both.told))
 
 
 def compression(result: Compression, out: Path) -> None:
@@ -80,4 +88,5 @@ def evaluation(result: Evaluation) -> None:
             print(f"{name}: {quality.metric} {quality.value:.4f}{of} on {quality.samples} samples")
     if other:
         print(f"{other.parity.verdict}: {other.parity.reason}")
+        metric(result.qualities)
     reading(result.read)

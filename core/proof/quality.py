@@ -35,12 +35,18 @@ def evaluate(session: Session, dataset: Dataset) -> Quality:
 
 
 def measured(outputs: list[np.ndarray], dataset: Dataset) -> Quality:
+    """Score the answers to a data set; see ``one_by_one``."""
+    return one_by_one(outputs, dataset).quality
+
+
+def one_by_one(outputs: list[np.ndarray], dataset: Dataset) -> Graded:
     """Score the answers to a data set, and say what was assumed of its labels and whether they can be what the model answers."""
     if dataset.labels is None:
         raise Refused("The data set has no labels.", "Name the label column, or call it y, label or target.")
     graded = _graded(outputs, dataset.labels, dataset.names)
     unmet, doubt = graded.meeting.judged(graded.quality) if graded.meeting else (None, _no_base(graded, dataset.labels))
-    return replace(graded.quality, notes=(*dataset.notes, *graded.quality.notes), unmet=unmet, doubt=doubt)
+    notes = (*dataset.notes, *graded.quality.notes)
+    return replace(graded, quality=replace(graded.quality, notes=notes, unmet=unmet, doubt=doubt))
 
 
 def graded(outputs: list[np.ndarray], labels: np.ndarray) -> Graded:

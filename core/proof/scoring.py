@@ -7,7 +7,7 @@ import numpy as np
 from core.domain.errors import Refused
 from core.domain.report import Count
 from core.domain.tuning import Loss, Score
-from core.proof import quality
+from core.proof import paired, quality
 from core.proof.predictions import changed, counted, prediction
 from core.proof.quality import Graded
 
@@ -28,7 +28,7 @@ def score(before: list[np.ndarray], after: list[np.ndarray], labels: np.ndarray 
             raise Refused(
                 "The answers are not classes, and there are no labels to judge by.", "Add labels to the data."
             )
-        return Score(Loss.of_changes(flips.n, flips.k), changed=flips)
+        return Score(Loss.of_changes(flips.n, flips.k, paired.most(2 * flips.k, 2 * flips.n)), changed=flips)
     old, new = quality.graded(before, labels), quality.graded(after, labels)
     return Score(_loss(old, new, flips), new.quality, flips)
 
@@ -55,7 +55,8 @@ def _loss(old: Graded, new: Graded, flips: Count | None) -> Loss:
     if old.quality.correct is None:
         return _growth(old, new)
     lost, won = int((old.each & ~new.each).sum()), int((new.each & ~old.each).sum())
-    return Loss.of_answers(len(old.each), max(flips.k if flips else 0, lost + won), lost, won)
+    n, bound = len(old.each), paired.counts(2 * lost, 2 * min(lost, won), 2 * len(old.each)).high
+    return Loss.of_answers(n, max(flips.k if flips else 0, lost + won), lost, won, bound)
 
 
 def _growth(old: Graded, new: Graded) -> Loss:
@@ -65,4 +66,5 @@ def _growth(old: Graded, new: Graded) -> Loss:
         return Loss(worse, worse, 0.0)
     ratio, mean = new.quality.value / old.quality.value, old.quality.value**2
     spread = float(np.std(new.each - ratio**2 * old.each)) / math.sqrt(len(old.each))
-    return Loss(ratio - 1, ratio - 1, spread / (2 * max(ratio, 1e-12) * mean))
+    error = spread / (2 * max(ratio, 1e-12) * mean)
+    return Loss(ratio - 1, ratio - 1, error, max(ratio - 1, 0.0) + paired.NORMAL * error / math.sqrt(2))

@@ -98,9 +98,7 @@ def measure(bench: Bench, source: Model, target: Model, data: Data | None, golde
     """Measure both files on the user's labelled data, or return None without labels, or where the target cannot run here."""
     if data is None or not golden.evidence.labelled or cannot_run(target.format):
         return None
-    return Qualities(
-        evaluate.ask(bench, source, data), evaluate.ask(bench, target, evaluate.as_read(data, golden) or data)
-    )
+    return evaluate.both(bench, source, target, data, evaluate.as_read(data, golden))
 
 
 def finish(bench: Bench, request: ConvertRequest, golden: Golden, applied: list[Applied]) -> Conversion:

@@ -58,9 +58,10 @@ def compare(
         parity = every_processor.judged(bench, source, model, found.summary, golden, parity)
     labelled = evaluate.as_read(data, golden) if golden.evidence.labelled else None
     bench.tools.progress(0.8, "Measuring both on the data")
-    before, after = (evaluate.ask(bench, one, labelled) if labelled else None for one in (source, model))
-    read = before.remarks if before else golden.evidence.data
-    return after, Against(before, parity, golden.sha256), read
+    if labelled is None:
+        return None, Against(None, parity, golden.sha256), golden.evidence.data
+    both = evaluate.both(bench, source, model, labelled)
+    return both.after, Against(both.before, parity, golden.sha256, both.loss), both.before.remarks
 
 
 def declared_tolerance(source: str, target: str) -> Tolerance:

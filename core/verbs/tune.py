@@ -1,7 +1,7 @@
 """Tune: search recipes for the smallest or fastest model within an accuracy budget, and always keep the best so far.
 
 Techniques learn from one quarter of the data and the search chooses by another (``core.domain.tuning.RULE``); the test
-half is looked at when the search is over, once unless the winner fails there. The order of candidates follows from the
+half is looked at when the search is over, from gentle to aggressive until one is no PASS (docs/decisions/verdicts.md). The order of candidates follows from the
 seed and from what was measured, and trainings end by what they compute, so that equal seeds give equal answers at sizes.
 The clock decides only where the search stops, and ends a training that takes several times what was reckoned; noise
 decides who wins among files of like latency. What was tried is kept, so that stopping and running again goes on.

@@ -25,6 +25,14 @@ HEADINGS = {
     Verdict.NOT_PROVEN: "NOT PROVEN. The file runs, but its loss of quality was not measured.",
     Verdict.FAIL: "FAIL. The loss of quality is more than you allowed, so the file cannot be downloaded.",
 }
+TOO_FEW = (
+    "NOT PROVEN. The samples are too few to show that the loss of quality is within what you allowed. "
+    "You can download the file, and its evidence says so."
+)
+EARLIER = (
+    "This verdict is from an earlier version and is about these samples alone. "
+    "Compress again to see what holds for samples that nobody has seen."
+)
 
 
 def show(result: Compression, ink: str) -> None:
@@ -66,7 +74,10 @@ def verdict(result: Compression) -> None:
         Verdict.NOT_PROVEN: (st.warning, ":material/help:"),
         Verdict.FAIL: (st.error, ":material/dangerous:"),
     }[found]
-    box(f"**{HEADINGS[found]}**\n\n{plain(parity.reason, 500)}", icon=icon)
+    words = TOO_FEW if found is Verdict.NOT_PROVEN and parity.loss else HEADINGS[found]
+    box(f"**{words}**\n\n{plain(parity.reason, 900)}", icon=icon)
+    if result.quality and not result.quality.loss and not (parity.tolerance and parity.tolerance.bounds):
+        st.caption(f":material/history: {EARLIER}")
     for one in result.why:
         if one.worse:
             st.error(plain(one.text, 500), icon=":material/trending_up:")

@@ -10,7 +10,7 @@ from core.answers.charts.parity import differences
 from core.domain.compression import Compression
 from core.domain.conversion import Conversion
 from core.domain.evaluation import Evaluation
-from core.domain.measures import Sizes
+from core.domain.measures import Qualities, Sizes
 from core.domain.report import Count, Parity, Quality, Verdict
 from pages.widgets import browser_run, download
 from pages.widgets.figure import figure
@@ -27,6 +27,7 @@ def conversion(result: Conversion, made: str, ink: str) -> None:
     if result.parity.verdict is not Verdict.FAIL:
         take_away(result)
     figures(result)
+    metric(result.quality)
     reading(result.read)
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
@@ -52,6 +53,7 @@ def comparison(result: Evaluation, ink: str) -> None:
     verdict(against.parity)
     if result.quality:
         quality(against.quality, result.quality)
+    metric(result.qualities)
     reading(result.read)
     with st.container(border=True):
         gaps(against.parity, ink)
@@ -61,6 +63,12 @@ def comparison(result: Evaluation, ink: str) -> None:
 def used(result: Conversion | Compression) -> None:
     """Say what the verdict rests on, which may be other than what the form shows by now."""
     st.caption(":material/checklist: " + plain(result.used, 600))
+
+
+def metric(both: Qualities | None) -> None:
+    """Say what the metric of the user's data says of both files, beside the verdict on their answers."""
+    if both and both.loss:
+        st.caption(":material/rule: " + plain(" ".join(both.told), 900))
 
 
 def reading(sentences: Sequence[str]) -> None:

@@ -149,8 +149,8 @@ def found(artifact: Artifact, result: Tuning, ink: str) -> None:
 
 def best(artifact: Artifact, result: Tuning, one: Point) -> None:
     """Show the best so far with its figures and its download."""
-    judged = result.looks[-1].verdict if result.looks else None
-    colour = {Verdict.PASS: "green", Verdict.FAIL: "red"}.get(judged, "blue") if judged else "blue"
+    judged = result.judged
+    colour = {Verdict.PASS: "green", Verdict.FAIL: "red"}.get(judged, "orange") if judged else "blue"
     words = f"{judged} on the test half" if judged else "best so far, on the selection samples"
     st.markdown(f":{colour}-badge[{words}] **{plain(one.title)}**")
     facts = [f"{megabytes(one.size or 0)} from {megabytes(result.source.size)}"]

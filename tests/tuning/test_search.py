@@ -23,7 +23,7 @@ from core.domain.recipe import Step
 from core.domain.report import Quality
 from core.domain.search import TuneRequest
 from core.domain.technique import HALVES, QUARTERS
-from core.domain.tuning import Goal, HeatMap
+from core.domain.tuning import Goal, HeatMap, Point
 from core.doors.workspace import Workspace, open_workspace
 from core.proof.datasets import Dataset
 from core.sandbox.tools import Tools
@@ -46,14 +46,15 @@ def test_equal_seeds_give_equal_answers_and_the_test_half_is_seen_last(
     results = []
     for notes in (first, second):
         told = replace(tools, memory=notes)
-        results.append(ask_on(tune, Watched(told), asked(told, *files, keep=["w0"])))
+        results.append(ask_on(tune, Watched(told), asked(told, *files, keep=["w0"], max_drop=0.06)))
     one, other = results
     assert tried(one) == tried(other)
     assert one["best"]["sha256"] == other["best"]["sha256"]
     assert one["best"]["size"] < one["source"]["size"] * 0.8
     assert one["stage"] == "done"
-    assert [look["verdict"] for look in one["looks"]][-1] == "PASS"
-    assert "used once" in one["sentence"]
+    mine = next(look for look in one["looks"] if look["point"] == one["best"]["number"])
+    assert mine["verdict"] == "PASS"
+    assert "The winner, " in one["sentence"]
     assert one["points"][one["best"]["number"]]["within"]
     parts = [entry.split()[1] for entry in first.said if not entry.startswith("stage")]
     before = first.said[: first.said.index("stage judging")]
@@ -157,13 +158,26 @@ def test_a_winner_by_luck_is_told_and_the_next_is_offered(few: None, tmp_path: P
     result = ask(tune, told, asked(told, model, tmp_path / "data.npz", max_drop=0.01))
     verdicts = [look["verdict"] for look in result["looks"]]
     assert verdicts[0] == "FAIL"
-    assert 1 <= len(verdicts) <= finishing.LOOKS
-    assert "The winner of the search failed there: Accuracy went from" in result["sentence"]
-    if verdicts[-1] == "FAIL":
+    assert "PASS" not in verdicts, "behind one that is no PASS there is none"
+    assert len(verdicts) <= 2
+    if set(verdicts) == {"FAIL"}:
         assert result["best"] is None
         assert "Nothing is left to offer" in result["sentence"]
     else:
-        assert f"looked at {len(verdicts)} times" in result["sentence"]
+        assert result["best"]["number"] == result["looks"][-1]["point"]
+
+
+def test_the_order_of_looks_goes_up_from_what_is_sure() -> None:
+    def point(number: int, bound: float | None) -> Point:
+        return Point(number, "", number, "", "", (), 0.0, bound=bound)
+
+    frontier = [point(n, bound) for n, bound in enumerate((0.09, 0.05, 0.019, 0.012, 0.009, 0.002, None))]
+    assert [one.number for one in finishing.order(frontier, 0.02)] == [4, 2, 1, 0]
+    assert [one.number for one in finishing.order(frontier, 0.001)] == [5], (
+        "what comes nearest, where nothing should be proven"
+    )
+    assert finishing.order([], 0.02) == []
+    assert [one.number for one in finishing.order(frontier[:1], 0.5)] == [0]
 
 
 def half_of(x: Any) -> Any:

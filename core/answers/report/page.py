@@ -19,6 +19,7 @@ HEADINGS = {
     "NOT PROVEN": "NOT PROVEN. The file runs, but its loss of quality was not measured.",
     "FAIL": "FAIL. The loss of quality is more than was allowed.",
 }
+TOO_FEW = "NOT PROVEN. The samples are too few to show that the loss of quality is within what was allowed."
 HEADS = {"variant": "variant", **COLUMNS}
 
 
@@ -30,7 +31,7 @@ def page(name: str, results: Sequence[Compression], chosen: int) -> str:
         title=escape(name),
         steps=escape(" → ".join(words(step) for step in result.steps)),
         kind=verdict.split()[0],
-        verdict=escape(HEADINGS[verdict]),
+        verdict=escape(TOO_FEW if verdict == "NOT PROVEN" and result.parity.loss else HEADINGS[verdict]),
         reason=escape(result.parity.reason),
         why="".join(f"<p class={'worse' if one.worse else 'soft'}>{escape(one.text)}</p>" for one in result.why),
         cards="".join(cards(result)),

@@ -78,15 +78,21 @@ def sentence(search: State) -> str:
             else f"none is within the allowed drop{so_far}"
         )
         return f"{tried}; {best}."
-    failed = [look for look in search.looks if look.verdict == Verdict.FAIL]
     times = "once" if len(search.looks) == 1 else f"{len(search.looks)} times"
     words = f"{tried}; the test half was used {times}."
-    if failed:
-        words += f" The winner of the search failed there: {failed[0].reason}"
     if search.best is None:
-        return f"{words} Nothing is left to offer: allow a larger drop, or add more samples."
-    who = "A gentler candidate" if failed else "The winner"
-    return f"{words} {who}, {search.best.title}, {won(search)}: {search.looks[-1].verdict}. {search.looks[-1].reason}"
+        done = " Nothing is left to offer: allow a larger drop, or add more samples." if search.stage == "done" else ""
+        return f"{words} {search.points[search.looks[-1].point].title}: {search.looks[-1].verdict}. {search.looks[-1].reason}{done}"
+    mine = next((look for look in search.looks if look.point == search.best.number), None)
+    if mine is None:
+        return f"{words} Best so far: {search.best.title}, {won(search)}."
+    beyond = [look for look in search.looks if look.verdict is not Verdict.PASS and look.point != search.best.number]
+    more = (
+        f" Beyond it, {search.points[beyond[0].point].title} was {beyond[0].verdict}."
+        if beyond and mine.verdict is Verdict.PASS
+        else ""
+    )
+    return f"{words} The winner, {search.best.title}, {won(search)}: {mine.verdict}. {mine.reason}{more}"
 
 
 def won(search: State) -> str:

@@ -4,6 +4,7 @@ Proof, measurements and bundle take longer than a candidate, so the first within
 ones when they are clearly better and a share of the time allows it.
 """
 
+import math
 import time
 from dataclasses import replace
 
@@ -14,24 +15,17 @@ from core.domain.report import Parity, Verdict
 from core.domain.technique import ANY, QUARTERS
 from core.domain.tuning import Look, Point
 from core.domain.work import Golden
-from core.verbs import compress
+from core.verbs import allowed_loss, compress
 from core.verbs.compress import Effort
 from core.verbs.tuning import account
 from core.verbs.tuning.state import State
 from core.verbs.tuning.trials import QUICK
-from core.verbs.tuning.visiting import visit
 
 LEARNING, SELECTION = QUARTERS
 GAIN, SHARE = 0.98, 0.25
 """What the leader measures to the last that can be downloaded, at most, and the share of the time that goes there."""
-LOOKS = 3
-"""Looks at the test half at most: more would make it one more set to choose by."""
-MILDER = 1.15
-"""Of the measure of a candidate that failed on the test half: what the next has at least; few samples tell like ones not apart."""
-NEXT = 1.02
-"""The same where many samples tell like ones apart: the best of many is the luckiest too, and one beside it may hold."""
-LAST = 2 / 3
-"""Of the loss to expect of a candidate that failed: what the one at the last look may be expected to lose; and of what is allowed, the one beside it."""
+SURE = 0.5
+"""Of what is allowed: a bound that is sure to be kept on the test half."""
 
 
 def settle(search: State) -> None:
@@ -75,56 +69,88 @@ def asked(search: State, point: Point, part: str) -> CompressRequest:
 
 
 def judge(search: State) -> None:
-    """Look at the test half with the leader, and where it fails there with one that should lose clearly less."""
+    """Look at the test half with candidates from gentle to aggressive until one is no PASS, and keep the last that is one.
+
+    Where the first is none already, nothing more can be proven; then what the search leads with is offered as not proven.
+    """
     account.keep(search, "judging")
-    point = search.leader
-    while point is not None and len(search.looks) < LOOKS:
-        if look(search, point) is not Verdict.FAIL:
+    passed: Point | None = None
+    for point in order(search.frontier(), search.allowed):
+        if look(search, point) is not Verdict.PASS:
             break
-        point = milder(search, point)
+        passed = point
+    best = passed or unproven(search)
+    search.best = None if best is None else packed(search, best)
     search.stage = "done"
 
 
+def order(frontier: list[Point], allowed: float) -> list[Point]:
+    """Return the points of a frontier, the boldest first, that are looked at in this order, by the selection samples alone.
+
+    One that is sure, the boldest that should be proven, and beyond.
+    """
+    front = frontier[::-1]
+    able = [n for n, point in enumerate(front) if reach(point) <= allowed]
+    if not able:
+        return sorted(front, key=reach)[:1]
+    sure = [n for n in able if reach(front[n]) <= SURE * allowed][-1:] or able[:1]
+    places = dict.fromkeys([*sure, able[-1], min(able[-1] + 1, len(front) - 1), len(front) - 1])
+    return [front[n] for n in places]
+
+
+def reach(point: Point) -> float:
+    """Return the upper bound that the test half should give."""
+    return math.inf if point.bound is None else point.bound
+
+
+def unproven(search: State) -> Point | None:
+    """Return what may be offered although no look was a PASS: the leader, or else the one that was looked at, unless they failed.
+
+    A leader that would PASS is not taken: it would be the luckiest of two.
+    """
+    leader = search.leader
+    if leader is None:
+        return None
+    seen = {one.point: one.verdict for one in search.looks}
+    if leader.number not in seen:
+        seen = {leader.number: look(search, leader), **seen}
+    open_ = [number for number, verdict in seen.items() if verdict is Verdict.NOT_PROVEN]
+    return search.points[open_[0]] if open_ else None
+
+
 def look(search: State, point: Point) -> Verdict:
-    """Judge a point on the test half; only one that holds there is measured and packed."""
+    """Judge a point on the test half."""
     search.tell(f"Judging {point.title} on the test half")
-    search.bench.cost, result = Cost(), None
-    held = replace(search.data, half=TEST)
-    golden = probe.ask(search.bench, search.source, held)
-    parity = verdict(search, point, golden)
-    if parity.verdict is not Verdict.FAIL:
-        result = compression(search, point, TEST, golden, search.effort)
-        parity = result.parity
-    made = files(result) if result else {}
-    search.looks.append(Look(point.number, parity.verdict, parity.reason, made))
-    search.best = None if parity.verdict is Verdict.FAIL else replace(point, files=made)
+    parity = verdict(search, point, golden(search))
+    search.looks.append(Look(point.number, parity.verdict, parity.reason))
     account.keep(search, "judging")
     return parity.verdict
 
 
+def packed(search: State, point: Point) -> Point:
+    """Measure a point that was looked at, and return it with its files."""
+    search.tell(f"Measuring {point.title} and packing it with its evidence")
+    search.bench.cost = Cost()
+    made = files(compression(search, point, TEST, golden(search), search.effort))
+    search.looks = [replace(one, files=made) if one.point == point.number else one for one in search.looks]
+    return replace(point, files=made)
+
+
+def golden(search: State) -> Golden:
+    """Return the source's answers to the test half."""
+    return probe.ask(search.bench, search.source, replace(search.data, half=TEST))
+
+
 def verdict(search: State, point: Point, golden: Golden) -> Parity:
-    """Return what the test half says of a point."""
-    bench, target = search.bench, search.trials.applied(point)[-1].model
-    quality = compress.measure(bench, search.source, target, replace(search.data, half=TEST), golden)
-    return compress.judge(compare.ask(bench, target, golden, ANY), quality, search.allowed)
-
-
-def milder(search: State, failed: Point) -> Point | None:
-    """Return what to judge after a point that failed: the best that is gentler and should lose no more, at the last look clearly less; else a gentler rung, tried now."""
-    last = len(search.looks) == LOOKS - 1
-    if search.telling and not last:
-        least, most = NEXT * (failed.measure or 0.0), LAST * search.allowed
-    else:
-        least, most = MILDER * (failed.measure or 0.0), (LAST if last else 1.0) * (failed.expected or 0.0)
-    gentler = [p for p in search.able() if (p.measure or 0.0) >= least and (p.expected or 0.0) <= most]
-    if gentler:
-        return gentler[0]
-    tried = {(point.ladder, point.rung) for point in search.points}
-    walk, rung = next(walk for walk in search.walks if walk.ladder.id == failed.ladder), failed.rung // 2
-    if rung == failed.rung or (failed.ladder, rung) in tried or len(search.looks) == LOOKS:
-        return None
-    point = visit(search, walk, rung)
-    return point if point in search.frontier() else None
+    """Return what the test half says of a point, as its compression will say it."""
+    bench, applied = search.bench, search.trials.applied(point)
+    tolerance = compress.loosest([(one.technique, one.step) for one in applied])
+    parity = compare.ask(bench, applied[-1].model, golden, tolerance)
+    if tolerance is not ANY or parity.verdict is Verdict.FAIL:
+        return parity
+    held = replace(search.data, half=TEST)
+    quality = compress.measure(bench, search.source, applied[-1].model, held, golden)
+    return allowed_loss.judge(parity, quality, search.allowed)
 
 
 def files(result: Compression) -> dict[str, str]:

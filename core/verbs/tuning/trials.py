@@ -87,6 +87,7 @@ class Trials:
             lost=loss.share,
             expected=loss.expected,
             cautious=loss.cautious,
+            bound=loss.bound,
             within=bool(done.models),
             reason=score.fault,
         )
