@@ -82,7 +82,7 @@ def about(seconds: float) -> str:
     return "less than a minute"
 
 
-def cancel(job_id: str, where: Callable[[], Place]) -> None:
+def cancel(job_id: str, where: Callable[[], Place] = place) -> None:
     """Ask the queue to stop the job."""
     attempt(lambda: where().cancel(job_id))
 
