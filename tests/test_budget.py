@@ -71,7 +71,7 @@ def test_a_child_that_is_killed_costs_what_it_took(tmp_path: Path) -> None:
     finally:
         box.close()
     assert len(spent) == 1
-    assert 0.3 < spent[0] < 4
+    assert 0.05 < spent[0] < 4  # of 2 s, as much as a busy machine gives to what stands back
 
 
 def test_a_day_that_is_used_up_is_a_sentence_and_the_next_one_is_new(

@@ -297,4 +297,4 @@ def test_the_proof_uses_the_data_that_has_just_arrived(
         expect(page.get_by_text(f"Used: model.onnx, default options, test data {file.name}.")).to_be_visible(
             timeout=LONG
         )
-        assert page.get_by_text("Accuracy", exact=True).count()
+        expect(page.get_by_text("Accuracy", exact=True).first).to_be_visible()

@@ -19,8 +19,9 @@ from tests.pages.showing import VISITOR, opened
 def full(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     """A queue with no place for anything."""
     queue = Queue(home.store, home.sandbox, LocalEngine(0, 0), VERBS)
-    monkeypatch.setattr(workspace, "_current", replace(home, queue=queue))
-    yield queue
+    with monkeypatch.context() as here:  # undone before ``home`` ends, or the next test would find what that closed
+        here.setattr(workspace, "_current", replace(home, queue=queue))
+        yield queue
     queue.close()
 
 
