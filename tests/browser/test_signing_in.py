@@ -175,7 +175,7 @@ def test_an_administrator_allows_holds_and_installs(
     ben.get_by_role("link", name="Open").click()
     expect(ben.get_by_text("This model is on hold since")).to_be_visible(timeout=LONG)
     ben.get_by_role("button", name="Remove from library").click()
-    ben.get_by_role("button", name="Remove", exact=True).click()
+    ben.get_by_role("button", name="Remove", exact=True).press("Enter")
     expect(ben.get_by_text("Nothing of it can be deleted. An administrator of this server can lift")).to_be_visible(
         timeout=LONG
     )
