@@ -293,6 +293,7 @@ def test_the_proof_uses_the_data_that_has_just_arrived(
         page.locator("input[type=file]").first.set_input_files(file)
         expect(page.get_by_text(f"{file.name} has arrived")).to_be_visible(timeout=LONG)
         page.keyboard.press("Escape")
+        expect(page.get_by_role("combobox", name="Test data")).to_have_value(file.name, timeout=LONG)
         page.get_by_role("button", name="Convert and prove").click()
         expect(page.get_by_text(f"Used: model.onnx, default options, test data {file.name}.")).to_be_visible(
             timeout=LONG
