@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.kills import __main__ as kills
 from benchmarks.kills.disk import disk
 from benchmarks.kills.ledger import Ledger
 from core.memory.blobs import Blobs
@@ -84,11 +83,3 @@ def test_the_disk_runs_full_and_is_empty_again(tmp_path: Path) -> None:
         (small.folder / "y").write_bytes(bytes(1 << 20))
     mounted = subprocess.run(["mount"], capture_output=True, text=True, check=True).stdout
     assert str(tmp_path) not in mounted
-
-
-@pytest.mark.slow
-def test_a_killed_server_and_child_lose_nothing(tmp_path: Path) -> None:
-    found = kills.measure(tmp_path, times=1, seed=3, with_cluster=False)
-    assert found["faults"] == []
-    assert found["killed"] == 1
-    assert found["acknowledged"]["files"] > 0
