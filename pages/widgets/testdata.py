@@ -35,6 +35,7 @@ def choose(artifact: Artifact, job: Job | None) -> Data | None:
             ".npz with x and y, or .csv / .parquet with a label column",
             "/api/data",
             key="data-upload",
+            known=st.session_state.get(BROUGHT.format(artifact.id)) or "",
         )
         if answer:
             st.session_state[BROUGHT.format(artifact.id)] = answer.get("sha256")

@@ -16,7 +16,7 @@ class Zone {
       this[part] = root.querySelector("." + part);
     this.choose.onclick = () => this.file.click();
     this.file.onchange = () => { this.take([...this.file.files]); this.file.value = ""; };
-    this.cancel.onclick = () => this.request?.abort();
+    this.cancel.onclick = () => (this.arrived ? this.end("", false) : this.request?.abort());
     this.zone.ondragover = (event) => { event.preventDefault(); this.zone.classList.add("over"); };
     this.zone.ondragleave = () => this.zone.classList.remove("over");
     this.zone.ondrop = (event) => this.drop(event);
@@ -31,6 +31,7 @@ class Zone {
     this.hint.textContent = data.hint;
     this.file.accept = data.accept;
     this.file.setAttribute("aria-label", data.label);
+    this.settle();
   }
 
   leave() {
@@ -92,15 +93,21 @@ class Zone {
   answered(file, request) {
     const answer = request.response;
     if (request.status < 300 && answer) {
-      this.end(`${file.name} has arrived (${amount(file.size)}).`, false);
-      return this.done({ name: file.name, size: file.size, ...answer });
+      this.arrived = { words: `${file.name} has arrived (${amount(file.size)}).`, sha256: answer.sha256 };
+      this.done({ name: file.name, size: file.size, ...answer });
+      return this.settle();
     }
     const error = answer?.error;
     this.end(error ? `${error.message} ${error.next_step}` : `The server answered ${request.status}. Try again.`, true);
   }
 
+  // A page that works with the file says so first: until it knows of it, a click would go without it.
+  settle() {
+    if (this.arrived && [null, this.arrived.sha256].includes(this.data.known)) this.end(this.arrived.words, false);
+  }
+
   end(words, wrong) {
-    this.request = null;
+    this.request = this.arrived = null;
     this.busy.hidden = true;
     this.choose.hidden = false;
     this.choose.focus({ focusVisible: false, preventScroll: true });

@@ -278,6 +278,17 @@ def test_weights_and_their_python_file_are_converted_once_the_owner_agrees(
     expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
 
 
+HASTE = """words => {
+  const all = (root, what) => [...root.querySelectorAll(what), ...[...root.querySelectorAll("*")].flatMap(one => one.shadowRoot ? all(one.shadowRoot, what) : [])];
+  const looks = setInterval(() => {
+    if (!all(document, ".words").some(one => one.textContent.includes(words))) return;
+    clearInterval(looks);
+    all(document, "button").find(one => one.textContent.includes("Convert and prove")).click();
+  }, 1);
+}"""
+"""Presses the button in the moment in which the page says the words, faster than a hand."""
+
+
 def test_the_proof_uses_the_data_that_has_just_arrived(
     server: Server, visit: Callable[[str], Page], tmp_path: Path
 ) -> None:
@@ -290,11 +301,8 @@ def test_the_proof_uses_the_data_that_has_just_arrived(
     page.get_by_role("radio", name="ORT format", exact=True).click()
     for file in (FASHION / "test.npz", tmp_path / "few.npz"):
         page.get_by_role("button", name="Add test data").click()
+        page.evaluate(HASTE, f"{file.name} has arrived")
         page.locator("input[type=file]").first.set_input_files(file)
-        expect(page.get_by_text(f"{file.name} has arrived")).to_be_visible(timeout=LONG)
-        page.keyboard.press("Escape")
-        expect(page.get_by_role("combobox", name="Test data")).to_have_value(file.name, timeout=LONG)
-        page.get_by_role("button", name="Convert and prove").click()
         expect(page.get_by_text(f"Used: model.onnx, default options, test data {file.name}.")).to_be_visible(
             timeout=LONG
         )
