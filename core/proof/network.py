@@ -60,7 +60,7 @@ def _names(operators: Counter[tuple[str, bytes]]) -> dict[str, int]:
 
 @dataclass
 class Network:
-    """The digests of a graph's answers in their order, and its operators, each alone with its attributes and constants."""
+    """The digests of a graph's answers in their order, behind those of its inputs and of the weights that a caller may replace, and its operators, each alone with its attributes and constants."""
 
     answers: list[bytes]
     alone: Counter[tuple[str, bytes]]
@@ -77,7 +77,8 @@ class Network:
         given = {one.name: _input(one) for one in model.graph.input if one.name not in stored}
         values = reading.graph(model.graph, given)
         answers = [_digest(one.name, values[one.name]) for one in model.graph.output]
-        return cls([*given.values(), *answers], reading.alone)
+        replaceable = _digest(sorted(one.name for one in model.graph.input if one.name in stored))
+        return cls([*given.values(), replaceable, *answers], reading.alone)
 
 
 @dataclass

@@ -130,3 +130,10 @@ def test_a_version_that_only_admits_more_types_defines_the_same() -> None:
         for opset in (18, 21)
     )
     assert operators(old, new).same
+
+
+def test_a_weight_that_a_caller_may_replace_is_no_constant() -> None:
+    kept = graph("a (float[4] x, float[4] w) => (float[4] y) <float[4] w = {1.0, 2.0, 3.0, 4.0}> { y = Mul (x, w) }")
+    fixed = graph("a (float[4] x) => (float[4] y) <float[4] w = {1.0, 2.0, 3.0, 4.0}> { y = Mul (x, w) }")
+    assert operators(kept, kept).same
+    assert not operators(kept, fixed).same
