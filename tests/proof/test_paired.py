@@ -22,6 +22,14 @@ def test_one_side_of_a_share_is_the_bound_of_clopper_and_pearson() -> None:
     assert paired.most(7, 20) == pytest.approx(1 - paired.least(13, 20))
 
 
+@pytest.mark.parametrize(("k", "n"), [(0, 1), (1, 10), (5, 299), (170, 511), (510, 511), (1667, 5000)])
+def test_bounds_of_a_share_are_those_of_scipy(k: int, n: int) -> None:
+    from scipy import special
+
+    assert paired.most(k, n) == pytest.approx(special.betaincinv(k + 1, n - k, 0.95), abs=1e-9)
+    assert paired.least(k, n) == pytest.approx(special.betaincinv(k, n - k + 1, 0.05) if k else 0.0, abs=1e-9)
+
+
 def test_a_loss_and_a_gain_mirror_each_other() -> None:
     lost, won = paired.counts(9, 4, 300), paired.counts(4, 9, 300)
     assert (lost.low, lost.high, lost.share) == (-won.high, -won.low, -won.share)
