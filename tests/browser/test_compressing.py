@@ -43,7 +43,9 @@ def test_a_technique_its_figures_and_a_page_to_show(
 ) -> None:
     page = visit(server.url)
     begin(page)
+    expect(page.get_by_role("radio", name="Float16 weights")).to_be_visible(timeout=LONG)
     page.get_by_text("Weight sharing", exact=True).click()
+    expect(page.get_by_role("radio", name="Shared weights").first).to_be_visible(timeout=LONG)
     page.get_by_role("button", name="Compress and measure").click(timeout=LONG)
     expect(page.get_by_text("NOT PROVEN. The samples are too few")).to_be_visible(timeout=LONG)
     page.reload()
