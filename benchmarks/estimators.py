@@ -26,7 +26,7 @@ from core.formats import FORMATS, recognise
 from core.formats.skops import TRUSTED
 from core.libraries.sklearn import estimators
 from core.proof import parity, probes
-from core.proof.datasets import Dataset
+from core.proof.dataset import Dataset
 from core.runtimes import runtime_for
 
 SEED = 20261121

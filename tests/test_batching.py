@@ -18,7 +18,8 @@ from core.domain.transform import Tolerance
 from core.doors.commands import main
 from core.onnx import calibration, linear_layers
 from core.proof import golden, parity, probes, speed
-from core.proof.datasets import Dataset, read_dataset
+from core.proof.dataset import Dataset
+from core.proof.datasets import read_dataset
 from core.proof.predictions import changed, counted, prediction
 from core.runtimes.onnxruntime import RUNTIME
 from core.techniques import TECHNIQUES

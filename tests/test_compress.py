@@ -27,7 +27,7 @@ from core.doors.commands import main
 from core.doors.samples import FOLDER
 from core.memory.store import Store
 from core.proof import paired
-from core.proof.datasets import Dataset
+from core.proof.dataset import Dataset
 from core.runtimes import RUNTIMES
 from core.sandbox.tools import Tools
 from core.verbs import allowed_loss, compress

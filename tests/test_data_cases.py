@@ -19,7 +19,8 @@ from core.domain.errors import Refused
 from core.domain.report import Quality
 from core.doors.commands import main
 from core.proof import quality
-from core.proof.datasets import Asked, read_dataset
+from core.proof.dataset import Asked
+from core.proof.datasets import read_dataset
 from core.runtimes import runtime_for
 from core.verbs import compress
 

@@ -1,9 +1,13 @@
 """Measuring a model, and comparing two files that somebody else made."""
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from core.domain.errors import Refused
 from core.sandbox.tools import Tools
@@ -38,3 +42,20 @@ def test_changed_weight_fails(tools: Tools, tmp_path: Path) -> None:
 def test_nothing_to_measure_on_is_refused(tools: Tools) -> None:
     with pytest.raises(Refused, match="nothing to measure"):
         ask(evaluate, tools, bring(tools, FASHION / "model.onnx"))
+
+
+def test_pictures_in_a_zip_are_judged_as_the_arrays_that_they_are(tools: Tools, tmp_path: Path) -> None:
+    samples, rows = np.load(FASHION / "test.npz"), 150
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
+        for row in range(rows):
+            out = io.BytesIO()
+            Image.fromarray(np.rint(samples["x"][row, 0] * 255).astype(np.uint8)).save(out, "PNG")
+            archive.writestr(f"{samples['y'][row]}/{row}.png", out.getvalue())
+    np.savez(tmp_path / "arrays.npz", x=samples["x"][:rows], y=samples["y"][:rows])
+    found = [
+        ask(evaluate, tools, bring(tools, FASHION / "model.onnx", tmp_path / name))["quality"]
+        for name in ("pictures.zip", "arrays.npz")
+    ]
+    assert found[0]["correct"] == found[1]["correct"]
+    assert found[0]["classes"] == found[1]["classes"]
+    assert found[0]["correct"]["k"] > 130

@@ -24,6 +24,8 @@ FREE_BYTES = 1 << 20
 """A member up to this size may shrink as it likes: a megabyte of zeros is no bomb."""
 MAX_NAME = 512
 MAX_DIRECTORY = 8 << 20
+DIRECTORY_ENTRY = 256
+"""Bytes of one entry of the directory, where there are many: 46 and its name."""
 MEMBER_LIMIT = 512 << 20
 CHUNK = 1 << 20
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -62,6 +64,12 @@ class Archive:
         """The members' names, in the order of the directory, without folders."""
         return tuple(self.members)
 
+    def content(self, name: str) -> tuple[int, int]:
+        """Return the CRC-32 and the size that the directory states of a member, which members of equal bytes share."""
+        self._member(name)
+        entry = self._source.getinfo(name)
+        return entry.CRC, entry.file_size
+
     def read(self, name: str, limit: int = MEMBER_LIMIT) -> bytes:
         """Return a member's bytes. Raises Refused when it is missing, larger than ``limit`` bytes, or damaged."""
         member = self._member(name)
@@ -96,14 +104,14 @@ class Archive:
 
 
 @contextmanager
-def walk(path: Path) -> Iterator[Archive]:
-    """Open a zip after checking every entry of it. Raises Refused with what is wrong."""
+def walk(path: Path, most: int = MAX_ENTRIES) -> Iterator[Archive]:
+    """Open a zip after checking every entry of it, ``most`` at the most. Raises Refused with what is wrong."""
     with path.open("rb") as file:
-        start = check_directory(file)
+        start = check_directory(file, most)
         with _zip(file) as source:
             entries = source.infolist()
-            if len(entries) > MAX_ENTRIES:
-                raise Refused(f"The archive has {len(entries):,} entries; the limit is {MAX_ENTRIES:,}.", AGAIN)
+            if len(entries) > most:
+                raise Refused(f"The archive has {len(entries):,} entries; the limit is {most:,}.", AGAIN)
             members = [_member(file, entry) for entry in entries]
             _check_sizes(members)
             _check_overlap(members, start)
@@ -157,7 +165,7 @@ def flat(members: tuple[str, ...]) -> dict[str, str]:
     return plain
 
 
-def check_directory(file: BinaryIO) -> int:
+def check_directory(file: BinaryIO, most: int = MAX_ENTRIES) -> int:
     """Check the end of the archive before anything is parsed, and return where its directory starts. Raises Refused."""
     end = file.seek(0, 2)
     # The end record has 22 bytes and a comment of 65,535 at most (APPNOTE.TXT, 4.3.16).
@@ -175,8 +183,8 @@ def check_directory(file: BinaryIO) -> int:
         record, total, size, offset = _zip64(file, record)
     if disk or first:
         raise Refused("The zip archive is split over several files.", AGAIN)
-    if total > MAX_ENTRIES or size > MAX_DIRECTORY:
-        raise Refused(f"The archive lists {total:,} entries; the limit is {MAX_ENTRIES:,}.", AGAIN)
+    if total > most or size > max(MAX_DIRECTORY, most * DIRECTORY_ENTRY):
+        raise Refused(f"The archive lists {total:,} entries; the limit is {most:,}.", AGAIN)
     if offset + size != record:
         raise Refused("The zip archive's directory is not where its end record says.", AGAIN)
     return int(offset)

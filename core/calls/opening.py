@@ -12,6 +12,7 @@ from core.domain.format import Format
 from core.domain.integer_products import Sums
 from core.domain.recipe import Option
 from core.domain.runtime import Runtime, Session
+from core.domain.task import Task
 from core.domain.transform import CODE
 from core.domain.work import Data, Model
 from core.formats import FORMATS
@@ -19,7 +20,7 @@ from core.runtimes import RUNTIMES, runtime_for
 
 if TYPE_CHECKING:
     from core.calls.bench import Bench
-    from core.proof.datasets import Dataset
+    from core.proof.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,14 @@ class Opened:
 
 @dataclass(frozen=True)
 class Samples:
-    """A data set as a child opens it: its key, the label column, the part that the call may see, the classes and the columns in order."""
+    """A data set as a child opens it: its key, the label column, the part that the call may see, the classes and the columns in order, and how raw samples become inputs."""
 
     file: str
     label: str | None
     half: str | None
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    task: Task | None = None
 
 
 def file_key(format: str) -> str:
@@ -56,7 +58,7 @@ def opened(bench: "Bench", model: Model, prefix: str = "") -> Opened:
 
 def samples(data: Data | None) -> Samples | None:
     """Name a data set for a call."""
-    return Samples(data.key, data.label, data.half, data.classes, data.columns) if data else None
+    return Samples(data.key, data.label, data.half, data.classes, data.columns, data.task) if data else None
 
 
 def files(bench: "Bench", model: Model, data: Data | None = None) -> dict[str, str]:
@@ -96,11 +98,12 @@ def runtime_of(model: Opened, here: Here) -> Runtime:
 
 def dataset_of(data: Samples | None, session: Session) -> "Dataset | None":
     """Read a data set, or the part of it that the call may see, for the inputs of a session; None when there is none."""
-    from core.proof.datasets import Asked, read_dataset
+    from core.proof.dataset import Asked
+    from core.proof.datasets import read_dataset
 
     if data is None:
         return None
-    asked = Asked(data.label, data.classes, session.columns or data.columns)
+    asked = Asked(data.label, data.classes, session.columns or data.columns, data.task)
     dataset = read_dataset(IN / data.file, asked, session.signature)
     return dataset.half(data.half) if data.half else dataset
 

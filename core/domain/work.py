@@ -8,6 +8,7 @@ from core.domain.artifact import Artifact, Signature
 from core.domain.landmarks import Landmarks
 from core.domain.recipe import Option, Step
 from core.domain.references import Sha256
+from core.domain.task import Task
 from core.domain.tuning import Score
 
 
@@ -71,7 +72,8 @@ class Data:
     """A labelled or unlabelled data set in the store, the name of its label column, and the half that a task may see, if not all.
 
     ``classes`` are the labels in the order of the model's class numbers, where their owner says so; ``columns`` is the
-    order in which a model that has forgotten the names of its columns takes them.
+    order in which a model that has forgotten the names of its columns takes them; ``task`` says how raw samples become
+    inputs, where that is declared.
     """
 
     sha256: Sha256
@@ -80,6 +82,7 @@ class Data:
     half: str | None = None
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    task: Task | None = None
 
     @property
     def key(self) -> str:

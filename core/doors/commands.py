@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
+from core.border import archives
 from core.converters import CONVERTERS
 from core.domain import settings
 from core.domain.codec import decode, encode
@@ -30,6 +32,8 @@ from core.domain.recipe import Option, Step
 from core.domain.report import Verdict
 from core.domain.search import MINUTES, TuneRequest
 from core.domain.shelf import Shelf
+from core.domain.stored import read
+from core.domain.task import Task
 from core.domain.tuning import Goal
 from core.domain.work import Code, Data, Subject
 from core.doors import console, operating
@@ -59,7 +63,8 @@ CLASSES = "the labels in the order of the model's class numbers 0, 1, 2, ..., se
 SCHEDULER = (
     "where the scheduler listens: tcp:// on loopback, tls:// with certificates elsewhere (PORTOLAN_TLS_CA, _CERT, _KEY)"
 )
-DATA = "samples as .npz (x, y), .csv or .parquet, with labels where you have them"
+DATA = "samples as .npz (x, y), .csv, .parquet, or a folder or zip of pictures, with labels where you have them"
+TASK = "how pictures become the inputs of the model, as `task` writes it; guessed unless given"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -135,6 +140,7 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--data", type=Path, required=sub in (search, measure), help=DATA)
         sub.add_argument("--label", help="name of the label column")
         sub.add_argument("--classes", default="", metavar="LABEL,...", help=CLASSES)
+        sub.add_argument("--task", type=Path, metavar="TASK.json", help=TASK)
         sub.add_argument(
             "--consent", action="store_true", help="agree that a pickle is loaded, or a Python file run, in the sandbox"
         )
@@ -314,13 +320,17 @@ def existing(path: Path) -> Path:
     """Return the path of a regular file before a byte of it is copied. Raises Refused for anything else, or one over the limit."""
     if not path.is_file():
         raise Refused(f"There is no file at {path}.", "Check the path.")
-    size, limit = path.stat().st_size, limit_mb() * MB
-    if size > limit:
+    check_size(path.stat().st_size, "The file")
+    return path.resolve()
+
+
+def check_size(size: int, what: str) -> None:
+    """Raise Refused for more bytes than the limit."""
+    if size > (limit := limit_mb() * MB):
         raise Refused(
-            f"The file has {size / MB:,.0f} MB; the limit is {limit // MB:,} MB.",
+            f"{what} has {size / MB:,.0f} MB; the limit is {limit // MB:,} MB.",
             "Raise PORTOLAN_MAX_UPLOAD_MB for larger files.",
         )
-    return path.resolve()
 
 
 def inspected(tools: Tools, blob: Blob, name: str) -> Ingested:
@@ -340,7 +350,32 @@ def data_of(tools: Tools, args: argparse.Namespace) -> Data | None:
     if args.data is None:
         return None
     classes = tuple(name.strip() for name in args.classes.split(",") if name.strip())
-    return Data(tools.blobs.put(existing(args.data)).sha256, args.data.name, args.label, classes=classes)
+    blob, name = stored_data(tools, args.data)
+    return Data(blob.sha256, name, args.label, classes=classes, task=read_task(args.task))
+
+
+def stored_data(tools: Tools, path: Path) -> tuple[Blob, str]:
+    """Store a data set and name it; a folder becomes a zip. Raises Refused for what is neither file nor folder, or too large."""
+    if not path.is_dir():
+        return tools.blobs.put(existing(path)), path.name
+    files = sorted(one for one in path.rglob("*") if one.is_file() and not one.is_symlink())
+    check_size(sum(one.stat().st_size for one in files), "The folder")
+    with tempfile.TemporaryDirectory(prefix="portolan-") as room:
+        packed = Path(room, "data.zip")
+        with zipfile.ZipFile(packed, "w") as archive:
+            for one in files:
+                archives.add(archive, one.relative_to(path).as_posix(), one)
+        return tools.blobs.put(packed), f"{path.resolve().name}.zip"
+
+
+def read_task(path: Path | None) -> Task | None:
+    """Read a task as `task` writes it. Raises Refused for anything else."""
+    if path is None:
+        return None
+    try:
+        return read(Task, existing(path).read_text())
+    except ValueError:
+        raise Refused("This file is not a task.", "Write one with: python -m core task MODEL --json.") from None
 
 
 def code_of(tools: Tools, path: Path | None) -> Code | None:

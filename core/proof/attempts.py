@@ -13,7 +13,7 @@ from core.domain.technique import Lesson, Technique
 from core.domain.transform import parse_options
 from core.domain.tuning import Score
 from core.proof import quality, scoring
-from core.proof.datasets import Dataset
+from core.proof.dataset import Dataset
 
 Tell = Callable[[float | None, str], None]
 

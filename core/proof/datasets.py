@@ -1,85 +1,26 @@
 """Reads the user's samples into the arrays that a model takes, refuses what does not fit in words, and says what was assumed.
 
 ``.npz`` holds ``x`` (or one array per input) and optionally ``y``; ``.csv`` and ``.parquet`` hold one column per
-feature and optionally a label column. Types come from the model's side. Nothing in a data set is ever unpickled.
+feature and optionally a label column; a zip holds pictures (``core.proof.pictures``). Types come from the model's side. Nothing in a data set is ever unpickled.
 """
 
 import re
 import zipfile
-from dataclasses import dataclass, field, replace
-from hashlib import sha256
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from core.domain import batching
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused, first_line
-from core.domain.technique import HALVES, QUARTERS
-from core.proof import columns, dialect, fitting, labels
+from core.proof import columns, dialect, fitting, labels, pictures
+from core.proof.dataset import Asked, Dataset
 from core.proof.labels import Labels, Reading, some
 from core.proof.tables import UNNAMED, Columns, read_csv, read_npz, read_parquet
 
 LABELS = ("y", "label", "target")
 JSON = re.compile(rb"(\xef\xbb\xbf)?\s*(\{\s*[\"}]|\[\s*[\[\]{\"0-9-])")
 """How JSON begins."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the owner and the model say of a data set: the label column, the classes in order, and the columns of the model's one table in order."""
-
-    label: str | None = None
-    classes: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Samples by input name, all with ``n`` rows; labels of the same length or None; the shapes of the inputs where rows are not all that they hold.
-
-    ``names`` are the classes by number where labels are names, and ``notes`` say in a sentence each how the file was read.
-    """
-
-    inputs: dict[str, np.ndarray]
-    labels: np.ndarray | None
-    n: int
-    shapes: batching.Shapes = field(default_factory=dict)
-    names: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def samples(self, start: int, stop: int) -> dict[str, np.ndarray]:
-        """Return a range of rows, each array [rows, ...]."""
-        return {name: array[start:stop] for name, array in self.inputs.items()}
-
-    def rows(self, start: int, stop: int) -> dict[str, np.ndarray]:
-        """Return a range of rows laid out as the model takes them."""
-        return batching.native(self.samples(start, stop), self.shapes)
-
-    def half(self, which: str) -> "Dataset":
-        """Return the ``calibration`` half or the ``test`` half of the samples, in their order, or a quarter of the first.
-
-        A sample belongs to one by the SHA-256 of its inputs' bytes, so that equal samples are never on both sides, and
-        a sample stays on its side whatever else the file holds. Raises Refused where that part is empty.
-        """
-        kept = np.array([which in _parts(self.samples(row, row + 1)) for row in range(self.n)])
-        if not kept.any():
-            raise Refused(f"The {which} part of the data contains no samples.", "Add more samples.")
-        return self.only(kept)
-
-    def only(self, kept: np.ndarray) -> "Dataset":
-        """Return the rows where ``kept`` [n] bool says so."""
-        labels = None if self.labels is None else self.labels[kept]
-        inputs = {name: array[kept] for name, array in self.inputs.items()}
-        return replace(self, inputs=inputs, labels=labels, n=int(kept.sum()))
-
-
-def _parts(sample: dict[str, np.ndarray]) -> tuple[str, ...]:
-    """Return the half that a sample belongs to, and in the first half its quarter too."""
-    cells = [sample[name] for name in sorted(sample)]
-    digest = sha256(b"".join(str(a.tolist()).encode() if a.dtype.kind == "U" else a.tobytes() for a in cells))
-    half, quarter = (byte % 2 for byte in digest.digest()[:2])
-    return (HALVES[half], QUARTERS[quarter]) if half == 0 else (HALVES[half],)
 
 
 def read_dataset(path: Path, asked: Asked | str | None, signature: Signature) -> Dataset:
@@ -89,6 +30,8 @@ def read_dataset(path: Path, asked: Asked | str | None, signature: Signature) ->
     """
     asked = asked if isinstance(asked, Asked) else Asked(asked)
     kind = _kind(path)
+    if kind == "pictures":
+        return pictures.read(path, asked, signature)
     table = READERS[kind](path)
     taken = {*(spec.name for spec in signature.inputs), *asked.columns}
     wanted = _label_name(table, asked.label, taken)
@@ -177,10 +120,9 @@ def _zipped(path: Path) -> str:
         return "npz"
     if "[Content_Types].xml" in names:
         raise Refused("This is a spreadsheet file, which is not read as a data set.", "Save the sheet as CSV.")
-    raise Refused(
-        "A zip of pictures is not read yet.",
-        "Store the pictures as one array x and the classes as y in an .npz file.",
-    )
+    if pictures.holds(tuple(names)):
+        return "pictures"
+    raise Refused("The zip contains neither arrays (.npy) nor pictures.", pictures.OTHERS)
 
 
 def _label_name(table: Columns, label: str | None, taken: set[str]) -> str | None:

@@ -16,7 +16,7 @@ from core.domain.runtime import Session
 from core.libraries.torch import torchscripts
 from core.libraries.torch.torchscripts import parse_shapes
 from core.proof import directed, golden, sizes
-from core.proof.datasets import Dataset
+from core.proof.dataset import Dataset
 from core.proof.golden import Case, Golden
 from core.proof.samples import EDGES, HALVES, INFINITE, MISSING, Sampler
 from core.web import recorded as plain
@@ -139,7 +139,7 @@ def complete(session: Session, dataset: Dataset | None, shapes: str = "") -> Non
         specs = parse_shapes(shapes, tuple(spec.name for spec in specs))
     elif dataset is not None:
         unsure = [session.guessed or spec.shape is None for spec in specs]
-        specs = tuple(_like(s, dataset.inputs[s.name]) if free else s for s, free in zip(specs, unsure, strict=True))
+        specs = tuple(_like(s, dataset.specimen[s.name]) if free else s for s, free in zip(specs, unsure, strict=True))
     elif session.guessed:
         return
     session.guessed = False
@@ -263,7 +263,7 @@ def _near(sampler: Sampler, batch: int | None) -> Questions:
 def _data(dataset: Dataset | None, batch: int | None) -> Questions:
     if dataset is None:
         return
-    sample = max(1, sum(array[:1].nbytes for array in dataset.inputs.values()))
+    sample = max(1, sum(array.nbytes for array in dataset.specimen.values()))
     rows = min(dataset.n, DATA_ROWS, ROOM["data"] // sample)
     step = batch or min(CHUNK, max(1, rows))
     for start in range(0, rows - (rows % step if batch else 0), step):

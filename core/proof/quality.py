@@ -8,7 +8,7 @@ import numpy as np
 from core.domain.errors import Refused
 from core.domain.report import Count, Quality
 from core.domain.runtime import Session
-from core.proof.datasets import Dataset
+from core.proof.dataset import Dataset
 from core.proof.labels import OPTION, natural, some
 from core.proof.meeting import Meeting, aligned, signed
 from core.proof.predictions import label, prediction

@@ -9,7 +9,7 @@ import numpy as np
 from core.domain.artifact import Dim
 from core.domain.landmarks import Landmarks
 from core.domain.runtime import UNKNOWN_INTEGER
-from core.proof.datasets import Dataset
+from core.proof.dataset import Dataset
 from core.proof.samples import SIZE, Sampler
 
 CANDIDATES = (32, 16, 64, 128, 224, 400, 320, 256, 512, 640, 1024, 4, 3, 2, 1, 48, 96, 100, 160, 2048, 4096, 16_000)
@@ -80,7 +80,7 @@ def _candidates(sampler: Sampler, dataset: Dataset | None, landmarks: Landmarks)
     """Yield the usual size, what the data have, sizes of the graph and of many models, each also with lengths that fill it, then pairs of sizes."""
     lengths = _lengths(sampler)
     sizes = dict.fromkeys(size for size in (*landmarks.sizes, *CANDIDATES) if size > 0 and size != SIZE)
-    of_data = [] if dataset is None else [{name: array.shape[1:] for name, array in dataset.inputs.items()}]
+    of_data = [] if dataset is None else [{name: array.shape[1:] for name, array in dataset.specimen.items()}]
     for candidate in (
         sampler,
         *(replace(sampler, shown=shown) for shown in of_data),

@@ -26,7 +26,7 @@ from core.converters import CONVERTERS
 from core.domain.report import Parity
 from core.domain.transform import CODE, parse_options
 from core.proof import parity, probes
-from core.proof.datasets import Dataset
+from core.proof.dataset import Dataset
 from core.runtimes import runtime_for
 
 

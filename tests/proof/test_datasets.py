@@ -15,7 +15,8 @@ import pytest
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
-from core.proof.datasets import Dataset, read_dataset
+from core.proof.dataset import Dataset
+from core.proof.datasets import read_dataset
 
 TABLE = Signature((TensorSpec("X", "float32", ("batch", 2)),))
 NAMED = Signature((TensorSpec("size", "float32", ("batch", 1)), TensorSpec("kind", "str", ("batch", 1))))

@@ -10,7 +10,8 @@ from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.report import Quality
 from core.proof import quality
-from core.proof.datasets import Asked, Dataset, read_dataset
+from core.proof.dataset import Asked, Dataset
+from core.proof.datasets import read_dataset
 
 RNG = np.random.default_rng(0)
 

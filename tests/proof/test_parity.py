@@ -16,7 +16,7 @@ from core.domain.runtime import Domain, Session
 from core.domain.technique import ANY
 from core.domain.transform import Tolerance
 from core.proof import divergence, golden, parity, probes, quality
-from core.proof.datasets import Dataset
+from core.proof.dataset import Dataset
 from core.runtimes import runtime_for
 from tests.converters import small
 

@@ -12,7 +12,8 @@ import pytest
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
-from core.proof.datasets import Asked, Dataset, read_dataset
+from core.proof.dataset import Asked, Dataset
+from core.proof.datasets import read_dataset
 
 NAMES = ["sepal length", "sepal width", "petal length", "petal width"]
 ROWS = np.random.default_rng(0).normal(size=(40, 4)).round(4)

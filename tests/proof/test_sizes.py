@@ -18,7 +18,7 @@ from core.domain.runtime import Domain, Session
 from core.domain.technique import ANY
 from core.onnx import windows
 from core.proof import parity, probes, sizes
-from core.proof.datasets import Dataset
+from core.proof.dataset import Dataset
 from core.proof.golden import read
 from core.proof.samples import Sampler
 from core.runtimes import runtime_for

@@ -13,7 +13,8 @@ from onnx import numpy_helper
 from core.domain.technique import HALVES, Lesson
 from core.domain.transform import parse_options
 from core.proof import quality
-from core.proof.datasets import Dataset, read_dataset
+from core.proof.dataset import Dataset
+from core.proof.datasets import read_dataset
 from core.proof.predictions import prediction
 from core.runtimes import RUNTIMES
 from core.techniques import TECHNIQUES

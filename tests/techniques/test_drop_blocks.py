@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from core.domain.errors import Refused
 from core.formats.onnx import FORMAT
 from core.onnx import files
-from core.proof.datasets import Dataset
+from core.proof.dataset import Dataset
 from core.shrink import residuals
 from core.techniques import TECHNIQUES
 from tests.techniques.samples import Sample, apply, arrays, sample

@@ -25,7 +25,7 @@ from core.domain.search import TuneRequest
 from core.domain.technique import HALVES, QUARTERS
 from core.domain.tuning import Goal, HeatMap, Point
 from core.doors.workspace import Workspace, open_workspace
-from core.proof.datasets import Dataset
+from core.proof.dataset import Dataset
 from core.sandbox.tools import Tools
 from core.verbs import tune
 from core.verbs.tuning import finishing, ladders, search

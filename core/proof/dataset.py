@@ -1,0 +1,79 @@
+"""Samples as the arrays that a model takes, with their labels, cut into halves that never mix."""
+
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+import numpy as np
+
+from core.domain import batching
+from core.domain.errors import Refused
+from core.domain.task import Task
+from core.domain.technique import HALVES, QUARTERS
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the owner and the model say of a data set: the label column, the classes in order, the columns of the model's one table in order, and how raw samples become inputs."""
+
+    label: str | None = None
+    classes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    task: Task | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples by input name, all with ``n`` rows; labels of the same length or None; the shapes of the inputs where rows are not all that they hold.
+
+    ``names`` are the classes by number where labels are names, and ``notes`` say in a sentence each how the file was read.
+    """
+
+    inputs: dict[str, np.ndarray]
+    labels: np.ndarray | None
+    n: int
+    shapes: batching.Shapes = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def samples(self, start: int, stop: int) -> dict[str, np.ndarray]:
+        """Return a range of rows, each array [rows, ...]."""
+        return {name: array[start:stop] for name, array in self.inputs.items()}
+
+    def rows(self, start: int, stop: int) -> dict[str, np.ndarray]:
+        """Return a range of rows laid out as the model takes them."""
+        return batching.native(self.samples(start, stop), self.shapes)
+
+    @property
+    def specimen(self) -> dict[str, np.ndarray]:
+        """The first sample, each array [1, ...]: what shape and size the others have."""
+        return self.samples(0, 1)
+
+    def half(self, which: str) -> "Dataset":
+        """Return the ``calibration`` half or the ``test`` half of the samples, in their order, or a quarter of the first.
+
+        A sample belongs to one by the SHA-256 of its inputs' bytes, so that equal samples are never on both sides, and
+        a sample stays on its side whatever else the file holds. Raises Refused where that part is empty.
+        """
+        kept = np.array([which in _parts(self.digest(row)) for row in range(self.n)])
+        if not kept.any():
+            raise Refused(f"The {which} part of the data contains no samples.", "Add more samples.")
+        return self.only(kept)
+
+    def digest(self, row: int) -> bytes:
+        """Return the SHA-256 of a sample."""
+        sample = self.samples(row, row + 1)
+        cells = [sample[name] for name in sorted(sample)]
+        texts = (str(a.tolist()).encode() if a.dtype.kind == "U" else a.tobytes() for a in cells)
+        return sha256(b"".join(texts)).digest()
+
+    def only(self, kept: np.ndarray) -> "Dataset":
+        """Return the rows where ``kept`` [n] bool says so."""
+        labels = None if self.labels is None else self.labels[kept]
+        inputs = {name: array[kept] for name, array in self.inputs.items()}
+        return replace(self, inputs=inputs, labels=labels, n=int(kept.sum()))
+
+
+def _parts(digest: bytes) -> tuple[str, ...]:
+    """Return the half that a sample belongs to, and in the first half its quarter too."""
+    half, quarter = (byte % 2 for byte in digest[:2])
+    return (HALVES[half], QUARTERS[quarter]) if half == 0 else (HALVES[half],)

@@ -1,0 +1,60 @@
+"""Guesses what a file does not say: how pictures become the input of a model, from the shape and type of that input."""
+
+import math
+from typing import TYPE_CHECKING
+
+from core.domain.artifact import Dim, Signature, TensorSpec
+from core.domain.errors import Refused
+from core.domain.recipe import Step
+from core.domain.task import Task
+from core.preprocessing import layout, picture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CHANNELS = (1, 3)
+IMAGENET_CLASSES = (1000, 1001)
+
+
+def of_pictures(signature: Signature, first: bytes) -> Task:
+    """Return the steps that lead from a picture file to the one input; sizes that are free are those of the ``first`` picture. Raises Refused where no picture fits."""
+    (spec,) = signature.inputs
+    order, sides, channels = _laid(spec)
+    steps = [Step("picture", {"colours": "grey"} if channels == 1 else {})]
+    height, width = (side if isinstance(side, int) else None for side in sides)
+    if height is None or width is None:
+        shape = picture.STEP.apply(first, picture.PictureOptions()).shape
+        height, width = height or shape[0], width or shape[1]
+    steps.append(Step("resize", {"height": height, "width": width}))
+    if spec.dtype.startswith(("float", "bfloat")):
+        steps.append(Step("scale"))
+        if channels != 1 and _classes(signature) in IMAGENET_CLASSES:
+            steps.append(Step("normalise"))
+    steps.append(Step("layout", {"order": order}))
+    return Task(tuple(steps))
+
+
+def _laid(spec: TensorSpec) -> "tuple[str, Sequence[Dim], int]":
+    """Return the order of the dimensions, height and width, and the channels of an input."""
+    shape = spec.shape or ()
+    if len(shape) == 4 and shape[1] in CHANNELS:
+        return layout.FIRST, shape[2:], int(shape[1] or 0)
+    if len(shape) == 4 and shape[3] in CHANNELS:
+        return layout.LAST, shape[1:3], int(shape[3] or 0)
+    if len(shape) == 4 and not any(isinstance(dim, int) for dim in shape[1:]):
+        return layout.FIRST, shape[2:], 3
+    if len(shape) == 3 and all(isinstance(dim, int) and dim > CHANNELS[-1] for dim in shape[1:]):
+        return layout.NONE, shape[1:], 1
+    side = math.isqrt(shape[1]) if len(shape) == 2 and isinstance(shape[1], int) else 0
+    if side > 1 and side * side == shape[1]:
+        return layout.FLAT, (side, side), 1
+    told = " x ".join("n" if dim is None else str(dim) for dim in shape) or "nothing that its file says"
+    raise Refused(
+        f"The input {spec.name!r} takes {told}, which is not the shape of a picture.",
+        "Say how pictures become this input on the page Models, or give the samples as .npz.",
+    )
+
+
+def _classes(signature: Signature) -> int | None:
+    last = [spec.shape[-1] for spec in signature.outputs if spec.shape]
+    return last[0] if last and isinstance(last[0], int) else None
