@@ -10,9 +10,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from PIL import Image
 
 from core.doors import commands
 
@@ -57,7 +59,25 @@ def test_convert_writes_the_file_and_its_bundle(tmp_path: Path) -> None:
     assert value["against"]["parity"]["verdict"] == "PASS"
 
 
-@pytest.mark.parametrize("shelf", ["formats", "converters", "runtimes"])
+def test_a_task_is_guessed_written_given_again_and_a_better_one_is_named(tmp_path: Path) -> None:
+    samples, out = np.load(FASHION / "test.npz"), tmp_path / "task.json"
+    for row in range(60):
+        path = tmp_path / "pictures" / str(samples["y"][row]) / f"{row}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.rint(255 - samples["x"][row, 0] * 255).astype(np.uint8)).save(path)
+    code, value = portolan("task", FASHION / "model.onnx", "--data", tmp_path / "pictures", "-o", out)
+    assert code == 0, value
+    assert [step["transform"] for step in value["prepare"]] == ["picture", "resize", "scale", "layout"]
+    assert len(value["shown"]) == 4
+    assert "black and white exchanged" in value["better"]["sentence"]
+    code, value = portolan("evaluate", FASHION / "model.onnx", "--data", tmp_path / "pictures", "--task", out)
+    assert code == 0, value
+    assert any("black and white exchanged" in sentence for sentence in value["read"])
+    out.write_text('{"prepare": 3}')
+    assert portolan("task", FASHION / "model.onnx", "--set", out)[1]["error"]["message"] == "This file is not a task."
+
+
+@pytest.mark.parametrize("shelf", ["formats", "converters", "runtimes", "preprocessing"])
 def test_listings(shelf: str) -> None:
     code, value = portolan(shelf)
     assert code == 0

@@ -16,6 +16,10 @@ class Step:
     transform: str
     options: dict[str, Option] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        """Hash the options too, so that a step can be part of a key."""
+        return hash((self.transform, *sorted(self.options.items())))
+
 
 @dataclass(frozen=True)
 class Recipe:

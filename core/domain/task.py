@@ -1,8 +1,14 @@
 """What a model is for: how raw data become its inputs, and what its answers mean."""
 
+import re
 from dataclasses import dataclass
+from typing import ClassVar
 
 from core.domain.recipe import Step
+from core.domain.report import Count
+
+DATA_URI = re.compile(r"data:image/jpeg;base64,[A-Za-z0-9+/]{1,60000}={0,2}")
+"""A small picture as text, and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -15,3 +21,53 @@ class Task:
 
     prepare: tuple[Step, ...] = ()
     classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What an owner says that a model is for, as it is stored beside the model."""
+
+    task: Task
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A sample after one step: what the step did in words, what came of it (size and range of the numbers), and how that looks."""
+
+    words: str
+    result: str
+    picture: str
+
+    def __post_init__(self) -> None:
+        if not DATA_URI.fullmatch(self.picture):
+            raise ValueError("a stage holds something that is no small picture")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One sample on its way into the model: its name, its stages, the model's answer, and the label beside it, empty where it has none."""
+
+    name: str
+    stages: tuple[Stage, ...]
+    answer: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Better:
+    """Other steps with which the model is right more often, by more than chance explains, and what is different in words."""
+
+    DERIVED: ClassVar = ("sentence",)
+
+    task: Task
+    change: str
+    before: Count
+    after: Count
+
+    @property
+    def sentence(self) -> str:
+        """What was found, to be read aloud."""
+        return (
+            f"With {self.change}, the accuracy rises from {self.before.k / self.before.n:.0%} to "
+            f"{self.after.k / self.after.n:.0%} ({self.before.k:,} to {self.after.k:,} of the same {self.after.n:,} pictures)."
+        )

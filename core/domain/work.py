@@ -85,6 +85,11 @@ class Data:
     task: Task | None = None
 
     @property
+    def raw(self) -> bool:
+        """Whether the file holds raw samples, which a task turns into inputs."""
+        return self.name.lower().endswith(".zip")
+
+    @property
     def key(self) -> str:
         """The file name under which a child sees the data; the suffix is one of ours."""
         suffix = Path(self.name).suffix.lower()

@@ -28,11 +28,12 @@ from core.domain.groups import GROUPS
 from core.domain.ingestion import Ingested, IngestRequest
 from core.domain.limits import MB, limit_mb
 from core.domain.portability import PortabilityRequest, Standing
+from core.domain.previewing import PreviewRequest
 from core.domain.recipe import Option, Step
 from core.domain.report import Verdict
 from core.domain.search import MINUTES, TuneRequest
 from core.domain.shelf import Shelf
-from core.domain.stored import read
+from core.domain.stored import read, write
 from core.domain.task import Task
 from core.domain.tuning import Goal
 from core.domain.work import Code, Data, Subject
@@ -41,11 +42,12 @@ from core.doors.terminal import letters, only_letters
 from core.formats import FORMATS
 from core.jobs.engines import launcher
 from core.memory.blobs import Blob, Blobs
+from core.preprocessing import STEPS
 from core.runtimes import RUNTIMES
 from core.sandbox import Sandbox, environments
 from core.sandbox.tools import Tools
 from core.techniques import TECHNIQUES
-from core.verbs import compress, convert, evaluate, ingest, portability, tune
+from core.verbs import compress, convert, evaluate, ingest, portability, task, tune
 from core.verbs.tuning.folder import MODEL, Folder
 
 SHELVES: dict[str, Shelf[Any]] = {
@@ -53,6 +55,7 @@ SHELVES: dict[str, Shelf[Any]] = {
     "converters": CONVERTERS,
     "techniques": TECHNIQUES,
     "runtimes": RUNTIMES,
+    "preprocessing": STEPS,
 }
 EXITS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.NOT_PROVEN: 3}
 
@@ -136,11 +139,15 @@ def parser() -> argparse.ArgumentParser:
     measure = command(commands, "evaluate", run_evaluate, "measure a model on labelled data")
     measure.add_argument("file", type=Path)
     measure.add_argument("--against", type=Path, metavar="PARENT", help="model to compare the answers with")
-    for sub in (turn, press, matrix, search, measure):
+    say = command(commands, "task", run_task, "say how pictures become the inputs of a model, or guess it")
+    say.add_argument("file", type=Path)
+    say.add_argument("-o", "--out", type=Path, metavar="TASK.json", help="also write the task, for --task")
+    for sub in (turn, press, matrix, search, measure, say):
         sub.add_argument("--data", type=Path, required=sub in (search, measure), help=DATA)
         sub.add_argument("--label", help="name of the label column")
         sub.add_argument("--classes", default="", metavar="LABEL,...", help=CLASSES)
-        sub.add_argument("--task", type=Path, metavar="TASK.json", help=TASK)
+        flags = ("--task", "--set") if sub is say else ("--task",)
+        sub.add_argument(*flags, dest="task", type=Path, metavar="TASK.json", help=TASK)
         sub.add_argument(
             "--consent", action="store_true", help="agree that a pickle is loaded, or a Python file run, in the sandbox"
         )
@@ -256,6 +263,19 @@ def run_evaluate(args: argparse.Namespace) -> int:
     quality = encode(result.quality) if result.quality else {}
     show(args, {**quality, **encode(result)}, lambda: console.evaluation(result))
     return EXITS[result.against.parity.verdict] if result.against else 0
+
+
+def run_task(args: argparse.Namespace) -> int:
+    """Print the task of a model, given or guessed, and what the model answers to some samples."""
+    if read_task(args.task) and args.data is None:
+        raise Refused("A task is tried on samples, and there are none.", "Add them with --data.")
+    with bench() as tools:
+        subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
+        result = task.run(tools, task.normalised(PreviewRequest(subject, data)))
+    if args.out:
+        args.out.write_text(write(result.task) + "\n")
+    show(args, {**encode(result.task), **encode(result)}, lambda: console.preview(result))
+    return 0
 
 
 def run_install(args: argparse.Namespace) -> int:
@@ -375,7 +395,7 @@ def read_task(path: Path | None) -> Task | None:
     try:
         return read(Task, existing(path).read_text())
     except ValueError:
-        raise Refused("This file is not a task.", "Write one with: python -m core task MODEL --json.") from None
+        raise Refused("This file is not a task.", "Write one with: python -m core task MODEL -o TASK.json.") from None
 
 
 def code_of(tools: Tools, path: Path | None) -> Code | None:

@@ -9,6 +9,8 @@ from core.domain.evaluation import Evaluation
 from core.domain.ingestion import Ingested
 from core.domain.measures import Qualities
 from core.domain.portability import Attempt
+from core.domain.previewing import Preview
+from core.preprocessing import described
 
 
 def summary(found: Ingested, size: int, sha256: str) -> None:
@@ -77,6 +79,17 @@ def matrix(attempts: Sequence[Attempt]) -> None:
     for one in attempts:
         figures = f"{one.samples:,} samples, largest difference {one.max_abs:.2g}. " if one.max_abs is not None else ""
         print(f"{one.standing:<26} {one.title:<32} {figures}{one.reason} {one.next_step}".rstrip())
+
+
+def preview(result: Preview) -> None:
+    """Print the task, what the model answers to some samples, and a better way to prepare them."""
+    print(f"Each picture: {described(result.task.prepare)}.")
+    for one in result.shown:
+        print(f"{one.name}: {one.answer}" + (f" (label: {one.label})" if one.label else ""))
+    if result.better:
+        print(result.better.sentence)
+        print(f"Then each picture: {described(result.better.task.prepare)}.")
+    reading(result.read)
 
 
 def evaluation(result: Evaluation) -> None:

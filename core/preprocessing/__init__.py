@@ -59,10 +59,11 @@ def prepared(value: Any, steps: Iterable[Step]) -> Any:
 
 def described(steps: Iterable[Step]) -> str:
     """Say in words what the steps do, with the options that were chosen."""
-    told = [_told(step) for step in steps]
-    return ", ".join([told[0], *(words[:1].lower() + words[1:] for words in told[1:])]) if told else "nothing is done"
+    found = [told(step) for step in steps]
+    return ", ".join([*found[:1], *(words[:1].lower() + words[1:] for words in found[1:])]) or "nothing is done"
 
 
-def _told(step: Step) -> str:
+def told(step: Step) -> str:
+    """Say in words what one step does."""
     given = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in step.options.items())
     return STEPS[step.transform].title + (f" ({given})" if given else "")

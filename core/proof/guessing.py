@@ -16,15 +16,16 @@ CHANNELS = (1, 3)
 IMAGENET_CLASSES = (1000, 1001)
 
 
-def of_pictures(signature: Signature, first: bytes) -> Task:
+def of_pictures(signature: Signature, first: bytes | None = None) -> Task:
     """Return the steps that lead from a picture file to the one input; sizes that are free are those of the ``first`` picture. Raises Refused where no picture fits."""
+    if len(signature.inputs) != 1:
+        raise Refused(
+            f"The model has {len(signature.inputs)} inputs, and a picture fills one.", "Give the samples as .npz."
+        )
     (spec,) = signature.inputs
     order, sides, channels = _laid(spec)
     steps = [Step("picture", {"colours": "grey"} if channels == 1 else {})]
-    height, width = (side if isinstance(side, int) else None for side in sides)
-    if height is None or width is None:
-        shape = picture.STEP.apply(first, picture.PictureOptions()).shape
-        height, width = height or shape[0], width or shape[1]
+    height, width = (side if isinstance(side, int) else _free(first, place) for place, side in enumerate(sides))
     steps.append(Step("resize", {"height": height, "width": width}))
     if spec.dtype.startswith(("float", "bfloat")):
         steps.append(Step("scale"))
@@ -32,6 +33,13 @@ def of_pictures(signature: Signature, first: bytes) -> Task:
             steps.append(Step("normalise"))
     steps.append(Step("layout", {"order": order}))
     return Task(tuple(steps))
+
+
+def _free(first: bytes | None, place: int) -> int:
+    """Return a side of the first picture, for a model that takes any."""
+    if first is None:
+        raise Refused("The model takes pictures of any size.", "Add some, so that a size can be chosen.")
+    return int(picture.STEP.apply(first, picture.PictureOptions()).shape[place])
 
 
 def _laid(spec: TensorSpec) -> "tuple[str, Sequence[Dim], int]":

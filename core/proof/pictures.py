@@ -107,10 +107,6 @@ def holds(names: tuple[str, ...]) -> bool:
 
 def read(path: Path, asked: Asked, signature: Signature) -> Pictures:
     """Open a zip of pictures for a model with one input; without a declared task, the steps are guessed and said to be. Raises Refused."""
-    if len(signature.inputs) != 1:
-        raise Refused(
-            f"The model has {len(signature.inputs)} inputs, and a picture fills one.", "Give the samples as .npz."
-        )
     folder = opened(path, asked.label)
     task, told = _task(asked.task, signature, folder)
     label = "no label" if folder.labels is None else "with labels"

@@ -1,6 +1,6 @@
 """Measure a model on labelled data, alone or against the model that it came from."""
 
-from core.calls import evaluate, inspect, probe
+from core.calls import evaluate, inspect, likely, probe
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
 from core.domain.errors import Refused, from_trouble
@@ -40,6 +40,10 @@ def run(tools: Tools, request: EvaluateRequest) -> Evaluation:
     if found and found.unmet:
         raise from_trouble(found.unmet)
     read = found.remarks if found else ()
+    if data and data.raw:
+        tools.progress(0.6, "Trying other ways to prepare the samples")
+        better = likely.ask(bench, model, data)
+        read += (f"{better.sentence} Is that how they were prepared in training?",) if better else ()
     return Evaluation(found, None, data, bench.cost.seconds, bench.cost.peak_rss_mb, read)
 
 
