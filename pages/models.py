@@ -12,7 +12,7 @@ from core.doors.samples import Sample, samples
 from core.doors.workspace import current
 from core.verbs.compress import FORMAT
 from pages.visitor import place, visitor
-from pages.widgets import hold, progress, projects, summary, upload
+from pages.widgets import hold, progress, projects, summary, task, upload
 from pages.widgets.chrome import ink
 from pages.widgets.text import plain
 
@@ -181,6 +181,7 @@ def detail(artifact_id: str) -> None:
                 st.switch_page("convert.py", query_params={"model": artifact.id})
     hold.notice(artifact.id)
     summary.show(artifact, ink())
+    task.show(artifact)
     projects.copying(artifact)
     if not place().role.allows(Role.MEMBER):
         return

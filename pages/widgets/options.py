@@ -5,12 +5,13 @@ from typing import Any
 
 import streamlit as st
 
+from core.domain.preprocessing import Preprocessing
 from core.domain.recipe import Option
 from core.domain.technique import Technique
 from core.domain.transform import Converter, OptionField, option_fields
 
 
-def form(steps: Sequence[Converter | Technique], opened: bool, place: str = "") -> dict[str, Option]:
+def form(steps: Sequence[Converter | Technique | Preprocessing], opened: bool, place: str = "") -> dict[str, Option]:
     """Ask for the options of each step, opened where some are needed, and return those that differ from their default.
 
     ``place`` tells one form on a page from another of the same steps.

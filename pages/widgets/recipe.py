@@ -1,4 +1,4 @@
-"""Techniques in a row: steps are added, changed and taken away, and what comes out goes into the next."""
+"""Techniques in a row: what comes out of one goes into the next."""
 
 from collections.abc import Sequence
 from zlib import crc32
@@ -10,9 +10,8 @@ from core.domain.recipe import Step
 from core.domain.technique import Technique
 from core.techniques import TECHNIQUES
 from core.verbs.presets import PRESETS
-from pages.widgets import options
+from pages.widgets import steps
 
-MOST = 6
 LAST = "clean_up"
 
 
@@ -20,7 +19,7 @@ def build(artifact: Artifact, first: Sequence[Step]) -> list[tuple[Technique, St
     """Ask for each step and its options; begin with those of the recipe that is on the page."""
     key = f"recipe-{artifact.id}-{crc32(repr(first).encode())}"
     if key not in st.session_state:
-        fill(key, first or PRESETS[0].recipe.steps)
+        steps.fill(key, TECHNIQUES, first or PRESETS[0].recipe.steps, LAST)
     titles = {preset.id: preset.title for preset in PRESETS}
     st.selectbox(
         "Start from",
@@ -32,12 +31,7 @@ def build(artifact: Artifact, first: Sequence[Step]) -> list[tuple[Technique, St
         on_change=begin,
         args=(key,),
     )
-    steps: list[tuple[int, str]] = st.session_state[key]
-    found = [ask(key, place, number, id, len(steps)) for place, (number, id) in enumerate(steps)]
-    st.button(
-        "Add a step", icon=":material/add:", key=f"{key}-add", disabled=len(steps) >= MOST, on_click=add, args=(key,)
-    )
-    return found
+    return steps.build(key, TECHNIQUES, LAST)
 
 
 def begin(key: str) -> None:
@@ -45,51 +39,4 @@ def begin(key: str) -> None:
     id = st.session_state[f"{key}-preset"]
     for preset in PRESETS:
         if preset.id == id:
-            fill(key, preset.recipe.steps)
-
-
-def fill(key: str, steps: Sequence[Step]) -> None:
-    """Put steps with their options into the form; each has a number that no step before it had."""
-    known = [step for step in steps if step.transform in TECHNIQUES][:MOST]
-    start = 1 + max((number for number, _ in st.session_state.get(key, [])), default=-1)
-    st.session_state[key] = [(start + place, step.transform) for place, step in enumerate(known)] or [(start, LAST)]
-    for place, step in enumerate(known):
-        for name, value in step.options.items():
-            st.session_state[options.key_of(name, step.transform, f"{key}-{start + place}-")] = value
-
-
-def ask(key: str, place: int, number: int, id: str, steps: int) -> tuple[Technique, Step]:
-    """Ask for one step; ``number`` stays with it when others go."""
-    ids = [technique.id for technique in TECHNIQUES]
-    with st.container(border=True):
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            picked = st.selectbox(
-                f"Step {place + 1}",
-                ids,
-                index=ids.index(id),
-                format_func=lambda id: TECHNIQUES[id].title,
-                key=f"{key}-{number}",
-            )
-            st.button(
-                "Remove",
-                icon=":material/close:",
-                key=f"{key}-remove-{number}",
-                type="tertiary",
-                disabled=steps == 1,
-                on_click=remove,
-                args=(key, place),
-            )
-        technique = TECHNIQUES[picked]
-        st.caption(technique.sentence)
-        return technique, Step(picked, options.form([technique], False, place=f"{key}-{number}-"))
-
-
-def add(key: str) -> None:
-    """Put one more step at the end."""
-    steps = st.session_state[key]
-    st.session_state[key] = [*steps, (max(number for number, _ in steps) + 1, LAST)]
-
-
-def remove(key: str, place: int) -> None:
-    """Take one step away."""
-    st.session_state[key] = [step for at, step in enumerate(st.session_state[key]) if at != place]
+            steps.fill(key, TECHNIQUES, preset.recipe.steps, LAST)

@@ -1,5 +1,7 @@
 """The data set on which answers are compared and quality is measured."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core.domain.artifact import Artifact
@@ -7,6 +9,7 @@ from core.domain.dataset import StoredDataset
 from core.domain.job import Job
 from core.domain.work import Data
 from core.doors.workspace import current
+from core.verbs import task
 from pages.visitor import visitor
 from pages.widgets import upload
 
@@ -43,7 +46,8 @@ def choose(artifact: Artifact, job: Job | None) -> Data | None:
     if not picked:
         return None
     one = by_hash[picked]
-    return Data(one.sha256, one.name, one.label, classes=order(artifact, picked, job))
+    data = Data(one.sha256, one.name, one.label, classes=order(artifact, picked, job))
+    return replace(data, task=task.declared(current().store, visitor(), artifact.id)) if data.raw else data
 
 
 def order(artifact: Artifact, picked: str, job: Job | None) -> tuple[str, ...]:

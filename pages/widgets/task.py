@@ -1,0 +1,141 @@
+"""How pictures become the input of a model: steps to say it by, and some samples on their way, with the answer beside the label."""
+
+from contextlib import suppress
+from dataclasses import replace
+from zlib import crc32
+
+import streamlit as st
+
+from core.domain.artifact import Artifact, Signature
+from core.domain.errors import Refused
+from core.domain.ingestion import Ingested
+from core.domain.job import Job, State
+from core.domain.preprocessing import Kind
+from core.domain.previewing import Preview, PreviewRequest
+from core.domain.recipe import Step
+from core.domain.task import Declaration, Shown, Task
+from core.domain.work import Data, Subject
+from core.doors.workspace import current
+from core.preprocessing import STEPS, described, normal
+from core.proof import guessing
+from core.verbs import task as verb
+from pages.visitor import place, visitor
+from pages.widgets import library, progress, steps, testdata
+from pages.widgets.text import plain
+
+NEW = "layout"
+"""What a step begins as that is added."""
+
+
+def show(artifact: Artifact) -> None:
+    """Draw the section, where the model takes something that may be a picture."""
+    declared = verb.declared(current().store, visitor(), artifact.id)
+    task = declared or guessed(artifact)
+    if task is None:
+        return
+    job = library.job_of_address()
+    if job is not None and (job.verb != verb.VERB.name or verb.VERB.place(job.request) != artifact.id):
+        job = None
+    st.subheader("From a picture to the input")
+    words = "You said" if declared else "Nobody has said it yet, so this guess is used"
+    st.caption(f"{words}: {plain(described(task.prepare), 400)}.")
+    with st.expander("Try it on pictures, and change it", expanded=job is not None, icon=":material/image:"):
+        plan, result = st.columns([1, 1], gap="large")
+        with plan:
+            form(artifact, task, job)
+        with result:
+            outcome(artifact, job)
+
+
+def guessed(artifact: Artifact) -> Task | None:
+    """Guess from what the file says; None where no picture fits, or only pictures themselves could tell their size."""
+    reports = current().store.reports(visitor(), artifact.id, "summary")
+    if reports:
+        summary = reports[0].read(Ingested).summary
+        with suppress(Refused):
+            return guessing.of_pictures(Signature(summary.inputs, summary.outputs))
+    return None
+
+
+def form(artifact: Artifact, task: Task, job: Job | None) -> None:
+    """Ask for pictures, steps and the names of the classes; try them, or keep them for this model and all that is made from it."""
+    data = testdata.choose(artifact, job)
+    ready = data is not None and data.raw
+    if not ready:
+        st.caption("Choose a zip of pictures to try the steps on, in a folder for each class if they are labelled.")
+    acts = st.container(horizontal=True)
+    key = editor(artifact, job.request.data.task if job and job.request.data and job.request.data.task else task)
+    chosen = tuple(step for _, step in steps.build(key, STEPS, NEW))
+    tried = replace(data, task=Task(chosen, data.classes)) if data else None
+    with acts:
+        st.button(
+            "Try on samples",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=not ready,
+            on_click=attempt,
+            args=(artifact, tried),
+        )
+        st.button("Save these steps", icon=":material/save:", on_click=save, args=(artifact, chosen, data))
+
+
+def editor(artifact: Artifact, task: Task) -> str:
+    """Fill the form with the steps of a task, once, and return its key."""
+    key = f"task-{artifact.id}-{crc32(repr(task.prepare).encode())}"
+    if key not in st.session_state:
+        steps.fill(key, STEPS, task.prepare, NEW)
+    return key
+
+
+def attempt(artifact: Artifact, data: Data | None) -> None:
+    """Try steps on some samples."""
+    progress.begin(lambda: place().submit(verb.VERB.name, PreviewRequest(Subject.of(artifact), data)))
+
+
+def save(artifact: Artifact, chosen: tuple[Step, ...], data: Data | None) -> None:
+    """Keep the steps beside the model; those that do not fit each other are refused."""
+
+    def keep() -> None:
+        task = Task(normal(chosen, Kind.FILE), data.classes if data else ())
+        place().report(artifact.id, verb.REPORT, Declaration(task))
+        st.toast("Saved: used for this model and for all that is made from it.", icon=":material/check:")
+
+    progress.attempt(keep)
+
+
+def outcome(artifact: Artifact, job: Job | None) -> None:
+    """Show the job, or the samples that it prepared."""
+    if job is None:
+        st.caption("A few pictures will stand here after each step, with the model's answer beside the label.")
+    elif job.state.active:
+        progress.watch(job.id)
+    elif job.state is not State.DONE or not isinstance(job.result, Preview):
+        progress.ended_badly(job)
+    else:
+        prepared(artifact, job.result)
+
+
+def prepared(artifact: Artifact, found: Preview) -> None:
+    """Show better steps, if some were found, and the samples."""
+    if found.better and found.data:
+        st.warning(plain(found.better.sentence, 400), icon=":material/lightbulb:")
+        data = replace(found.data, task=found.better.task)
+        st.button("Use these steps", icon=":material/auto_fix_high:", on_click=attempt, args=(artifact, data))
+    for one in found.shown:
+        sample(one)
+    for sentence in found.read:
+        st.caption(plain(sentence, 400))
+
+
+def sample(one: Shown) -> None:
+    """Show one sample after each step, and what the model says."""
+    with st.container(border=True):
+        right = "" if not one.label else ":green-badge[right]" if one.answer == one.label else ":red-badge[wrong]"
+        label = f" · label {plain(one.label, 60)}" if one.label else ""
+        st.markdown(f"**{plain(one.answer, 60)}**{label} {right}")
+        with st.container(horizontal=True, gap="small"):
+            for stage in one.stages:
+                with st.container(width=104, gap="xxsmall"):
+                    st.image(stage.picture, width=96)
+                    st.caption(f"{plain(stage.words, 80)}: {plain(stage.result, 60)}")
+        st.caption(plain(one.name, 120))
