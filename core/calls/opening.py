@@ -103,7 +103,7 @@ def dataset_of(data: Samples | None, session: Session) -> "Dataset | None":
 
     if data is None:
         return None
-    asked = Asked(data.label, data.classes, session.columns or data.columns, data.task)
+    asked = Asked(data.label, data.classes, session.columns or data.columns, data.task, session.metadata)
     dataset = read_dataset(IN / data.file, asked, session.signature)
     return dataset.half(data.half) if data.half else dataset
 

@@ -38,7 +38,7 @@ def work(request: Request, here: Here) -> Answer:
 
     session = session_of(request.model, here)
     if request.data is None:
-        return Answer(guessing.of_pictures(session.signature), (), ())
+        return Answer(guessing.of_pictures(session.signature, session.metadata), (), ())
     dataset = dataset_of(request.data, session)
     if not isinstance(dataset, Pictures):
         raise Refused(

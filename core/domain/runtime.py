@@ -51,6 +51,9 @@ class Session:
     reading: str = ""
     """Whose reading of the file the answers are, in a sentence, where converters from the format share it; empty where the engine is somebody else's."""
 
+    metadata: Mapping[str, str] = MappingProxyType({})
+    """What its author wrote into the file, such as the alphabet of a network that reads; empty where the engine does not tell."""
+
     def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Map input names to NumPy arrays, and return output names with NumPy arrays, in order."""
         raise NotImplementedError

@@ -15,12 +15,14 @@ DATA_URI = re.compile(r"data:image/jpeg;base64,[A-Za-z0-9+/]{1,60000}={0,2}")
 class Task:
     """Declared once for a model, and true for all that is made from it.
 
-    ``prepare`` are steps of ``core.preprocessing`` in a row, from a raw sample to one input; ``classes`` are the names
-    of the classes by number, empty where the model answers with names, or nobody said.
+    ``prepare`` are steps of ``core.preprocessing`` in a row, from a raw sample to one input; ``decode`` is the way of
+    ``core.decoding`` from the outputs to an answer, None where these are classes or numbers already; ``classes`` are the
+    names of the classes by number, empty where the model answers with names, or nobody said.
     """
 
     prepare: tuple[Step, ...] = ()
     classes: tuple[str, ...] = ()
+    decode: Step | None = None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from core.border import archives
 from core.converters import CONVERTERS
+from core.decoding import DECODINGS
 from core.domain import settings
 from core.domain.codec import decode, encode
 from core.domain.compression import MAX_DROP, CompressRequest
@@ -56,6 +57,7 @@ SHELVES: dict[str, Shelf[Any]] = {
     "techniques": TECHNIQUES,
     "runtimes": RUNTIMES,
     "preprocessing": STEPS,
+    "decodings": DECODINGS,
 }
 EXITS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.NOT_PROVEN: 3}
 

@@ -1,5 +1,6 @@
 """Samples as the arrays that a model takes, with their labels, cut into halves that never mix."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -19,6 +20,8 @@ class Asked:
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     task: Task | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """What the author of the model wrote into its file."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,15 @@ class Dataset:
     def specimen(self) -> dict[str, np.ndarray]:
         """The first sample, each array [1, ...]: what shape and size the others have."""
         return self.samples(0, 1)
+
+    @property
+    def reads(self) -> bool:
+        """Whether the answers are texts that are read, of which there are more than any list of classes holds."""
+        return False
+
+    def decoded(self, outputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Return what the outputs of a model for some rows mean: of a table, the outputs themselves."""
+        return outputs
 
     def half(self, which: str) -> "Dataset":
         """Return the ``calibration`` half or the ``test`` half of the samples, in their order, or a quarter of the first.

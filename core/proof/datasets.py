@@ -19,6 +19,7 @@ from core.proof.labels import Labels, Reading, some
 from core.proof.tables import UNNAMED, Columns, read_csv, read_npz, read_parquet
 
 LABELS = ("y", "label", "target")
+PICTURES = "pictures"
 JSON = re.compile(rb"(\xef\xbb\xbf)?\s*(\{\s*[\"}]|\[\s*[\[\]{\"0-9-])")
 """How JSON begins."""
 
@@ -30,7 +31,7 @@ def read_dataset(path: Path, asked: Asked | str | None, signature: Signature) ->
     """
     asked = asked if isinstance(asked, Asked) else Asked(asked)
     kind = _kind(path)
-    if kind == "pictures":
+    if kind == PICTURES:
         return pictures.read(path, asked, signature)
     table = READERS[kind](path)
     taken = {*(spec.name for spec in signature.inputs), *asked.columns}
@@ -121,7 +122,7 @@ def _zipped(path: Path) -> str:
     if "[Content_Types].xml" in names:
         raise Refused("This is a spreadsheet file, which is not read as a data set.", "Save the sheet as CSV.")
     if pictures.holds(tuple(names)):
-        return "pictures"
+        return PICTURES
     raise Refused("The zip contains neither arrays (.npy) nor pictures.", pictures.OTHERS)
 
 

@@ -1,22 +1,56 @@
 """Guesses what a file does not say: how pictures become the input of a model, from the shape and type of that input."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused
-from core.domain.recipe import Step
+from core.domain.recipe import Option, Step
 from core.domain.task import Task
-from core.preprocessing import layout, picture
+from core.preprocessing import layout, picture, resize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CHANNELS = (1, 3)
 IMAGENET_CLASSES = (1000, 1001)
+LINE = (48, 320)
+"""Height and width of a line of text that PP-OCR's recognizers were trained on, from version 3."""
 
 
-def of_pictures(signature: Signature, first: bytes | None = None) -> Task:
+def of_pictures(signature: Signature, metadata: Mapping[str, str], first: bytes | None = None) -> Task:
+    """Guess the task of a model that takes pictures; sizes that are free are those of the ``first``. Raises Refused where no picture fits."""
+    return _reader(signature, metadata) or from_signature(signature, first)
+
+
+def _reader(signature: Signature, metadata: Mapping[str, str]) -> Task | None:
+    """Return the task of a text recognizer as PaddleOCR exports it, whose metadata holds the characters; None for another model."""
+    alphabet, scores = metadata.get("character"), [out.shape for out in signature.outputs]
+    if alphabet is None or len(scores) != 1 or scores[0] is None or len(scores[0]) != 3:
+        return None
+    characters = alphabet.rstrip("\n").split("\n")
+    if scores[0][2] == len(characters) + 2:
+        characters.append(" ")  # PP-OCR's decoder adds the space after the characters of the file
+    if scores[0][2] != len(characters) + 1:
+        return None
+    _, sides, _ = _laid(signature.inputs[0])
+    height, width = (side if isinstance(side, int) else usual for side, usual in zip(sides, LINE, strict=True))
+    size: dict[str, Option] = {"height": height, "width": width}
+    fit: dict[str, Option] = {"fit": resize.INSIDE, "antialias": False}
+    grey: dict[str, Option] = {"value": 128, "place": "top left"}
+    half: dict[str, Option] = {"divide": 127.5, "add": -1.0}
+    steps = (
+        Step("picture"),
+        Step("resize", size | fit),
+        Step("pad", size | grey),
+        Step("swap_colours"),
+        Step("scale", half),
+    )
+    return Task((*steps, Step("layout")), decode=Step("ctc", {"alphabet": "\n".join(characters)}))
+
+
+def from_signature(signature: Signature, first: bytes | None = None) -> Task:
     """Return the steps that lead from a picture file to the one input; sizes that are free are those of the ``first`` picture. Raises Refused where no picture fits."""
     if len(signature.inputs) != 1:
         raise Refused(

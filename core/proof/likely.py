@@ -42,7 +42,7 @@ def better(session: Session, dataset: Pictures) -> Better | None:
     few = dataset.only(picked)
     search = Search(session, few, time.process_time() + SECONDS)
     first = right = search.right(few.task.prepare)
-    if first is None or right is None:
+    if first is None or right is None or (~first).sum() <= SURE**2:  # not even all of these would be clear
         return None
     steps, changes = few.task.prepare, list[str]()
     for _ in range(ROUNDS):

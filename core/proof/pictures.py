@@ -14,7 +14,9 @@ import numpy as np
 
 from core.border import archives
 from core.border.archives import JUNK, Archive
-from core.domain.artifact import Signature
+from core.decoding import DECODINGS, decoded
+from core.decoding import normal as normal_decoding
+from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
 from core.domain.preprocessing import Kind
 from core.domain.task import Task
@@ -33,6 +35,8 @@ LABELS = ("label", "y", "target", "class", "text", "word", "words")
 KEPT = 128 << 20
 """Bytes of prepared samples that stay in memory for those who ask again."""
 MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8", b"RIFF", b"II*\0", b"MM\0*", b"P5", b"P6")
+TEXTS = (TensorSpec("text", "str", ("n",)),)
+"""What a model answers whose outputs are decoded to texts."""
 OTHERS = "Zip the pictures in a folder for each class, or beside a labels.csv with the columns file and label."
 
 
@@ -74,6 +78,15 @@ class Pictures(Dataset):
             raise Refused(f"The prepared pictures have different sizes: {shapes}.", "Add a step that resizes them.")
         return fitting.fitted({self.signature.inputs[0].name: np.stack(made)}, self.signature.inputs)
 
+    @property
+    def reads(self) -> bool:
+        """Whether the task decodes the outputs to texts."""
+        return self.task.decode is not None
+
+    def decoded(self, outputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Return what the outputs mean by the task."""
+        return decoded(outputs, self.task.decode)
+
     def digest(self, row: int) -> bytes:
         """Return the SHA-256 of what the archive says of a file: its CRC-32 and its size, which equal files share."""
         return sha256(repr(self.folder.archive.content(self.members[row])).encode()).digest()
@@ -108,7 +121,7 @@ def holds(names: tuple[str, ...]) -> bool:
 def read(path: Path, asked: Asked, signature: Signature) -> Pictures:
     """Open a zip of pictures for a model with one input; without a declared task, the steps are guessed and said to be. Raises Refused."""
     folder = opened(path, asked.label)
-    task, told = _task(asked.task, signature, folder)
+    task, told = _task(asked, signature, folder)
     label = "no label" if folder.labels is None else "with labels"
     notes = (f"Read as a zip of pictures, {len(folder.names):,} pictures, {label}.", told, *folder.notes)
     found = Pictures(
@@ -125,19 +138,25 @@ def read(path: Path, asked: Asked, signature: Signature) -> Pictures:
     return _labelled(found, folder, asked)
 
 
-def _task(declared: Task | None, signature: Signature, folder: Folder) -> tuple[Task, str]:
+def _task(asked: Asked, signature: Signature, folder: Folder) -> tuple[Task, str]:
     """Return the declared task, or a guess, with a sentence on its steps."""
+    declared = asked.task
     known = declared is not None and declared.prepare
-    task = declared if known and declared else guessing.of_pictures(signature, folder.read(folder.names[0]))
-    task = replace(task, prepare=normal(task.prepare, Kind.FILE), classes=declared.classes if declared else ())
+    first = folder.read(folder.names[0])
+    task = declared if known and declared else guessing.of_pictures(signature, asked.metadata, first)
+    steps, decode = normal(task.prepare, Kind.FILE), normal_decoding(task.decode) if task.decode else None
     doubt = "" if known else " (a guess: say it on the page Models, or with --task)"
-    return task, f"Each picture: {described(task.prepare)}{doubt}."
+    answers = f" Answers: {DECODINGS[decode.transform].title}." if decode else ""
+    return Task(
+        steps, declared.classes if declared else (), decode
+    ), f"Each picture: {described(steps)}{doubt}.{answers}"
 
 
 def _labelled(found: Pictures, folder: Folder, asked: Asked) -> Pictures:
     if folder.labels is None:
         return found
-    reading = Reading(found.signature.outputs, asked.classes or found.task.classes)
+    outputs = TEXTS if found.task.decode else found.signature.outputs
+    reading = Reading(outputs, asked.classes or found.task.classes)
     answers = labels.read(np.array(folder.labels), reading)
     whole = found if answers.kept.all() else found.only(answers.kept)
     return replace(whole, labels=answers.values, names=answers.names, notes=(*found.notes, *answers.notes))

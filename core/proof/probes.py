@@ -34,6 +34,8 @@ DATA_ROWS = 1000
 CHUNK = 250
 ROOM = {"random": 16_000_000, "data": 40_000_000}
 """Bytes of input that each kind may take in the golden file."""
+ANSWERS = 80_000_000
+"""Bytes that the answers to the data may take there."""
 NEAR_COLUMNS = 8
 NEAR, FAR, FAR_BYTES = 4, 96, 200_000
 """Samples at an edge; and samples far from the mean, of which each saturates another part, and the bytes of input that they may take."""
@@ -75,7 +77,8 @@ def record(
     recorded += [
         _ask(sampler, case, inputs) for case, inputs in _again([case for case, _, _ in recorded], sampler, dataset)
     ]
-    return _keep(sampler, recorded, (*_notes(sampler, dataset), *sizes.note(sampler), *plan.notes), out)
+    compared = sum(case.samples for case, _, _ in recorded if case.name == "data")
+    return _keep(sampler, recorded, (*_notes(sampler, dataset, compared), *sizes.note(sampler), *plan.notes), out)
 
 
 def record_beyond(session: Session, seed: int, out: Path, shapes: str, landmarks: Landmarks) -> list[str]:
@@ -218,7 +221,7 @@ def _cases(sampler: Sampler, dataset: Dataset | None, plan: directed.Plan, landm
     yield from _missing(sampler, batch, bool(landmarks.gaps))
     yield from _near(sampler, batch)
     yield from directed.questions(sampler, plan)
-    yield from _data(dataset, batch)
+    yield from _data(sampler.session, dataset, batch)
 
 
 def _far(sampler: Sampler) -> int:
@@ -260,15 +263,25 @@ def _near(sampler: Sampler, batch: int | None) -> Questions:
         yield Case("near threshold", f"column {place}", len(around), False, reason), sampler.at(place, around.tolist())
 
 
-def _data(dataset: Dataset | None, batch: int | None) -> Questions:
+def _data(session: Session, dataset: Dataset | None, batch: int | None) -> Questions:
     if dataset is None:
         return
     sample = max(1, sum(array.nbytes for array in dataset.specimen.values()))
-    rows = min(dataset.n, DATA_ROWS, ROOM["data"] // sample)
+    rows = min(dataset.n, DATA_ROWS, ROOM["data"] // sample, ANSWERS // _answered(session, dataset, batch or 1))
     step = batch or min(CHUNK, max(1, rows))
     for start in range(0, rows - (rows % step if batch else 0), step):
         stop = min(start + step, rows)
         yield Case("data", f"rows {start + 1} to {stop}", stop - start), dataset.rows(start, stop)
+
+
+def _answered(session: Session, dataset: Dataset, rows: int) -> int:
+    """Return how many bytes the answer to one sample of the data takes; 1 where the model refuses it."""
+    try:
+        answer = session.run(dataset.rows(0, rows))
+    except Exception:
+        return 1
+    found: int = sum(array.nbytes for array in answer.values()) // rows
+    return max(1, found)
 
 
 def _ask(sampler: Sampler, case: Case, inputs: dict[str, np.ndarray]) -> Asked:
@@ -327,7 +340,7 @@ def _arrays(recorded: list[Asked]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _notes(sampler: Sampler, dataset: Dataset | None) -> tuple[str, ...]:
+def _notes(sampler: Sampler, dataset: Dataset | None, compared: int) -> tuple[str, ...]:
     notes = [sampler.session.reading] if sampler.session.reading else []
     if sampler.session.guessed:
         told = torchscripts.shapes_text(sampler.session.signature.inputs)
@@ -337,6 +350,6 @@ def _notes(sampler: Sampler, dataset: Dataset | None) -> tuple[str, ...]:
         notes.append(
             f"The source takes only batches of {sampler.fixed_batch}{though}, so no other batch size was tried."
         )
-    if dataset is not None and dataset.n > DATA_ROWS:
-        notes.append(f"The first {DATA_ROWS:,} of {dataset.n:,} rows of the data were compared.")
+    if dataset is not None and dataset.n > compared:
+        notes.append(f"The first {compared:,} of {dataset.n:,} rows of the data were compared.")
     return tuple(notes)

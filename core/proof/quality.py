@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.domain.errors import Refused
+from core.domain.errors import Refused, Trouble
 from core.domain.report import Count, Quality
 from core.domain.runtime import Session
 from core.proof.dataset import Dataset
@@ -44,9 +44,18 @@ def one_by_one(outputs: list[np.ndarray], dataset: Dataset) -> Graded:
     if dataset.labels is None:
         raise Refused("The data set has no labels.", "Name the label column, or call it y, label or target.")
     graded = _graded(outputs, dataset.labels, dataset.names)
-    unmet, doubt = graded.meeting.judged(graded.quality) if graded.meeting else (None, _no_base(graded, dataset.labels))
+    unmet, doubt = _doubted(graded, dataset)
     notes = (*dataset.notes, *graded.quality.notes)
     return replace(graded, quality=replace(graded.quality, notes=notes, unmet=unmet, doubt=doubt))
+
+
+def _doubted(graded: Graded, dataset: Dataset) -> tuple[Trouble | None, str]:
+    """Return why labels and answers are not the same thing, and why the quality is no base; nothing where it is one."""
+    if dataset.reads:
+        return None, "" if graded.each.any() else "Not one text is read right, so nothing could be kept or lost."
+    if graded.meeting:
+        return graded.meeting.judged(graded.quality)
+    return None, _no_base(graded, np.asarray(dataset.labels))
 
 
 def graded(outputs: list[np.ndarray], labels: np.ndarray) -> Graded:
@@ -90,7 +99,7 @@ def _no_base(graded: Graded, labels: np.ndarray) -> str:
 
 
 def answers(session: Session, dataset: Dataset) -> list[np.ndarray]:
-    """Run in pieces, padded with the last row where the model insists on a batch, and join the answers."""
+    """Run in pieces, padded with the last row where the model insists on a batch, and join the answers, decoded where the task says how."""
     known = all(spec.shape is not None for spec in session.signature.inputs)
     fixed = Sampler(session, 0).fixed_batch if known else None
     step, pieces = fixed or CHUNK, []
@@ -102,7 +111,7 @@ def answers(session: Session, dataset: Dataset) -> list[np.ndarray]:
             if fixed
             else rows
         )
-        pieces.append([out[:n] for out in session.run(padded).values()])
+        pieces.append(dataset.decoded([out[:n] for out in session.run(padded).values()]))
     return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
 
@@ -132,7 +141,7 @@ def _classified(found: np.ndarray, labels: np.ndarray, names: tuple[str, ...], w
 
 def _by_class(right: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> dict[str, Count]:
     values = np.unique(labels)
-    if len(values) > CLASSES:
+    if len(values) > CLASSES or len(values) == len(labels) > 1:
         return {}
     counts = {one: Count(int(right[labels == one].sum()), int((labels == one).sum())) for one in values.tolist()}
     return {names[one] if names and isinstance(one, int) else str(one): count for one, count in counts.items()}

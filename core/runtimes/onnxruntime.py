@@ -85,6 +85,7 @@ class OrtSession(Session):
             tuple(_spec(value) for value in session.get_outputs()),
         )
         self.domains = {spec.name: _domain(spec, bounds) for spec in self.signature.inputs}
+        self.metadata = session.get_modelmeta().custom_metadata_map
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the graph; text goes in and out as NumPy text, a list of maps comes out as one column per key.

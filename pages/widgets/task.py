@@ -53,7 +53,7 @@ def guessed(artifact: Artifact) -> Task | None:
     if reports:
         summary = reports[0].read(Ingested).summary
         with suppress(Refused):
-            return guessing.of_pictures(Signature(summary.inputs, summary.outputs))
+            return guessing.from_signature(Signature(summary.inputs, summary.outputs))
     return None
 
 
