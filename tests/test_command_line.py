@@ -77,7 +77,7 @@ def test_a_task_is_guessed_written_given_again_and_a_better_one_is_named(tmp_pat
     assert portolan("task", FASHION / "model.onnx", "--set", out)[1]["error"]["message"] == "This file is not a task."
 
 
-@pytest.mark.parametrize("shelf", ["formats", "converters", "runtimes", "preprocessing"])
+@pytest.mark.parametrize("shelf", ["formats", "converters", "runtimes", "preprocessing", "decodings", "metrics"])
 def test_listings(shelf: str) -> None:
     code, value = portolan(shelf)
     assert code == 0

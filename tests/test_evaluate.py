@@ -29,6 +29,10 @@ def test_equal_files_pass_and_have_equal_quality(tools: Tools) -> None:
     result = ask(evaluate, tools, {**model, "against": model_of(parent)})
     assert result["against"]["parity"]["verdict"] == "PASS"
     assert result["quality"]["correct"] == result["against"]["quality"]["correct"]
+    figures = {one["id"]: one["value"] for one in result["figures"]}
+    assert figures.keys() >= {"balanced_accuracy", "macro_f1", "auroc", "log_loss", "calibration_error"}
+    assert [one["id"] for one in result["before"]] == list(figures)
+    assert figures["balanced_accuracy"] > 0.9
 
 
 def test_changed_weight_fails(tools: Tools, tmp_path: Path) -> None:

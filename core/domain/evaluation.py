@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from core.domain.loss import PairedLoss
 from core.domain.measures import Qualities
+from core.domain.metric import Figure
 from core.domain.report import Parity, Quality
 from core.domain.work import Data, Subject
 
@@ -42,6 +43,12 @@ class Evaluation:
     peak_rss_mb: float
     read: tuple[str, ...] = ()
     """How the data was read, and why its labels may not fit, in a sentence each."""
+
+    figures: tuple[Figure, ...] = ()
+    """What other metrics say of the model, beside its quality."""
+
+    before: tuple[Figure, ...] = ()
+    """The same of the model that it was compared with."""
 
     @property
     def qualities(self) -> Qualities | None:

@@ -43,6 +43,7 @@ from core.doors.terminal import letters, only_letters
 from core.formats import FORMATS
 from core.jobs.engines import launcher
 from core.memory.blobs import Blob, Blobs
+from core.metrics import METRICS
 from core.preprocessing import STEPS
 from core.runtimes import RUNTIMES
 from core.sandbox import Sandbox, environments
@@ -58,6 +59,7 @@ SHELVES: dict[str, Shelf[Any]] = {
     "runtimes": RUNTIMES,
     "preprocessing": STEPS,
     "decodings": DECODINGS,
+    "metrics": METRICS,
 }
 EXITS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.NOT_PROVEN: 3}
 

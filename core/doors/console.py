@@ -99,6 +99,9 @@ def evaluation(result: Evaluation) -> None:
         if quality:
             of = f" ({quality.correct.k} of {quality.correct.n})" if quality.correct else ""
             print(f"{name}: {quality.metric} {quality.value:.4f}{of} on {quality.samples} samples")
+    for name, found in (("model", result.figures), ("against", result.before)):
+        if found:
+            print(f"{name}: {', '.join(one.words for one in found)}")
     if other:
         print(f"{other.parity.verdict}: {other.parity.reason}")
         metric(result.qualities)

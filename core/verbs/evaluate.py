@@ -1,6 +1,6 @@
 """Measure a model on labelled data, alone or against the model that it came from."""
 
-from core.calls import evaluate, inspect, likely, probe
+from core.calls import evaluate, figures, inspect, likely, probe
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
 from core.domain.errors import Refused, from_trouble
@@ -34,17 +34,21 @@ def run(tools: Tools, request: EvaluateRequest) -> Evaluation:
     bench = Bench(tools)
     if request.against is not None:
         quality, against, read = compare(bench, model, request.against, data)
-        return Evaluation(quality, against, data, bench.cost.seconds, bench.cost.peak_rss_mb, read)
+        told = (
+            [figures.ask(bench, one, data) for one in (model, request.against.model)] if quality and data else [(), ()]
+        )
+        return Evaluation(quality, against, data, bench.cost.seconds, bench.cost.peak_rss_mb, read, *told)
     tools.progress(0.1, "Measuring the model on the data")
     found = evaluate.ask(bench, model, data) if data else None
     if found and found.unmet:
         raise from_trouble(found.unmet)
     read = found.remarks if found else ()
+    more = figures.ask(bench, model, data) if data else ()
     if data and data.raw:
         tools.progress(0.6, "Trying other ways to prepare the samples")
         better = likely.ask(bench, model, data)
         read += (f"{better.sentence} Is that how they were prepared in training?",) if better else ()
-    return Evaluation(found, None, data, bench.cost.seconds, bench.cost.peak_rss_mb, read)
+    return Evaluation(found, None, data, bench.cost.seconds, bench.cost.peak_rss_mb, read, more)
 
 
 def compare(

@@ -48,16 +48,36 @@ def comparison(result: Evaluation, ink: str) -> None:
     if against is None:
         if result.quality:
             quality(None, result.quality)
+        others(result)
         reading(result.read)
         return
     verdict(against.parity)
     if result.quality:
         quality(against.quality, result.quality)
     metric(result.qualities)
+    others(result)
     reading(result.read)
     with st.container(border=True):
         gaps(against.parity, ink)
     checks(against.parity)
+
+
+def others(result: Evaluation) -> None:
+    """Show what other metrics say, before and after where two models were compared."""
+    if not result.figures:
+        return
+    before = {one.id: one for one in result.before}
+    rows = [
+        {
+            "Metric": one.title,
+            **({"Compared with": before[one.id].value} if one.id in before else {}),
+            "This model": one.value,
+            "Better is": "more" if one.higher else "less",
+            "Samples": one.samples,
+        }
+        for one in result.figures
+    ]
+    st.dataframe(rows, hide_index=True)
 
 
 def used(result: Conversion | Compression) -> None:

@@ -1,0 +1,55 @@
+"""Measure a model by every metric that fits its answers."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.calls.call import Call, Here
+from core.calls.opening import Opened, Samples, dataset_of, files, opened, required, samples, session_of
+from core.domain.metric import Figure
+from core.domain.work import Data, Model
+from core.runtimes import runtime_for
+
+if TYPE_CHECKING:
+    from core.calls.bench import Bench
+
+
+@dataclass(frozen=True)
+class Request:
+    """The model and the samples."""
+
+    model: Opened
+    data: Samples | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The figures; none without labels."""
+
+    figures: tuple[Figure, ...]
+
+
+def work(request: Request, here: Here) -> Answer:
+    """Answer all samples, and measure the answers beside the labels."""
+    from core.proof import figures, quality
+
+    session = session_of(request.model, here)
+    dataset = required(dataset_of(request.data, session))
+    if dataset.labels is None:
+        return Answer(())
+    outputs = quality.answers(session, dataset)
+    graded = quality.one_by_one(outputs, dataset)
+    return Answer(figures.of(graded.meeting, outputs, dataset.labels, dataset.reads))
+
+
+CALL = Call("figures", Request, Answer, work)
+
+
+def ask(bench: "Bench", model: Model, data: Data) -> tuple[Figure, ...]:
+    """Measure once for each model and data set."""
+    return bench.once(("figures", model, data), lambda: _ask(bench, model, data))
+
+
+def _ask(bench: "Bench", model: Model, data: Data) -> tuple[Figure, ...]:
+    request, blobs = Request(opened(bench, model), samples(data)), files(bench, model, data)
+    with bench.call(CALL, request, blobs, runtime_for(model.format).kind) as done:
+        return done.value.figures

@@ -1,0 +1,70 @@
+"""Each metric gives what can be worked out by hand, and none where it is not defined; every kind of answer gets the metrics of its kind."""
+
+import math
+
+import numpy as np
+import pytest
+
+from core.domain.metric import Answers
+from core.metrics import METRICS
+from core.proof import figures, quality
+from core.proof.dataset import Dataset
+
+LABELS = np.array([0, 0, 0, 1])
+SURE = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]])
+CLASSES = Answers(LABELS, SURE.argmax(1), SURE)
+NUMBERS = Answers(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 5.0]))
+TEXTS = Answers(np.array(["abc d", "xyz"]), np.array(["abd d", "xyz"]))
+
+
+@pytest.mark.parametrize(
+    ("id", "answers", "value"),
+    [
+        ("balanced_accuracy", CLASSES, (2 / 3 + 1) / 2),
+        ("macro_f1", CLASSES, (2 * 1 * (2 / 3) / (5 / 3) + 2 * 0.5 * 1 / 1.5) / 2),
+        ("auroc", CLASSES, 1.0),
+        ("log_loss", CLASSES, -sum(map(math.log, (0.9, 0.6, 0.3, 0.8))) / 4),
+        ("calibration_error", CLASSES, (abs(1 - 0.9) + abs(1 - 0.6) + abs(0 - 0.7) + abs(1 - 0.8)) / 4),
+        ("top_5", CLASSES, None),
+        (
+            "top_5",
+            Answers(np.array([0, 5]), np.array([1, 1]), np.array([[0, 5, 4, 3, 2, 1], [0, 5, 4, 3, 2, 1.0]])),
+            0.5,
+        ),
+        ("auroc", Answers(np.zeros(4, int), LABELS, SURE), None),
+        ("mean_absolute_error", NUMBERS, 2 / 3),
+        ("r2", NUMBERS, 1 - 4 / 2),
+        ("r2", Answers(np.ones(3), np.arange(3.0)), None),
+        ("character_error_rate", TEXTS, 1 / 8),
+        ("word_error_rate", TEXTS, 1 / 3),
+        ("word_error_rate", Answers(np.array([""]), np.array(["a"])), None),
+    ],
+)
+def test_a_metric_is_what_can_be_worked_out_by_hand(id: str, answers: Answers, value: float | None) -> None:
+    found = METRICS[id].value(answers)
+    assert found == (None if value is None else pytest.approx(value))
+
+
+def ids(outputs: list[np.ndarray], labels: np.ndarray) -> dict[str, float]:
+    """Return the figures of answers by the id of their metric."""
+    graded = quality.graded(outputs, labels)
+    return {one.id: one.value for one in figures.of(graded.meeting, outputs, labels, reads=False)}
+
+
+def test_classes_numbers_and_scores_get_their_own_metrics() -> None:
+    logits = np.log(SURE).astype(np.float32) + 3
+    expected = {"balanced_accuracy", "macro_f1", "auroc", "log_loss", "calibration_error"}
+    assert ids([logits], LABELS).keys() == expected
+    assert ids([logits], LABELS)["log_loss"] == pytest.approx(METRICS["log_loss"].value(CLASSES), rel=1e-5)
+    single = (logits[:, 1:] - logits[:, :1]).astype(np.float32)
+    assert ids([single], LABELS)["log_loss"] == pytest.approx(METRICS["log_loss"].value(CLASSES), rel=1e-5)
+    named = [np.array(["b", "b", "a", "a"]), SURE[:, ::-1].astype(np.float32)]
+    assert ids(named, np.array(["b", "b", "b", "a"])).keys() == expected
+    assert ids(named, np.array(["b", "b", "b", "c"])).keys() == {"balanced_accuracy", "macro_f1"}
+    numbers = np.array([[1.0], [2.0], [4.0], [4.5]], np.float32)
+    assert ids([numbers], np.array([1.0, 2.0, 3.0, 4.5])).keys() == {"mean_absolute_error", "r2"}
+
+
+def test_every_metric_is_on_the_shelf_with_words() -> None:
+    assert all(one.title and one.sentence.endswith(".") for one in METRICS)
+    assert Dataset({}, None, 0).reads is False
