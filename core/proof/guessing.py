@@ -52,11 +52,7 @@ def _reader(signature: Signature, metadata: Mapping[str, str]) -> Task | None:
 
 def from_signature(signature: Signature, first: bytes | None = None) -> Task:
     """Return the steps that lead from a picture file to the one input; sizes that are free are those of the ``first`` picture. Raises Refused where no picture fits."""
-    if len(signature.inputs) != 1:
-        raise Refused(
-            f"The model has {len(signature.inputs)} inputs, and a picture fills one.", "Give the samples as .npz."
-        )
-    (spec,) = signature.inputs
+    spec = _only(signature)
     order, sides, channels = _laid(spec)
     steps = [Step("picture", {"colours": "grey"} if channels == 1 else {})]
     height, width = (side if isinstance(side, int) else _free(first, place) for place, side in enumerate(sides))
@@ -67,6 +63,19 @@ def from_signature(signature: Signature, first: bytes | None = None) -> Task:
             steps.append(Step("normalise"))
     steps.append(Step("layout", {"order": order}))
     return Task(tuple(steps))
+
+
+def sized(signature: Signature) -> bool:
+    """Say whether the one input has a fixed height and width. Raises Refused where no picture fits."""
+    return all(isinstance(side, int) for side in _laid(_only(signature))[1])
+
+
+def _only(signature: Signature) -> TensorSpec:
+    if len(signature.inputs) != 1:
+        raise Refused(
+            f"The model has {len(signature.inputs)} inputs, and a picture fills one.", "Give the samples as .npz."
+        )
+    return signature.inputs[0]
 
 
 def _free(first: bytes | None, place: int) -> int:

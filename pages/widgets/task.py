@@ -12,7 +12,6 @@ from core.domain.ingestion import Ingested
 from core.domain.job import Job, State
 from core.domain.preprocessing import Kind
 from core.domain.previewing import Preview, PreviewRequest
-from core.domain.recipe import Step
 from core.domain.task import Declaration, Shown, Task
 from core.domain.work import Data, Subject
 from core.doors.workspace import current
@@ -37,23 +36,41 @@ def show(artifact: Artifact) -> None:
     if job is not None and (job.verb != verb.VERB.name or verb.VERB.place(job.request) != artifact.id):
         job = None
     st.subheader("From a picture to the input")
-    words = "You said" if declared else "Nobody has said it yet, so this guess is used"
-    st.caption(f"{words}: {plain(described(task.prepare), 400)}.")
+    st.caption(said(task, declared=declared is not None))
     with st.expander("Try it on pictures, and change it", expanded=job is not None, icon=":material/image:"):
         plan, result = st.columns([1, 1], gap="large")
         with plan:
-            form(artifact, task, job)
+            form(artifact, tried(job) or task, job)
         with result:
             outcome(artifact, job)
 
 
+def said(task: Task, *, declared: bool) -> str:
+    """Say which steps are used, and whose word that is."""
+    if not task.prepare:
+        return "The file does not say how large its pictures are. Add some, and the steps are guessed."
+    words = "You said" if declared else "Nobody has said it yet, so this guess is used"
+    return f"{words}: {plain(described(task.prepare), 400)}."
+
+
+def tried(job: Job | None) -> Task | None:
+    """Return the task that a job tried or guessed, or None."""
+    if job is None:
+        return None
+    if isinstance(job.result, Preview):
+        return job.result.task
+    return job.request.data.task if job.request.data else None
+
+
 def guessed(artifact: Artifact) -> Task | None:
-    """Guess from what the file says; None where no picture fits, or only pictures themselves could tell their size."""
+    """Guess from what the file says: no steps where only pictures themselves could tell their size; None where no picture fits."""
     reports = current().store.reports(visitor(), artifact.id, "summary")
-    if reports:
-        summary = reports[0].read(Ingested).summary
-        with suppress(Refused):
-            return guessing.from_signature(Signature(summary.inputs, summary.outputs))
+    if not reports:
+        return None
+    summary = reports[0].read(Ingested).summary
+    with suppress(Refused):
+        signature = Signature(summary.inputs, summary.outputs)
+        return guessing.from_signature(signature) if guessing.sized(signature) else Task()
     return None
 
 
@@ -64,9 +81,10 @@ def form(artifact: Artifact, task: Task, job: Job | None) -> None:
     if not ready:
         st.caption("Choose a zip of pictures to try the steps on, in a folder for each class if they are labelled.")
     acts = st.container(horizontal=True)
-    key = editor(artifact, job.request.data.task if job and job.request.data and job.request.data.task else task)
-    chosen = tuple(step for _, step in steps.build(key, STEPS, NEW))
-    tried = replace(data, task=Task(chosen, data.classes)) if data else None
+    key = editor(artifact, task) if task.prepare else None
+    steps_now = tuple(step for _, step in steps.build(key, STEPS, NEW)) if key else ()
+    chosen = replace(task, prepare=steps_now, classes=data.classes if data else task.classes)
+    sent = replace(data, task=chosen if steps_now else None) if data else None
     with acts:
         st.button(
             "Try on samples",
@@ -74,9 +92,15 @@ def form(artifact: Artifact, task: Task, job: Job | None) -> None:
             icon=":material/play_arrow:",
             disabled=not ready,
             on_click=attempt,
-            args=(artifact, tried),
+            args=(artifact, sent),
         )
-        st.button("Save these steps", icon=":material/save:", on_click=save, args=(artifact, chosen, data))
+        st.button(
+            "Save these steps",
+            icon=":material/save:",
+            disabled=key is None,
+            on_click=save,
+            args=(artifact, chosen),
+        )
 
 
 def editor(artifact: Artifact, task: Task) -> str:
@@ -92,11 +116,11 @@ def attempt(artifact: Artifact, data: Data | None) -> None:
     progress.begin(lambda: place().submit(verb.VERB.name, PreviewRequest(Subject.of(artifact), data)))
 
 
-def save(artifact: Artifact, chosen: tuple[Step, ...], data: Data | None) -> None:
-    """Keep the steps beside the model; those that do not fit each other are refused."""
+def save(artifact: Artifact, chosen: Task) -> None:
+    """Keep the task beside the model; steps that do not fit each other are refused."""
 
     def keep() -> None:
-        task = Task(normal(chosen, Kind.FILE), data.classes if data else ())
+        task = replace(chosen, prepare=normal(chosen.prepare, Kind.FILE))
         place().report(artifact.id, verb.REPORT, Declaration(task))
         st.toast("Saved: used for this model and for all that is made from it.", icon=":material/check:")
 

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -13,12 +14,13 @@ from core.domain.work import Data, Subject
 from core.doors.workspace import Workspace
 from core.verbs import task
 from tests.pages.showing import VISITOR, bring, opened, words
+from tests.proof.test_likely import redness
 from tests.test_convert import SAMPLES
 
 
-def network(home: Workspace) -> str:
-    """Bring the network that names clothes, and return its id."""
-    blob = home.store.blobs.put(SAMPLES / "fashion_cnn" / "model.onnx")
+def network(home: Workspace, file: Path = SAMPLES / "fashion_cnn" / "model.onnx") -> str:
+    """Bring the network that names clothes, or another, and return its id."""
+    blob = home.store.blobs.put(file)
     job = home.queue.submit(VISITOR, "ingest", IngestRequest(blob.sha256, blob.size, "clothes.onnx"))
     return str(home.queue.wait(VISITOR, job.id, 60).made)
 
@@ -72,6 +74,18 @@ def test_better_steps_are_offered_and_used(home: Workspace) -> None:
     assert again.id != job.id
     assert again.result.better is None
     assert words(opened(model=made, job=again.id)).count(":green-badge[right]") >= 3
+
+
+def test_a_network_that_takes_any_size_is_guessed_from_the_pictures(home: Workspace, tmp_path: Path) -> None:
+    made = network(home, redness(tmp_path / "m.onnx", "h", "w"))
+    page = opened(model=made)
+    assert "does not say how large its pictures are" in words(page)
+    request = PreviewRequest(Subject.of(home.store.artifact(VISITOR, made)), pictures(home))
+    job = home.queue.wait(VISITOR, home.queue.submit(VISITOR, "task", request).id, 60)
+    assert isinstance(job.result, Preview), job.trouble
+    assert job.result.task.prepare[1] == Step("resize", {"height": 28, "width": 28})
+    page = opened(model=made, job=job.id)
+    assert [one.value for one in page.selectbox if one.label == "Step 2"] == ["resize"]
 
 
 def test_steps_that_do_not_fit_each_other_are_refused_in_words(home: Workspace) -> None:

@@ -85,13 +85,16 @@ def test_right_steps_are_left_alone(clothes: Path) -> None:
     assert likely.better(model, read(clothes, model, READ, SIZE, SCALE, LAYOUT)) is None
 
 
-def redness(path: Path) -> Path:
+def redness(path: Path, *sides: int | str) -> Path:
     """Write a network that answers 0 where there is more red than blue, and 1 otherwise."""
     weight = np.array([[1, 0, -1], [-1, 0, 1]], np.float32).reshape(2, 3, 1, 1)
     nodes = [oh.make_node("Conv", ["x", "w"], ["c"]), oh.make_node("GlobalAveragePool", ["c"], ["p"])]
     nodes.append(oh.make_node("Flatten", ["p"], ["y"]))
-    sides = [oh.make_tensor_value_info("x", 1, ["n", 3, 8, 8])], [oh.make_tensor_value_info("y", 1, ["n", 2])]
-    graph = oh.make_graph(nodes, "redness", *sides, [onnx.numpy_helper.from_array(weight, "w")])
+    ends = (
+        [oh.make_tensor_value_info("x", 1, ["n", 3, *(sides or (8, 8))])],
+        [oh.make_tensor_value_info("y", 1, ["n", 2])],
+    )
+    graph = oh.make_graph(nodes, "redness", *ends, [onnx.numpy_helper.from_array(weight, "w")])
     onnx.save(oh.make_model(graph, opset_imports=[oh.make_opsetid("", 17)], ir_version=8), path)
     return path
 
