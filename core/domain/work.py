@@ -93,7 +93,7 @@ class Data:
     def key(self) -> str:
         """The file name under which a child sees the data; the suffix is one of ours."""
         suffix = Path(self.name).suffix.lower()
-        return "data" + (suffix if suffix in (".npz", ".csv", ".parquet", ".zip") else ".bin")
+        return "data" + (suffix if suffix in (".npz", ".csv", ".jsonl", ".parquet", ".zip") else ".bin")
 
 
 @dataclass(frozen=True)

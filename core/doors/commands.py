@@ -70,7 +70,7 @@ CLASSES = "the labels in the order of the model's class numbers 0, 1, 2, ..., se
 SCHEDULER = (
     "where the scheduler listens: tcp:// on loopback, tls:// with certificates elsewhere (PORTOLAN_TLS_CA, _CERT, _KEY)"
 )
-DATA = "samples as .npz (x, y), .csv, .parquet, or a folder or zip of pictures, with labels where you have them"
+DATA = "samples as .npz (x, y), .csv, .jsonl, .parquet, or a folder or zip of pictures, with labels where you have them"
 TASK = "how pictures become the inputs of the model, as `task` writes it; guessed unless given"
 
 

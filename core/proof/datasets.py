@@ -13,7 +13,7 @@ import numpy as np
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused, first_line
-from core.proof import columns, dialect, fitting, labels, pictures
+from core.proof import columns, dialect, fitting, json_lines, labels, pictures
 from core.proof.dataset import Asked, Dataset
 from core.proof.labels import Labels, Reading, some
 from core.proof.tables import UNNAMED, Columns, read_csv, read_npz, read_parquet
@@ -86,7 +86,7 @@ def _labelled(dataset: Dataset, found: Labels | None) -> Dataset:
     return replace(whole, labels=found.values, names=found.names, notes=(*dataset.notes, *found.notes))
 
 
-READERS = {"npz": read_npz, "csv": read_csv, "parquet": read_parquet}
+READERS = {"npz": read_npz, "csv": read_csv, "parquet": read_parquet, "jsonl": json_lines.read}
 
 
 def _kind(path: Path) -> str:
@@ -99,13 +99,15 @@ def _kind(path: Path) -> str:
         return _zipped(path)
     if head[:6] == b"\x93NUMPY":
         raise Refused("This is a single .npy array.", "Save it as .npz with numpy.savez(file, x=..., y=...).")
+    if JSON.match(head) and json_lines.begins(head):
+        return "jsonl"
     if JSON.match(head):
         raise Refused(
-            "This is JSON, which is not read as a data set.",
-            "Save it as CSV or parquet, for example with pandas: pandas.read_json(file).to_csv('data.csv', index=False).",
+            "This is JSON that is not one object a line.",
+            "Save it as JSON lines, for example with pandas: pandas.read_json(file).to_json('data.jsonl', orient='records', lines=True).",
         )
     if not head or (b"\0" in head and dialect.marked(head) is None):
-        raise Refused("This file is not a data set that can be read.", "Use .npz, .csv or .parquet.")
+        raise Refused("This file is not a data set that can be read.", "Use .npz, .csv, .jsonl or .parquet.")
     return "csv"
 
 

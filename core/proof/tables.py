@@ -301,6 +301,30 @@ def _from_arrow(name: str, column: "ChunkedArray") -> np.ndarray:
     return read(name, values) if read else _text(name, ["" if v is None else str(v) for v in values])
 
 
+def column(name: str, values: list[Any]) -> np.ndarray:
+    """Return plain values as an array [n, ...], a missing number as NaN and a missing text as an empty one. Raises Refused for a mixture."""
+    kinds = {_kind(value) for value in values} - {"nothing"}
+    if len(kinds) > 1:
+        told = " and ".join(sorted(kinds))
+        raise Refused(f"The column {name!r} holds {told}.", "Use one kind of value for each column.")
+    kind = next(iter(kinds), "texts")
+    if kind == "texts":
+        return _text(name, ["" if value is None else value for value in values])
+    if kind == "lists" and not all(values):
+        raise Refused(f"The column {name!r} lacks some of its lists, or they are empty.", "Fill them.")
+    return {"numbers": lambda _, v: _numbers(v), "lists": _nested, "records": _refused}[kind](name, values)
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, int | float):
+        return "numbers"
+    if isinstance(value, str):
+        return "texts"
+    return "lists" if isinstance(value, list) else "records"
+
+
 def _is_list(kind: Any) -> bool:
     from pyarrow import types
 

@@ -35,7 +35,7 @@ def choose(artifact: Artifact, job: Job | None) -> Data | None:
     with st.popover("Add test data", icon=":material/upload:", type="tertiary"):
         answer = upload.drop_zone(
             "Drop a data set",
-            ".npz with x and y, .csv / .parquet with a label column, or a .zip of pictures in a folder for each class",
+            ".npz with x and y, .csv / .jsonl / .parquet with a label column, or a .zip of pictures in a folder for each class",
             "/api/data",
             key="data-upload",
             known=st.session_state.get(BROUGHT.format(artifact.id)) or "",

@@ -140,8 +140,17 @@ def test_large_whole_numbers_keep_every_digit(tmp_path: Path) -> None:
     ("name", "content", "word"),
     [
         ("d.json", TABLE.to_json(orient="records"), "This is JSON"),
-        ("d.json", TABLE.to_json(), "This is JSON"),
-        ("d.jsonl", TABLE.to_json(orient="records", lines=True), "This is JSON"),
+        ("d.json", TABLE.to_json(), "This is JSON by columns"),
+        ("d.jsonl", '{"a": 1, "b": 2, "c": 3, "d": 4}\n{"a": 1', "Line 2 is not JSON"),
+        ("d.jsonl", '{"a": 1, "b": 2, "c": 3, "d": 4}\n[1, 2]\n', "Line 2 is no object"),
+        (
+            "d.jsonl",
+            '{"a": 1, "b": 2, "c": 3, "d": 4}\n{"a": "x", "b": 2, "c": 3, "d": 4}\n',
+            "holds numbers and texts",
+        ),
+        ("d.jsonl", '{"a": {"b": 1}, "c": 2}\n{"a": {"b": 1}, "c": 2}\n', "records of several fields"),
+        ("d.jsonl", '{"a": [1, 2]}\n{"a": [1]}\n', "not all of one length"),
+        ("d.jsonl", '{"a": "\\ud800"}\n', "Line 1 is not JSON"),
         ("d.csv", "a,b\n1,2\n", "takes n x 4"),
         ("d.csv", "a,b,c,d\n", "no rows"),
         ("d.csv", "a,b\n1,2,3\n", "Line 2 has 3 cells"),
@@ -155,6 +164,16 @@ def test_what_is_no_table_is_refused_with_the_next_step(
     with pytest.raises(Refused, match=word) as caught:
         read_dataset(written(tmp_path / name, content), None, FOUR)
     assert caught.value.next_step
+
+
+def test_json_lines_keep_the_types_that_they_have(tmp_path: Path) -> None:
+    check(read_dataset(written(tmp_path / "d.jsonl", TABLE.to_json(orient="records", lines=True)), None, FOUR))
+    kinds = Signature((TensorSpec("zip", "str", ("n", 1)), TensorSpec("size", "float32", ("n", 1))))
+    lines = '{"zip": "02134", "size": 9007199254740993, "y": "a"}\n\n{"size": null, "zip": "7", "y": "b"}\n{"zip": "8", "y": "a"}'
+    found = read_dataset(written(tmp_path / "k.jsonl", "\ufeff" + lines), None, kinds)
+    assert found.inputs["zip"].tolist() == [["02134"], ["7"], ["8"]]
+    np.testing.assert_array_equal(found.inputs["size"], np.array([[9007199254740993], [np.nan], [np.nan]], np.float32))
+    assert "1 of 3 rows lack some of the values." in found.notes
 
 
 @pytest.mark.parametrize("sep", [",", ";"])
