@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from core.converters import CONVERTERS
 from core.domain import settings
+from core.domain.assessment import AssessRequest
 from core.domain.codec import decode, encode
 from core.domain.compression import MAX_DROP, CompressRequest
 from core.domain.conversion import Conversion, ConvertRequest
@@ -40,8 +41,9 @@ from core.memory.blobs import Blob, Blobs
 from core.runtimes import RUNTIMES
 from core.sandbox import Sandbox, environments
 from core.sandbox.tools import Tools
+from core.targets import TARGETS
 from core.techniques import TECHNIQUES
-from core.verbs import compress, convert, evaluate, ingest, portability, tune
+from core.verbs import assess, compress, convert, evaluate, ingest, portability, tune
 from core.verbs.tuning.folder import MODEL, Folder
 
 SHELVES: dict[str, Shelf[Any]] = {
@@ -49,6 +51,7 @@ SHELVES: dict[str, Shelf[Any]] = {
     "converters": CONVERTERS,
     "techniques": TECHNIQUES,
     "runtimes": RUNTIMES,
+    "targets": TARGETS,
 }
 EXITS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.NOT_PROVEN: 3}
 
@@ -116,6 +119,10 @@ def parser() -> argparse.ArgumentParser:
     matrix = command(commands, "matrix", run_matrix, "try every target for a model and prove each result")
     matrix.add_argument("file", type=Path)
     matrix.add_argument("--option", action="append", default=[], metavar="K=V", help=OPTION)
+    judge = command(
+        commands, "assess", run_assess, "say how much work a move to each target is, and what stands in the way"
+    )
+    judge.add_argument("file", type=Path)
     search = command(commands, "tune", run_tune, "search for the smallest or fastest file within an accuracy budget")
     search.add_argument("file", type=Path)
     search.add_argument("--max-drop", type=float, required=True, metavar="SHARE", help=DROP)
@@ -131,7 +138,7 @@ def parser() -> argparse.ArgumentParser:
     measure = command(commands, "evaluate", run_evaluate, "measure a model on labelled data")
     measure.add_argument("file", type=Path)
     measure.add_argument("--against", type=Path, metavar="PARENT", help="model to compare the answers with")
-    for sub in (turn, press, matrix, search, measure):
+    for sub in (turn, press, matrix, judge, search, measure):
         sub.add_argument("--data", type=Path, required=sub in (search, measure), help=DATA)
         sub.add_argument("--label", help="name of the label column")
         sub.add_argument("--classes", default="", metavar="LABEL,...", help=CLASSES)
@@ -218,6 +225,15 @@ def run_matrix(args: argparse.Namespace) -> int:
     if Standing.PROVEN in standings:
         return 0
     return 3 if any(standing.usable for standing in standings) else 1
+
+
+def run_assess(args: argparse.Namespace) -> int:
+    """Print how far each target bears a model; 0 when one at least bears all of it."""
+    with bench() as tools:
+        subject = subject_of(tools, args.file, args.consent)
+        result = assess.run(tools, AssessRequest(subject, data_of(tools, args)))
+    show(args, encode(result), lambda: console.assessment(result))
+    return 0 if result.ready else 3
 
 
 def run_tune(args: argparse.Namespace) -> int:

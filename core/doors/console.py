@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.domain.assessment import Assessment
 from core.domain.compression import Compression
 from core.domain.conversion import Conversion
 from core.domain.evaluation import Evaluation
@@ -77,6 +78,18 @@ def matrix(attempts: Sequence[Attempt]) -> None:
     for one in attempts:
         figures = f"{one.samples:,} samples, largest difference {one.max_abs:.2g}. " if one.max_abs is not None else ""
         print(f"{one.standing:<26} {one.title:<32} {figures}{one.reason} {one.next_step}".rstrip())
+
+
+def assessment(result: Assessment) -> None:
+    """Print what the model stands on, what is of concern, and one line a target."""
+    card = result.card
+    print(f"{card.title}, {card.producer or 'producer not known'}; needs {', '.join(card.packages) or 'nothing named'}")
+    for concern in result.concerns:
+        print(f"{concern.level}: {concern.what} {concern.next_step}".rstrip())
+    print(result.tried)
+    for one in result.prospects:
+        state = "blocked" if one.blocked else f"{one.effort} effort"
+        print(f"{state:<14} {one.title:<46} {one.fit.told}. {one.reason} {one.next_step}".rstrip())
 
 
 def evaluation(result: Evaluation) -> None:
