@@ -26,6 +26,7 @@ from core.domain.evaluation import EvaluateRequest
 from core.domain.groups import GROUPS
 from core.domain.ingestion import Ingested, IngestRequest
 from core.domain.limits import MB, limit_mb
+from core.domain.migration import MigrateRequest
 from core.domain.portability import PortabilityRequest, Standing
 from core.domain.recipe import Option, Step
 from core.domain.report import Verdict
@@ -43,7 +44,7 @@ from core.sandbox import Sandbox, environments
 from core.sandbox.tools import Tools
 from core.targets import TARGETS
 from core.techniques import TECHNIQUES
-from core.verbs import assess, compress, convert, evaluate, ingest, portability, tune
+from core.verbs import assess, compress, convert, evaluate, ingest, migrate, portability, tune
 from core.verbs.tuning.folder import MODEL, Folder
 
 SHELVES: dict[str, Shelf[Any]] = {
@@ -123,6 +124,11 @@ def parser() -> argparse.ArgumentParser:
         commands, "assess", run_assess, "say how much work a move to each target is, and what stands in the way"
     )
     judge.add_argument("file", type=Path)
+    move = command(commands, "migrate", run_migrate, "export a model to a target, with code that serves it and proof")
+    move.add_argument("file", type=Path)
+    move.add_argument("--target", required=True, metavar="TARGET", help="where it goes; `targets` lists them")
+    move.add_argument("--option", action="append", default=[], metavar="K=V", help=OPTION)
+    move.add_argument("-o", "--out", type=Path, required=True, metavar="BUNDLE.zip", help="package to write")
     search = command(commands, "tune", run_tune, "search for the smallest or fastest file within an accuracy budget")
     search.add_argument("file", type=Path)
     search.add_argument("--max-drop", type=float, required=True, metavar="SHARE", help=DROP)
@@ -138,7 +144,7 @@ def parser() -> argparse.ArgumentParser:
     measure = command(commands, "evaluate", run_evaluate, "measure a model on labelled data")
     measure.add_argument("file", type=Path)
     measure.add_argument("--against", type=Path, metavar="PARENT", help="model to compare the answers with")
-    for sub in (turn, press, matrix, judge, search, measure):
+    for sub in (turn, press, matrix, judge, move, search, measure):
         sub.add_argument("--data", type=Path, required=sub in (search, measure), help=DATA)
         sub.add_argument("--label", help="name of the label column")
         sub.add_argument("--classes", default="", metavar="LABEL,...", help=CLASSES)
@@ -234,6 +240,19 @@ def run_assess(args: argparse.Namespace) -> int:
         result = assess.run(tools, AssessRequest(subject, data_of(tools, args)))
     show(args, encode(result), lambda: console.assessment(result))
     return 0 if result.ready else 3
+
+
+def run_migrate(args: argparse.Namespace) -> int:
+    """Export, package and test, and write the package unless a gate failed."""
+    with bench() as tools:
+        subject, target = subject_of(tools, args.file, args.consent), TARGETS[args.target].id
+        result = migrate.run(tools, MigrateRequest(subject, target, pairs(args.option), data_of(tools, args)))
+        if result.bundle is None:
+            failed = next(gate for gate in result.gates if gate.verdict is Verdict.FAIL)
+            raise Refused(f"FAIL: {failed.name}: {failed.reason}", "The package was not written. Try another target.")
+        save(tools, result.bundle.sha256, args.out)
+    show(args, encode(result), lambda: console.migration(result, args.out))
+    return EXITS[result.verdict]
 
 
 def run_tune(args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from core.domain.conversion import Conversion
 from core.domain.evaluation import Evaluation
 from core.domain.ingestion import Ingested
 from core.domain.measures import Qualities
+from core.domain.migration import Migration
 from core.domain.portability import Attempt
 
 
@@ -90,6 +91,18 @@ def assessment(result: Assessment) -> None:
     for one in result.prospects:
         state = "blocked" if one.blocked else f"{one.effort} effort"
         print(f"{state:<14} {one.title:<46} {one.fit.told}. {one.reason} {one.next_step}".rstrip())
+
+
+def migration(result: Migration, out: Path) -> None:
+    """Print the verdict with each gate, and what was not run here."""
+    print(f"{result.verdict}: {out}, {result.title}")
+    for gate in result.gates:
+        figures = (
+            f" {gate.samples:,} samples, largest difference {gate.max_abs:.2g}." if gate.max_abs is not None else ""
+        )
+        print(f"  {gate.verdict}: {gate.name}, in {gate.where}.{figures} {gate.reason}".rstrip())
+    for sentence in result.not_run:
+        print(f"Not run here: {sentence}")
 
 
 def evaluation(result: Evaluation) -> None:
