@@ -26,6 +26,9 @@ class Target(Entry):
     falls_back: ClassVar[bool] = False
     """What it does not take runs on the device's processor, so that nothing is in the way."""
 
+    elsewhere: ClassVar[str] = ""
+    """Why the target itself is not what ran here, in a sentence, so that nothing here can prove it; empty where it is."""
+
     def fit(self, path: Path) -> Fit:
         """Say how the target bears an ONNX file, by trying as far as this machine can."""
         return NOT_TRIED

@@ -15,6 +15,7 @@ class CoreMlProvider(Target):
     title = "iPhone and Mac (Core ML through ONNX Runtime)"
     sentence = "Apple devices, where ONNX Runtime hands parts to the accelerator."
     format = "ort"
+    elsewhere = "No Apple device was asked; the answers are those of the processor here."
     tries = falls_back = True
 
     def fit(self, path: Path) -> Fit:

@@ -14,6 +14,7 @@ class Nnapi(Target):
     title = "Android (NNAPI)"
     sentence = "Telephones with Android, where ONNX Runtime hands parts to the accelerator."
     format = "ort"
+    elsewhere = "No telephone was asked; the answers are those of the processor here."
     tries = falls_back = True
 
     def fit(self, path: Path) -> Fit:

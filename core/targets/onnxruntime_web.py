@@ -9,6 +9,7 @@ class OnnxRuntimeWeb(Target):
     title = "Web browser"
     sentence = "A page that runs the model on the visitor's own device."
     format = "web_package"
+    elsewhere = "No browser was asked; run the export in yours on the Convert page."
 
 
 TARGET = OnnxRuntimeWeb()

@@ -13,6 +13,9 @@ class Triton(Target):
     title = "Triton Inference Server"
     sentence = "A model repository for Triton and KServe; the server itself is not run here."
     format, opset = "onnx", 20
+    elsewhere = (
+        "Triton itself was not run; the same file was loaded and served by ONNX Runtime, which its backend wraps."
+    )
     packaged = tries = True
 
     def fit(self, path: Path) -> Fit:

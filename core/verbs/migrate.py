@@ -46,6 +46,9 @@ def on(bench: Bench, request: MigrateRequest) -> Migration:
     asked = export(bench, request, target)
     made = exported(bench, asked)
     parity = made.parity
+    beyond = (
+        (Gate(f"{target.title} itself", "nowhere", Verdict.NOT_PROVEN, target.elsewhere),) if target.elsewhere else ()
+    )
     first = Gate("The export answers like the source", "fresh processes in the sandbox", parity.verdict, parity.reason or "On every kind of input.", sum(check.samples for check in parity.checks), parity.max_abs)  # fmt: skip
     result = Migration(
         made.source,
@@ -53,7 +56,7 @@ def on(bench: Bench, request: MigrateRequest) -> Migration:
         target.title,
         made.artifact,
         parity,
-        (first,),
+        (first, *beyond),
         made.bundle,
         False,
         (),
