@@ -46,8 +46,11 @@ class Standing(StrEnum):
 class Server:
     """One package that is served: where, for whom, how it is, and the last lines of its log."""
 
+    package: str = ""
+    """The SHA-256 of the package, where it is a visitor's."""
+
     def __init__(self, owner: str, title: str, package: Path, folder: Path, settings: dict[str, str]) -> None:
-        self.id, self.owner, self.title, self.began = uuid4().hex, owner, title, time.time()
+        self.id, self.owner, self.title = uuid4().hex, owner, title
         self.restarts, self.ends = 0, deque[float](maxlen=CRASHES)
         self.lines: deque[str] = deque(maxlen=LINES)
         self._settings, self._stopping, self._failed = settings, threading.Event(), False
@@ -174,6 +177,12 @@ class Servers:
         """Return one server of a visitor. Raises NotFound."""
         found = self._servers.get(id)
         if found is None or found.owner != owner:
+            raise NotFound("There is no such server any more.", "Start it again.")
+        return found
+
+    def known(self, id: str) -> Server:
+        """Return a server by its id, which nobody guesses. Raises NotFound."""
+        if (found := self._servers.get(id)) is None:
             raise NotFound("There is no such server any more.", "Start it again.")
         return found
 
