@@ -1,5 +1,7 @@
 """Migrate: five steps from a model file to a model that answers elsewhere, each with a report that stays."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from core.domain.artifact import Artifact
@@ -8,11 +10,16 @@ from core.doors.workspace import current
 from core.targets import TARGETS
 from pages import scaffold
 from pages.visitor import visitor
-from pages.widgets import assessing, library
+from pages.widgets import assessing, evidence, library, packaging, serving
 from pages.widgets.architecture import WEIGHTS
+from pages.widgets.chrome import ink
 
-STEPS = {
+STEPS: dict[str, tuple[str, Callable[[scaffold.Page, Artifact, list[Job]], None]]] = {
     "assess": ("1 Assess", assessing.step),
+    "convert": ("2 Export", packaging.export),
+    "adapt": ("3 Adapt", packaging.adapt),
+    "migrate": ("4 Test", packaging.test),
+    "load": ("5 Deploy", serving.step),
 }
 
 
@@ -77,6 +84,9 @@ PAGE = scaffold.Page(
     ),
     shows={
         "assess": lambda artifact, job: assessing.show(job.result),
+        "convert": lambda artifact, job: evidence.conversion(job.result, str(job.made), ink()),
+        "migrate": lambda artifact, job: packaging.show(job.result),
+        "load": lambda artifact, job: serving.show(job.result),
     },
 )
 
