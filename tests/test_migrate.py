@@ -174,7 +174,8 @@ def test_a_target_without_code_gives_the_bundle_of_the_export(kit: Tools) -> Non
 
 def test_command_line_writes_the_package(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "b.zip"
-    assert main(["migrate", str(PENGUINS), "--target", "triton", "-o", str(out), "--json"]) == 3
+    fashion = str(SAMPLES / "fashion_cnn" / "model.onnx")
+    assert main(["migrate", fashion, "--target", "triton", "-o", str(out), "--json"]) == 3
     found = json.loads(capsys.readouterr().out)
     assert found["verdict"] == "NOT PROVEN"
     assert [gate["name"] for gate in found["gates"] if gate["verdict"] != "PASS"] == ["Triton Inference Server itself"]
