@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PACKAGE, RECORDED, ANSWERS = "package.zip", "recorded.bin", "answers.bin"
 TESTS = "test_model"
+LARGEST = 1_000_000_000
+"""Bytes of answers: none is left out, so that each stands beside its question."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def directly(recorded: bytes, out: Path) -> tuple[int, ...]:
             answers = session.run(list(outputs), {name: given[name].astype(kind) for name, kind in named})
             cases.append(book.Replayed(case["name"], case["what"], 1, [], [plain(one) for one in answers]))
             taken.append(place)
-    out.write_bytes(book.pack((), outputs, cases))
+    out.write_bytes(book.pack((), outputs, cases, LARGEST))
     return tuple(taken)
 
 

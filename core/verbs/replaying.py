@@ -110,7 +110,7 @@ def gates(client: Client, asked: bytes, answered: bytes, which: tuple[int, ...])
     answers, told = recorded.split(answered)
     pairs = [
         ([array(one, values) for one in questions["cases"][place]["inputs"]], [array(one, told) for one in case["outputs"]])
-        for place, case in zip(which, answers["cases"], strict=False)
+        for place, case in zip(which, answers["cases"], strict=True)
     ]  # fmt: skip
     small = [pair for pair in pairs if sum(one.size for part in pair for one in part) <= JSON_VALUES]
     yield compared(client, pairs, "Served answers, as bytes", True)
