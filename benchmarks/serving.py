@@ -39,9 +39,11 @@ SETTINGS = {"SERVER_WORKERS": "1", "SERVER_QUEUE": "16", "MODEL_LOG": "WARNING"}
 def main() -> None:
     """Print a line a sample."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
-    home = Path(tempfile.mkdtemp(prefix="portolan-serving-"))
-    with closing(Sandbox(home / "scratch")) as box:
-        tools = Tools(Blobs(home / "blobs"), box, lambda fraction, text: None, threading.Event())
+    with (
+        tempfile.TemporaryDirectory(prefix="portolan-serving-") as home,
+        closing(Sandbox(Path(home) / "scratch")) as box,
+    ):
+        tools = Tools(Blobs(Path(home) / "blobs"), box, lambda fraction, text: None, threading.Event())
         for sample, name in FILES.items():
             blob = tools.blobs.put(SAMPLES / sample / name)
             subject = Subject(blob.sha256, blob.size, Path(name).suffix[1:], name)
