@@ -7,6 +7,7 @@ from typing import Any
 
 from core.converters import CONVERTERS
 from core.formats import FORMATS
+from core.targets import TARGETS
 from core.techniques import TECHNIQUES
 
 README = Path(__file__).parent.parent / "README.md"
@@ -48,6 +49,15 @@ def techniques() -> str:
     return "\n".join(rows)
 
 
+def targets() -> str:
+    """Return the table of targets."""
+    rows = ["| target | id | format | asked about operators | package with server |", "|---|---|---|---|---|"]
+    for one in TARGETS:
+        marks = " | ".join("yes" if found else "" for found in (one.tries, one.packaged))
+        rows.append(f"| {one.title} | `{one.id}` | `{one.format}` | {marks} |")
+    return "\n".join(rows)
+
+
 def verdicts(found: list[dict[str, Any]]) -> str:
     """Count the verdicts, the good ones first."""
     words = {
@@ -69,7 +79,8 @@ def largest(found: list[dict[str, Any]]) -> str:
 
 def rendered(text: str) -> str:
     """Return the README with its tables made anew."""
-    for name, table in (("formats", formats()), ("converters", converters()), ("techniques", techniques())):
+    tables = {"formats": formats(), "converters": converters(), "techniques": techniques(), "targets": targets()}
+    for name, table in tables.items():
         text = re.sub(
             rf"<!-- {name} -->.*?<!-- /{name} -->",
             lambda _, n=name, t=table: f"<!-- {n} -->\n{t}\n<!-- /{n} -->",

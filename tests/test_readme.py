@@ -9,7 +9,7 @@ from tests.readme import PAIRS, README, rendered
 def test_tables_are_those_of_the_shelves() -> None:
     text = README.read_text()
     assert text == rendered(text), "run `make readme`"
-    assert text.count("<!-- /") == 3
+    assert text.count("<!-- /") == 4
 
 
 def test_the_measured_pairs_are_those_of_the_shelf_and_none_fails() -> None:

@@ -447,6 +447,8 @@ def test_the_table_of_tasks() -> None:
         "sensitivity",
         "answers",
         "attempt",
+        "fit",
+        "rehearse",
         "self_test",
     }
     assert set(WORKS) == verbs

@@ -10,7 +10,8 @@ from core.calls.call import Call
 
 NAMES = (
     "inspect", "convert", "compress", "probe", "compare", "float64", "diverge", "evaluate", "race", "footprint", "pack", "kernels",
-    "weights", "correspond", "sensitivity", "answers", "attempt", "preview", "likely", "figures", "self_test",
+    "weights", "correspond", "sensitivity", "answers", "attempt", "preview", "likely", "figures", "fit", "rehearse",
+    "self_test",
 )  # fmt: skip
 
 

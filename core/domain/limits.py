@@ -36,6 +36,9 @@ WORKING = Limits()
 PACKING = Limits(wall_seconds=240.0, cpu_seconds=240, memory_mb=3072)
 """For packing a file for travel, which is worth no longer wait; the largest one that is packed took 90 s."""
 
+SERVING = Limits(cpu_seconds=10**9, memory_mb=4096, file_mb=16, open_files=1024, nice=0)
+"""For a server of one model, which runs until it is stopped."""
+
 
 def limit_mb() -> int:
     """Return how large one file that comes in may be: ``PORTOLAN_MAX_UPLOAD_MB``, or 2048."""

@@ -23,6 +23,11 @@ def may_install(visitor: str) -> bool:
     return alone() or bool(os.environ.get("PORTOLAN_OIDC_ISSUER")) or os.environ.get("PORTOLAN_INSTALLS") == "1"
 
 
+def may_serve() -> bool:
+    """Say whether packages may be served on this machine at all: on a server that its user has alone, or where people sign in, by administrators."""
+    return alone() or bool(os.environ.get("PORTOLAN_OIDC_ISSUER"))
+
+
 def alone() -> bool:
     """Say whether the server listens on loopback, answers to no other name and asks nobody to sign in, so that it has one user.
 

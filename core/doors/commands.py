@@ -20,6 +20,7 @@ from core.border import archives
 from core.converters import CONVERTERS
 from core.decoding import DECODINGS
 from core.domain import settings
+from core.domain.assessment import AssessRequest
 from core.domain.codec import decode, encode
 from core.domain.compression import MAX_DROP, CompressRequest
 from core.domain.conversion import Conversion, ConvertRequest
@@ -28,6 +29,7 @@ from core.domain.evaluation import EvaluateRequest
 from core.domain.groups import GROUPS
 from core.domain.ingestion import Ingested, IngestRequest
 from core.domain.limits import MB, limit_mb
+from core.domain.migration import MigrateRequest
 from core.domain.portability import PortabilityRequest, Standing
 from core.domain.previewing import PreviewRequest
 from core.domain.recipe import Option, Step
@@ -48,8 +50,9 @@ from core.preprocessing import STEPS
 from core.runtimes import RUNTIMES
 from core.sandbox import Sandbox, environments
 from core.sandbox.tools import Tools
+from core.targets import TARGETS
 from core.techniques import TECHNIQUES
-from core.verbs import compress, convert, evaluate, ingest, portability, task, tune
+from core.verbs import assess, compress, convert, evaluate, ingest, migrate, portability, task, tune
 from core.verbs.tuning.folder import MODEL, Folder
 
 SHELVES: dict[str, Shelf[Any]] = {
@@ -60,6 +63,7 @@ SHELVES: dict[str, Shelf[Any]] = {
     "preprocessing": STEPS,
     "decodings": DECODINGS,
     "metrics": METRICS,
+    "targets": TARGETS,
 }
 EXITS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.NOT_PROVEN: 3}
 
@@ -128,6 +132,15 @@ def parser() -> argparse.ArgumentParser:
     matrix = command(commands, "matrix", run_matrix, "try every target for a model and prove each result")
     matrix.add_argument("file", type=Path)
     matrix.add_argument("--option", action="append", default=[], metavar="K=V", help=OPTION)
+    judge = command(
+        commands, "assess", run_assess, "say how much work a move to each target is, and what stands in the way"
+    )
+    judge.add_argument("file", type=Path)
+    move = command(commands, "migrate", run_migrate, "export a model to a target, with code that serves it and proof")
+    move.add_argument("file", type=Path)
+    move.add_argument("--target", required=True, metavar="TARGET", help="where it goes; `targets` lists them")
+    move.add_argument("--option", action="append", default=[], metavar="K=V", help=OPTION)
+    move.add_argument("-o", "--out", type=Path, required=True, metavar="BUNDLE.zip", help="package to write")
     search = command(commands, "tune", run_tune, "search for the smallest or fastest file within an accuracy budget")
     search.add_argument("file", type=Path)
     search.add_argument("--max-drop", type=float, required=True, metavar="SHARE", help=DROP)
@@ -146,7 +159,7 @@ def parser() -> argparse.ArgumentParser:
     say = command(commands, "task", run_task, "say how pictures become the inputs of a model, or guess it")
     say.add_argument("file", type=Path)
     say.add_argument("-o", "--out", type=Path, metavar="TASK.json", help="also write the task, for --task")
-    for sub in (turn, press, matrix, search, measure, say):
+    for sub in (turn, press, matrix, judge, move, search, measure, say):
         sub.add_argument("--data", type=Path, required=sub in (search, measure), help=DATA)
         sub.add_argument("--label", help="name of the label column")
         sub.add_argument("--classes", default="", metavar="LABEL,...", help=CLASSES)
@@ -235,6 +248,28 @@ def run_matrix(args: argparse.Namespace) -> int:
     if Standing.PROVEN in standings:
         return 0
     return 3 if any(standing.usable for standing in standings) else 1
+
+
+def run_assess(args: argparse.Namespace) -> int:
+    """Print how far each target bears a model; 0 when one at least bears all of it."""
+    with bench() as tools:
+        subject = subject_of(tools, args.file, args.consent)
+        result = assess.run(tools, AssessRequest(subject, data_of(tools, args)))
+    show(args, encode(result), lambda: console.assessment(result))
+    return 0 if result.ready else 3
+
+
+def run_migrate(args: argparse.Namespace) -> int:
+    """Export, package and test, and write the package unless a gate failed."""
+    with bench() as tools:
+        subject, target = subject_of(tools, args.file, args.consent), TARGETS[args.target].id
+        result = migrate.run(tools, MigrateRequest(subject, target, pairs(args.option), data_of(tools, args)))
+        if result.bundle is None:
+            failed = next(gate for gate in result.gates if gate.verdict is Verdict.FAIL)
+            raise Refused(f"FAIL: {failed.name}: {failed.reason}", "The package was not written. Try another target.")
+        save(tools, result.bundle.sha256, args.out)
+    show(args, encode(result), lambda: console.migration(result, args.out))
+    return EXITS[result.verdict]
 
 
 def run_tune(args: argparse.Namespace) -> int:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.domain.assessment import Assessment
 from core.domain.compression import Compression
 from core.domain.conversion import Conversion
 from core.domain.evaluation import Evaluation
 from core.domain.ingestion import Ingested
 from core.domain.measures import Qualities
+from core.domain.migration import Migration
 from core.domain.portability import Attempt
 from core.domain.previewing import Preview
 from core.preprocessing import described
@@ -90,6 +92,30 @@ def preview(result: Preview) -> None:
         print(result.better.sentence)
         print(f"Then each picture: {described(result.better.task.prepare)}.")
     reading(result.read)
+
+
+def assessment(result: Assessment) -> None:
+    """Print what the model stands on, what is of concern, and one line a target."""
+    card = result.card
+    print(f"{card.title}, {card.producer or 'producer not known'}; needs {', '.join(card.packages) or 'nothing named'}")
+    for concern in result.concerns:
+        print(f"{concern.level}: {concern.what} {concern.next_step}".rstrip())
+    print(result.tried)
+    for one in result.prospects:
+        state = "blocked" if one.blocked else f"{one.effort} effort"
+        print(f"{state:<14} {one.title:<46} {one.fit.told}. {one.reason} {one.next_step}".rstrip())
+
+
+def migration(result: Migration, out: Path) -> None:
+    """Print the verdict with each gate, and what was not run here."""
+    print(f"{result.verdict}: {out}, {result.title}")
+    for gate in result.gates:
+        figures = (
+            f" {gate.samples:,} samples, largest difference {gate.max_abs:.2g}." if gate.max_abs is not None else ""
+        )
+        print(f"  {gate.verdict}: {gate.name}, in {gate.where}.{figures} {gate.reason}".rstrip())
+    for sentence in result.not_run:
+        print(f"Not run here: {sentence}")
 
 
 def evaluation(result: Evaluation) -> None:

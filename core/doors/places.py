@@ -19,9 +19,14 @@ from core.doors import administration, signin, workspace
 from core.doors.samples import Sample
 from core.memory import copies
 from core.memory.projects import NO_PROJECT, WHOM
+from core.sandbox.servers import Server
+from core.verbs import load
 
-GOVERNED = frozenset({"install"})
-"""Verbs that change the machine for everybody: where people sign in, for administrators of the server."""
+GOVERNED = {
+    "install": "Only an administrator of this server installs for everyone.",
+    "load": "Only an administrator of this server serves packages on it.",
+}
+"""Verbs that change or occupy the machine for everybody, with what others are told where people sign in."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +69,30 @@ class Place:
         """Begin a job, or return the one of equal work."""
         self.check()
         if verb in GOVERNED and not self.governs:
-            raise Refused("Only an administrator of this server installs for everyone.", "Ask one of them.")
+            raise Refused(GOVERNED[verb], "Ask one of them.")
         return self._begun(workspace.current().queue.submit(self.owner, verb, request, self.starter))
+
+    def serve(self, package: str, title: str) -> Server:
+        """Serve a package of this library on loopback. Raises Refused for whoever may not, NotFound for a package of others'."""
+        self.check()
+        load.permit(self.owner)
+        if not self.governs:
+            raise Refused(GOVERNED["load"], "Ask one of them.")
+        home = workspace.current()
+        if not home.store.holds(self.owner, package):
+            raise NotFound("There is no such package in this library.", "Test the package again.")
+        full = home.sandbox.isolation.full
+        server = home.sandbox.servers.begin(self.owner, title, home.store.blobs.path(package), full, {})
+        server.package = package
+        self.note(f"began to serve {title}")
+        return server
+
+    def silence(self, server: str) -> None:
+        """Stop a server of this library."""
+        self.check()
+        servers = workspace.current().sandbox.servers
+        servers.stop(servers.named(self.owner, server))
+        self.note("stopped a server")
 
     def bring(self, sample: Sample) -> Job:
         """Bring a shipped sample."""
@@ -143,6 +170,9 @@ class Place:
     def forget(self) -> None:
         """Delete everything in this library, and a person or a project with it; nothing of it is kept."""
         self.check(Role.ADMINISTRATOR if self.shared else Role.MEMBER)
+        servers = workspace.current().sandbox.servers
+        for server in servers.of(self.owner):
+            servers.stop(server)
         administration.forget(self.owner)
 
     def _begun(self, job: Job) -> Job:

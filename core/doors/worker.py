@@ -86,11 +86,11 @@ def main(
 ) -> NoReturn:
     """Serve one request and leave the process, or fork children that do; never returns."""
     kind, parent, forks = sys.argv[1], int(sys.argv[2]), sys.argv[3:] == ["template"]
-    _die_with(parent)
+    die_with(parent)
     if forks:
         _prepare(preload[kind])
         template.serve()
-        _die_with(parent)
+        die_with(parent)
     events = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     try:
@@ -195,7 +195,7 @@ def _end(events: BinaryIO, event: dict[str, Any]) -> NoReturn:
     os._exit(0)
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Ask the kernel to end this process when the thread that started it ends, and to end it first when memory is short."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

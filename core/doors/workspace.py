@@ -22,14 +22,14 @@ from core.memory.blobs import GB
 from core.memory.cached_blobs import stored
 from core.memory.store import Store
 from core.sandbox import Sandbox
-from core.verbs import compress, convert, evaluate, ingest, install, portability, task, tune
+from core.verbs import assess, compress, convert, evaluate, ingest, install, load, migrate, portability, task, tune
 
 VERBS: Verbs = {
     module.VERB.name: module.VERB
-    for module in (ingest, convert, compress, evaluate, portability, tune, task, install)
+    for module in (ingest, convert, compress, evaluate, portability, tune, task, assess, migrate, load, install)
 }  # fmt: skip
 
-STAY = frozenset({"install"})
+STAY = frozenset({"install", "load"})
 """What concerns this machine, and never leaves it."""
 
 

@@ -26,6 +26,7 @@ from core.sandbox import pids
 from core.sandbox import scratch as folders
 from core.sandbox.child import HOSTILE, Child
 from core.sandbox.kind import Kind
+from core.sandbox.servers import Servers
 from core.sandbox.watch import TICK_SECONDS, Progress, Watch, ignore
 
 ALWAYS_WARM, BARE = "light", "bare"
@@ -68,6 +69,7 @@ class Sandbox:
         pids.clear()
         self._lock, self._closed, self._busy = threading.RLock(), threading.Event(), set[Path]()
         self._kinds: dict[str, Kind] = {}
+        self.servers = Servers(self._folder)
         self._tester = ThreadPoolExecutor(1, "sandbox-self-test")
         self._spares: dict[str, Spare] = {}
         self._isolation = self._tester.submit(self._test_walls)
@@ -125,6 +127,7 @@ class Sandbox:
     def close(self) -> None:
         """Stop the children at work, kill the spares and remove the scratch folder."""
         self._closed.set()
+        self.servers.close()
         self._tester.shutdown()
         with self._lock:
             spares, self._spares = list(self._spares.values()), {}

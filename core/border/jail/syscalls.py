@@ -65,6 +65,9 @@ DEVICE_SIGNALS = {"FIOASYNC": 0x5452, "FIOSETOWN": 0x8901, "SIOCSPGRP": 0x8902}
 F_SETFL, O_ASYNC = 4, 0x2000
 EXECVE = REFUSED["execve"]
 STARTS = ("execve", "fork", "vfork")
+ANSWERS = ("listen", "accept", "accept4")
+"""What a server needs of a socket that was bound before its doors closed."""
+
 CLONE_THREAD = 0x10000
 SHARED_ANONYMOUS = 0x21
 PR_SET_PDEATHSIG = 1
@@ -105,6 +108,11 @@ def program(audit: int, column: int, pid: int) -> list[Instruction]:
     return _closed(audit, column, pid, (answer(errno.EPERM),))
 
 
+def server(audit: int, column: int, pid: int) -> list[Instruction]:
+    """Write the filter of a process that answers on a socket which it was given, and can make, bind or connect none."""
+    return _closed(audit, column, pid, (answer(errno.EPERM),), frozenset(ANSWERS))
+
+
 def starter(audit: int, column: int) -> list[Instruction]:
     """Write the filter of a process that may fork, start programs, and signal; it must not read what a model wrote."""
     return [*_head(audit), *_tables(column, frozenset(STARTS)), *_arguments(column), ALLOW]
@@ -118,8 +126,10 @@ def started(audit: int, column: int, pid: int, path: int) -> list[Instruction]:
     return _closed(audit, column, pid, there)
 
 
-def _closed(audit: int, column: int, pid: int, execve: tuple[Instruction, ...]) -> list[Instruction]:
-    filter = [*_head(audit), *when(EXECVE[column], *execve), *_tables(column, frozenset())]
+def _closed(
+    audit: int, column: int, pid: int, execve: tuple[Instruction, ...], without: frozenset[str] = frozenset()
+) -> list[Instruction]:
+    filter = [*_head(audit), *when(EXECVE[column], *execve), *_tables(column, without)]
     filter += when(CLONE[column], argument(0), *allowed_if((ANY_BIT, 0, 1, CLONE_THREAD)))
     for numbers in (KILL, TGKILL):
         filter += when(numbers[column], argument(0), *allowed_if((EQUAL, 0, 1, pid)))
@@ -165,6 +175,12 @@ def compiled(pid: int) -> ctypes.Structure | None:
     """Return this machine's filter as the kernel takes it (``struct sock_fprog``), or None for an unknown machine."""
     known = ARCHITECTURES.get(platform.machine())
     return None if known is None else _pack(program(*known, pid))
+
+
+def compiled_server(pid: int) -> ctypes.Structure | None:
+    """Return the filter of a server; None for an unknown machine."""
+    known = ARCHITECTURES.get(platform.machine())
+    return None if known is None else _pack(server(*known, pid))
 
 
 def compiled_starter() -> ctypes.Structure | None:

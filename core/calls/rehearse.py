@@ -1,0 +1,130 @@
+"""Run the tests of a generated package in a fresh process, and ask the engine directly what its server will be asked."""
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import sys
+import unittest
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.calls.call import IN, OUT, Call, Here
+from core.domain.limits import WORKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from core.calls.bench import Bench
+    from core.memory.blobs import Blob
+
+PACKAGE, RECORDED, ANSWERS = "package.zip", "recorded.bin", "answers.bin"
+TESTS = "test_model"
+LARGEST = 1_000_000_000
+"""Bytes of answers: none is left out, so that each stands beside its question."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """The keys of the package and of the recorded inputs."""
+
+    package: str
+    recorded: str
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """How many tests ran and failed, in the words of the last failure; the recorded cases, the largest difference; which inputs the engine answered."""
+
+    tests: int
+    failed: int
+    words: str
+    cases: int
+    max_abs: float
+    answered: tuple[int, ...]
+
+
+def work(request: Request, here: Here) -> Rehearsed:
+    """Unpack the package, run its tests, and write ``out/answers.bin``."""
+    from core.border import archives
+
+    folder = Path("tmp").resolve() / "package"
+    folder.mkdir()
+    with archives.walk(IN / request.package) as archive:
+        for name in archive.names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            archive.copy(name, folder / name)
+    recorded = (IN / request.recorded).read_bytes()
+    out = OUT.resolve() / ANSWERS
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        result = unittest.TextTestRunner(stream=io.StringIO()).run(unittest.defaultTestLoader.loadTestsFromName(TESTS))
+        found = importlib.import_module("verify").replay(
+            importlib.import_module(TESTS).answers(), json.loads(Path("card.json").read_text())
+        )
+    bad = [words for _, words in (*result.failures, *result.errors)]
+    answered = directly(recorded, out)
+    words = bad[-1].strip().splitlines()[-1][:300] if bad else ""
+    return Rehearsed(result.testsRun, len(bad), words, found["cases"], float(found["largest"]), answered)
+
+
+def directly(recorded: bytes, out: Path) -> tuple[int, ...]:
+    """Ask ONNX Runtime itself the recorded inputs, on one thread, and write what it answers; return the places of those it took.
+
+    An input that the source takes and the export does not was judged by the proof.
+    """
+    import onnxruntime
+
+    from core.web import recorded as book
+
+    signature = importlib.import_module("predict").SIGNATURE
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(signature["file"], options, providers=["CPUExecutionProvider"])
+    named = [(spec["name"], object if spec["dtype"] == "str" else spec["dtype"]) for spec in signature["inputs"]]
+    outputs = tuple(spec["name"] for spec in signature["outputs"])
+    head, body = book.split(recorded)
+    order = head["inputs"] if set(head["inputs"]) == {name for name, _ in named} else [name for name, _ in named]
+    taken, cases = [], []
+    for place, case in enumerate(head["cases"]):
+        given = dict(zip(order, (array(one, body) for one in case["inputs"]), strict=True))
+        with contextlib.suppress(Exception):
+            answers = session.run(list(outputs), {name: given[name].astype(kind) for name, kind in named})
+            cases.append(book.Replayed(case["name"], case["what"], 1, [], [plain(one) for one in answers]))
+            taken.append(place)
+    out.write_bytes(book.pack((), outputs, cases, LARGEST))
+    return tuple(taken)
+
+
+def array(one: dict[str, Any], body: bytes) -> "np.ndarray":
+    """Return a recorded array."""
+    import numpy as np
+
+    if "values" in one:
+        return np.array(one["values"], dtype=np.str_).reshape(one["shape"])
+    whole = np.frombuffer(
+        body, dtype=one["dtype"], count=one["bytes"] // np.dtype(one["dtype"]).itemsize, offset=one["at"]
+    )
+    return whole.reshape(one["shape"])
+
+
+def plain(value: Any) -> "np.ndarray":
+    """Return an answer as an array that can be written down."""
+    import numpy as np
+
+    found = np.asarray(value)
+    return found.astype(np.str_) if found.dtype.kind == "O" else found
+
+
+CALL = Call("rehearse", Request, Rehearsed, work)
+
+
+def ask(bench: "Bench", package: str, recorded: str) -> "tuple[Rehearsed, Blob]":
+    """Run the tests once, in a process that has loaded nothing before; returns the engine's answers too."""
+    with bench.call(CALL, Request(PACKAGE, RECORDED), {PACKAGE: package, RECORDED: recorded}, "bare", WORKING) as done:
+        return done.value, bench.keep(done.folder / ANSWERS)

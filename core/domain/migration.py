@@ -1,0 +1,73 @@
+"""A move to a target: what is asked, what was exported, how the package was tested, and what is taken away."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from core.domain.conversion import ConvertRequest
+from core.domain.recipe import Option
+from core.domain.references import Sha256
+from core.domain.report import Parity, Verdict
+from core.domain.work import Bundle, Code, Data, NamedModel, Subject
+
+
+@dataclass(frozen=True)
+class MigrateRequest:
+    """The model, the target by its id, options for the export, and the owner's data and Python file."""
+
+    INLINE: ClassVar = ("subject",)
+
+    subject: Subject
+    target: str
+    options: dict[str, Option] = field(default_factory=dict)
+    data: Data | None = None
+    code: Code | None = None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One test of a package: its name, where it ran, the verdict with its reason, over how many samples, and the largest difference."""
+
+    name: str
+    where: str
+    verdict: Verdict
+    reason: str
+    samples: int = 0
+    max_abs: float | None = None
+
+
+@dataclass(frozen=True)
+class PackagedFile:
+    """One file of a package: its name, bytes and SHA-256."""
+
+    name: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Migration:
+    """All that a move found. ``bundle`` is None where a gate failed; ``packaged`` says whether it holds code or the export alone."""
+
+    DERIVED: ClassVar = ("verdict",)
+
+    source: NamedModel
+    target: str
+    title: str
+    artifact: NamedModel
+    parity: Parity
+    gates: tuple[Gate, ...]
+    bundle: Bundle | None
+    packaged: bool
+    files: tuple[PackagedFile, ...]
+    not_run: tuple[str, ...]
+    seconds: float
+    peak_rss_mb: float
+    golden: Sha256
+    recorded: Sha256
+    export: ConvertRequest
+    """How the export can be asked for again."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of all gates."""
+        return Verdict.worst([gate.verdict for gate in self.gates])

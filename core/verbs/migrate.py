@@ -1,0 +1,185 @@
+"""Move a model to a target: export it with proof, write the package around it, test that as it will run, and pack it."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+from core.answers import bundle, package
+from core.answers.package import Members
+from core.calls import inspect, rehearse
+from core.calls.bench import Bench
+from core.calls.rehearse import Rehearsed
+from core.domain.artifact import TensorSpec
+from core.domain.codec import encode
+from core.domain.conversion import Conversion, ConvertRequest
+from core.domain.errors import Cancelled, Crashed, PortolanError
+from core.domain.migration import Gate, MigrateRequest, Migration
+from core.domain.report import Verdict
+from core.domain.target import Target
+from core.domain.work import Bundle
+from core.jobs.verb import Verb
+from core.memory.store import Store
+from core.sandbox.tools import Tools
+from core.targets import TARGETS
+from core.verbs import convert, exporting, replaying
+from core.web import recorded
+
+FRESH = "a fresh process in the sandbox, with the libraries of this server"
+NOT_RUN = (
+    "A clean virtual environment: the pins are those that ran here.",
+    "The Dockerfile.",
+    "Triton Inference Server and KServe, for which the folder `models` is laid out.",
+)
+EXPORT_ONLY = ("No code is generated for this target: the bundle of the export holds its script and its evidence.",)
+READY_SECONDS = 60.0
+QUIET = {"MODEL_LOG": "WARNING", "SERVER_WORKERS": "1"}
+
+
+def run(tools: Tools, request: MigrateRequest) -> Migration:
+    """Migrate a model. Raises Refused where there is no way to the target, or the file needs consent."""
+    return on(Bench(tools), request)
+
+
+def on(bench: Bench, request: MigrateRequest) -> Migration:
+    """Migrate on a given bench; see ``run``."""
+    target = TARGETS[request.target]
+    asked = export(bench, request, target)
+    made = exported(bench, asked)
+    parity = made.parity
+    beyond = (
+        (Gate(f"{target.title} itself", "nowhere", Verdict.NOT_PROVEN, target.elsewhere),) if target.elsewhere else ()
+    )
+    first = Gate("The export answers like the source", "fresh processes in the sandbox", parity.verdict, parity.reason or "On every kind of input.", sum(check.samples for check in parity.checks), parity.max_abs)  # fmt: skip
+    result = Migration(
+        made.source,
+        target.id,
+        target.title,
+        made.artifact,
+        parity,
+        (first, *beyond),
+        made.bundle,
+        False,
+        (),
+        EXPORT_ONLY,
+        0.0,
+        0.0,
+        made.golden.sha256,
+        made.golden.recorded,
+        asked,
+    )
+    if target.packaged and parity.verdict is not Verdict.FAIL:
+        result = packed(bench, made, result)
+    return replace(result, seconds=bench.cost.seconds, peak_rss_mb=bench.cost.peak_rss_mb)
+
+
+def export(bench: Bench, request: MigrateRequest, target: Target) -> ConvertRequest:
+    """Return the conversion that the move needs, its options parsed."""
+    subject = request.subject
+    opset = inspect.ask(bench, subject.sha256, subject.name).summary.opset if subject.format == "onnx" else None
+    return convert.normal(exporting.request(subject, target, opset, request.data, request.code, request.options))
+
+
+def exported(bench: Bench, asked: ConvertRequest) -> Conversion:
+    """Return the conversion: the one that was made already, or a new one, which is written down as its own."""
+    done = bench.tools.memory.known("convert", asked, Conversion)
+    if done is not None:
+        return done
+    made = convert.on(bench, asked)
+    bench.tools.memory.answer("convert", asked, made)
+    return made
+
+
+def packed(bench: Bench, made: Conversion, result: Migration) -> Migration:
+    """Write the package, test it as it will run, and pack it with its report unless a gate failed."""
+    blobs, tools = bench.tools.blobs, bench.tools
+    tools.progress(0.88, "Writing the package")
+    questions = blobs.path(made.golden.recorded).read_bytes()
+    specs = in_order(made)
+    head, body = recorded.split(questions)
+    files = package.members(blobs, made, package.example(head, body, tuple(spec.name for spec in specs), specs))
+    draft = package.zipped(blobs, files, made.artifact.name)
+    tools.progress(0.9, "Running the package's own tests in a fresh process")
+    found, answers = rehearse.ask(bench, draft.sha256, made.golden.recorded)
+    gates = (*result.gates, rehearsed(found))
+    tools.progress(0.94, "Starting the generated server and asking it what was recorded")
+    gates = (*gates, *served(bench, draft, made, questions, blobs.path(answers.sha256).read_bytes(), found.answered))
+    result = replace(result, gates=gates, packaged=True, not_run=NOT_RUN, bundle=None)
+    listed = package.listed(files)
+    if result.verdict is Verdict.FAIL:
+        return replace(result, files=listed)
+    files["report.json"] = report(result, files)
+    return replace(result, files=package.listed(files), bundle=package.zipped(blobs, files, made.artifact.name))
+
+
+def in_order(made: Conversion) -> tuple[TensorSpec, ...]:
+    """Return the inputs of the result in the order of the recorded ones; where names changed, by place."""
+    known = {spec.name: spec for spec in made.summary.inputs}
+    names = [spec.name for spec in made.golden.evidence.signature.inputs]
+    return tuple(known[name] for name in names) if set(names) == set(known) else made.summary.inputs
+
+
+def rehearsed(found: Rehearsed) -> Gate:
+    """Judge the package's own tests."""
+    bad = found.failed or not found.tests or not found.cases
+    words = found.words or f"{found.tests} tests over {found.cases} recorded calls."
+    verdict = Verdict.FAIL if bad else Verdict.PASS
+    return Gate("The package's own tests", FRESH, verdict, words, found.cases, found.max_abs)
+
+
+def served(
+    bench: Bench, draft: Bundle, made: Conversion, questions: bytes, answers: bytes, which: tuple[int, ...]
+) -> Iterator[Gate]:
+    """Start the generated server, and yield what came of asking it; NOT PROVEN where this machine cannot lock a server in."""
+    tools = bench.tools
+    try:
+        server = tools.sandbox.servers.begin("", "test", tools.blobs.path(draft.sha256), tools.sandbox.isolation.full, QUIET)  # fmt: skip
+    except PortolanError as error:
+        yield Gate("Served answers", replaying.WHERE, Verdict.NOT_PROVEN, error.message)
+        return
+    try:
+        server.until_ready(READY_SECONDS, lambda: stopped(tools))
+        ends = replace(made.summary.signature, inputs=in_order(made))
+        client = replaying.Client(server.port, bundle.safe_stem(made.artifact.name), ends)
+        with closing(client.connection):
+            yield from replaying.gates(client, questions, answers, which)
+    except Crashed as error:
+        words = f"{error.message} {error.next_step}"
+        yield Gate("Served answers", replaying.WHERE, Verdict.FAIL, words)
+    finally:
+        tools.sandbox.servers.stop(server)
+
+
+def stopped(tools: Tools) -> None:
+    """Raise Cancelled where somebody asked to stop."""
+    if tools.cancel.is_set():
+        raise Cancelled("The job was stopped.", "Start it again when you need it.")
+
+
+def report(result: Migration, files: Members) -> str:
+    """Return what was tested with the checksum of every file; without times, so that equal work gives equal bytes."""
+    told = {
+        "portolan": 1,
+        "target": result.target,
+        "verdict": str(result.verdict),
+        "source": encode(result.source),
+        "artifact": encode(result.artifact),
+        "gates": encode(result.gates),
+        "not_run": list(result.not_run),
+        "files": encode(package.listed(files)),
+    }
+    return package.written(told)
+
+
+def record(store: Store, visitor: str, request: MigrateRequest, result: Migration, job: str) -> str | None:
+    """Write the report beside the model."""
+    blobs = [result.golden, result.recorded, *([result.bundle.sha256] if result.bundle else [])]
+    store.add_report(visitor, request.subject.owned, "migration", result, blobs=blobs, job=job)
+    return request.subject.artifact
+
+
+def title(request: MigrateRequest) -> str:
+    """Name the job for the list of jobs."""
+    return f"Migrate {request.subject.name} to {TARGETS[request.target].title}"
+
+
+VERB = Verb("migrate", MigrateRequest, Migration, run, record, title, page="migrate.py", command="migrate")

@@ -1,0 +1,180 @@
+"""Ask a served package over HTTP what was recorded, as JSON and as bytes, and what is malformed."""
+
+import http.client
+import json
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from core.calls.rehearse import array, plain
+from core.domain.artifact import Signature, TensorSpec
+from core.domain.migration import Gate
+from core.domain.report import Verdict
+from core.web import recorded
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LENGTH = "Inference-Header-Content-Length"
+SECONDS = 60
+JSON_VALUES = 20_000
+"""Values up to which a case is asked as JSON too."""
+WHERE = "the generated server, in a jailed process on loopback"
+DATATYPES = {"bool": "BOOL", "str": "BYTES"} | {f"float{bits}": f"FP{bits}" for bits in (16, 32, 64)} | {
+    f"{sign}int{bits}": f"{sign.upper()}INT{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
+}  # fmt: skip
+Answer = tuple[int, bytes, str | None]
+
+
+@dataclass
+class Client:
+    """One connection to the server of one model."""
+
+    port: int
+    model: str
+    signature: Signature
+    connection: http.client.HTTPConnection = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+
+    def send(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
+        """Send one request, and return the status, the body and where its JSON ends."""
+        self.connection.request(method, path, body, headers or {})
+        answer = self.connection.getresponse()
+        return answer.status, answer.read(), answer.getheader(LENGTH)
+
+    def infer(self, inputs: "list[np.ndarray]", binary: bool) -> "list[np.ndarray]":
+        """Ask for answers, as bytes both ways or as JSON both ways. Raises ValueError for a status other than 200."""
+        pairs = list(zip(self.signature.inputs, inputs, strict=True))
+        told = [tensor(spec, value) for spec, value in pairs]
+        tails = [to_bytes(value) for _, value in pairs] if binary else []
+        for one, tail, (_, value) in zip(told, tails or [b""] * len(told), pairs, strict=True):
+            one |= {"parameters": {"binary_data_size": len(tail)}} if binary else {"data": value.reshape(-1).tolist()}
+        head = json.dumps({"inputs": told, "parameters": {"binary_data_output": binary}}).encode()
+        named = {LENGTH: str(len(head))} if binary else {}
+        status, body, length = self.send("POST", f"/v2/models/{self.model}/infer", head + b"".join(tails), named)
+        if status != 200:
+            raise ValueError(f"it answered {status}: {body[:200].decode(errors='replace')}")
+        return read(body, length, self.signature.outputs)
+
+
+def tensor(spec: TensorSpec, value: "np.ndarray") -> dict[str, Any]:
+    """Return what the protocol says of an input besides its values."""
+    return {"name": spec.name, "datatype": DATATYPES[spec.dtype], "shape": list(value.shape)}
+
+
+def to_bytes(value: "np.ndarray") -> bytes:
+    """Return the bytes of a tensor as the protocol sends them."""
+    if value.dtype.kind == "U":
+        texts = [str(one).encode() for one in value.reshape(-1).tolist()]
+        return b"".join(struct.pack("<I", len(text)) + text for text in texts)
+    return bytes(value.astype(value.dtype.newbyteorder("<")).tobytes())
+
+
+def read(body: bytes, length: str | None, specs: tuple[TensorSpec, ...]) -> "list[np.ndarray]":
+    """Return the answers in order. Raises ValueError for what is no answer."""
+    import numpy as np
+
+    end = int(length) if length else len(body)
+    found, place = {}, end
+    for one in json.loads(body[:end])["outputs"]:
+        spec = next(spec for spec in specs if spec.name == one["name"])
+        size = one.get("parameters", {}).get("binary_data_size")
+        if size is None:
+            value = np.array(one["data"], dtype=np.str_ if spec.dtype == "str" else spec.dtype)
+        else:
+            value, place = from_bytes(body[place : place + size], spec), place + size
+        found[spec.name] = value.reshape(one["shape"])
+    return [found[spec.name] for spec in specs]
+
+
+def from_bytes(data: bytes, spec: TensorSpec) -> "np.ndarray":
+    """Read the bytes of a tensor."""
+    import numpy as np
+
+    if spec.dtype != "str":
+        return np.frombuffer(data, dtype=spec.dtype)
+    texts, place = [], 0
+    while place < len(data):
+        (length,) = struct.unpack_from("<I", data, place)
+        texts.append(data[place + 4 : place + 4 + length].decode())
+        place += 4 + length
+    return np.array(texts, dtype=np.str_)
+
+
+def gates(client: Client, asked: bytes, answered: bytes, which: tuple[int, ...]) -> Iterator[Gate]:
+    """Yield the gates of a served package: equal to the engine as bytes, equal as JSON, and alive after malformed requests."""
+    questions, values = recorded.split(asked)
+    answers, told = recorded.split(answered)
+    pairs = [
+        ([array(one, values) for one in questions["cases"][place]["inputs"]], [array(one, told) for one in case["outputs"]])
+        for place, case in zip(which, answers["cases"], strict=True)
+    ]  # fmt: skip
+    small = [pair for pair in pairs if sum(one.size for part in pair for one in part) <= JSON_VALUES]
+    yield compared(client, pairs, "Served answers, as bytes", True)
+    yield compared(client, small, "Served answers, as JSON", False)
+    yield malformed(client)
+
+
+def compared(client: Client, pairs: "list[tuple[list[np.ndarray], list[np.ndarray]]]", name: str, binary: bool) -> Gate:
+    """Ask every case, and compare with the engine's own answer to the last bit."""
+    kinds = [spec.dtype for spec in client.signature.inputs]
+    worst, wrong = 0.0, ""
+    for inputs, expected in pairs:
+        given = [plain(one) if kind == "str" else one.astype(kind) for one, kind in zip(inputs, kinds, strict=True)]
+        try:
+            answers = client.infer(given, binary)
+        except (ValueError, KeyError, StopIteration, OSError, http.client.HTTPException) as error:
+            return Gate(name, WHERE, Verdict.FAIL, f"A recorded input was not answered: {error}"[:300], len(pairs))
+        for spec, before, after in zip(client.signature.outputs, expected, answers, strict=True):
+            gap = distance(before, after)
+            worst, wrong = max(worst, gap), wrong or (f"{spec.name} is another answer." if gap else "")
+    if not pairs:
+        return Gate(name, WHERE, Verdict.NOT_PROVEN, "No recorded input could be sent this way.")
+    good = "Each is the answer of ONNX Runtime asked directly, to the last bit."
+    return Gate(name, WHERE, Verdict.FAIL if wrong else Verdict.PASS, wrong or good, len(pairs), worst)
+
+
+def distance(before: "np.ndarray", after: "np.ndarray") -> float:
+    """Return the largest difference; 0 only where type of values, shape and every value are the same."""
+    import numpy as np
+
+    if before.shape != after.shape or before.dtype.kind != after.dtype.kind:
+        return float("inf")
+    if np.array_equal(before, after, equal_nan=before.dtype.kind == "f"):
+        return 0.0
+    if before.dtype.kind != "f":
+        return float("inf")
+    gap = np.abs(before.astype(float) - after.astype(float))
+    return float(np.nan_to_num(gap, nan=np.inf).max())
+
+
+def malformed(client: Client) -> Gate:
+    """Send requests that no server should take, and see it refuse each and live."""
+    path = f"/v2/models/{client.model}/infer"
+    first = tensor(client.signature.inputs[0], array({"values": [], "shape": [0]}, b""))
+    bodies: list[tuple[bytes, dict[str, str]]] = [
+        (b"", {}),
+        (b"{", {}),
+        (b"[" * 100_000, {}),
+        (b'{"inputs": 3}', {}),
+        (json.dumps({"inputs": [{**first, "name": "nobody"}]}).encode(), {}),
+        (json.dumps({"inputs": [{**first, "shape": [-1]}]}).encode(), {}),
+        (json.dumps({"inputs": [{**first, "datatype": "FP128", "data": []}]}).encode(), {}),
+        (json.dumps({"inputs": [{**first, "parameters": {"binary_data_size": 10**12}}]}).encode(), {}),
+        (b'{"inputs": []}', {LENGTH: "-1"}),
+        (b'{"inputs": []}', {LENGTH: "99999"}),
+    ]
+    name = "Malformed requests"
+    for body, headers in bodies:
+        try:
+            status, _, _ = client.send("POST", path, body, headers)
+        except (OSError, http.client.HTTPException) as error:
+            return Gate(name, WHERE, Verdict.FAIL, f"The server ended a connection: {error}"[:300], len(bodies))
+        if not 400 <= status < 500:
+            return Gate(name, WHERE, Verdict.FAIL, f"One was answered with {status}.", len(bodies))
+    alive = client.send("GET", "/v2/health/ready")[0] == 200
+    words = "Each is refused, and the server answers as before." if alive else "The server is not ready afterwards."
+    return Gate(name, WHERE, Verdict.PASS if alive else Verdict.FAIL, words, len(bodies))

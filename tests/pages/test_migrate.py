@@ -1,0 +1,66 @@
+"""The Migrate page: empty, with a model, and after its steps."""
+
+import pytest
+
+from core.domain.assessment import AssessRequest, Effort, Known
+from core.domain.errors import NotFound, Refused
+from core.domain.groups import GROUPS
+from core.domain.job import Job, State
+from core.domain.migration import MigrateRequest
+from core.domain.work import Subject
+from core.doors.places import anonymous
+from core.doors.workspace import Workspace
+from core.targets import TARGETS
+from core.verbs import exporting
+from tests.pages.showing import VISITOR, bring, opened, words
+
+PAGE = "migrate.py"
+
+
+def test_without_a_model_it_says_where_to_begin(home: Workspace) -> None:
+    assert "No model to migrate yet" in words(opened(PAGE))
+
+
+def test_each_step_finds_what_those_before_it_left(home: Workspace) -> None:
+    artifact = home.store.artifact(VISITOR, bring(home, "penguins"))
+    subject = Subject.of(artifact)
+
+    def done(verb: str, request: object) -> Job:
+        job = home.queue.wait(VISITOR, home.queue.submit(VISITOR, verb, request).id, 120)
+        assert job.state is State.DONE
+        return job
+
+    def shown(**query: str) -> str:
+        return words(opened(PAGE, model=artifact.id, **query))
+
+    export = exporting.request(subject, TARGETS["triton"], None, None, None)
+    done("convert", export)
+    assert "PASS. Both files" in shown(step="convert", target="triton")
+    assert "The proof appears here" in shown(step="convert", target="openvino")
+    assert "A Python package that checks inputs" in shown(step="adapt")
+    assert "No code is written" in shown(step="adapt", target="openvino")
+    assert "Test the package first" in shown(step="load")
+
+    job = done("migrate", MigrateRequest(subject, "triton"))
+    assert job.result.export == home.queue.submit(VISITOR, "convert", export).request
+    page = shown(step="migrate", target="triton")
+    assert "NOT PROVEN" in page
+    assert "Triton itself was not run" in page
+    assert "Ready for" not in page
+
+    found = {one.target: one for one in done("assess", AssessRequest(subject)).result.prospects}
+    assert (found["triton"].fit.known, found["triton"].effort) == (Known.RAN, Effort.SMALL)
+    assert found["openvino"].fit.known is not Known.RAN
+    assert found["litert"].blocked or GROUPS["litert"].installed()
+    page = shown()
+    assert "small effort" in page
+    assert "ran here" in page
+
+
+def test_a_server_for_strangers_serves_nothing(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTOLAN_HOSTS", "models.example.org")
+    with pytest.raises(Refused, match="nobody signs in"):
+        anonymous(VISITOR).serve("0" * 64, "anything")
+    monkeypatch.delenv("PORTOLAN_HOSTS")
+    with pytest.raises(NotFound):
+        anonymous(VISITOR).serve("0" * 64, "anything")

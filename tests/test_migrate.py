@@ -1,0 +1,184 @@
+"""A move ends with a package that was run: its gates see planted faults, its zip is the same each time, and one changed byte is found."""
+
+import json
+import random
+import subprocess
+import sys
+import threading
+import zipfile
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from core.answers import package
+from core.answers.package import Members
+from core.border import archives
+from core.domain.codec import decode, encode
+from core.domain.migration import MigrateRequest, Migration
+from core.domain.report import Verdict
+from core.domain.work import Subject
+from core.doors.commands import main
+from core.memory.blobs import Blobs
+from core.sandbox import Sandbox
+from core.sandbox.tools import Memory, Tools
+from core.verbs import migrate
+
+SAMPLES = Path(__file__).parent.parent / "sample_models"
+PENGUINS = SAMPLES / "penguins" / "model.skops"
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Tools:
+    """Tools whose memory holds the exports, so that each is made once."""
+    return Tools(Blobs(tmp_path_factory.mktemp("blobs")), sandbox, lambda f, t: None, threading.Event(), Exports())
+
+
+class Exports(Memory):
+    """Remembers exports by their request."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, object] = {}
+
+    def known(self, verb, request, kind):  # type: ignore[no-untyped-def]
+        """Return an export."""
+        return self.found.get(json.dumps(encode(request), sort_keys=True))
+
+    def answer(self, verb: str, request: object, result: object) -> None:
+        """Keep an export."""
+        self.found[json.dumps(encode(request), sort_keys=True)] = result
+
+
+def asked(tools: Tools, path: Path, format: str, target: str = "onnxruntime") -> MigrateRequest:
+    """Name a file for the verb."""
+    blob = tools.blobs.put(path)
+    return MigrateRequest(Subject(blob.sha256, blob.size, format, path.name), target)
+
+
+@pytest.fixture(scope="module")
+def moved(kit: Tools) -> Migration:
+    """The penguins pipeline, moved to ONNX Runtime."""
+    return migrate.run(kit, asked(kit, PENGUINS, "skops"))
+
+
+@pytest.fixture
+def unpacked(kit: Tools, moved: Migration, tmp_path: Path) -> Path:
+    """The package in an empty folder."""
+    assert moved.bundle
+    with zipfile.ZipFile(kit.blobs.path(moved.bundle.sha256)) as archive:
+        archive.extractall(tmp_path / "package")
+    return tmp_path / "package"
+
+
+def test_a_pipeline_with_texts_is_served_as_the_engine_answers(moved: Migration) -> None:
+    assert [str(gate.verdict) for gate in moved.gates] == ["PASS"] * 5
+    served = [gate for gate in moved.gates if gate.name.startswith("Served")]
+    assert [gate.max_abs for gate in served] == [0.0, 0.0]
+    assert all(gate.samples >= 10 for gate in served)
+    assert any("Docker" in sentence for sentence in moved.not_run)
+    assert decode(Migration, encode(moved)) == moved
+
+
+def test_equal_work_gives_an_equal_zip(kit: Tools, moved: Migration) -> None:
+    again = migrate.run(kit, asked(kit, PENGUINS, "skops"))
+    assert again.bundle == moved.bundle
+
+
+def test_the_package_passes_its_own_tests_elsewhere(unpacked: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "unittest"], cwd=unpacked, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Ran 6 tests" in done.stderr
+
+
+def test_one_changed_byte_of_any_file_is_found(unpacked: Path) -> None:
+    draw = random.Random(20261130)
+    files = [path for path in sorted(unpacked.rglob("*")) if path.is_file() and path.name != "verify.py"]
+    seen = verified(unpacked)
+    assert seen == [0]
+    changes = []
+    for path in files:
+        data = bytearray(path.read_bytes())
+        place = draw.randrange(len(data))
+        changes.append((path, place, data[place] ^ (1 << draw.randrange(8))))
+    assert verified(unpacked, *changes) == [0] * len(changes)
+
+
+def verified(folder: Path, *changes: tuple[Path, int, int]) -> list[int]:
+    """Return whether the folder verifies as it is; with changes, one at a time, how often it did all the same."""
+    script = (
+        "import runpy,sys,json,contextlib,io,pathlib\n"
+        "mod = runpy.run_path('verify.py')\n"
+        "card = json.loads(pathlib.Path('card.json').read_text())\n"
+        "def good():\n"
+        "    with contextlib.redirect_stdout(io.StringIO()):\n"
+        "        try: return mod['intact'](card)\n"
+        "        except (ValueError, TypeError): return False\n"
+        "out = []\n"
+        "for name, place, value in json.loads(sys.argv[1]):\n"
+        "    path = pathlib.Path(name); before = path.read_bytes(); now = bytearray(before); now[place] = value\n"
+        "    path.write_bytes(now); out.append(int(good())); path.write_bytes(before)\n"
+        "print(json.dumps(out or [0 if good() else 1]))\n"
+    )
+    told = json.dumps([(str(path), place, value) for path, place, value in changes])
+    done = subprocess.run([sys.executable, "-c", script, told], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found: list[int] = json.loads(done.stdout)
+    return found
+
+
+def scaled(members: Members, folder: Path) -> Members:
+    """Return the files with the first weight tensor of the model scaled by 1.01."""
+    name = next(one for one in members if one.endswith(".onnx"))
+    model = onnx.load(str(members[name]))
+    largest = max(model.graph.initializer, key=lambda one: len(one.raw_data))
+    array = numpy_helper.to_array(largest)
+    largest.CopyFrom(numpy_helper.from_array((array * 1.01).astype(array.dtype), largest.name))
+    onnx.save(model, folder / "scaled.onnx")
+    return {**members, name: folder / "scaled.onnx"}
+
+
+def careless(members: Members, folder: Path) -> Members:
+    """Return the files with a server that rounds what it answers."""
+    code = str(members["server.py"])
+    return {**members, "server.py": code.replace("array.reshape(-1).tolist()", "array.round(3).reshape(-1).tolist()")}
+
+
+def deaf(members: Members, folder: Path) -> Members:
+    """Return the files with a server that does not start."""
+    return {**members, "server.py": "raise SystemExit(3)\n"}
+
+
+@pytest.mark.parametrize(
+    ("plant", "gate"),
+    [(scaled, "The package's own tests"), (careless, "Served answers, as JSON"), (deaf, "Served answers")],
+)
+def test_a_planted_fault_is_stopped_by_the_gate_for_it(
+    plant, gate: str, kit: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    honest = package.members
+    monkeypatch.setattr(package, "members", lambda *given: plant(honest(*given), tmp_path))
+    found = migrate.run(kit, asked(kit, SAMPLES / "fashion_cnn" / "model.onnx", "onnx"))
+    assert found.verdict is Verdict.FAIL
+    assert found.bundle is None
+    assert next(one.name for one in found.gates if one.verdict is Verdict.FAIL) == gate
+
+
+def test_a_target_without_code_gives_the_bundle_of_the_export(kit: Tools) -> None:
+    found = migrate.run(kit, asked(kit, SAMPLES / "fashion_cnn" / "model.onnx", "onnx", "nnapi"))
+    assert not found.packaged
+    assert found.bundle
+    assert found.artifact.format == "ort"
+    assert "No code is generated" in found.not_run[0]
+
+
+def test_command_line_writes_the_package(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "b.zip"
+    fashion = str(SAMPLES / "fashion_cnn" / "model.onnx")
+    assert main(["migrate", fashion, "--target", "triton", "-o", str(out), "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert found["verdict"] == "NOT PROVEN"
+    assert [gate["name"] for gate in found["gates"] if gate["verdict"] != "PASS"] == ["Triton Inference Server itself"]
+    with archives.walk(out) as archive:
+        assert {"models/model/config.pbtxt", "server.py", "report.json", "SHA256SUMS"} <= set(archive.names)
+    assert main(["migrate", str(PENGUINS), "--target", "nowhere", "-o", str(out), "--json"]) == 1
