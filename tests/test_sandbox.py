@@ -443,6 +443,7 @@ def test_the_table_of_tasks() -> None:
         "kernels",
         "weights",
         "correspond",
+        "differ",
         "float64",
         "sensitivity",
         "answers",

@@ -1,15 +1,20 @@
 """Time two files against each other in one process."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.calls.call import IN, SEED, Call, Here
 from core.calls.opening import Opened, opened, opener
+from core.domain.errors import refusing
 from core.domain.overhead import Race
+from core.domain.runtime import Session
 from core.domain.work import Golden, Model
 from core.runtimes import runtime_for
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from core.calls.bench import Bench
 
 GOLDEN = "golden.npz"
@@ -32,7 +37,18 @@ def work(request: Request, here: Here) -> Race:
 
     parent, variant = opener(request.parent, here), opener(request.variant, here)
     inputs, batch = golden.read(IN / GOLDEN).ordinary(request.batch)
+    try_out(variant, inputs)
     return speed.race(parent, variant, inputs, batch, request.seed, request.seconds, here)
+
+
+def try_out(variant: Callable[[], Session], inputs: dict[str, "np.ndarray"]) -> None:
+    """Ask the variant once. Raises Refused where it does not take what its parent takes."""
+    from core.proof.parity import feed
+
+    said = "The second model does not take the inputs of the first", "Compare models that take the same inputs."
+    session = variant()
+    with refusing(*said):
+        session.run(feed(session, inputs))
 
 
 CALL = Call("race", Request, Race, work)
