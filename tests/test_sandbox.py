@@ -444,6 +444,7 @@ def test_the_table_of_tasks() -> None:
         "weights",
         "correspond",
         "differ",
+        "training_cost",
         "float64",
         "sensitivity",
         "answers",

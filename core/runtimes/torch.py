@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -80,6 +81,14 @@ class ProgramSession(Session):
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Call the program and name its flat tensor outputs as its signature does."""
         import torch
+
+        args, kwargs = self.arguments(inputs)
+        with torch.no_grad():
+            return torch_answers.named(self._call(*args, **kwargs), [spec.name for spec in self.signature.outputs])
+
+    def arguments(self, inputs: dict[str, np.ndarray]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return arrays by input name as the arguments that the program takes."""
+        import torch
         from torch.utils import _pytree
 
         kinds = {spec.name: getattr(torch, spec.dtype) for spec in self.signature.inputs}
@@ -90,8 +99,7 @@ class ProgramSession(Session):
             for part, constant in zip(self._flat, self._constant, strict=True)
         ]
         args, kwargs = _pytree.tree_unflatten(flat, self._spec)
-        with torch.no_grad():
-            return torch_answers.named(self._call(*args, **kwargs), [spec.name for spec in self.signature.outputs])
+        return args, kwargs
 
 
 class ScriptSession(Session):
