@@ -16,7 +16,7 @@ from core.domain.work import Data, Subject
 from core.doors.workspace import current
 from pages import scaffold
 from pages.visitor import place, visitor
-from pages.widgets import architecture, evidence, install, matrix, options, progress, testdata
+from pages.widgets import architecture, consent, evidence, install, matrix, options, progress, testdata
 from pages.widgets.chrome import ink
 from pages.widgets.summary import format_title
 from pages.widgets.text import plain
@@ -69,7 +69,7 @@ def form(artifact: Artifact, job: Job | None) -> PortabilityRequest | None:
     not_installed(artifact, missing)
     chosen = options.form(steps, opened=artifact.format in architecture.WEIGHTS)
     data = testdata.choose(artifact, job)
-    consent(artifact)
+    consent.ask(artifact)
     code, trusted = architecture.choose(artifact)
     subject = Subject.of(artifact)
     asked = PortabilityRequest(replace(subject, consent=subject.consent or trusted), chosen, data, code)
@@ -110,27 +110,6 @@ def not_installed(artifact: Artifact, missing: dict[str, str]) -> None:
 def agreed(artifact: Artifact, asked: PortabilityRequest) -> bool:
     """Say whether the owner let run what has to: a pickle, or a Python file beside the weights."""
     return asked.subject.consent or (artifact.format != "pickle" and asked.code is None)
-
-
-def consent(artifact: Artifact) -> None:
-    """Ask the owner of a pickle, once per file, whether it may be loaded; other files need no consent."""
-    if artifact.format != "pickle":
-        return
-    if artifact.consented:
-        st.caption(":material/gavel: You agreed to load this pickle in the sandbox.")
-    else:
-        st.caption(":material/gavel: A pickle is a program: loading it can run code that its author chose.")
-        st.checkbox(
-            "I trust this file; load it in the sandbox.",
-            key=f"consent-{artifact.id}",
-            on_change=agree,
-            args=(artifact.id,),
-        )
-
-
-def agree(artifact: str) -> None:
-    """Write down that the owner lets a file be loaded."""
-    progress.attempt(lambda: place().consent(artifact))
 
 
 def no_target(artifact: Artifact) -> None:

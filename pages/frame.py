@@ -19,6 +19,7 @@ pages = [
     st.Page("models.py", title="Models", icon=":material/deployed_code:", default=True),
     st.Page("convert.py", title="Convert", icon=":material/swap_horiz:"),
     st.Page("compress.py", title="Compress", icon=":material/compress:"),
+    st.Page("profile.py", title="Profile", icon=":material/speed:"),
 ]
 if who is not None:
     pages.append(st.Page("projects.py", title="Projects", icon=":material/group:"))

@@ -26,6 +26,7 @@ from core.domain.groups import GROUPS
 from core.domain.ingestion import Ingested, IngestRequest
 from core.domain.limits import MB, limit_mb
 from core.domain.portability import PortabilityRequest, Standing
+from core.domain.profile import ProfileRequest
 from core.domain.recipe import Option, Step
 from core.domain.report import Verdict
 from core.domain.search import MINUTES, TuneRequest
@@ -41,7 +42,7 @@ from core.runtimes import RUNTIMES
 from core.sandbox import Sandbox, environments
 from core.sandbox.tools import Tools
 from core.techniques import TECHNIQUES
-from core.verbs import compress, convert, evaluate, ingest, portability, tune
+from core.verbs import compress, convert, evaluate, ingest, portability, profile, tune
 from core.verbs.tuning.folder import MODEL, Folder
 
 SHELVES: dict[str, Shelf[Any]] = {
@@ -131,7 +132,11 @@ def parser() -> argparse.ArgumentParser:
     measure = command(commands, "evaluate", run_evaluate, "measure a model on labelled data")
     measure.add_argument("file", type=Path)
     measure.add_argument("--against", type=Path, metavar="PARENT", help="model to compare the answers with")
-    for sub in (turn, press, matrix, search, measure):
+    card = command(commands, "profile", run_profile, "measure what a model costs: time, memory, start")
+    card.add_argument("file", type=Path)
+    card.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the runtime")
+    card.add_argument("--batch", type=int, default=1, metavar="B", help="samples in one call")
+    for sub in (turn, press, matrix, search, measure, card):
         sub.add_argument("--data", type=Path, required=sub in (search, measure), help=DATA)
         sub.add_argument("--label", help="name of the label column")
         sub.add_argument("--classes", default="", metavar="LABEL,...", help=CLASSES)
@@ -250,6 +255,15 @@ def run_evaluate(args: argparse.Namespace) -> int:
     quality = encode(result.quality) if result.quality else {}
     show(args, {**quality, **encode(result)}, lambda: console.evaluation(result))
     return EXITS[result.against.parity.verdict] if result.against else 0
+
+
+def run_profile(args: argparse.Namespace) -> int:
+    """Print the report card of a model."""
+    with bench() as tools:
+        subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
+        result = profile.run(tools, ProfileRequest(subject, data, args.batch, args.threads))
+    show(args, encode(result), lambda: console.profile(result))
+    return 0
 
 
 def run_install(args: argparse.Namespace) -> int:

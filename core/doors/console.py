@@ -9,6 +9,7 @@ from core.domain.evaluation import Evaluation
 from core.domain.ingestion import Ingested
 from core.domain.measures import Qualities
 from core.domain.portability import Attempt
+from core.domain.profile import Profile
 
 
 def summary(found: Ingested, size: int, sha256: str) -> None:
@@ -77,6 +78,28 @@ def matrix(attempts: Sequence[Attempt]) -> None:
     for one in attempts:
         figures = f"{one.samples:,} samples, largest difference {one.max_abs:.2g}. " if one.max_abs is not None else ""
         print(f"{one.standing:<26} {one.title:<32} {figures}{one.reason} {one.next_step}".rstrip())
+
+
+def profile(result: Profile) -> None:
+    """Print the sentence, then the figures with their spread, then what speaks against them."""
+    timing, memory, start, on = result.timing, result.memory, result.start, result.conditions
+    print(result.sentence)
+    print(
+        f"processor: {timing.cpu:.4g} ms a call (95 %: {timing.cpu_low:.4g} to {timing.cpu_high:.4g}), {timing.runs:,} calls"
+    )
+    for one in timing.percentiles:
+        told = f"{one.value:.4g} ms, at most {one.bound:.4g} with 99 % confidence" if one.value is not None else ""
+        print(f"wall clock {one.name}: {told or f'needs {one.missing:,} more calls'}")
+    print(f"throughput: {timing.throughput:,.1f} samples/s; interference index {timing.interference:.2f}")
+    print(
+        f"memory, MB: {memory.load_peak:.1f} while loading, {memory.inference_peak:.1f} while answering, "
+        f"{memory.loaded:.1f} held ({memory.anonymous:.1f} private, {memory.mapped:.1f} of files)"
+    )
+    imported = "not measured" if start.imported is None else f"{start.imported:.3f}"
+    print(f"start, s: import {imported}, load {start.load:.3f}, first call {start.first:.3f}")
+    print(f"on: {on.runtime}, {on.machine}, batch {on.batch}, threads {on.threads}")
+    for sentence in result.doubts:
+        print(f"Note: {sentence}")
 
 
 def evaluation(result: Evaluation) -> None:

@@ -115,14 +115,14 @@ def _rounds(pair: list[Call], calls: int, until: float, dice: random.Random) -> 
 
 def _sample(call: Call, calls: int) -> tuple[float, float]:
     """Return the nanoseconds of processor time and of wall-clock time of one call, as the mean of several."""
-    wall, processor = time.perf_counter_ns(), _processor_ns()
+    wall, processor = time.perf_counter_ns(), processor_ns()
     for _ in range(calls):
         call()
-    processor, wall = _processor_ns() - processor, time.perf_counter_ns() - wall
+    processor, wall = processor_ns() - processor, time.perf_counter_ns() - wall
     return processor / calls, wall / calls
 
 
-def _processor_ns() -> int:
+def processor_ns() -> int:
     """Return the processor time of all threads.
 
     In a process with RLIMIT_CPU, which the jail sets, Linux brings that clock up to date only when it switches or ticks,

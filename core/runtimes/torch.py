@@ -10,6 +10,7 @@ import numpy as np
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused, refusing
+from core.domain.recipe import Option
 from core.domain.runtime import UNKNOWN_INTEGER, Domain, Runtime, Session
 from core.libraries.torch import (
     ExportedProgram,
@@ -45,6 +46,17 @@ class TorchRuntime(Runtime):
         if format == "torch_export":
             return ProgramSession(load_program(path))
         return ScriptSession(torchscripts.load(path), torchscripts.kept_inputs(path))
+
+    def opener_on(self, path: Path, format: str, given: dict[str, Option], threads: int) -> Callable[[], Session]:
+        """Open the file, and let torch use so many threads from then on."""
+        import torch
+
+        def open_it() -> Session:
+            session = self.open(path, format)
+            torch.set_num_threads(threads)
+            return session
+
+        return open_it
 
     def in_float64(self, path: Path, format: str) -> Session | None:
         """Widen the operators of an exported program that name float32; TorchScript is code that names what it likes."""

@@ -1,0 +1,33 @@
+"""The Profile page: empty, with a model, with what cannot run, and with a finished report card."""
+
+import pytest
+
+from core.domain.job import State
+from core.domain.profile import ProfileRequest
+from core.domain.work import Subject
+from core.doors.workspace import Workspace
+from core.verbs import profile
+from tests.conftest import SAMPLES
+from tests.pages.showing import VISITOR, opened, words
+
+
+def test_without_a_model_it_says_where_to_begin(home: Workspace) -> None:
+    assert "No model to profile yet" in words(opened("profile.py"))
+
+
+def test_a_model_is_measured_and_stays_on_its_page(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile, "TIMING_SECONDS", 0.5)
+    blob = home.store.blobs.put(SAMPLES / "segment" / "model.onnx")
+    model = home.store.add_artifact(VISITOR, sha256=blob.sha256, size=blob.size, format="onnx", name="m.onnx").id
+    app = opened("profile.py", model=model)
+    assert "The report card appears here" in words(app)
+    assert [button.label for button in app.button if button.label == "Profile"]
+    subject = Subject.of(home.store.artifact(VISITOR, model))
+    job = home.queue.wait(VISITOR, home.queue.submit(VISITOR, "profile", ProfileRequest(subject)).id, 120)
+    assert job.state is State.DONE, job.trouble
+    app = opened("profile.py", model=model)
+    assert [one.label for one in app.metric] == ["Time of a call", "Peak memory", "Time to the first answer"]
+    assert job.result.sentence[:20] in words(app).replace("\\", "")
+    assert "python -m core profile" in app.code[0].value
+    assert [button.label for button in app.button if button.label == "Measure again"]
+    assert home.store.reports(VISITOR, model, "profile")

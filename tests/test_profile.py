@@ -1,0 +1,47 @@
+"""The report card of a model, through the real sandbox and on the command line."""
+
+from pathlib import Path
+
+import pytest
+
+from core.calls import probe, timing
+from core.calls.bench import Bench
+from core.domain.errors import Refused
+from core.domain.profile import ProfileRequest
+from core.domain.work import Model, Subject
+from core.sandbox.tools import Tools
+from core.verbs import profile
+from tests.proof.layered import chain
+from tests.test_command_line import SAMPLES, portolan
+
+pytestmark = pytest.mark.skipif("sys.platform != 'linux'", reason="the jail and the mark are Linux's")
+
+
+def test_the_command_prints_a_report_card() -> None:
+    code, card = portolan("profile", SAMPLES / "segment" / "model.onnx", "--batch", "8")
+    assert code == 0, card
+    assert (card["format"], card["timing"]["batch"], card["conditions"]["threads"]) == ("onnx", 8, 1)
+    assert card["memory"]["load_peak"] > card["memory"]["loaded"] - 1 > 0
+    assert card["start"]["imported"] > 0.02, "the runtime was there before its import was timed"
+    assert card["start"]["runs"] == card["memory"]["runs"] == 3
+    assert card["timing"]["cpu_low"] <= card["timing"]["cpu"] <= card["timing"]["cpu_high"]
+    (p99,) = (one for one in card["timing"]["percentiles"] if one["share"] == 0.99)
+    assert (p99["value"] is None) == (card["timing"]["runs"] < 662)
+
+
+def test_more_work_takes_more_time_and_few_calls_carry_no_percentile(tools: Tools, tmp_path: Path) -> None:
+    bench, found = Bench(tools), []
+    for width in (16, 900):
+        blob = tools.blobs.put(chain(4, width, tmp_path / f"{width}.onnx"))
+        model = Model(blob.sha256, blob.size, "onnx")
+        found.append(timing.ask(bench, model, probe.ask(bench, model, None), batch=64, seconds=0.4))
+    small, large = found
+    assert large.cpu_low > 5 * small.cpu_high
+    assert large.runs < 662
+    assert large.percentiles[-1].missing == 662 - large.runs
+
+
+@pytest.mark.parametrize(("batch", "threads"), [(0, 1), (1, 0), (5000, 1)])
+def test_settings_out_of_bounds_are_refused(batch: int, threads: int) -> None:
+    with pytest.raises(Refused, match="out of bounds"):
+        profile.normal(ProfileRequest(Subject("0" * 64, 1, "onnx", "m"), batch=batch, threads=threads))
