@@ -22,6 +22,7 @@ from core.domain.compression import MAX_DROP, CompressRequest
 from core.domain.conversion import Conversion, ConvertRequest
 from core.domain.errors import PortolanError, Refused, our_fault
 from core.domain.evaluation import EvaluateRequest
+from core.domain.gate import Bounds
 from core.domain.groups import GROUPS
 from core.domain.ingestion import Ingested, IngestRequest
 from core.domain.limits import MB, limit_mb
@@ -31,7 +32,9 @@ from core.domain.recipe import Option, Step
 from core.domain.report import Verdict
 from core.domain.search import MINUTES, TuneRequest
 from core.domain.shelf import Shelf
+from core.domain.training_cost import TrainingRequest
 from core.domain.tuning import Goal
+from core.domain.versus import VersusRequest
 from core.domain.work import Code, Data, Subject
 from core.doors import console, operating
 from core.doors.terminal import letters, only_letters
@@ -42,7 +45,7 @@ from core.runtimes import RUNTIMES
 from core.sandbox import Sandbox, environments
 from core.sandbox.tools import Tools
 from core.techniques import TECHNIQUES
-from core.verbs import compress, convert, evaluate, ingest, portability, profile, tune
+from core.verbs import compress, convert, evaluate, ingest, portability, profile, training, tune, versus
 from core.verbs.tuning.folder import MODEL, Folder
 
 SHELVES: dict[str, Shelf[Any]] = {
@@ -136,6 +139,16 @@ def parser() -> argparse.ArgumentParser:
     card.add_argument("file", type=Path)
     card.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the runtime")
     card.add_argument("--batch", type=int, default=1, metavar="B", help="samples in one call")
+    card.add_argument("--against", type=Path, metavar="OLD", help="model to time and weigh this one against, in pairs")
+    card.add_argument("--against-threads", type=int, default=1, metavar="N", help="threads of the other one's runtime")
+    for bound, what in (("slowdown", "slower"), ("memory", "more memory")):
+        card.add_argument(
+            f"--max-{bound}",
+            type=share,
+            metavar="SHARE",
+            help=f"how much {what} is allowed, such as 3%%; needs --against; exit 0 proven within, 1 proven beyond, 3 not settled",
+        )
+    card.add_argument("--training", action="store_true", help="reckon instead the memory that training takes")
     for sub in (turn, press, matrix, search, measure, card):
         sub.add_argument("--data", type=Path, required=sub in (search, measure), help=DATA)
         sub.add_argument("--label", help="name of the label column")
@@ -258,11 +271,37 @@ def run_evaluate(args: argparse.Namespace) -> int:
 
 
 def run_profile(args: argparse.Namespace) -> int:
-    """Print the report card of a model."""
+    """Print the report card of a model, or how it stands beside another, or what it takes to train."""
+    if args.against is None and (args.max_slowdown, args.max_memory) != (None, None):
+        raise Refused("A bound needs a model to hold it against.", "Name one with --against.")
+    if args.against is not None or args.training:
+        return run_training(args) if args.against is None else run_versus(args)
     with bench() as tools:
         subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
         result = profile.run(tools, ProfileRequest(subject, data, args.batch, args.threads))
     show(args, encode(result), lambda: console.profile(result))
+    return 0
+
+
+def run_versus(args: argparse.Namespace) -> int:
+    """Print how a model stands beside another, and hold it to bounds where some are given."""
+    asked = args.max_slowdown, args.max_memory
+    bounds = Bounds(*asked) if asked != (None, None) else None
+    with bench() as tools:
+        subject, against = (subject_of(tools, path, args.consent) for path in (args.file, args.against))
+        threads = args.against_threads, args.threads
+        request = VersusRequest(subject, against, data_of(tools, args), args.batch, bounds, threads)
+        result = versus.run(tools, request)
+    show(args, encode(result), lambda: console.versus(result))
+    return EXITS[result.gate.verdict] if result.gate else 0
+
+
+def run_training(args: argparse.Namespace) -> int:
+    """Print what a model takes to train."""
+    with bench() as tools:
+        subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
+        result = training.run(tools, TrainingRequest(subject, data))
+    show(args, encode(result), lambda: console.training(result, args.batch))
     return 0
 
 
@@ -322,6 +361,13 @@ def bench() -> Iterator[Tools]:
 def tell(fraction: float | None, text: str) -> None:
     """Write progress to stderr."""
     print(f"{'' if fraction is None else f'{fraction:4.0%} '}{text}", file=sys.stderr, flush=True)
+
+
+def share(text: str) -> float:
+    """Read a share as people write it, 3% or 0.03. Raises ValueError for anything else, and one that is negative."""
+    found = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    Bounds(found)
+    return found
 
 
 def existing(path: Path) -> Path:

@@ -7,9 +7,14 @@ from core.domain.compression import Compression
 from core.domain.conversion import Conversion
 from core.domain.evaluation import Evaluation
 from core.domain.ingestion import Ingested
+from core.domain.limits import MB
 from core.domain.measures import Qualities
 from core.domain.portability import Attempt
 from core.domain.profile import Profile
+from core.domain.training_cost import WORKSPACE, Optimizer, Training
+from core.domain.versus import Versus
+
+MOST_CHANGES = 20
 
 
 def summary(found: Ingested, size: int, sha256: str) -> None:
@@ -100,6 +105,30 @@ def profile(result: Profile) -> None:
     print(f"on: {on.runtime}, {on.machine}, batch {on.batch}, threads {on.threads}")
     for sentence in result.doubts:
         print(f"Note: {sentence}")
+
+
+def versus(result: Versus) -> None:
+    """Print the sentence, what differs between the graphs, and each bound."""
+    print(result.sentence)
+    print(f"answers: {result.parity.verdict}: {result.parity.reason}")
+    if result.difference:
+        print(result.difference.sentence)
+        for change in result.difference.changes[:MOST_CHANGES]:
+            print(f"  {change.sentence}")
+    for held in result.gate.held if result.gate else ():
+        print(f"{held.verdict}: {held.sentence}")
+
+
+def training(result: Training, batch: int) -> None:
+    """Print what one step takes with each optimizer."""
+    for optimizer in Optimizer:
+        step = result.step(batch, optimizer)
+        print(
+            f"{optimizer}, batch {batch}: {step.total / MB:,.1f} MB = weights {step.weights / MB:,.1f} + gradients "
+            f"{step.gradients / MB:,.1f} + state {step.state / MB:,.1f} + saved {step.saved / MB:,.1f}"
+        )
+    low, high = WORKSPACE
+    print(f"A real step takes {low:.0%} to {high:.0%} more: the workspace of its kernels.")
 
 
 def evaluation(result: Evaluation) -> None:

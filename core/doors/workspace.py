@@ -22,11 +22,11 @@ from core.memory.blobs import GB
 from core.memory.cached_blobs import stored
 from core.memory.store import Store
 from core.sandbox import Sandbox
-from core.verbs import compress, convert, evaluate, ingest, install, portability, profile, tune
+from core.verbs import compress, convert, evaluate, ingest, install, portability, profile, training, tune, versus
 
 VERBS: Verbs = {
     module.VERB.name: module.VERB
-    for module in (ingest, convert, compress, evaluate, portability, tune, install, profile)
+    for module in (ingest, convert, compress, evaluate, portability, tune, install, profile, versus, training)
 }  # fmt: skip
 
 STAY = frozenset({"install"})
