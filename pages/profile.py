@@ -14,9 +14,12 @@ from core.runtimes import cannot_run
 from core.verbs.profile import MOST_SAMPLES
 from pages import scaffold
 from pages.visitor import place, visitor
-from pages.widgets import architecture, consent, progress, report_card, testdata
+from pages.widgets import architecture, consent, progress, report_card, testdata, training, versus
 from pages.widgets.chrome import ink
 from pages.widgets.text import plain
+
+WAYS = {"Report card": "profile", "Beside another": "versus", "Training": "training"}
+"""What can be asked, and the verb that answers it."""
 
 
 def page() -> None:
@@ -42,6 +45,13 @@ def form(artifact: Artifact, job: Job | None) -> None:
         st.page_link(
             "convert.py", label="Convert it", icon=":material/swap_horiz:", query_params={"model": artifact.id}
         )
+        return
+    begun = next((way for way, verb in WAYS.items() if job is not None and job.verb == verb), "Report card")
+    how = st.segmented_control(
+        "What to see", list(WAYS), default=begun, required=True, key=f"how-{artifact.id}-{begun}", width="stretch"
+    )
+    if how != "Report card":
+        (versus if how == "Beside another" else training).form(artifact, job)
         return
     data = testdata.choose(artifact, job)
     used = job.request if job is not None and isinstance(job.request, ProfileRequest) else None
@@ -83,7 +93,11 @@ PAGE = scaffold.Page(
         "Portolan opens the file in fresh processes and measures the time of a call, the memory that it takes and how "
         "long it needs to start, each with its spread.",
     ),
-    shows={"profile": lambda artifact, job: report_card.show(artifact, job, ink())},
+    shows={
+        "profile": lambda artifact, job: report_card.show(artifact, job, ink()),
+        "versus": lambda artifact, job: versus.show(job.result),
+        "training": lambda artifact, job: training.show(artifact, job.result, ink()),
+    },
 )
 
 page()

@@ -1,11 +1,12 @@
 """The memory that one step of training takes: weights, gradients, the optimizer's state, and what is saved for the way back."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
-from core.domain.work import Data, Subject
+from core.domain.recipe import Option
+from core.domain.work import Code, Data, Subject
 
 WORKSPACE = (0.2, 0.6)
 """What a real step took beyond the sum of these four, as a share of it: from the least to the most of five measured steps."""
@@ -46,13 +47,14 @@ class Step:
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """The model, the data whose shapes it is trained on, and the job before it."""
+    """The model, the data whose shapes it is trained on, and what weights alone are opened with: options and the owner's Python file."""
 
     INLINE: ClassVar = ("subject",)
 
     subject: Subject
     data: Data | None = None
-    after: str | None = None
+    options: dict[str, Option] = field(default_factory=dict)
+    code: Code | None = None
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,14 @@ def parser() -> argparse.ArgumentParser:
             help=f"how much {what} is allowed, such as 3%%; needs --against; exit 0 proven within, 1 proven beyond, 3 not settled",
         )
     card.add_argument("--training", action="store_true", help="reckon instead the memory that training takes")
+    card.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="K=V",
+        help="with --training: an option of weights alone, such as architecture=resnet18",
+    )
+    card.add_argument("--code", type=Path, help="with --training: the Python file that defines the network")
     for sub in (turn, press, matrix, search, measure, card):
         sub.add_argument("--data", type=Path, required=sub in (search, measure), help=DATA)
         sub.add_argument("--label", help="name of the label column")
@@ -300,7 +308,7 @@ def run_training(args: argparse.Namespace) -> int:
     """Print what a model takes to train."""
     with bench() as tools:
         subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
-        result = training.run(tools, TrainingRequest(subject, data))
+        result = training.run(tools, TrainingRequest(subject, data, pairs(args.option), code_of(tools, args.code)))
     show(args, encode(result), lambda: console.training(result, args.batch))
     return 0
 

@@ -10,7 +10,8 @@ from core.formats import FORMATS as KINDS
 from core.jobs.verb import Verb
 from core.memory.store import Store
 from core.sandbox.tools import Tools
-from core.verbs.transform import check_consent
+from core.verbs.convert import along
+from core.verbs.transform import check_code, check_consent
 
 
 def normal(request: TrainingRequest) -> TrainingRequest:
@@ -32,8 +33,11 @@ def on(bench: Bench, request: TrainingRequest) -> Training:
     """Reckon on a given bench; see ``run``."""
     request, model = normal(request), request.subject.model
     check_consent(model, request.subject.consent)
+    check_code(request.code, request.subject.consent)
+    if request.options or request.code:
+        bench.openings[model.sha256] = along(request.options, request.code)
     bench.tools.progress(0.1, "Making inputs")
-    golden = probe.ask(bench, model, request.data)
+    golden = probe.ask(bench, model, request.data, str(request.options.get("shapes", "")))
     bench.tools.progress(0.5, "Reckoning a step of training")
     found = training_cost.ask(bench, model, golden)
     return replace(found, data=request.data, seconds=bench.cost.seconds)
