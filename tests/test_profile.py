@@ -25,6 +25,7 @@ def test_the_command_prints_a_report_card() -> None:
     assert card["start"]["imported"] > 0.02, "the runtime was there before its import was timed"
     assert card["start"]["runs"] == card["memory"]["runs"] == 3
     assert card["timing"]["cpu_low"] <= card["timing"]["cpu"] <= card["timing"]["cpu_high"]
+    assert (card["macs"]["agree"], card["macs"]["batch"]) == (True, 8)
     (p99,) = (one for one in card["timing"]["percentiles"] if one["share"] == 0.99)
     assert (p99["value"] is None) == (card["timing"]["runs"] < 662)
 

@@ -10,7 +10,8 @@ from core.calls.call import Call
 
 NAMES = (
     "inspect", "convert", "compress", "probe", "compare", "float64", "diverge", "evaluate", "race", "footprint", "pack", "kernels",
-    "weights", "correspond", "differ", "training_cost", "sensitivity", "answers", "attempt", "self_test", "timing", "cold_start",
+    "weights", "correspond", "sensitivity", "answers", "attempt", "self_test", "timing", "cold_start", "macs",
+    "differ", "training_cost",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from core.domain.macs import Macs
 from core.domain.overhead import QUIET, Footprint
 from core.domain.percentile import Percentile
 from core.domain.references import Sha256
@@ -110,6 +111,9 @@ class Profile:
     data: Data | None
     doubts: tuple[str, ...]
     seconds: float
+    macs: Macs | None = None
+    uncounted: str = ""
+    """Why there is no count of MACs, in a sentence."""
 
     @property
     def sentence(self) -> str:

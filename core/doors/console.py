@@ -102,6 +102,7 @@ def profile(result: Profile) -> None:
     )
     imported = "not measured" if start.imported is None else f"{start.imported:.3f}"
     print(f"start, s: import {imported}, load {start.load:.3f}, first call {start.first:.3f}")
+    print(f"MACs: {result.macs.ran.macs:,}. {result.macs.told}" if result.macs else result.uncounted)
     print(f"on: {on.runtime}, {on.machine}, batch {on.batch}, threads {on.threads}")
     for sentence in result.doubts:
         print(f"Note: {sentence}")

@@ -2,23 +2,30 @@
 
 import os
 import platform
+from dataclasses import replace
 
 from core.calls import cold_start, footprint, inspect, probe, timing
+from core.calls import convert as converting
+from core.calls import macs as counting
 from core.calls.bench import Bench
 from core.calls.call import SEED
-from core.domain.errors import Refused
+from core.domain.errors import Refused, Unavailable
 from core.domain.format import Summary
+from core.domain.macs import Macs
 from core.domain.profile import DECIDING, Conditions, Profile, ProfileRequest, Timing
-from core.domain.work import Golden
+from core.domain.work import Golden, Model
 from core.formats import FORMATS
 from core.jobs.verb import Verb
 from core.memory.store import Store
 from core.proof.parity import machine
 from core.runtimes import runtime_for
 from core.sandbox.tools import Tools
+from core.verbs import convert
 from core.verbs.transform import check_consent
 
 TIMING_SECONDS = 8.0
+NETWORKS = ("torch_export", "torchscript", "keras", "keras_h5")
+"""Formats whose MACs are those of their conversion to ONNX."""
 MOST_THREADS, MOST_SAMPLES = 64, 1024
 
 
@@ -52,6 +59,8 @@ def on(bench: Bench, request: ProfileRequest) -> Profile:
     memory = footprint.ask(bench, model, golden, request.batch)
     tools.progress(0.75, "Measuring the start in three fresh processes")
     start = cold_start.ask(bench, model, golden, request.batch)
+    tools.progress(0.88, "Counting the products of tensors")
+    macs, uncounted = count(bench, model, golden, timed.batch)
     return Profile(
         format=model.format,
         size=model.size,
@@ -63,7 +72,23 @@ def on(bench: Bench, request: ProfileRequest) -> Profile:
         data=request.data,
         doubts=doubts(request, found.summary, timed),
         seconds=bench.cost.seconds,
+        macs=macs,
+        uncounted=uncounted,
     )
+
+
+def count(bench: Bench, model: Model, golden: Golden, batch: int) -> tuple[Macs | None, str]:
+    """Count the MACs of a network in its own file or, of another format, in its conversion to ONNX; or say why that cannot be."""
+    if model.format in counting.FORMATS:
+        return counting.ask(bench, model, golden, batch), ""
+    if model.format not in NETWORKS:
+        return None, f"MACs are not counted in files of the format {FORMATS[model.format].title}."
+    try:
+        ((converter, step),) = convert.with_data_shapes(convert.plan(model.format, "onnx", {}), golden)
+        found = counting.ask(bench, converting.ask(bench, model, converter, step.options), golden, batch)
+    except (Refused, Unavailable) as error:
+        return None, f"MACs are counted in the conversion to ONNX, and there is none: {error.message}"
+    return replace(found, through=FORMATS["onnx"].title), ""
 
 
 def conditions(request: ProfileRequest, golden: Golden, timed: Timing, load: float | None) -> Conditions:

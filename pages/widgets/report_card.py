@@ -7,6 +7,7 @@ import streamlit as st
 from core.answers.charts.bars import megabytes
 from core.domain.artifact import Artifact
 from core.domain.job import Job
+from core.domain.macs import Macs
 from core.domain.overhead import Footprint
 from core.domain.profile import Profile, Start, Timing
 from pages.widgets.figure import figure
@@ -61,14 +62,24 @@ def details(result: Profile) -> None:
             "Size",
             {
                 "Parameters": count(result.parameters),
+                "MACs of a call": macs(result.macs),
                 "File": megabytes(result.size),
                 "Throughput": f"{result.timing.throughput:,.0f} samples/s, one call after the other",
             },
         )
+        st.caption(plain(result.macs.told + " 1 MAC is 2 FLOPs." if result.macs else result.uncounted, 600))
         latency(result.timing)
     with right:
         residence(result.memory)
         cold(result.start)
+
+
+def macs(found: Macs | None) -> str:
+    """Write the count of the run, marked where the graph alone says otherwise."""
+    if found is None:
+        return "not counted"
+    through = f", in {found.through}" if found.through else ""
+    return count(found.ran.macs) + (" (by the run alone)" if not found.agree else "") + through
 
 
 def latency(timing: Timing) -> None:
