@@ -14,7 +14,7 @@ from core.runtimes import cannot_run
 from core.verbs.profile import MOST_SAMPLES
 from pages import scaffold
 from pages.visitor import place, visitor
-from pages.widgets import architecture, consent, progress, report_card, testdata, training, versus
+from pages.widgets import architecture, consent, cost, progress, report_card, testdata, training, versus
 from pages.widgets.chrome import ink
 from pages.widgets.text import plain
 
@@ -85,6 +85,12 @@ def unfit(artifact: Artifact) -> str | None:
     return cannot_run(artifact.format)
 
 
+def show_card(artifact: Artifact, job: Job) -> None:
+    """Show the report card, and below it what that comes to in money and in real time."""
+    report_card.show(artifact, job, ink())
+    cost.section(artifact, job.result)
+
+
 PAGE = scaffold.Page(
     "Profile",
     no_model=("No model to profile yet", "Add a file of your own or open a sample first."),
@@ -94,7 +100,7 @@ PAGE = scaffold.Page(
         "long it needs to start, each with its spread.",
     ),
     shows={
-        "profile": lambda artifact, job: report_card.show(artifact, job, ink()),
+        "profile": show_card,
         "versus": lambda artifact, job: versus.show(job.result),
         "training": lambda artifact, job: training.show(artifact, job.result, ink()),
     },

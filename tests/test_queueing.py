@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from core.answers.queueing import _responses, capacity, parallel, respond, safe_rate
+from core.answers.queueing import _responses, capacity, parallel, real_time, respond, safe_rate
+from core.domain.errors import Refused
 from core.domain.price import EXAMPLES, Assumptions, Machine, price
+from tests.test_command_line import SAMPLES, portolan
 
 MEAN = 10.0
 NEVER = 1e9
@@ -95,3 +97,20 @@ def test_a_million_predictions_by_hand() -> None:
 def test_assumptions_out_of_bounds_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="utilization"):
         Assumptions(**wrong)
+
+
+def test_what_random_arrivals_meet_is_told_for_each_load() -> None:
+    found = real_time([3.0], 20.0, 1)
+    assert found.capacity == pytest.approx(1000 / 3)
+    p99s = [one.p99 for one in found.responses]
+    assert p99s == sorted(p99s)
+    with pytest.raises(Refused, match="deadline"):
+        real_time([3.0], -1.0, 1)
+
+
+def test_the_command_says_which_rate_is_safe() -> None:
+    model = SAMPLES / "segment" / "model.onnx"
+    code, value = portolan("profile", model, "--deadline", "5", "--workers", "2")
+    assert code == 0, value
+    assert 0 < value["real_time"]["safe_rate"] < value["real_time"]["capacity"]
+    assert all(one["money"] > 0 for one in value["estimates"])

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.domain.errors import Refused
+
 REQUESTS = 60_000
 WARM = 0.1
 """Share of the requests by which the queue fills."""
 SATURATED = 0.98
 """Utilization above which no queue is simulated: it grows without end, or nearly so."""
+LOADS = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
+"""Shares of the capacity at which a queue is shown."""
 STEPS = 14
 """Halvings by which the largest safe rate is found, to 1 part in 16,000 of the capacity."""
 
@@ -58,17 +62,44 @@ def respond(
 
 
 def safe_rate(
-    service: Sequence[float], deadline: float, missed: float = 0.01, workers: int = 1, seed: int = 0
+    service: Sequence[float],
+    deadline: float,
+    missed: float = 0.01,
+    workers: int = 1,
+    seed: int = 0,
+    requests: int = REQUESTS,
 ) -> float:
     """Return the largest rate a second at which no more than a share of requests misses the deadline; 0 where none does."""
     low, high = 0.0, SATURATED * capacity(service, workers)
     for _ in range(STEPS):
         middle = (low + high) / 2
-        if respond(service, middle, deadline, workers, seed).missed <= missed:
+        if respond(service, middle, deadline, workers, seed, requests).missed <= missed:
             low = middle
         else:
             high = middle
     return low
+
+
+@dataclass(frozen=True)
+class RealTime:
+    """Which rate keeps a deadline in 99 of 100 requests, and what requests meet at some rates."""
+
+    deadline: float
+    workers: int
+    capacity: float
+    safe_rate: float
+    responses: tuple[Response, ...]
+
+
+def real_time(service: Sequence[float], deadline: float, workers: int) -> RealTime:
+    """Return what random arrivals meet. Raises Refused for a deadline or workers that are none."""
+    if not (0 < deadline < 1e9 and 0 < workers <= 1024):
+        raise Refused(
+            "A deadline is a number of milliseconds above 0, and workers are 1 to 1,024.", "Give such numbers."
+        )
+    most = capacity(service, workers)
+    found = tuple(respond(service, load * most, deadline, workers) for load in LOADS)
+    return RealTime(deadline, workers, most, safe_rate(service, deadline, workers=workers), found)
 
 
 def _responses(arrivals: np.ndarray, service: np.ndarray, workers: int) -> np.ndarray:

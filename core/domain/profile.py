@@ -45,6 +45,9 @@ class Timing:
     interference: float
     """Wall-clock time / processor time over all calls: 1 on a quiet machine, below 1 where several threads worked."""
 
+    service: tuple[float, ...] = ()
+    """Wall-clock milliseconds of a call at evenly spaced quantiles, from which queues are simulated."""
+
     @property
     def throughput(self) -> float:
         """Samples a second, as the wall clock saw it, with one call after the other."""

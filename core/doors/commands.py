@@ -10,11 +10,12 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
+from core.answers.queueing import real_time
 from core.converters import CONVERTERS
 from core.domain import settings
 from core.domain.codec import decode, encode
@@ -27,6 +28,7 @@ from core.domain.groups import GROUPS
 from core.domain.ingestion import Ingested, IngestRequest
 from core.domain.limits import MB, limit_mb
 from core.domain.portability import PortabilityRequest, Standing
+from core.domain.price import EXAMPLES, Assumptions, price
 from core.domain.profile import ProfileRequest
 from core.domain.recipe import Option, Step
 from core.domain.report import Verdict
@@ -148,6 +150,15 @@ def parser() -> argparse.ArgumentParser:
             metavar="SHARE",
             help=f"how much {what} is allowed, such as 3%%; needs --against; exit 0 proven within, 1 proven beyond, 3 not settled",
         )
+    card.add_argument(
+        "--deadline",
+        type=float,
+        metavar="MS",
+        help="milliseconds until an answer; says which rate of random arrivals keeps it",
+    )
+    card.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="with --deadline: how many answer side by side"
+    )
     card.add_argument("--training", action="store_true", help="reckon instead the memory that training takes")
     card.add_argument(
         "--option",
@@ -287,7 +298,11 @@ def run_profile(args: argparse.Namespace) -> int:
     with bench() as tools:
         subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
         result = profile.run(tools, ProfileRequest(subject, data, args.batch, args.threads))
-    show(args, encode(result), lambda: console.profile(result))
+    timed = result.timing
+    queue = real_time(timed.service, args.deadline, args.workers) if args.deadline else None
+    costs = [asdict(price(timed.cpu, timed.batch, one, Assumptions())) | {"machine": one.name} for one in EXAMPLES]
+    written = {**encode(result), "estimates": costs, "real_time": queue and asdict(queue)}
+    show(args, written, lambda: console.profile(result, queue))
     return 0
 
 

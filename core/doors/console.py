@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.answers.queueing import RealTime
 from core.domain.compression import Compression
 from core.domain.conversion import Conversion
 from core.domain.evaluation import Evaluation
@@ -85,7 +86,7 @@ def matrix(attempts: Sequence[Attempt]) -> None:
         print(f"{one.standing:<26} {one.title:<32} {figures}{one.reason} {one.next_step}".rstrip())
 
 
-def profile(result: Profile) -> None:
+def profile(result: Profile, queue: RealTime | None = None) -> None:
     """Print the sentence, then the figures with their spread, then what speaks against them."""
     timing, memory, start, on = result.timing, result.memory, result.start, result.conditions
     print(result.sentence)
@@ -106,6 +107,11 @@ def profile(result: Profile) -> None:
     print(f"on: {on.runtime}, {on.machine}, batch {on.batch}, threads {on.threads}")
     for sentence in result.doubts:
         print(f"Note: {sentence}")
+    if queue:
+        print(
+            f"random arrivals, {queue.workers} worker(s): at most {queue.safe_rate:,.1f} a second for 99 % within {queue.deadline:g} ms; "
+            f"capacity {queue.capacity:,.1f}"
+        )
 
 
 def versus(result: Versus) -> None:

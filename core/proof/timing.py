@@ -20,6 +20,8 @@ Call = Callable[[], object]
 SESSIONS, FEWEST_SESSIONS = 4, 2
 RUNS, FEWEST_RUNS = 2400, 3
 """Calls in all, and in a session of a slow model; the 99th percentile needs 662 (``core/domain/percentile.py``)."""
+QUANTILES = 400
+"""Service times that are kept of all calls; the last one is the 99.9th percentile."""
 GROUP_NS = 500_000
 """Processor time is read over as many calls as take half a millisecond together, for one call can be below what its clock tells apart."""
 
@@ -100,4 +102,5 @@ def _judged(walls: list[np.ndarray], processors: list[np.ndarray], batch: int, t
         least=float(wall.min()),
         percentiles=percentiles(wall.tolist()),
         interference=float(wall.sum()) / max(spent, 1e-9),
+        service=tuple(np.quantile(wall, (np.arange(QUANTILES) + 0.5) / QUANTILES).tolist()),
     )

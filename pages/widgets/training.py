@@ -76,7 +76,7 @@ def show(artifact: Artifact, result: Training, ink: str) -> None:
         figure(
             f"Largest batch in {memory:g} GB",
             f"{largest[0]:,}",
-            f"up to {largest[1]:,} with little workspace",
+            f"{largest[1]:,} at best",
             delta_color="off",
             delta_arrow="off",
             help=f"With {high:.0%} of workspace on top; the least that was seen is {low:.0%}.",

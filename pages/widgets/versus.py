@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.answers.charts.bars import megabytes
 from core.domain.artifact import Artifact
-from core.domain.difference import Difference
+from core.domain.difference import Change, ChangeKind, Difference
 from core.domain.gate import Bounds
 from core.domain.job import Job, State
 from core.domain.overhead import Pace, apart
@@ -26,6 +26,8 @@ PACES: dict[Pace, tuple[Literal["green", "red", "gray"], Literal["up", "down", "
     Pace.FASTER: ("green", "up"),
     Pace.SLOWER: ("red", "down"),
 }
+SHORT = 9
+"""Changes that are shown without scrolling."""
 ANSWERS = {Verdict.PASS: "same", Verdict.FAIL: "differ", Verdict.NOT_PROVEN: "not proven"}
 
 
@@ -165,14 +167,22 @@ def changes(found: Difference) -> None:
     rows = [
         {
             "change": str(one.kind),
-            "operator": plain(f"{one.operator} {one.name}", 80),
+            "where": plain(f"{one.operator} {one.name}", 80),
             "what": plain(one.what, 60),
             "before": plain(one.before, 70),
-            "after": plain(one.after, 70),
-            "moved by": "" if one.moved is None else f"{one.moved:.2%}",
+            "after": plain(_after(one), 70),
         }
         for one in found.changes
     ]
-    st.dataframe(rows, hide_index=True, height=min(420, 40 + 35 * len(rows)))
+    with st.container(height=420 if len(rows) > SHORT else "content", border=False):
+        st.table(rows, border="horizontal", hide_index=True)
     if sum(found.counts.values()) > len(rows):
         st.caption(f"The first {len(rows):,} of {sum(found.counts.values()):,} changes, each kind among them.")
+
+
+def _after(one: Change) -> str:
+    """Say what something became, of a weight how many of its numbers changed and by how much."""
+    counted = f"{one.differ.k:,} of {one.differ.n:,} numbers" if one.differ and one.differ.n > 1 else ""
+    moved = f"moved by {one.moved:.2g} of their size" if one.moved is not None else ""
+    kept = "" if one.kind is ChangeKind.WEIGHT and counted else one.after
+    return ", ".join(filter(None, (kept, counted, moved)))

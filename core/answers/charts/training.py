@@ -2,6 +2,8 @@
 
 import altair as alt
 
+from core.answers.charts.bars import AXIS
+
 COLOURS = ["#2563eb", "#0891b2", "#7c3aed", "#ea580c", "#94a3b8"]
 
 
@@ -12,7 +14,7 @@ def stacked(parts: dict[str, int], ink: str) -> alt.Chart:
         alt.Chart(alt.Data(values=rows))
         .mark_bar(height=34)
         .encode(
-            x=alt.X("MB:Q", stack="zero", title="MB", axis=alt.Axis(grid=False)),
+            x=alt.X("MB:Q", stack="zero", title="MB", axis=alt.Axis(grid=False, tickCount=6)),
             color=alt.Color(
                 "owner:N",
                 sort=list(parts),
@@ -22,5 +24,5 @@ def stacked(parts: dict[str, int], ink: str) -> alt.Chart:
             order="place:Q",
             tooltip=["owner:N", alt.Tooltip("MB:Q", format=",.1f")],
         )
-        .properties(height=130)
+        .properties(height=AXIS + 110)
     )

@@ -1,0 +1,136 @@
+"""What a measured model costs in money and energy, and which rate of requests it bears: estimates over figures that people edit."""
+
+from typing import Any
+
+import streamlit as st
+
+from core.answers.charts.queueing import curve
+from core.answers.queueing import LOADS, Response, capacity, respond, safe_rate
+from core.domain.artifact import Artifact
+from core.domain.price import EXAMPLES, Assumptions, Machine, price
+from core.domain.profile import Profile, Timing
+from pages.widgets.figure import figure
+from pages.widgets.text import plain
+
+QUEUED = 20_000
+"""Requests of one simulation on the page."""
+
+
+def section(artifact: Artifact, result: Profile) -> None:
+    """Show both below a report card."""
+    with st.expander("Money and energy", icon=":material/payments:"):
+        money(artifact, result.timing)
+    with st.expander("Real time", icon=":material/timer:"):
+        real_time(artifact, result.timing)
+
+
+def money(artifact: Artifact, timing: Timing) -> None:
+    """Show what a million predictions take on each machine of an editable table."""
+    st.caption(
+        "Estimates from the measured processor time. Prices, watts and the grid are yours to set; the rows below are examples, not offers."
+    )
+    table = [{"machine": one.name, "cores": one.cores, "price an hour": one.price} for one in EXAMPLES]
+    edited: Any = st.data_editor(table, num_rows="dynamic", hide_index=True, key=f"prices-{artifact.id}")
+    given = assumptions(artifact)
+    rows, wrong = list[dict[str, str]](), 0
+    for row in edited:
+        try:
+            machine = Machine(str(row.get("machine") or "unnamed"), float(row["cores"]), float(row["price an hour"]))
+        except (KeyError, TypeError, ValueError):
+            wrong += 1
+            continue
+        found = price(timing.cpu, timing.batch, machine, given)
+        rows.append({"machine": plain(machine.name, 60), "a million predictions, estimated": f"{found.money:,.4g}"})
+    if wrong:
+        st.caption(f"{wrong} row(s) left out: a machine needs cores above 0 and a price.")
+    if rows:
+        st.table(rows, border="horizontal", hide_index=True)
+    energy = price(timing.cpu, timing.batch, EXAMPLES[0], given)
+    with st.grid(2, min_column_width=190):
+        figure(
+            "Energy of a million, estimated", f"{energy.kwh:.3g} kWh", help="Processor seconds x watts a core x PUE."
+        )
+        figure(
+            "Carbon dioxide of a million, estimated",
+            f"{energy.grams:.3g} g",
+            help="That energy x grams a kWh of the grid.",
+        )
+
+
+def assumptions(artifact: Artifact) -> Assumptions:
+    """Ask for what the estimate stands on."""
+    base = Assumptions()
+    with st.container(horizontal=True):
+        busy = st.number_input("Busy, % of the time", 1.0, 100.0, 100 * base.utilization, key=f"busy-{artifact.id}")
+        watts = st.number_input("Watts a busy core", 0.0, 1000.0, base.watts, key=f"watts-{artifact.id}")
+        pue = st.number_input(
+            "PUE",
+            1.0,
+            5.0,
+            base.pue,
+            0.1,
+            help="All energy of the building over that of its computers.",
+            key=f"pue-{artifact.id}",
+        )
+        grams = st.number_input("g CO2 a kWh", 0.0, 2000.0, base.grams, 10.0, key=f"grams-{artifact.id}")
+    return Assumptions(float(busy) / 100, float(watts), float(pue), float(grams))
+
+
+def real_time(artifact: Artifact, timing: Timing) -> None:
+    """Show which rate of random arrivals keeps a deadline, and what a chosen rate does to waiting."""
+    if not timing.service:
+        st.caption("This profile is from an earlier version, which kept no single times. Measure again.")
+        return
+    with st.container(horizontal=True):
+        deadline = st.number_input("Deadline, ms", 0.01, 1e6, round(6 * timing.mean, 2), key=f"deadline-{artifact.id}")
+        workers = st.number_input("Workers", 1, 256, 1, key=f"workers-{artifact.id}")
+        missed = st.number_input("May miss it, %", 0.01, 50.0, 1.0, key=f"missed-{artifact.id}")
+    most = capacity(timing.service, int(workers))
+    safe = largest(timing.service, float(deadline), float(missed) / 100, int(workers))
+    rate = st.number_input(
+        "Requests a second", most / 1000, 2 * most, max(safe, most / 1000), key=f"rate-{artifact.id}-{workers}"
+    )
+    found = simulated(timing.service, float(rate), float(deadline), int(workers))
+    with st.grid(3, min_column_width=190):
+        figure(
+            "Largest safe rate",
+            f"{safe:,.1f}/s",
+            f"capacity {most:,.1f}/s",
+            delta_color="off",
+            delta_arrow="off",
+            help=f"At most {missed:g} % of requests later than {deadline:g} ms.",
+        )
+        figure(
+            "p99 at this rate",
+            "grows without end" if found.p99 is None else f"{found.p99:,.3g} ms",
+            help=f"Workers are busy {found.utilization:.0%} of the time.",
+        )
+        figure("Missed deadlines", f"{found.missed:.2%}", help="Share of the requests at this rate.")
+    points = [simulated(timing.service, load * most, float(deadline), int(workers)) for load in LOADS]
+    rows = [
+        {"rate": one.rate, "quantile": name, "ms": ms}
+        for one in points
+        for name, ms in (("p50", one.p50), ("p99", one.p99))
+    ]
+    st.altair_chart(curve(rows, float(deadline)), alt="Response time at rates up to the capacity, with the deadline")
+    noise = (
+        " The machine was busy while it was measured, so these times are longer than a quiet machine's."
+        if timing.disturbed
+        else ""
+    )
+    st.caption(
+        f"Simulated from {timing.runs:,} measured calls of batch {timing.batch}: requests arrive at random (Poisson), wait in one line "
+        f"and are answered one call each. Workers are taken to not slow each other.{noise}"
+    )
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def simulated(service: tuple[float, ...], rate: float, deadline: float, workers: int) -> Response:
+    """Simulate once for each set of figures."""
+    return respond(service, rate, deadline, workers, requests=QUEUED)
+
+
+@st.cache_data(max_entries=100, show_spinner="Simulating")
+def largest(service: tuple[float, ...], deadline: float, missed: float, workers: int) -> float:
+    """Find the largest safe rate once for each set of figures."""
+    return safe_rate(service, deadline, missed, workers, requests=QUEUED)
