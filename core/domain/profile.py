@@ -1,12 +1,13 @@
 """The report card of one artifact: what it costs to hold, to start and to ask, and under which conditions that was measured."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from core.domain.macs import Macs
 from core.domain.overhead import QUIET, Footprint
 from core.domain.percentile import Percentile
 from core.domain.references import Sha256
+from core.domain.session_state import SessionState
 from core.domain.work import Data, Subject
 
 DECIDING = frozenset(("If", "Loop", "Scan", "NonZero", "NonMaxSuppression", "TopK", "Unique"))
@@ -117,6 +118,9 @@ class Profile:
     macs: Macs | None = None
     uncounted: str = ""
     """Why there is no count of MACs, in a sentence."""
+
+    state: SessionState = field(default_factory=SessionState)
+    """What the model keeps from one call to the next."""
 
     @property
     def sentence(self) -> str:

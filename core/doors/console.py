@@ -105,6 +105,10 @@ def profile(result: Profile, queue: RealTime | None = None) -> None:
     print(f"start, s: import {imported}, load {start.load:.3f}, first call {start.first:.3f}")
     print(f"MACs: {result.macs.ran.macs:,}. {result.macs.told}" if result.macs else result.uncounted)
     print(f"on: {on.runtime}, {on.machine}, batch {on.batch}, threads {on.threads}")
+    if result.state.kept:
+        steps = f" and {result.state.per_step:,} bytes for each step" if result.state.per_step else ""
+        pairs = ", ".join(f"{one.input} -> {one.output}" for one in result.state.kept)
+        print(f"state of a session: {result.state.fixed:,} bytes{steps} ({pairs})")
     for sentence in result.doubts:
         print(f"Note: {sentence}")
     if queue:

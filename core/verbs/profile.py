@@ -13,6 +13,7 @@ from core.domain.errors import Refused, Unavailable
 from core.domain.format import Summary
 from core.domain.macs import Macs
 from core.domain.profile import DECIDING, Conditions, Profile, ProfileRequest, Timing
+from core.domain.session_state import state_of
 from core.domain.work import Golden, Model
 from core.formats import FORMATS
 from core.jobs.verb import Verb
@@ -74,6 +75,7 @@ def on(bench: Bench, request: ProfileRequest) -> Profile:
         seconds=bench.cost.seconds,
         macs=macs,
         uncounted=uncounted,
+        state=state_of(golden.evidence.signature, found.summary.operators),
     )
 
 

@@ -4,14 +4,19 @@ from typing import Any
 
 import streamlit as st
 
+from core.answers.charts.bars import megabytes
 from core.answers.charts.queueing import curve
 from core.answers.queueing import LOADS, Response, capacity, respond, safe_rate
 from core.domain.artifact import Artifact
+from core.domain.limits import MB
 from core.domain.price import EXAMPLES, Assumptions, Machine, price
 from core.domain.profile import Profile, Timing
+from core.domain.session_state import key_value_cache
 from pages.widgets.figure import figure
-from pages.widgets.text import plain
+from pages.widgets.text import plain, shape
 
+SHORT = 8
+"""States that are listed without scrolling."""
 QUEUED = 20_000
 """Requests of one simulation on the page."""
 
@@ -22,6 +27,8 @@ def section(artifact: Artifact, result: Profile) -> None:
         money(artifact, result.timing)
     with st.expander("Real time", icon=":material/timer:"):
         real_time(artifact, result.timing)
+    with st.expander("State of a session", icon=":material/history:"):
+        state(artifact, result)
 
 
 def money(artifact: Artifact, timing: Timing) -> None:
@@ -134,3 +141,56 @@ def simulated(service: tuple[float, ...], rate: float, deadline: float, workers:
 def largest(service: tuple[float, ...], deadline: float, missed: float, workers: int) -> float:
     """Find the largest safe rate once for each set of figures."""
     return safe_rate(service, deadline, missed, workers, requests=QUEUED)
+
+
+def state(artifact: Artifact, result: Profile) -> None:
+    """Show what one session keeps between calls and how many sessions fit, or reckon it by the formula of keys and values."""
+    found = result.state
+    if found.inside:
+        st.caption(f"The runtime keeps {found.inside} state(s) inside, whose size the file does not say.")
+    if not found.kept:
+        st.caption(
+            "No output of this model comes back as an input, so a session keeps nothing. Attention's keys and values by formula:"
+        )
+    with st.container(horizontal=True):
+        memory = st.number_input("Memory, GB", 0.1, 10_000.0, 8.0, 1.0, key=f"state-memory-{artifact.id}")
+        length = st.number_input("Steps so far, such as tokens", 1, 10_000_000, 1024, key=f"state-length-{artifact.id}")
+    each, held = (
+        (found.at(int(length)), result.memory.peak * MB) if found.kept else (formula(artifact, int(length)), 0.0)
+    )
+    fit = max(0, int((memory * 1e9 - held) // each)) if each else 0
+    with st.grid(2, min_column_width=190):
+        figure(
+            "State of a session",
+            megabytes(each),
+            f"{megabytes(found.per_step)} a step" if found.per_step else None,
+            delta_color="off",
+            delta_arrow="off",
+        )
+        figure(
+            f"Sessions in {memory:g} GB",
+            f"{fit:,}",
+            help="Beside the peak memory of the model." if found.kept else "For the state alone.",
+        )
+    if found.kept:
+        rows = [
+            {
+                "input": plain(one.input, 60),
+                "comes from": plain(one.output, 60),
+                "shape": shape(one.shape),
+                "bytes": f"{one.bytes:,}" + (" a step" if one.grows else ""),
+            }
+            for one in found.kept
+        ]
+        with st.container(height=300 if len(rows) > SHORT else "content", border=False):
+            st.table(rows, border="horizontal", hide_index=True)
+
+
+def formula(artifact: Artifact, length: int) -> int:
+    """Ask for what the formula of keys and values needs."""
+    with st.container(horizontal=True):
+        layers, heads, width, size = (
+            int(st.number_input(label, 1, 100_000, start, key=f"kv-{label}-{artifact.id}"))
+            for label, start in (("Layers", 12), ("Heads of keys", 12), ("Width of a head", 64), ("Bytes a number", 2))
+        )
+    return key_value_cache(layers, heads, width, length, size=size)

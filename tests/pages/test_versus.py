@@ -75,6 +75,7 @@ def test_a_report_card_comes_to_money_and_to_a_safe_rate(home: Workspace, monkey
     capacity = 1000 / job.result.timing.mean
     app.number_input(key=f"rate-{model}-1").set_value(1.5 * capacity).run()
     assert {one.label: one.value for one in app.metric}["p99 at this rate"] == "grows without end"
+    assert found["State of a session"] == "37.7 MB"  # the formula's own numbers: 2 x 12 x 12 x 64 x 1024 x 2 bytes
     app.number_input(key=f"watts-{model}").set_value(16.0).run()
     assert {one.label: one.value for one in app.metric}["Energy of a million, estimated"] != found[
         "Energy of a million, estimated"
