@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from core.domain.advice import Advice, advise
 from core.domain.macs import Macs
+from core.domain.operators import Operators
 from core.domain.overhead import QUIET, Footprint
 from core.domain.percentile import Percentile
 from core.domain.references import Sha256
@@ -101,6 +103,8 @@ class Conditions:
 class Profile:
     """The report card, with the data that it was measured on and what makes it doubtful."""
 
+    DERIVED: ClassVar = ("sentence", "advice")
+
     format: str
     size: int
     parameters: int | None
@@ -114,6 +118,15 @@ class Profile:
     macs: Macs | None = None
     uncounted: str = ""
     """Why there is no count of MACs, in a sentence."""
+
+    operators: Operators | None = None
+    trace: Sha256 | None = None
+    """The blob with the engine's own trace, in the form of Chrome's and Perfetto's viewers."""
+
+    @property
+    def advice(self) -> Advice | None:
+        """What the operators' figures lead to."""
+        return advise(self.operators) if self.operators else None
 
     @property
     def sentence(self) -> str:
