@@ -7,6 +7,7 @@ import pytest
 from core.calls import probe, timing
 from core.calls.bench import Bench
 from core.domain.errors import Refused
+from core.domain.limits import MB
 from core.domain.profile import ProfileRequest
 from core.domain.work import Model, Subject
 from core.sandbox.tools import Tools
@@ -37,6 +38,12 @@ def test_the_command_prints_a_report_card() -> None:
     assert 0.3 < card["operators"]["inside"] <= 1
     assert card["operators"]["weights"] > 500_000
     assert card["advice"]["technique"] in TECHNIQUES
+    parts = {one["name"]: one["megabytes"] for one in card["owners"]}
+    assert parts["Python"] > 5
+    assert parts["Runtime"] > 5
+    inside = sum(parts.values()) - parts["Python"] - parts["Runtime"]
+    assert inside == pytest.approx(card["memory"]["inference_peak"], abs=0.01)
+    assert parts["Weights"] == pytest.approx(card["operators"]["weights"] / MB)
     (p99,) = (one for one in card["timing"]["percentiles"] if one["share"] == 0.99)
     assert (p99["value"] is None) == (card["timing"]["runs"] < 662)
 

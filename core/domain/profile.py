@@ -7,6 +7,7 @@ from core.domain.advice import Advice, advise
 from core.domain.macs import Macs
 from core.domain.operators import Operators
 from core.domain.overhead import QUIET, Footprint
+from core.domain.owners import Owner, owners
 from core.domain.percentile import Percentile
 from core.domain.references import Sha256
 from core.domain.work import Data, Subject
@@ -79,6 +80,10 @@ class Start:
     spread: tuple[float, float] | None = None
     """The lowest and the highest total."""
 
+    python: float | None = None
+    runtime: float | None = None
+    """Megabytes that the interpreter holds before the import, and what the import adds; None where it was not measured."""
+
     @property
     def total(self) -> float:
         """All three."""
@@ -103,7 +108,7 @@ class Conditions:
 class Profile:
     """The report card, with the data that it was measured on and what makes it doubtful."""
 
-    DERIVED: ClassVar = ("sentence", "advice")
+    DERIVED: ClassVar = ("sentence", "advice", "owners")
 
     format: str
     size: int
@@ -122,6 +127,11 @@ class Profile:
     operators: Operators | None = None
     trace: Sha256 | None = None
     """The blob with the engine's own trace, in the form of Chrome's and Perfetto's viewers."""
+
+    @property
+    def owners(self) -> tuple[Owner, ...]:
+        """Who owns the memory at the peak of inference."""
+        return owners(self.start.python, self.start.runtime, self.memory, self.operators)
 
     @property
     def advice(self) -> Advice | None:

@@ -39,7 +39,7 @@ def shares(found: Operators, ink: str) -> alt.LayerChart:
         {"kind": kind.kind, "share": kind.microseconds / found.total, "told": _told(kind.microseconds, found.total)}
         for kind in found.kinds[:KINDS]
     ]
-    room = 1.35 * max((float(row["share"]) for row in values), default=1.0)
+    room = 1.7 * max((float(row["share"]) for row in values), default=1.0)
     base = alt.Chart(alt.Data(values=values)).encode(
         y=alt.Y("kind:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=200)),
         x=alt.X("share:Q", axis=None, scale=alt.Scale(domain=[0, room])),
@@ -64,13 +64,13 @@ def roofline(found: Operators, ink: str) -> alt.LayerChart:
         "FLOP/byte:Q",
         scale=alt.Scale(type="log", nice=False, domain=[LEAST, ends[-1]]),
         title="operations a byte (log)",
-        axis=alt.Axis(format="~g", tickCount=5),
+        axis=alt.Axis(format="~g", tickCount=5, grid=False),
     )
     y = alt.Y(
         "GFLOP/s:Q",
         scale=alt.Scale(type="log", nice=False, padding=12),
         title="10^9 operations a second (log)",
-        axis=alt.Axis(format="~g", tickCount=5),
+        axis=alt.Axis(format="~g", tickCount=5, grid=False),
     )
     bounds = [bound for bound in Bound if any(row["bound by"] == bound for row in points)]
     seen = (
