@@ -177,6 +177,8 @@ def detail(artifact_id: str) -> None:
         with st.container(width="content", horizontal=True):
             if artifact.format == FORMAT and st.button("Compress this model", icon=":material/compress:"):
                 st.switch_page("compress.py", query_params={"model": artifact.id})
+            if st.button("Profile this model", icon=":material/speed:"):
+                st.switch_page("profile.py", query_params={"model": artifact.id})
             if st.button("Convert this model", type="primary", icon=":material/swap_horiz:"):
                 st.switch_page("convert.py", query_params={"model": artifact.id})
     hold.notice(artifact.id)

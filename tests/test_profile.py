@@ -7,9 +7,11 @@ import pytest
 from core.calls import probe, timing
 from core.calls.bench import Bench
 from core.domain.errors import Refused
+from core.domain.limits import MB
 from core.domain.profile import ProfileRequest
 from core.domain.work import Model, Subject
 from core.sandbox.tools import Tools
+from core.techniques import TECHNIQUES
 from core.verbs import profile
 from tests.proof.layered import chain
 from tests.test_command_line import SAMPLES, portolan
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.skipif("sys.platform != 'linux'", reason="the jail and 
 
 
 def test_the_command_prints_a_report_card() -> None:
-    code, card = portolan("profile", SAMPLES / "segment" / "model.onnx", "--batch", "8")
+    code, card = portolan("profile", SAMPLES / "fashion_cnn" / "model.onnx", "--batch", "8")
     assert code == 0, card
     assert (card["format"], card["timing"]["batch"], card["conditions"]["threads"]) == ("onnx", 8, 1)
     assert card["memory"]["load_peak"] > card["memory"]["loaded"] - 1 > 0
@@ -26,6 +28,22 @@ def test_the_command_prints_a_report_card() -> None:
     assert card["start"]["runs"] == card["memory"]["runs"] == 3
     assert card["timing"]["cpu_low"] <= card["timing"]["cpu"] <= card["timing"]["cpu_high"]
     assert (card["macs"]["agree"], card["macs"]["batch"]) == (True, 8)
+    assert card["macs"]["ran"]["macs"] == 8 * 4_331_488
+    nodes = card["operators"]["nodes"]
+    as_written, served = card["macs"]["ran"]["operators"], {"Conv": 0, "Gemm": 0}
+    for one in nodes:
+        served["Gemm" if "Gemm" in one["kind"] else "Conv"] += one["macs"]
+    assert served["Gemm"] == as_written["Gemm"]
+    assert as_written["Conv"] <= served["Conv"] < 1.5 * as_written["Conv"], "channels are padded to whole vectors"
+    assert 0.3 < card["operators"]["inside"] <= 1
+    assert card["operators"]["weights"] > 500_000
+    assert card["advice"]["technique"] in TECHNIQUES
+    parts = {one["name"]: one["megabytes"] for one in card["owners"]}
+    assert parts["Python"] > 5
+    assert parts["Runtime"] > 5
+    inside = sum(parts.values()) - parts["Python"] - parts["Runtime"]
+    assert inside == pytest.approx(card["memory"]["inference_peak"], abs=0.01)
+    assert parts["Weights"] == pytest.approx(card["operators"]["weights"] / MB)
     (p99,) = (one for one in card["timing"]["percentiles"] if one["share"] == 0.99)
     assert (p99["value"] is None) == (card["timing"]["runs"] < 662)
 

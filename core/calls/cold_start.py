@@ -6,6 +6,7 @@ Nothing that a runtime needs may be imported when this module is, so the model i
 import importlib
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from core.calls.bench import Bench
 
 GOLDEN = "golden.npz"
+STATUS = Path("/proc/self/status")
 PROCESSES, SECONDS = 3, 12.0
 """Fresh processes, and the seconds after which no further one is started: some runtimes take as many to import."""
 EMPTY = frozenset(("light", "torch", "sklearn"))
@@ -38,7 +40,8 @@ class Request:
 
 def work(request: Request, here: Here) -> Start:
     """Import, open and ask once."""
-    imported = _seconds_of("numpy") if request.bare else None
+    before = _resident()
+    imported, added = _imported("numpy") if request.bare else (None, 0.0)
     from core.calls.opening import Opened, opener
     from core.proof import golden
     from core.proof.parity import feed
@@ -47,7 +50,8 @@ def work(request: Request, here: Here) -> Start:
 
     if imported is not None:
         packages = RUNTIMES[request.runtime].packages
-        imported += sum(_seconds_of(module) for module, package in PACKAGES.items() if package in packages)
+        parts = [_imported(module) for module, package in PACKAGES.items() if package in packages]
+        imported, added = imported + sum(part[0] for part in parts), added + sum(part[1] for part in parts)
     inputs, _ = golden.read(IN / GOLDEN).ordinary(request.batch)
     opened = Opened(request.file, request.format, request.runtime, request.given)
     open_it = opener(opened, here)
@@ -57,13 +61,26 @@ def work(request: Request, here: Here) -> Start:
     fed = feed(session, inputs)
     begun = time.perf_counter()
     session.run(fed)
-    return Start(imported, load, time.perf_counter() - begun)
+    first = time.perf_counter() - begun
+    if imported is None:
+        return Start(None, load, first)
+    return Start(imported, load, first, python=before, runtime=added)
 
 
-def _seconds_of(module: str) -> float:
-    begun = time.perf_counter()
+def _imported(module: str) -> tuple[float, float]:
+    """Import a module; return the seconds that it took and the megabytes that it added."""
+    before, begun = _resident(), time.perf_counter()
     importlib.import_module(module)
-    return time.perf_counter() - begun
+    return time.perf_counter() - begun, _resident() - before
+
+
+def _resident() -> float:
+    """Return the megabytes that this process holds; 0 where the system does not say."""
+    try:
+        lines = STATUS.read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), 0.0)
 
 
 CALL = Call("cold_start", Request, Start, work)
@@ -84,11 +101,18 @@ def ask(bench: "Bench", model: Model, golden: Golden, batch: int = 1) -> Start:
             with bench.call(CALL, request, blobs, "bare" if bare else kind) as done:
                 runs.append(done.value)
     totals = [run.total for run in runs]
-    imports = [run.imported for run in runs if run.imported is not None]
     return Start(
-        median(imports) if imports else None,
+        _median([run.imported for run in runs]),
         median(run.load for run in runs),
         median(run.first for run in runs),
         len(runs),
         (min(totals), max(totals)),
+        _median([run.python for run in runs]),
+        _median([run.runtime for run in runs]),
     )
+
+
+def _median(values: list[float | None]) -> float | None:
+    """Return the median of what was measured; None where nothing was."""
+    known = [value for value in values if value is not None]
+    return median(known) if known else None

@@ -3,8 +3,11 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from core.domain.advice import Advice, advise
 from core.domain.macs import Macs
+from core.domain.operators import Operators
 from core.domain.overhead import QUIET, Footprint
+from core.domain.owners import Owner, owners
 from core.domain.percentile import Percentile
 from core.domain.references import Sha256
 from core.domain.session_state import SessionState
@@ -81,6 +84,10 @@ class Start:
     spread: tuple[float, float] | None = None
     """The lowest and the highest total."""
 
+    python: float | None = None
+    runtime: float | None = None
+    """Megabytes that the interpreter holds before the import, and what the import adds; None where it was not measured."""
+
     @property
     def total(self) -> float:
         """All three."""
@@ -105,6 +112,8 @@ class Conditions:
 class Profile:
     """The report card, with the data that it was measured on and what makes it doubtful."""
 
+    DERIVED: ClassVar = ("sentence", "advice", "owners")
+
     format: str
     size: int
     parameters: int | None
@@ -121,6 +130,19 @@ class Profile:
 
     state: SessionState = field(default_factory=SessionState)
     """What the model keeps from one call to the next."""
+    operators: Operators | None = None
+    trace: Sha256 | None = None
+    """The blob with the engine's own trace, in the form of Chrome's and Perfetto's viewers."""
+
+    @property
+    def owners(self) -> tuple[Owner, ...]:
+        """Who owns the memory at the peak of inference."""
+        return owners(self.start.python, self.start.runtime, self.memory, self.operators)
+
+    @property
+    def advice(self) -> Advice | None:
+        """What the operators' figures lead to."""
+        return advise(self.operators) if self.operators else None
 
     @property
     def sentence(self) -> str:

@@ -104,6 +104,11 @@ def profile(result: Profile, queue: RealTime | None = None) -> None:
     imported = "not measured" if start.imported is None else f"{start.imported:.3f}"
     print(f"start, s: import {imported}, load {start.load:.3f}, first call {start.first:.3f}")
     print(f"MACs: {result.macs.ran.macs:,}. {result.macs.told}" if result.macs else result.uncounted)
+    for kind in result.operators.kinds[:5] if result.operators else ():
+        share = kind.microseconds / max(result.operators.total, 1e-9) if result.operators else 0.0
+        print(f"operator {kind.kind}: {share:.0%} of the time, {kind.runs:.0f} runs, {kind.macs:,} MACs")
+    if result.advice:
+        print(f"Advice: {result.advice.sentence}")
     print(f"on: {on.runtime}, {on.machine}, batch {on.batch}, threads {on.threads}")
     if result.state.kept:
         steps = f" and {result.state.per_step:,} bytes for each step" if result.state.per_step else ""

@@ -4,7 +4,7 @@ import os
 import platform
 from dataclasses import replace
 
-from core.calls import cold_start, footprint, inspect, probe, timing
+from core.calls import cold_start, footprint, inspect, operators, probe, timing
 from core.calls import convert as converting
 from core.calls import macs as counting
 from core.calls.bench import Bench
@@ -62,6 +62,8 @@ def on(bench: Bench, request: ProfileRequest) -> Profile:
     start = cold_start.ask(bench, model, golden, request.batch)
     tools.progress(0.88, "Counting the products of tensors")
     macs, uncounted = count(bench, model, golden, timed.batch)
+    tools.progress(0.92, "Tracing the operators")
+    traced = operators.ask(bench, model, golden, timed.batch) if model.format in counting.FORMATS else (None, None)
     return Profile(
         format=model.format,
         size=model.size,
@@ -76,6 +78,8 @@ def on(bench: Bench, request: ProfileRequest) -> Profile:
         macs=macs,
         uncounted=uncounted,
         state=state_of(golden.evidence.signature, found.summary.operators),
+        operators=traced[0],
+        trace=traced[1],
     )
 
 

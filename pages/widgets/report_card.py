@@ -10,6 +10,7 @@ from core.domain.job import Job
 from core.domain.macs import Macs
 from core.domain.overhead import Footprint
 from core.domain.profile import Profile, Start, Timing
+from pages.widgets import operators, owners
 from pages.widgets.figure import figure
 from pages.widgets.text import count, plain
 
@@ -20,9 +21,13 @@ def show(artifact: Artifact, job: Job, ink: str) -> None:
     headline(result)
     for sentence in result.doubts:
         st.warning(plain(sentence, 500), icon=":material/warning:")
-    (card,) = st.tabs(["Report card"])
+    card, nodes, memory = st.tabs(["Report card", "Operators", "Memory"])
     with card:
         details(result)
+    with nodes:
+        operators.show(artifact, result, ink)
+    with memory:
+        owners.show(result, ink)
     again(artifact, result)
 
 

@@ -30,4 +30,6 @@ def test_a_model_is_measured_and_stays_on_its_page(home: Workspace, monkeypatch:
     assert job.result.sentence[:20] in words(app).replace("\\", "")
     assert "python -m core profile" in app.code[0].value
     assert [button.label for button in app.button if button.label == "Measure again"]
+    assert job.result.advice.sentence[:20] in words(app).replace("\\", "")
+    assert home.store.holds(VISITOR, job.result.trace)
     assert home.store.reports(VISITOR, model, "profile")
