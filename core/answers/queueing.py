@@ -119,4 +119,4 @@ def parallel(arrivals: np.ndarray, service: np.ndarray, workers: int) -> np.ndar
     for place, (arrival, time) in enumerate(zip(arrivals.tolist(), service.tolist(), strict=True)):
         ends[place] = max(arrival, heapq.heappop(free)) + time
         heapq.heappush(free, float(ends[place]))
-    return ends - arrivals
+    return np.asarray(ends - arrivals)

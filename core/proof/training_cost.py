@@ -119,7 +119,7 @@ def fake_step(model: Trainable, inputs: dict[str, np.ndarray]) -> int:
 
     mode, own = FakeTensorMode(allow_non_fake_inputs=True), model.own()
     with mode:
-        fakes = {name: mode.from_tensor(one) for name, one in own.items()}
+        fakes: dict[str, Tensor] = {name: mode.from_tensor(one) for name, one in own.items()}
         args, kwargs = _pytree.tree_map_only(torch.Tensor, mode.from_tensor, model.arguments(inputs))
         return saved_bytes(lambda: torch.func.functional_call(model.module, fakes, args, kwargs), list(fakes.values()))
 

@@ -42,7 +42,7 @@ def form(artifact: Artifact, job: Job | None) -> None:
 def show(artifact: Artifact, result: Training, ink: str) -> None:
     """Show what one step takes for the batch size and optimizer that are chosen, and the largest batch that fits."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        optimizer = st.selectbox("Optimizer", list(Optimizer), index=3, key=f"optimizer-{artifact.id}")
+        chosen = st.selectbox("Optimizer", list(Optimizer), index=3, key=f"optimizer-{artifact.id}")
         batch = st.number_input(
             "Batch size",
             1,
@@ -52,6 +52,7 @@ def show(artifact: Artifact, result: Training, ink: str) -> None:
             key=f"train-batch-{artifact.id}",
         )
         memory = st.number_input("Memory, GB", 0.1, 10_000.0, 8.0, 1.0, key=f"train-memory-{artifact.id}")
+    optimizer = chosen or Optimizer.ADAM
     step = result.step(int(batch), optimizer)
     low, high = WORKSPACE
     largest = [result.largest(memory * GB, optimizer, share) for share in (high, low)]

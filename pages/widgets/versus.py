@@ -95,8 +95,8 @@ def ask_bounds(artifact: Artifact, used: Bounds | None) -> Bounds | None:
                 key=f"bound-{words}-{artifact.id}",
             )
             for words, old in (
-                ("May be slower by", used and used.slowdown),
-                ("May take more memory by", used and used.memory),
+                ("May be slower by", used.slowdown if used else None),
+                ("May take more memory by", used.memory if used else None),
             )
         ]
     shares = [None if one is None else float(one) / 100 for one in found]

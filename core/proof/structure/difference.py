@@ -75,8 +75,8 @@ class _Beside:
         """Yield what differs between two operators that stand for each other."""
         name = self.named(b)
         if a.definition != b.definition:
-            versions = [str(side.get("", side.get("ai.onnx", "?"))) for side in self.versions]
-            yield Change(ChangeKind.DEFINITION, b.operator, name, "its operator set", *versions)
+            was_set, now_set = (str(side.get("", side.get("ai.onnx", "?"))) for side in self.versions)
+            yield Change(ChangeKind.DEFINITION, b.operator, name, "its operator set", was_set, now_set)
         for key in sorted(a.attributes.keys() | b.attributes.keys()):
             (old, was), (new, now) = (side.attributes.get(key, (b"", None)) for side in (a, b))
             if old != new:
@@ -187,8 +187,13 @@ class _Beside:
 def _weight(operator: str, name: str, was: Stored, now: Stored) -> Change:
     """Return how a constant changed: in how it is stored, in shape, or in its numbers."""
     a, b = was.array, now.array
-    same = a.shape == b.shape and a.dtype.kind in "fiub" and b.dtype.kind in "fiub"
-    differ, moved, largest = _moved(a.astype(np.float64), b.astype(np.float64)) if same else (None, None, None)
+    if a is None or b is None:
+        kind = ChangeKind.WEIGHT if was.kind == now.kind else ChangeKind.PRECISION
+        return Change(kind, operator, name, (now.name or was.name)[:LONG], was.kind, now.kind)
+    differ: Count | None = None
+    moved = largest = None
+    if a.shape == b.shape and a.dtype.kind in "fiub" and b.dtype.kind in "fiub":
+        differ, moved, largest = _moved(a.astype(np.float64), b.astype(np.float64))
     if a.shape != b.shape:
         kind, told = ChangeKind.SHAPE, (str(list(a.shape)), str(list(b.shape)))
     elif was.kind != now.kind:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -23,19 +24,24 @@ class Stored:
     digest: bytes
     tensor: TensorProto | None = None
     widened: tuple[NodeProto, tuple["Stored | None", ...]] | None = None
+    """The operator that makes the numbers of what is stored, and its inputs."""
 
     @cached_property
-    def array(self) -> np.ndarray:
-        """The numbers as an operator takes them."""
+    def array(self) -> np.ndarray | None:
+        """The numbers as an operator takes them; None where ONNX's own evaluator does not know the way from what is stored."""
         from onnx import numpy_helper
         from onnx.reference import ReferenceEvaluator
 
         if self.tensor is not None:
             return numpy_helper.to_array(self.tensor)
-        assert self.widened is not None
+        if self.widened is None:
+            return None
         node, parts = self.widened
-        given = {name: part.array for name, part in zip(node.input, parts, strict=False) if part}
-        return np.asarray(ReferenceEvaluator(node).run(None, given)[0])
+        try:
+            given: dict[str, Any] = {name: part.array for name, part in zip(node.input, parts, strict=False) if part}
+            return np.asarray(ReferenceEvaluator(node).run(None, given)[0])
+        except Exception:
+            return None
 
 
 @dataclass(frozen=True)
@@ -170,7 +176,11 @@ class Pencil:
             sources.pop()
         attributes = dict(self.attributes(node))
         definition = self.reading.definition(node)
-        if node.op_type in WIDENING and all(isinstance(one, Stored | None) for one in sources):
+        if (
+            node.op_type in WIDENING
+            and not domain(node.domain)
+            and all(isinstance(one, Stored | None) for one in sources)
+        ):
             self.known[node.output[0]] = self.widened(node, sources, attributes)
             return
         operator = ".".join(filter(None, (domain(node.domain), node.op_type)))

@@ -114,7 +114,7 @@ class Matching:
         """Pair the longest rows of equal keys among what is left; say whether there were any."""
         left = [self.left(side) for side in (0, 1)]
         rows = [[keys[side][place] for place in left[side]] for side in (0, 1)]
-        blocks = SequenceMatcher(None, *rows, autojunk=False).get_matching_blocks()
+        blocks = SequenceMatcher(None, rows[0], rows[1], autojunk=False).get_matching_blocks()
         for block in blocks:
             for step in range(block.size):
                 self.pair(left[0][block.a + step], left[1][block.b + step])
