@@ -136,6 +136,7 @@ def parser() -> argparse.ArgumentParser:
     card.add_argument("file", type=Path)
     card.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the runtime")
     card.add_argument("--batch", type=int, default=1, metavar="B", help="samples in one call")
+    card.add_argument("--curves", action="store_true", help="also try calls of 1 to 32 samples, and more threads")
     for sub in (turn, press, matrix, search, measure, card):
         sub.add_argument("--data", type=Path, required=sub in (search, measure), help=DATA)
         sub.add_argument("--label", help="name of the label column")
@@ -261,7 +262,7 @@ def run_profile(args: argparse.Namespace) -> int:
     """Print the report card of a model."""
     with bench() as tools:
         subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
-        result = profile.run(tools, ProfileRequest(subject, data, args.batch, args.threads))
+        result = profile.run(tools, ProfileRequest(subject, data, args.batch, args.threads, args.curves))
     show(args, encode(result), lambda: console.profile(result))
     return 0
 
