@@ -37,7 +37,7 @@ def test_the_command_prints_a_report_card() -> None:
     assert as_written["Conv"] <= served["Conv"] < 1.5 * as_written["Conv"], "channels are padded to whole vectors"
     assert 0.3 < card["operators"]["inside"] <= 1
     assert card["operators"]["weights"] > 500_000
-    assert card["advice"]["technique"] in TECHNIQUES
+    assert card["advice"]["technique"] in (None, *(one.id for one in TECHNIQUES))
     parts = {one["name"]: one["megabytes"] for one in card["owners"]}
     assert parts["Python"] > 5
     assert parts["Runtime"] > 5

@@ -23,7 +23,7 @@ from core.sandbox.tools import Tools
 from core.verbs import convert
 from core.verbs.transform import check_consent
 
-TIMING_SECONDS = 8.0
+TIMING_SECONDS = 5.0
 NETWORKS = ("torch_export", "torchscript", "keras", "keras_h5")
 """Formats whose MACs are those of their conversion to ONNX."""
 MOST_THREADS, MOST_SAMPLES = 64, 1024
