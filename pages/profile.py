@@ -65,7 +65,7 @@ def form(artifact: Artifact, job: Job | None) -> None:
     consent.ask(artifact)
     request = ProfileRequest(Subject.of(artifact), data, int(batch), int(threads))
     done = job is not None and job.state is State.DONE and job.verb == "profile"
-    again = done and job is not None and replace(job.request, after=None) == request
+    again = done and job is not None and replace(job.request, after=None, curves=False) == request
     st.button(
         "Measure again" if again else "Profile",
         type="secondary" if done else "primary",
@@ -73,7 +73,7 @@ def form(artifact: Artifact, job: Job | None) -> None:
         disabled=not consent.given(artifact),
         width="stretch",
         on_click=progress.begin,
-        args=(lambda: place().submit("profile", replace(request, after=job.id) if again and job else request),),
+        args=(lambda: place().submit("profile", replace(job.request, after=job.id) if again and job else request),),
     )
     st.caption("About half a minute. One measurement at a time runs on this machine; others wait in the queue.")
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from core.domain.operators import Bound, Operator, Operators
 
+DECISIVE = 0.5
+"""The share of the time that one limit must explain before anything is advised."""
 INTEGER = ("QLinear", "Integer", "QGemm", "QAttention", "NBits")
 
 
@@ -21,6 +23,9 @@ def advise(found: Operators) -> Advice:
         return Advice(f"{trees:.0%} of the time is spent in decision trees: fewer trees should pay.", "prune_trees")
     shares = {bound: found.share(found.of(bound)) for bound in Bound}
     most = max(shares, key=lambda bound: shares[bound])
+    if shares[most] < DECISIVE:
+        parts = ", ".join(f"{share:.0%} {bound}" for bound, share in shares.items())
+        return Advice(f"No single limit decides ({parts} of the time), so no technique follows from the figures alone.")
     if most is Bound.OVERHEAD:
         return _overhead(found, shares[most])
     return (_memory if most is Bound.MEMORY else _products)(found.of(most), shares[most])

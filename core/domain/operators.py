@@ -89,7 +89,7 @@ class Activations:
 
 @dataclass(frozen=True)
 class Operators:
-    """The nodes as they are served, the slowest first, over so many calls; ``call`` is microseconds of a whole call by the same trace."""
+    """The nodes as they are served, the slowest first, over the quietest of the traced calls; ``call`` is microseconds of a whole one."""
 
     DERIVED: ClassVar = ("inside",)
 

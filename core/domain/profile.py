@@ -19,7 +19,10 @@ DECIDING = frozenset(("If", "Loop", "Scan", "NonZero", "NonMaxSuppression", "Top
 
 @dataclass(frozen=True)
 class ProfileRequest:
-    """The model, the data on which it is measured, the samples of one call, the threads of the runtime, and the job before it, so that measuring again is no equal work."""
+    """The model, the data on which it is measured, the samples of one call, the threads of the runtime, and whether to try others of both.
+
+    ``after`` is the job before it, so that measuring again is no equal work.
+    """
 
     INLINE: ClassVar = ("subject",)
 
@@ -27,6 +30,7 @@ class ProfileRequest:
     data: Data | None = None
     batch: int = 1
     threads: int = 1
+    curves: bool = False
     after: str | None = None
 
 
@@ -66,6 +70,29 @@ class Timing:
     def typical(self) -> float:
         """The median of wall-clock milliseconds, or the mean where there were too few calls for one."""
         return next((one.value for one in self.percentiles if one.share == 0.5 and one.value is not None), self.mean)
+
+    @property
+    def latency(self) -> float:
+        """Milliseconds of a call: of the processor on one thread, where it is the clock's on a quiet machine, else of the clock."""
+        return self.cpu if self.threads == 1 else self.typical
+
+    @property
+    def rate(self) -> float:
+        """Samples a second by that latency."""
+        return 1000 * self.batch / self.latency
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The times of calls of growing size on one thread, and of one size on more and more threads; empty where the model or its runtime leaves no choice."""
+
+    batches: tuple[Timing, ...]
+    threads: tuple[Timing, ...]
+
+    def sweet(self, limit: float) -> Timing | None:
+        """Return the call that answers most samples a second within so many milliseconds, or None where none is as short."""
+        fitting = [one for one in (*self.batches, *self.threads) if one.latency <= limit]
+        return max(fitting, key=lambda one: one.rate, default=None)
 
 
 @dataclass(frozen=True)
@@ -133,6 +160,8 @@ class Profile:
     operators: Operators | None = None
     trace: Sha256 | None = None
     """The blob with the engine's own trace, in the form of Chrome's and Perfetto's viewers."""
+
+    curves: Curves | None = None
 
     @property
     def owners(self) -> tuple[Owner, ...]:

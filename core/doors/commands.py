@@ -141,6 +141,7 @@ def parser() -> argparse.ArgumentParser:
     card.add_argument("file", type=Path)
     card.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the runtime")
     card.add_argument("--batch", type=int, default=1, metavar="B", help="samples in one call")
+    card.add_argument("--curves", action="store_true", help="also try calls of 1 to 32 samples, and more threads")
     card.add_argument("--against", type=Path, metavar="OLD", help="model to time and weigh this one against, in pairs")
     card.add_argument("--against-threads", type=int, default=1, metavar="N", help="threads of the other one's runtime")
     for bound, what in (("slowdown", "slower"), ("memory", "more memory")):
@@ -297,7 +298,7 @@ def run_profile(args: argparse.Namespace) -> int:
         return run_training(args) if args.against is None else run_versus(args)
     with bench() as tools:
         subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
-        result = profile.run(tools, ProfileRequest(subject, data, args.batch, args.threads))
+        result = profile.run(tools, ProfileRequest(subject, data, args.batch, args.threads, args.curves))
     timed = result.timing
     queue = real_time(timed.service, args.deadline, args.workers) if args.deadline else None
     costs = [asdict(price(timed.cpu, timed.batch, one, Assumptions())) | {"machine": one.name} for one in EXAMPLES]

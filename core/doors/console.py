@@ -107,6 +107,10 @@ def profile(result: Profile, queue: RealTime | None = None) -> None:
     for kind in result.operators.kinds[:5] if result.operators else ():
         share = kind.microseconds / max(result.operators.total, 1e-9) if result.operators else 0.0
         print(f"operator {kind.kind}: {share:.0%} of the time, {kind.runs:.0f} runs, {kind.macs:,} MACs")
+    for point in (*result.curves.batches, *result.curves.threads) if result.curves else ():
+        print(
+            f"batch {point.batch}, threads {point.threads}: {point.latency:.4g} ms a call, {point.rate:,.0f} samples/s"
+        )
     if result.advice:
         print(f"Advice: {result.advice.sentence}")
     print(f"on: {on.runtime}, {on.machine}, batch {on.batch}, threads {on.threads}")

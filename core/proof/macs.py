@@ -29,7 +29,8 @@ def watched(model: ModelProto, inputs: dict[str, np.ndarray]) -> tuple[Tally, di
     counts: Counter[str] = Counter()
     runs: Counter[str] = Counter()
     missing: dict[str, None] = {}
-    for one in trace(model.SerializeToString(), inputs, WRITTEN, 1).ran:
+    (call,) = trace(model.SerializeToString(), inputs, WRITTEN, 1)
+    for one in call.ran:
         runs[one.name] += 1
         takes, gives = ([shape for _, shape in side] for side in (one.takes, one.gives))
         try:

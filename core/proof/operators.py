@@ -12,7 +12,7 @@ from core.onnx.typing import GraphProto, TensorProto
 from core.proof import liveness, roof
 from core.proof.tracing import SERVED, UNPACKED, Ran, Traced, trace
 
-EVENTS, SECONDS = 50_000, 3.0
+EVENTS, SECONDS = 50_000, 2.0
 FEWEST, MOST = 5, 400
 FIRST = 3
 LISTED = 300
@@ -30,47 +30,54 @@ def watched(path: Path, inputs: dict[str, np.ndarray], out: Path) -> Operators:
         served = onnx.load(graph, load_external_data=False).graph
         weights = sum(_bytes(tensor) for tensor in served.initializer)
     timed = trace(path, inputs, SERVED, _calls(shaped), out=out)
-    once = shaped.ran[: len(shaped.ran) // FIRST]
-    nodes = sorted(_nodes(timed, shaped, served), key=lambda one: -one.microseconds)
+    quiet = _quietest(timed)
+    nodes = sorted(_nodes(quiet, shaped[-1], served), key=lambda one: -one.microseconds)
+    order, gives = [one.name for one in shaped[-1].ran], {one.name: one.given for one in shaped[-1].ran}
     return Operators(
         nodes=tuple(_shortened(nodes)),
         roof=roof.measured(),
-        calls=len(timed.calls),
-        call=_middle(list(timed.calls)),
+        calls=len(quiet),
+        call=float(np.mean([one.microseconds for one in quiet])),
         weights=weights,
-        activations=liveness.least(served, [one.name for one in once], {one.name: one.given for one in once}),
+        activations=liveness.least(served, order, gives),
     )
 
 
-def _calls(first: Traced) -> int:
+def _calls(first: list[Traced]) -> int:
     """Return how many calls the events and seconds allow."""
-    by_events, by_time = EVENTS * FIRST // max(1, len(first.ran)), SECONDS * 1e6 / max(1.0, min(first.calls))
+    by_events = EVENTS // max(1, len(first[-1].ran))
+    by_time = SECONDS * 1e6 / max(1.0, min(one.microseconds for one in first))
     return int(max(FEWEST, min(MOST, by_events, by_time)))
 
 
-def _nodes(timed: Traced, shaped: Traced, served: GraphProto) -> list[Operator]:
+def _quietest(calls: list[Traced]) -> list[Traced]:
+    """Return the shortest quarter of the calls: a trace knows the clock alone, and other work lengthens some."""
+    return sorted(calls, key=lambda one: one.microseconds)[: max(FEWEST, len(calls) // 4)]
+
+
+def _nodes(timed: list[Traced], shaped: Traced, served: GraphProto) -> list[Operator]:
     attributes = {node.name: rules.attributes(node) for node, _ in rules.nodes(served)}
     spent: dict[str, list[float]] = defaultdict(list)
     work: dict[str, list[Ran]] = defaultdict(list)
-    for one in timed.ran:
+    for one in (one for call in timed for one in call.ran):
         spent[one.name].append(one.microseconds)
     for one in shaped.ran:
         work[one.name].append(one)
-    calls = len(timed.calls)
+    calls = len(timed)
     return [
-        _operator(name, work[name], len(times) / calls, _middle(times), attributes.get(name, {}))
+        _operator(work[name], len(times) / calls, sum(times) / calls, attributes.get(name, {}))
         for name, times in spent.items()
         if name in work
     ]
 
 
-def _operator(name: str, work: list[Ran], runs: float, microseconds: float, attributes: dict[str, object]) -> Operator:
+def _operator(work: list[Ran], runs: float, microseconds: float, attributes: dict[str, object]) -> Operator:
     """Return a node with the mean of its work, which differs from turn to turn where it is in a loop."""
-    macs = [_macs(one, attributes) for one in work]
+    macs = float(np.mean([_macs(one, attributes) for one in work]))
     moved, weights = (float(np.mean([getattr(one, key) for one in work])) for key in ("moved", "weights"))
-    kind = work[0].operator
+    one = work[0]
     return Operator(
-        name, kind, runs, microseconds * runs, int(np.mean(macs) * runs), int(moved * runs), int(weights * runs)
+        one.name, one.operator, runs, microseconds, int(macs * runs), int(moved * runs), int(weights * runs)
     )
 
 
@@ -80,12 +87,6 @@ def _macs(one: Ran, attributes: dict[str, object]) -> int:
         return rules.of_node(one.operator, attributes, takes, gives)
     except (rules.Unknown, IndexError, KeyError, ValueError):
         return 0
-
-
-def _middle(values: list[float]) -> float:
-    """Return the mean of the middle half: the clock of a trace counts whole microseconds, and other work disturbs some."""
-    quarter = len(values) // 4
-    return float(np.mean(sorted(values)[quarter : len(values) - quarter]))
 
 
 def _shortened(nodes: list[Operator]) -> list[Operator]:

@@ -13,7 +13,7 @@ from core.domain.operators import Roof
 from core.proof.speed import processor_ns
 
 SIDE, LENGTH = 384, 4 << 20
-SECONDS, FEWEST = 0.25, 20
+SECONDS, FEWEST = 0.3, 20
 
 
 def measured() -> Roof:
@@ -23,7 +23,7 @@ def measured() -> Roof:
 
 
 def _seconds(operator: str, shape: tuple[int, ...]) -> float:
-    """Return the processor seconds of a call, of which nine in ten took longer."""
+    """Return the processor seconds of the shortest call: others had to share the memory with other programs."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
     from onnx import TensorProto, helper
@@ -41,4 +41,4 @@ def _seconds(operator: str, shape: tuple[int, ...]) -> float:
         begun = processor_ns()
         session.run(None, feed)
         spent.append(processor_ns() - begun)
-    return float(np.quantile(spent, 0.1)) / 1e9
+    return min(spent) / 1e9

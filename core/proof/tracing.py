@@ -57,10 +57,10 @@ class Ran:
 
 @dataclass(frozen=True)
 class Traced:
-    """What ran, in order, and the microseconds of each whole call."""
+    """One call that was traced: its microseconds, and what ran in it, in order."""
 
+    microseconds: float
     ran: tuple[Ran, ...]
-    calls: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ def trace(
     calls: int,
     graph: Path | None = None,
     out: Path | None = None,
-) -> Traced:
-    """Run a model so often; the graph that runs is written to ``graph``, its weights beside it, and the trace to ``out``, where these are named.
+) -> list[Traced]:
+    """Run a model so often and return each call; the graph that runs is written to ``graph``, its weights beside it, and the trace to ``out``, where these are named.
 
     Raises Refused where it does not run.
     """
@@ -106,8 +106,7 @@ def trace(
         events: list[dict[str, Any]] = json.loads(Path(session.end_profiling()).read_text())
     if out is not None:
         out.write_text(json.dumps(events[:MOST_EVENTS]))
-    whole = (float(event["dur"]) for event in events if event.get("name") == "model_run")
-    return Traced(tuple(_ran(events)), tuple(whole))
+    return list(_calls(events))
 
 
 def _options(how: As, graph: Path | None) -> "SessionOptions":
@@ -127,13 +126,18 @@ def _options(how: As, graph: Path | None) -> "SessionOptions":
     return options
 
 
-def _ran(events: list[dict[str, Any]]) -> Iterator[Ran]:
+def _calls(events: list[dict[str, Any]]) -> Iterator[Traced]:
+    """Divide the events by call: that of the whole call follows those of its nodes."""
+    ran: list[Ran] = []
     for event in events:
         name, args = str(event.get("name", "")), event.get("args", {})
         if event.get("cat") == "Node" and name.endswith(KERNEL):
             takes, gives = (_tensors(args.get(f"{side}_type_shape", ())) for side in ("input", "output"))
             weights = int(args.get("parameter_size", 0))
-            yield Ran(name.removesuffix(KERNEL), str(args["op_name"]), float(event["dur"]), takes, gives, weights)
+            ran.append(Ran(name.removesuffix(KERNEL), str(args["op_name"]), float(event["dur"]), takes, gives, weights))
+        elif name == "model_run":
+            yield Traced(float(event["dur"]), tuple(ran))
+            ran = []
 
 
 def _tensors(found: list[dict[str, list[int]]]) -> tuple[tuple[str, Shape], ...]:

@@ -4,7 +4,7 @@ import os
 import platform
 from dataclasses import replace
 
-from core.calls import cold_start, footprint, inspect, operators, probe, timing
+from core.calls import cold_start, curves, footprint, inspect, operators, probe, timing
 from core.calls import convert as converting
 from core.calls import macs as counting
 from core.calls.bench import Bench
@@ -12,7 +12,7 @@ from core.calls.call import SEED
 from core.domain.errors import Refused, Unavailable
 from core.domain.format import Summary
 from core.domain.macs import Macs
-from core.domain.profile import DECIDING, Conditions, Profile, ProfileRequest, Timing
+from core.domain.profile import DECIDING, Conditions, Curves, Profile, ProfileRequest, Timing
 from core.domain.session_state import state_of
 from core.domain.work import Golden, Model
 from core.formats import FORMATS
@@ -24,7 +24,7 @@ from core.sandbox.tools import Tools
 from core.verbs import convert
 from core.verbs.transform import check_consent
 
-TIMING_SECONDS = 8.0
+TIMING_SECONDS = 5.0
 NETWORKS = ("torch_export", "torchscript", "keras", "keras_h5")
 """Formats whose MACs are those of their conversion to ONNX."""
 MOST_THREADS, MOST_SAMPLES = 64, 1024
@@ -64,6 +64,7 @@ def on(bench: Bench, request: ProfileRequest) -> Profile:
     macs, uncounted = count(bench, model, golden, timed.batch)
     tools.progress(0.92, "Tracing the operators")
     traced = operators.ask(bench, model, golden, timed.batch) if model.format in counting.FORMATS else (None, None)
+    grown = grow(bench, model, golden, request) if request.curves else None
     return Profile(
         format=model.format,
         size=model.size,
@@ -80,7 +81,14 @@ def on(bench: Bench, request: ProfileRequest) -> Profile:
         state=state_of(golden.evidence.signature, found.summary.operators),
         operators=traced[0],
         trace=traced[1],
+        curves=grown,
     )
+
+
+def grow(bench: Bench, model: Model, golden: Golden, request: ProfileRequest) -> Curves:
+    """Time calls of growing size, and one size on more and more threads."""
+    bench.tools.progress(0.95, "Trying other sizes of a call and other numbers of threads")
+    return curves.ask(bench, model, golden, request.batch)
 
 
 def count(bench: Bench, model: Model, golden: Golden, batch: int) -> tuple[Macs | None, str]:

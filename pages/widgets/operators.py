@@ -26,7 +26,7 @@ def show(artifact: Artifact, result: Profile, ink: str) -> None:
         st.markdown("**Time by kind of operator**")
         st.altair_chart(shares(found, ink), alt="Bar chart of the share of time of each kind of operator")
         st.caption(
-            f"Traced over {found.calls:,} calls on one thread; {found.inside:.0%} of a call lies in the operators, the rest "
+            f"The {found.calls:,} quietest calls of a trace on one thread; {found.inside:.0%} of a call lies in the operators, the rest "
             "hands out the work and writes the trace."
         )
     with right:
@@ -66,8 +66,8 @@ def advice(artifact: Artifact, result: Profile) -> None:
         return
     with st.container(border=True):
         st.markdown(f"**:material/lightbulb: {plain(found.sentence, 400)}**")
-        st.caption("This follows from the figures and is not tried yet: Compress measures whether it holds.")
         if found.technique:
+            st.caption("This follows from the figures and is not tried yet: Compress measures whether it holds.")
             st.page_link(
                 "compress.py",
                 label=f"Try {TECHNIQUES[found.technique].title}",

@@ -10,7 +10,7 @@ from core.domain.job import Job
 from core.domain.macs import Macs
 from core.domain.overhead import Footprint
 from core.domain.profile import Profile, Start, Timing
-from pages.widgets import operators, owners
+from pages.widgets import curves, operators, owners
 from pages.widgets.figure import figure
 from pages.widgets.text import count, plain
 
@@ -21,13 +21,15 @@ def show(artifact: Artifact, job: Job, ink: str) -> None:
     headline(result)
     for sentence in result.doubts:
         st.warning(plain(sentence, 500), icon=":material/warning:")
-    card, nodes, memory = st.tabs(["Report card", "Operators", "Memory"])
+    card, nodes, memory, grown = st.tabs(["Report card", "Operators", "Memory", "Batch and threads"])
     with card:
         details(result)
     with nodes:
         operators.show(artifact, result, ink)
     with memory:
         owners.show(result, ink)
+    with grown:
+        curves.show(artifact, job)
     again(artifact, result)
 
 
@@ -154,10 +156,11 @@ def again(artifact: Artifact, result: Profile) -> None:
 def command(artifact: Artifact, result: Profile) -> str:
     """Return the words that measure the same again."""
     on, data = result.conditions, ""
+    more = " --curves" if result.curves else ""
     if result.data:
         given = {"data": result.data.name, "label": result.data.label, "classes": ",".join(result.data.classes)}
         data = "".join(f" --{name} {shlex.quote(value)}" for name, value in given.items() if value)
-    return f"python -m core profile {shlex.quote(artifact.name)} --batch {on.batch} --threads {on.threads}{data} --json"
+    return f"python -m core profile {shlex.quote(artifact.name)} --batch {on.batch} --threads {on.threads}{more}{data} --json"
 
 
 def threads(timing: Timing) -> str:

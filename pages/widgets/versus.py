@@ -169,7 +169,9 @@ def changes(found: Difference) -> None:
             "change": str(one.kind),
             "where": plain(f"{one.operator} {one.name}", 80),
             "what": plain(one.what, 60),
-            "before": "" if one.kind is ChangeKind.WEIGHT and one.differ and one.differ.n > 1 else plain(one.before, 70),
+            "before": ""
+            if one.kind is ChangeKind.WEIGHT and one.differ and one.differ.n > 1
+            else plain(one.before, 70),
             "after": plain(_after(one), 70),
         }
         for one in found.changes

@@ -36,3 +36,10 @@ def test_what_an_operator_waits_for_leads_to_a_technique(
     assert found.technique == technique
     assert technique in TECHNIQUES
     assert words in found.sentence
+
+
+def test_where_no_limit_decides_nothing_is_advised() -> None:
+    some = node("Conv", 40, macs=1_800_000, bytes=10), node("Add", 40, 0, 700_000), node("Reshape", 30)
+    found = advise(Operators(some, ROOF, 10, 120.0, 0, Activations(0, "")))
+    assert found.technique is None
+    assert "36% products, 36% memory, 27% overhead" in found.sentence

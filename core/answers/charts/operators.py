@@ -35,11 +35,11 @@ def rows(found: Operators) -> list[dict[str, Any]]:
 
 def shares(found: Operators, ink: str) -> alt.LayerChart:
     """Draw the share of the time of each kind, the slowest first."""
-    values = [
+    values: list[dict[str, Any]] = [
         {"kind": kind.kind, "share": kind.microseconds / found.total, "told": _told(kind.microseconds, found.total)}
         for kind in found.kinds[:KINDS]
     ]
-    room = 1.7 * max((float(row["share"]) for row in values), default=1.0)
+    room = 1.7 * max((row["share"] for row in values), default=1.0)
     base = alt.Chart(alt.Data(values=values)).encode(
         y=alt.Y("kind:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=200)),
         x=alt.X("share:Q", axis=None, scale=alt.Scale(domain=[0, room])),
