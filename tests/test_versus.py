@@ -46,6 +46,10 @@ def test_one_more_layer_is_slower_differs_and_breaks_the_bound(tools: Tools, tmp
     assert found.gate
     assert found.gate.verdict is Verdict.FAIL
     assert "slower" in found.sentence
+    spent = {one.kind: one for one in found.kinds}
+    assert spent["MatMul"].nodes == (6, 12)
+    assert spent["MatMul"].won < 0
+    assert abs(found.kinds[0].won) == max(abs(one.won) for one in found.kinds)
     assert decode(Versus, encode(found)) == found
 
 

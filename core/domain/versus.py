@@ -6,6 +6,7 @@ from typing import ClassVar
 from core.domain.difference import Difference
 from core.domain.gate import Bounds, Gate
 from core.domain.measures import Memory
+from core.domain.operators import Operators
 from core.domain.overhead import Pace, Race, apart
 from core.domain.report import Parity, Verdict
 from core.domain.work import Data, NamedModel, Subject
@@ -29,6 +30,33 @@ class VersusRequest:
 
 
 @dataclass(frozen=True)
+class KindTime:
+    """One kind of operator as both are served: nodes, and microseconds of a call in all of them."""
+
+    DERIVED: ClassVar = ("won",)
+
+    kind: str
+    nodes: tuple[int, int]
+    microseconds: tuple[float, float]
+
+    @property
+    def won(self) -> float:
+        """Microseconds of a call that the new model saves here; negative where it loses."""
+        return self.microseconds[0] - self.microseconds[1]
+
+
+def by_kind(old: Operators, new: Operators) -> tuple[KindTime, ...]:
+    """Match what two engines' traces say by the kind of operator, the largest change first; nodes of one kind are merged and renamed by engines."""
+    sides = [{one.kind: one for one in found.kinds} for found in (old, new)]
+    rows = []
+    for kind in sides[0].keys() | sides[1].keys():
+        pair = [side.get(kind) for side in sides]
+        nodes, spent = [one.nodes if one else 0 for one in pair], [one.microseconds if one else 0.0 for one in pair]
+        rows.append(KindTime(kind, (nodes[0], nodes[1]), (spent[0], spent[1])))
+    return tuple(sorted(rows, key=lambda one: (-abs(one.won), one.kind)))
+
+
+@dataclass(frozen=True)
 class Versus:
     """What was found; ``parity`` says whether the new model answers as the old one, ``difference`` is None where one of the two has no graph that can be read as ONNX."""
 
@@ -44,6 +72,8 @@ class Versus:
     data: Data | None
     seconds: float
     threads: tuple[int, int] = (1, 1)
+    kinds: tuple[KindTime, ...] = ()
+    """Where the time went in both, by kind of operator; empty where an engine gives no trace."""
 
     @property
     def clock(self) -> str:

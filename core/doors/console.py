@@ -135,6 +135,10 @@ def versus(result: Versus) -> None:
         print(result.difference.sentence)
         for change in result.difference.changes[:MOST_CHANGES]:
             print(f"  {change.sentence}")
+    for kind in result.kinds[:MOST_CHANGES]:
+        print(
+            f"  {kind.kind}: {kind.microseconds[0]:,.1f} to {kind.microseconds[1]:,.1f} us a call, {kind.won:+,.1f} won"
+        )
     for held in result.gate.held if result.gate else ():
         print(f"{held.verdict}: {held.sentence}")
 

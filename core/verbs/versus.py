@@ -1,11 +1,12 @@
 """Set a model beside another: its time in pairs, its memory, its answers and its graph, and hold it to bounds if any are given."""
 
-from core.calls import compare, differ, footprint, probe, race
+from core.calls import compare, differ, footprint, macs, operators, probe, race
 from core.calls.bench import Bench
 from core.domain.errors import Refused
 from core.domain.gate import RUNS, Gate
 from core.domain.measures import Memory
-from core.domain.versus import Versus, VersusRequest
+from core.domain.versus import KindTime, Versus, VersusRequest, by_kind
+from core.domain.work import Golden, Model
 from core.jobs.verb import Verb
 from core.memory.store import Store
 from core.runtimes import runtime_for
@@ -52,6 +53,7 @@ def on(bench: Bench, request: VersusRequest) -> Versus:
     tell(0.7, "Measuring the memory of both in fresh processes")
     runs = RUNS if request.bounds and request.bounds.memory is not None else None
     before, after = (footprint.ask(bench, one, golden, request.batch, runs) for one in (old, new))
+    kinds = traced(bench, old, new, golden, timed.batch) if request.threads == (1, 1) else ()
     return Versus(
         model=request.subject.named,
         against=request.against.named,
@@ -63,7 +65,17 @@ def on(bench: Bench, request: VersusRequest) -> Versus:
         data=request.data,
         seconds=bench.cost.seconds,
         threads=request.threads,
+        kinds=kinds,
     )
+
+
+def traced(bench: Bench, old: Model, new: Model, golden: Golden, batch: int) -> tuple[KindTime, ...]:
+    """Trace the operators of both, where ONNX Runtime serves both and they are not one file."""
+    if old == new or not {old.format, new.format} <= set(macs.FORMATS):
+        return ()
+    bench.tools.progress(0.9, "Tracing the operators of both")
+    before, after = (operators.ask(bench, one, golden, batch)[0] for one in (old, new))
+    return by_kind(before, after)
 
 
 def record(store: Store, visitor: str, request: VersusRequest, result: Versus, job: str) -> str | None:

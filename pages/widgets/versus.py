@@ -12,7 +12,7 @@ from core.domain.gate import Bounds
 from core.domain.job import Job, State
 from core.domain.overhead import Pace, apart
 from core.domain.report import Verdict
-from core.domain.versus import Versus, VersusRequest
+from core.domain.versus import KindTime, Versus, VersusRequest
 from core.domain.work import Subject
 from core.doors.workspace import current
 from core.runtimes import cannot_run
@@ -121,7 +121,29 @@ def show(result: Versus) -> None:
             )
         else:
             changes(result.difference)
+    if result.kinds:
+        with st.expander("Where time was won and lost", icon=":material/timer:"):
+            kinds(result.kinds)
     evidence.checks(result.parity)
+
+
+def kinds(found: tuple[KindTime, ...]) -> None:
+    """Show both traces by kind of operator."""
+    rows = [
+        {
+            "operator": plain(one.kind, 60),
+            "nodes": " → ".join(map(str, one.nodes)),
+            "µs before": f"{one.microseconds[0]:,.1f}",
+            "µs after": f"{one.microseconds[1]:,.1f}",
+            "won": f"{one.won:+,.1f}",
+        }
+        for one in found
+    ]
+    with st.container(height=420 if len(rows) > SHORT else "content", border=False):
+        st.table(rows, border="horizontal", hide_index=True)
+    st.caption(
+        "From ONNX Runtime's trace of either, one after the other: good for where, while the paired time above says how much."
+    )
 
 
 def figures(result: Versus) -> None:
