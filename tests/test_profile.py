@@ -20,10 +20,12 @@ pytestmark = pytest.mark.skipif("sys.platform != 'linux'", reason="the jail and 
 
 
 def test_the_command_prints_a_report_card() -> None:
-    code, card = portolan("profile", SAMPLES / "fashion_cnn" / "model.onnx", "--batch", "8")
+    code, card = portolan("profile", SAMPLES / "fashion_cnn" / "model.onnx", "--batch", "8", "--deadline", "1000")
     assert code == 0, card
     assert (card["format"], card["timing"]["batch"], card["conditions"]["threads"]) == ("onnx", 8, 1)
     assert card["memory"]["load_peak"] > card["memory"]["loaded"] - 1 > 0
+    assert 0 < card["real_time"]["safe_rate"] < card["real_time"]["capacity"]
+    assert all(one["money"] > 0 for one in card["estimates"])
     assert card["start"]["imported"] > 0.02, "the runtime was there before its import was timed"
     assert card["start"]["runs"] == card["memory"]["runs"] == 3
     assert card["timing"]["cpu_low"] <= card["timing"]["cpu"] <= card["timing"]["cpu_high"]

@@ -8,7 +8,6 @@ import pytest
 from core.answers.queueing import _responses, capacity, parallel, real_time, respond, safe_rate
 from core.domain.errors import Refused
 from core.domain.price import EXAMPLES, Assumptions, Machine, price
-from tests.test_command_line import SAMPLES, portolan
 
 MEAN = 10.0
 NEVER = 1e9
@@ -106,11 +105,3 @@ def test_what_random_arrivals_meet_is_told_for_each_load() -> None:
     assert p99s == sorted(p99s)
     with pytest.raises(Refused, match="deadline"):
         real_time([3.0], -1.0, 1)
-
-
-def test_the_command_says_which_rate_is_safe() -> None:
-    model = SAMPLES / "segment" / "model.onnx"
-    code, value = portolan("profile", model, "--deadline", "5", "--workers", "2")
-    assert code == 0, value
-    assert 0 < value["real_time"]["safe_rate"] < value["real_time"]["capacity"]
-    assert all(one["money"] > 0 for one in value["estimates"])

@@ -15,6 +15,7 @@ from core.domain.session_state import key_value_cache
 from pages.widgets.figure import figure
 from pages.widgets.text import plain, shape
 
+COST = "a million predictions, estimated"
 SHORT = 8
 """States that are listed without scrolling."""
 QUEUED = 20_000
@@ -39,7 +40,7 @@ def money(artifact: Artifact, timing: Timing) -> None:
     table = [{"machine": one.name, "cores": one.cores, "price an hour": one.price} for one in EXAMPLES]
     edited: Any = st.data_editor(table, num_rows="dynamic", hide_index=True, key=f"prices-{artifact.id}")
     given = assumptions(artifact)
-    rows, wrong = list[dict[str, str]](), 0
+    rows, wrong = list[dict[str, Any]](), 0
     for row in edited:
         try:
             machine = Machine(str(row.get("machine") or "unnamed"), float(row["cores"]), float(row["price an hour"]))
@@ -47,10 +48,15 @@ def money(artifact: Artifact, timing: Timing) -> None:
             wrong += 1
             continue
         found = price(timing.cpu, timing.batch, machine, given)
-        rows.append({"machine": plain(machine.name, 60), "a million predictions, estimated": f"{found.money:,.4g}"})
+        rows.append({"machine": plain(machine.name, 60), COST: found.money})
     if wrong:
         st.caption(f"{wrong} row(s) left out: a machine needs cores above 0 and a price.")
     if rows:
+        cheapest = min(rows, key=lambda row: row[COST])
+        st.markdown(
+            f"**A million predictions cost about {cheapest[COST]:,.3g} on the cheapest of these, in the currency of the table.**"
+        )
+        rows = [row | {COST: f"{row[COST]:,.4g}"} for row in rows]
         st.table(rows, border="horizontal", hide_index=True)
     energy = price(timing.cpu, timing.batch, EXAMPLES[0], given)
     with st.grid(2, min_column_width=190):
@@ -83,21 +89,33 @@ def assumptions(artifact: Artifact) -> Assumptions:
     return Assumptions(float(busy) / 100, float(watts), float(pue), float(grams))
 
 
+def first(timing: Timing) -> float:
+    """Return the deadline to begin with: twice what nearly every call takes."""
+    return max(0.01, round(2 * timing.service[int(0.995 * len(timing.service))], 2))
+
+
 def real_time(artifact: Artifact, timing: Timing) -> None:
     """Show which rate of random arrivals keeps a deadline, and what a chosen rate does to waiting."""
     if not timing.service:
         st.caption("This profile is from an earlier version, which kept no single times. Measure again.")
         return
     with st.container(horizontal=True):
-        deadline = st.number_input("Deadline, ms", 0.01, 1e6, round(6 * timing.mean, 2), key=f"deadline-{artifact.id}")
+        deadline = st.number_input("Deadline, ms", 0.01, 1e6, first(timing), key=f"deadline-{artifact.id}")
         workers = st.number_input("Workers", 1, 256, 1, key=f"workers-{artifact.id}")
         missed = st.number_input("May miss it, %", 0.01, 50.0, 1.0, key=f"missed-{artifact.id}")
     most = capacity(timing.service, int(workers))
     safe = largest(timing.service, float(deadline), float(missed) / 100, int(workers))
     rate = st.number_input(
-        "Requests a second", most / 1000, 2 * most, max(safe, most / 1000), key=f"rate-{artifact.id}-{workers}"
+        "Requests a second",
+        most / 1000,
+        2 * most,
+        max(safe, most / 1000),
+        key=f"rate-{artifact.id}-{workers}-{most:.6g}",
     )
     found = simulated(timing.service, float(rate), float(deadline), int(workers))
+    told = f"Up to {safe:,.1f} requests a second are answered within {deadline:g} ms, but for {missed:g} %."
+    none = f"No rate is safe: more than {missed:g} % of single calls take longer than {deadline:g} ms by themselves."
+    st.markdown(f"**{told if safe else none}**")
     with st.grid(3, min_column_width=190):
         figure(
             "Largest safe rate",

@@ -26,10 +26,21 @@ def test_a_model_is_measured_and_stays_on_its_page(home: Workspace, monkeypatch:
     job = home.queue.wait(VISITOR, home.queue.submit(VISITOR, "profile", ProfileRequest(subject)).id, 120)
     assert job.state is State.DONE, job.trouble
     app = opened("profile.py", model=model)
-    assert [one.label for one in app.metric] == ["Time of a call", "Peak memory", "Time to the first answer"]
+    assert [one.label for one in app.metric][:3] == ["Time of a call", "Peak memory", "Time to the first answer"]
     assert job.result.sentence[:20] in words(app).replace("\\", "")
     assert "python -m core profile" in app.code[0].value
     assert [button.label for button in app.button if button.label == "Measure again"]
     assert job.result.advice.sentence[:20] in words(app).replace("\\", "")
     assert home.store.holds(VISITOR, job.result.trace)
     assert home.store.reports(VISITOR, model, "profile")
+    found = {one.label: one.value for one in app.metric}
+    assert found["Energy of a million, estimated"].endswith(" kWh")
+    assert found["State of a session"] == "37.7 MB"  # 2 x 12 x 12 x 64 x 1024 x 2 bytes
+    assert float(found["Missed deadlines"].rstrip("%")) <= 1
+    (rate,) = (one for one in app.number_input if one.label == "Requests a second")
+    rate.set_value(1500 / job.result.timing.mean).run()
+    assert {one.label: one.value for one in app.metric}["p99 at this rate"] == "grows without end"
+    app.number_input(key=f"watts-{model}").set_value(16.0).run()
+    assert {one.label: one.value for one in app.metric}["Energy of a million, estimated"] != found[
+        "Energy of a million, estimated"
+    ]

@@ -5,12 +5,11 @@ import pytest
 from core.calls import footprint
 from core.domain.gate import Bounds
 from core.domain.job import State
-from core.domain.profile import ProfileRequest
 from core.domain.training_cost import TrainingRequest
 from core.domain.versus import VersusRequest
 from core.domain.work import Subject
 from core.doors.workspace import Workspace
-from core.verbs import profile, versus
+from core.verbs import versus
 from tests.conftest import SAMPLES
 from tests.pages.showing import VISITOR, opened, words
 
@@ -44,6 +43,8 @@ def test_training_is_reckoned_for_any_batch_and_optimizer(home: Workspace) -> No
     request = TrainingRequest(Subject.of(home.store.artifact(VISITOR, model)))
     job = home.queue.wait(VISITOR, home.queue.submit(VISITOR, "training", request).id, 120)
     assert job.state is State.DONE, job.trouble
+    assert (job.result.linear, job.result.measured, job.result.batches) == (True, False, (2, 8, 32))
+    assert job.result.trainable <= job.result.weights < (SAMPLES / "fashion_cnn" / "model.pt2").stat().st_size
     app = opened("profile.py", model=model, job=job.id)
     first = app.metric[0].value
     assert app.metric[0].label == "Memory of a step"
@@ -59,24 +60,3 @@ def test_trees_are_told_that_training_cannot_be_reckoned(home: Workspace) -> Non
     app.segmented_control[0].set_value("Training").run()
     assert "Training is reckoned for networks that torch can train" in words(app)
     assert not [button for button in app.button if button.label == "Reckon training"]
-
-
-def test_a_report_card_comes_to_money_and_to_a_safe_rate(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profile, "TIMING_SECONDS", 0.3)
-    monkeypatch.setattr(footprint, "PROCESSES", 1)
-    model = brought(home, "segment", "model.onnx", "onnx")
-    request = ProfileRequest(Subject.of(home.store.artifact(VISITOR, model)))
-    job = home.queue.wait(VISITOR, home.queue.submit(VISITOR, "profile", request).id, 120)
-    assert job.state is State.DONE, job.trouble
-    app = opened("profile.py", model=model, job=job.id)
-    found = {one.label: one.value for one in app.metric}
-    assert found["Energy of a million, estimated"].endswith(" kWh")
-    assert float(found["Missed deadlines"].rstrip("%")) <= 1
-    capacity = 1000 / job.result.timing.mean
-    app.number_input(key=f"rate-{model}-1").set_value(1.5 * capacity).run()
-    assert {one.label: one.value for one in app.metric}["p99 at this rate"] == "grows without end"
-    assert found["State of a session"] == "37.7 MB"  # the formula's own numbers: 2 x 12 x 12 x 64 x 1024 x 2 bytes
-    app.number_input(key=f"watts-{model}").set_value(16.0).run()
-    assert {one.label: one.value for one in app.metric}["Energy of a million, estimated"] != found[
-        "Energy of a million, estimated"
-    ]

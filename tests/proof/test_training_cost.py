@@ -6,13 +6,10 @@ import pytest
 
 from benchmarks import training_cost
 from core.domain.errors import Refused
-from core.domain.training_cost import Optimizer, Training
+from core.domain.training_cost import Optimizer, Training, TrainingRequest
 from core.domain.work import Subject
 from core.proof.training_cost import trainable
-from core.sandbox.tools import Tools
 from core.verbs import training
-
-SAMPLES = Path(__file__).parents[2] / "sample_models"
 
 
 @pytest.mark.parametrize("name", ["fashion_cnn", "recurrent"])
@@ -46,13 +43,9 @@ def test_figures_off_the_line_are_told() -> None:
     assert not Training(1, 1, (2, 8, 32), (100, 1000, 1100)).linear
 
 
-def test_the_verb_reckons_in_the_sandbox_and_refuses_trees(tools: Tools) -> None:
-    blob = tools.blobs.put(SAMPLES / "spam_transformer" / "model.pt2")
-    found = training.run(tools, training.TrainingRequest(Subject(blob.sha256, blob.size, "torch_export", "spam.pt2")))
-    assert (found.linear, found.measured, found.batches) == (True, False, (2, 8, 32))
-    assert found.trainable <= found.weights < blob.size
+def test_trees_are_refused() -> None:
     with pytest.raises(Refused, match="cannot be reckoned"):
-        training.run(tools, training.TrainingRequest(Subject(blob.sha256, blob.size, "pmml", "spam.pmml")))
+        training.normal(TrainingRequest(Subject("0" * 64, 1, "pmml", "spam.pmml")))
 
 
 def test_a_file_without_weights_in_floats_is_refused(tmp_path: Path) -> None:

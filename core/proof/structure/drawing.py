@@ -38,7 +38,8 @@ class Stored:
             return None
         node, parts = self.widened
         try:
-            given: dict[str, Any] = {name: part.array for name, part in zip(node.input, parts, strict=False) if part}
+            named = zip(map(str, node.input), parts, strict=False)
+            given: dict[str, Any] = {name: part.array for name, part in named if part}
             return np.asarray(ReferenceEvaluator(node).run(None, given)[0])
         except Exception:
             return None
