@@ -40,7 +40,7 @@ class Stored:
         try:
             named = zip(map(str, node.input), parts, strict=False)
             given: dict[str, Any] = {name: part.array for name, part in named if part}
-            return np.asarray(ReferenceEvaluator(node).run(None, given)[0])
+            return np.asarray(next(iter(ReferenceEvaluator(node).run(None, given))))
         except Exception:
             return None
 
