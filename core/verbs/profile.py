@@ -55,13 +55,14 @@ def on(bench: Bench, request: ProfileRequest) -> Profile:
     golden = probe.ask(bench, model, request.data)
     tools.progress(0.15, "Timing single calls")
     timed = timing.ask(bench, model, golden, request.batch, request.threads, TIMING_SECONDS)
-    tools.progress(0.5, "Measuring memory in three fresh processes")
+    tools.progress(0.4, f"{timed.cpu:.3g} ms a call so far. Measuring memory in three fresh processes")
     memory = footprint.ask(bench, model, golden, request.batch)
-    tools.progress(0.75, "Measuring the start in three fresh processes")
+    so_far = f"{timed.cpu:.3g} ms a call and {memory.peak:,.1f} MB so far."
+    tools.progress(0.6, f"{so_far} Measuring the start in three fresh processes")
     start = cold_start.ask(bench, model, golden, request.batch)
-    tools.progress(0.88, "Counting the products of tensors")
+    tools.progress(0.8, f"{so_far} Counting the products of tensors")
     macs, uncounted = count(bench, model, golden, timed.batch)
-    tools.progress(0.92, "Tracing the operators")
+    tools.progress(0.88, f"{so_far} Tracing the operators")
     traced = operators.ask(bench, model, golden, timed.batch) if model.format in counting.FORMATS else (None, None)
     grown = grow(bench, model, golden, request) if request.curves else None
     return Profile(
