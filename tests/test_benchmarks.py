@@ -8,7 +8,7 @@ import onnx.parser
 import pytest
 from onnx import numpy_helper
 
-from benchmarks import dispatch, greedy, one_operator, onnx_to_torch, pairs, races
+from benchmarks import dispatch, greedy, macs, one_operator, onnx_to_torch, pairs, races
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
 from core.sandbox import Sandbox
@@ -79,3 +79,8 @@ def test_a_race_of_equal_files_is_summed_up(tmp_path: Path) -> None:
     found = races.summed_up([races.raced(file, file, seed, seconds=0.0) for seed in range(2)], 1.0)
     assert len(found["races"]) == found["verdicts"].total() == 2
     assert found["mean_ratio"] > 0
+
+
+def test_macs_of_a_network_are_those_worked_out_by_hand() -> None:
+    found = macs.measured("mobilenet_v3_small")
+    assert found["right"], found

@@ -26,6 +26,8 @@ from core.verbs.transform import check_consent
 TIMING_SECONDS = 5.0
 NETWORKS = ("torch_export", "torchscript", "keras", "keras_h5")
 """Formats whose MACs are those of their conversion to ONNX."""
+WIDE = 1.5
+"""The upper over the lower bound of a call's time from which the figure is said to be doubtful."""
 MOST_THREADS, MOST_SAMPLES = 64, 1024
 
 
@@ -125,6 +127,11 @@ def doubts(request: ProfileRequest, summary: Summary, timed: Timing) -> tuple[st
         found.append(
             f"Other work kept the machine busy: calls took {timed.interference:.1f} times as long by the clock as the "
             "processor worked. Processor time and memory hold all the same; wall-clock times do not."
+        )
+    if timed.cpu_high > WIDE * timed.cpu_low:
+        found.append(
+            f"The sessions of this model differ a lot, by {timed.cpu_low:.3g} to {timed.cpu_high:.3g} ms of processor time a "
+            "call. Measure again when the machine is quiet, or on one thread."
         )
     if timed.batch != request.batch:
         found.append(f"The model takes {timed.batch} samples a call, and no other number.")
