@@ -96,7 +96,8 @@ class Layer(nn.Module):
         q, k, v = (part.unflatten(2, (12, 64)).transpose(1, 2) for part in self.qkv(self.one(x)).chunk(3, 2))
         met = nn.functional.scaled_dot_product_attention(q, k, v)
         x = x + self.out(met.transpose(1, 2).flatten(2))
-        return x + self.wide(self.two(x))
+        answer: Tensor = x + self.wide(self.two(x))
+        return answer
 
 
 class Vision(nn.Module):
