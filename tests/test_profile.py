@@ -1,5 +1,7 @@
 """The report card of a model, through the real sandbox and on the command line."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,20 +9,27 @@ import pytest
 from core.calls import curves, probe, timing
 from core.calls.bench import Bench
 from core.domain.errors import Refused
+from core.domain.format import Summary
 from core.domain.limits import MB
-from core.domain.profile import ProfileRequest
-from core.domain.work import Model, Subject
+from core.domain.percentile import percentiles
+from core.domain.profile import ProfileRequest, Timing
+from core.domain.work import Data, Model, Subject
+from core.doors import commands
 from core.sandbox.tools import Tools
 from core.techniques import TECHNIQUES
 from core.verbs import profile
+from tests.conftest import SAMPLES
 from tests.proof.layered import chain
-from tests.test_command_line import SAMPLES, portolan
 
 pytestmark = pytest.mark.skipif("sys.platform != 'linux'", reason="the jail and the mark are Linux's")
 
 
-def test_the_command_prints_a_report_card() -> None:
-    code, card = portolan("profile", SAMPLES / "fashion_cnn" / "model.onnx", "--batch", "8", "--deadline", "1000")
+def test_the_command_prints_a_report_card(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(profile, "TIMING_SECONDS", 0.5)
+    code = commands.main(
+        ["profile", str(SAMPLES / "fashion_cnn" / "model.onnx"), "--batch", "8", "--deadline", "1000", "--json"]
+    )
+    card = json.loads(capsys.readouterr().out)
     assert code == 0, card
     assert (card["format"], card["timing"]["batch"], card["conditions"]["threads"]) == ("onnx", 8, 1)
     assert card["memory"]["load_peak"] > card["memory"]["loaded"] - 1 > 0
@@ -80,3 +89,17 @@ def test_a_call_grows_with_its_samples_and_the_limit_chooses(tools: Tools, tmp_p
 def test_settings_out_of_bounds_are_refused(batch: int, threads: int) -> None:
     with pytest.raises(Refused, match="out of bounds"):
         profile.normal(ProfileRequest(Subject("0" * 64, 1, "onnx", "m"), batch=batch, threads=threads))
+
+
+def test_random_inputs_to_a_model_that_decides_by_values_are_a_doubt() -> None:
+    subject = Subject("0" * 64, 1, "onnx", "m")
+    quiet = Timing(1, 1, 100, 4, 2.0, 1.9, 2.1, 2.2, 1.9, percentiles([2.0] * 100), 1.05)
+    deciding, plain = (Summary("onnx", operators={name: 1}) for name in ("NonMaxSuppression", "Conv"))
+    (doubt,) = profile.doubts(ProfileRequest(subject), deciding, quiet)
+    assert "NonMaxSuppression" in doubt
+    assert profile.doubts(ProfileRequest(subject), plain, quiet) == ()
+    assert profile.doubts(ProfileRequest(subject, Data("1" * 64, "x.npz")), deciding, quiet) == ()
+    busy, torn = replace(quiet, interference=2.0), replace(quiet, cpu_high=9.0)
+    assert [len(profile.doubts(ProfileRequest(subject), plain, one)) for one in (busy, torn)] == [1, 1]
+    (other,) = profile.doubts(ProfileRequest(subject, batch=4), plain, quiet)
+    assert other.startswith("The model takes 1 samples")

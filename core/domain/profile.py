@@ -176,10 +176,12 @@ class Profile:
     @property
     def sentence(self) -> str:
         """The three figures that decide, for somebody who is no engineer."""
-        one = "A call" if self.timing.batch == 1 else f"A call with {self.timing.batch} samples"
+        timing = self.timing
+        one = "A call" if timing.batch == 1 else f"A call with {timing.batch} samples"
+        told = f"{timing.cpu:.3g} ms of one processor, so one core answers about {timing.rate:,.0f} samples a second"
+        if timing.threads > 1:
+            told = f"{timing.latency:.3g} ms on {timing.threads} threads"
         return (
-            f"{one} takes {self.timing.cpu:.3g} ms of one processor, so one core answers about "
-            f"{1000 * self.timing.batch / self.timing.cpu:,.0f} samples a second. "
-            f"{self.memory.peak:,.0f} MB of memory must be free beside the runtime, "
+            f"{one} takes {told}. {self.memory.peak:,.0f} MB of memory must be free beside the runtime, "
             f"and the first answer is there {self.start.total:.2g} s after the start."
         )

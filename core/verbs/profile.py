@@ -27,6 +27,8 @@ from core.verbs.transform import check_consent
 TIMING_SECONDS = 5.0
 NETWORKS = ("torch_export", "torchscript", "keras", "keras_h5")
 """Formats whose MACs are those of their conversion to ONNX."""
+WIDE = 1.5
+"""The upper over the lower bound of a call's time from which the figure is said to be doubtful."""
 MOST_THREADS, MOST_SAMPLES = 64, 1024
 
 
@@ -56,13 +58,14 @@ def on(bench: Bench, request: ProfileRequest) -> Profile:
     golden = probe.ask(bench, model, request.data)
     tools.progress(0.15, "Timing single calls")
     timed = timing.ask(bench, model, golden, request.batch, request.threads, TIMING_SECONDS)
-    tools.progress(0.5, "Measuring memory in three fresh processes")
+    tools.progress(0.4, f"{timed.cpu:.3g} ms a call so far. Measuring memory in three fresh processes")
     memory = footprint.ask(bench, model, golden, request.batch)
-    tools.progress(0.75, "Measuring the start in three fresh processes")
+    so_far = f"{timed.cpu:.3g} ms a call and {memory.peak:,.1f} MB so far."
+    tools.progress(0.6, f"{so_far} Measuring the start in three fresh processes")
     start = cold_start.ask(bench, model, golden, request.batch)
-    tools.progress(0.88, "Counting the products of tensors")
+    tools.progress(0.8, f"{so_far} Counting the products of tensors")
     macs, uncounted = count(bench, model, golden, timed.batch)
-    tools.progress(0.92, "Tracing the operators")
+    tools.progress(0.88, f"{so_far} Tracing the operators")
     traced = operators.ask(bench, model, golden, timed.batch) if model.format in counting.FORMATS else (None, None)
     grown = grow(bench, model, golden, request) if request.curves else None
     return Profile(
@@ -126,6 +129,11 @@ def doubts(request: ProfileRequest, summary: Summary, timed: Timing) -> tuple[st
         found.append(
             f"Other work kept the machine busy: calls took {timed.interference:.1f} times as long by the clock as the "
             "processor worked. Processor time and memory hold all the same; wall-clock times do not."
+        )
+    if timed.cpu_high > WIDE * timed.cpu_low:
+        found.append(
+            f"The sessions of this model differ a lot, by {timed.cpu_low:.3g} to {timed.cpu_high:.3g} ms of processor time a "
+            "call. Measure again when the machine is quiet, or on one thread."
         )
     if timed.batch != request.batch:
         found.append(f"The model takes {timed.batch} samples a call, and no other number.")

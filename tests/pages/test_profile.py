@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.domain.ingestion import IngestRequest
 from core.domain.job import State
 from core.domain.profile import ProfileRequest
 from core.domain.work import Subject
@@ -13,6 +14,22 @@ from tests.pages.showing import VISITOR, opened, words
 
 def test_without_a_model_it_says_where_to_begin(home: Workspace) -> None:
     assert "No model to profile yet" in words(opened("profile.py"))
+
+
+def test_advice_opens_compress_with_its_technique(home: Workspace) -> None:
+    blob = home.store.blobs.put(SAMPLES / "segment" / "model.onnx")
+    request = IngestRequest(blob.sha256, blob.size, "m.onnx")
+    model = home.queue.wait(VISITOR, home.queue.submit(VISITOR, "ingest", request).id, 60).made
+    app = opened("compress.py", model=str(model), technique="prune_trees")
+    assert [radio.value for radio in app.radio] == ["prune_trees"]
+
+
+def test_a_file_of_weights_says_why_it_has_no_report_card(home: Workspace) -> None:
+    blob = home.store.blobs.put(SAMPLES / "segment" / "model.onnx")
+    model = home.store.add_artifact(VISITOR, sha256=blob.sha256, size=blob.size, format="safetensors", name="w").id
+    app = opened("profile.py", model=model)
+    assert "It holds weights alone" in words(app)
+    assert not [button for button in app.button if button.label == "Profile"]
 
 
 def test_a_model_is_measured_and_stays_on_its_page(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
