@@ -74,7 +74,7 @@ def form(artifact: Artifact, job: Job | None) -> None:
         return
     begun = job.request.recipe if job is not None and job.verb == "compress" else ()
     if how == SINGLE:
-        chosen = technique.pick(artifact, begun[-1].transform if begun else None)
+        chosen = technique.pick(artifact, advised() or (begun[-1].transform if begun else None))
         if chosen is None:
             return
         steps = [(chosen, Step(chosen.id, options.form([chosen], opened=False)))]
@@ -83,9 +83,14 @@ def form(artifact: Artifact, job: Job | None) -> None:
     submit(artifact, steps, job)
 
 
+def advised() -> str | None:
+    """Return the technique that the address asks for, as advice on the Profile page does, until a job is there."""
+    return None if "job" in st.query_params else st.query_params.get("technique")
+
+
 def way(job: Job | None) -> str:
     """Return how the job on the page was asked for."""
-    if job is None:
+    if job is None or advised():
         return SINGLE
     return TUNE if job.verb == "tune" else RECIPE if len(job.request.recipe) > 1 else SINGLE
 

@@ -38,7 +38,7 @@ def page() -> None:
         scaffold.outcome(PAGE, artifact, job)
     if asked is not None:
         with top:
-            matrix.section(artifact, asked, ready=consent.given(artifact, asked))
+            matrix.section(artifact, asked, ready=agreed(artifact, asked))
 
 
 def form(artifact: Artifact, job: Job | None) -> PortabilityRequest | None:
@@ -78,7 +78,7 @@ def form(artifact: Artifact, job: Job | None) -> PortabilityRequest | None:
         "Convert and prove",
         type="secondary" if answered else "primary",
         icon=":material/verified:",
-        disabled=not consent.given(artifact, asked),
+        disabled=not agreed(artifact, asked),
         width="stretch",
         on_click=progress.begin,
         args=(lambda: place().submit("convert", request),),
@@ -105,6 +105,11 @@ def not_installed(artifact: Artifact, missing: dict[str, str]) -> None:
             st.caption(plain(reason, 300))
         steps = [step for format in missing for step in route(artifact.format, format)]
         install.offer([step.group.id for step in steps if step.group is not None])
+
+
+def agreed(artifact: Artifact, asked: PortabilityRequest) -> bool:
+    """Say whether the owner let run what has to: a pickle, or a Python file beside the weights."""
+    return asked.subject.consent or (artifact.format != "pickle" and asked.code is None)
 
 
 def no_target(artifact: Artifact) -> None:

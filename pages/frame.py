@@ -20,6 +20,7 @@ pages = [
     st.Page("convert.py", title="Convert", icon=":material/swap_horiz:"),
     st.Page("compress.py", title="Compress", icon=":material/compress:"),
     st.Page("migrate.py", title="Migrate", icon=":material/rocket_launch:"),
+    st.Page("profile.py", title="Profile", icon=":material/speed:"),
 ]
 if who is not None:
     pages.append(st.Page("projects.py", title="Projects", icon=":material/group:"))

@@ -179,6 +179,8 @@ def detail(artifact_id: str) -> None:
                 st.switch_page("compress.py", query_params={"model": artifact.id})
             if st.button("Migrate this model", icon=":material/rocket_launch:"):
                 st.switch_page("migrate.py", query_params={"model": artifact.id})
+            if st.button("Profile this model", icon=":material/speed:"):
+                st.switch_page("profile.py", query_params={"model": artifact.id})
             if st.button("Convert this model", type="primary", icon=":material/swap_horiz:"):
                 st.switch_page("convert.py", query_params={"model": artifact.id})
     hold.notice(artifact.id)

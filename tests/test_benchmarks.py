@@ -8,11 +8,12 @@ import onnx.parser
 import pytest
 from onnx import numpy_helper
 
-from benchmarks import dispatch, greedy, one_operator, onnx_to_torch, pairs, races
+from benchmarks import dispatch, greedy, macs, memory, one_operator, onnx_to_torch, pairs, races, resolution
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
 from core.sandbox import Sandbox
 from core.sandbox.tools import Tools
+from tests.conftest import SAMPLES
 
 ONE_OPERATOR = """
 <ir_version: 10, opset_import: ["" : 17]>
@@ -79,3 +80,19 @@ def test_a_race_of_equal_files_is_summed_up(tmp_path: Path) -> None:
     found = races.summed_up([races.raced(file, file, seed, seconds=0.0) for seed in range(2)], 1.0)
     assert len(found["races"]) == found["verdicts"].total() == 2
     assert found["mean_ratio"] > 0
+
+
+def test_a_round_of_resolution_judges_every_pair_in_both_ways() -> None:
+    found = resolution.measure(1, [], seconds=0.0, calls=5)
+    assert set(found["cases"]) >= {"5 %", "2 %"}
+    assert all(one["race"].total() == one["by_hand"].total() == 1 for one in found["cases"].values())
+
+
+def test_macs_of_a_network_are_those_worked_out_by_hand() -> None:
+    found = macs.measured("mobilenet_v3_small")
+    assert found["right"], found
+
+
+def test_the_peak_of_memory_repeats(tools: Tools) -> None:
+    found = memory.measured(tools, SAMPLES / "segment" / "model.onnx", runs=3)
+    assert found["repeats"], found

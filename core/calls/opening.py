@@ -87,6 +87,15 @@ def opener(model: Opened, here: Here) -> Callable[[], Session]:
     return runtime_of(model, here).opener(IN / model.file, model.format, model.given)
 
 
+def opener_on(model: Opened, threads: int, here: Here) -> Callable[[], Session]:
+    """Return what ``opener`` does with so many threads. Raises Refused where the runtime has no setting for them."""
+    runtime = runtime_of(model, here)
+    found = runtime.opener_on(IN / model.file, model.format, model.given, threads)
+    if found is None:
+        raise Refused(f"{runtime.title} has no setting here for {threads} threads.", "Measure on one thread.")
+    return found
+
+
 def runtime_of(model: Opened, here: Here) -> Runtime:
     """Return the runtime of a model. Raises Refused where it does not take the format, or the jail is not full."""
     must_be_safe(model.format, here)

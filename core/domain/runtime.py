@@ -103,6 +103,12 @@ class Runtime(Entry):
         """
         return lambda: self.open_with(path, format, given)
 
+    def opener_on(
+        self, path: Path, format: str, given: dict[str, Option], threads: int
+    ) -> Callable[[], Session] | None:
+        """Return what ``opener`` does with so many threads, or None where the engine has no setting for them here."""
+        return self.opener(path, format, given) if threads == 1 else None
+
     def to_json(self) -> dict[str, Any]:
         """Return the table row with the formats that the engine runs."""
         return {**super().to_json(), "formats": list(self.formats)}

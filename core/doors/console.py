@@ -3,16 +3,23 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.answers.queueing import RealTime
 from core.domain.assessment import Assessment
 from core.domain.compression import Compression
 from core.domain.conversion import Conversion
 from core.domain.evaluation import Evaluation
 from core.domain.ingestion import Ingested
+from core.domain.limits import MB
 from core.domain.measures import Qualities
 from core.domain.migration import Migration
 from core.domain.portability import Attempt
 from core.domain.previewing import Preview
+from core.domain.profile import Profile
+from core.domain.training_cost import WORKSPACE, Optimizer, Training
+from core.domain.versus import Versus
 from core.preprocessing import described
+
+MOST_CHANGES = 20
 
 
 def summary(found: Ingested, size: int, sha256: str) -> None:
@@ -116,6 +123,75 @@ def migration(result: Migration, out: Path) -> None:
         print(f"  {gate.verdict}: {gate.name}, in {gate.where}.{figures} {gate.reason}".rstrip())
     for sentence in result.not_run:
         print(f"Not run here: {sentence}")
+
+
+def profile(result: Profile, queue: RealTime | None = None) -> None:
+    """Print the sentence, then the figures with their spread, then what speaks against them."""
+    timing, memory, start, on = result.timing, result.memory, result.start, result.conditions
+    print(result.sentence)
+    print(
+        f"processor: {timing.cpu:.4g} ms a call (95 %: {timing.cpu_low:.4g} to {timing.cpu_high:.4g}), {timing.runs:,} calls"
+    )
+    for one in timing.percentiles:
+        told = f"{one.value:.4g} ms, at most {one.bound:.4g} with 99 % confidence" if one.value is not None else ""
+        print(f"wall clock {one.name}: {told or f'needs {one.missing:,} more calls'}")
+    print(f"throughput: {timing.throughput:,.1f} samples/s; interference index {timing.interference:.2f}")
+    print(
+        f"memory, MB: {memory.load_peak:.1f} while loading, {memory.inference_peak:.1f} while answering, "
+        f"{memory.loaded:.1f} held ({memory.anonymous:.1f} private, {memory.mapped:.1f} of files)"
+    )
+    imported = "not measured" if start.imported is None else f"{start.imported:.3f}"
+    print(f"start, s: import {imported}, load {start.load:.3f}, first call {start.first:.3f}")
+    print(f"MACs: {result.macs.ran.macs:,}. {result.macs.told}" if result.macs else result.uncounted)
+    for kind in result.operators.kinds[:5] if result.operators else ():
+        share = kind.microseconds / max(result.operators.total, 1e-9) if result.operators else 0.0
+        print(f"operator {kind.kind}: {share:.0%} of the time, {kind.runs:.0f} runs, {kind.macs:,} MACs")
+    for point in (*result.curves.batches, *result.curves.threads) if result.curves else ():
+        print(
+            f"batch {point.batch}, threads {point.threads}: {point.latency:.4g} ms a call, {point.rate:,.0f} samples/s"
+        )
+    if result.advice:
+        print(f"Advice: {result.advice.sentence}")
+    print(f"on: {on.runtime}, {on.machine}, batch {on.batch}, threads {on.threads}")
+    if result.state.kept:
+        steps = f" and {result.state.per_step:,} bytes for each step" if result.state.per_step else ""
+        pairs = ", ".join(f"{one.input} -> {one.output}" for one in result.state.kept)
+        print(f"state of a session: {result.state.fixed:,} bytes{steps} ({pairs})")
+    for sentence in result.doubts:
+        print(f"Note: {sentence}")
+    if queue:
+        print(
+            f"random arrivals, {queue.workers} worker(s): at most {queue.safe_rate:,.1f} a second for 99 % within {queue.deadline:g} ms; "
+            f"capacity {queue.capacity:,.1f}"
+        )
+
+
+def versus(result: Versus) -> None:
+    """Print the sentence, what differs between the graphs, and each bound."""
+    print(result.sentence)
+    print(f"answers: {result.parity.verdict}: {result.parity.reason}")
+    if result.difference:
+        print(result.difference.sentence)
+        for change in result.difference.changes[:MOST_CHANGES]:
+            print(f"  {change.sentence}")
+    for kind in result.kinds[:MOST_CHANGES]:
+        print(
+            f"  {kind.kind}: {kind.microseconds[0]:,.1f} to {kind.microseconds[1]:,.1f} us a call, {kind.won:+,.1f} won"
+        )
+    for held in result.gate.held if result.gate else ():
+        print(f"{held.verdict}: {held.sentence}")
+
+
+def training(result: Training, batch: int) -> None:
+    """Print what one step takes with each optimizer."""
+    for optimizer in Optimizer:
+        step = result.step(batch, optimizer)
+        print(
+            f"{optimizer}, batch {batch}: {step.total / MB:,.1f} MB = weights {step.weights / MB:,.1f} + gradients "
+            f"{step.gradients / MB:,.1f} + state {step.state / MB:,.1f} + saved {step.saved / MB:,.1f}"
+        )
+    low, high = WORKSPACE
+    print(f"A real step takes {low:.0%} to {high:.0%} more: the workspace of its kernels.")
 
 
 def evaluation(result: Evaluation) -> None:

@@ -22,11 +22,28 @@ from core.memory.blobs import GB
 from core.memory.cached_blobs import stored
 from core.memory.store import Store
 from core.sandbox import Sandbox
-from core.verbs import assess, compress, convert, evaluate, ingest, install, load, migrate, portability, task, tune
+from core.verbs import (
+    assess,
+    compress,
+    convert,
+    evaluate,
+    ingest,
+    install,
+    load,
+    migrate,
+    portability,
+    profile,
+    task,
+    training,
+    tune,
+    versus,
+)
 
 VERBS: Verbs = {
     module.VERB.name: module.VERB
-    for module in (ingest, convert, compress, evaluate, portability, tune, task, assess, migrate, load, install)
+    for module in (
+        ingest, convert, compress, evaluate, portability, tune, task, assess, migrate, load, profile, versus, training, install,
+    )
 }  # fmt: skip
 
 STAY = frozenset({"install", "load"})

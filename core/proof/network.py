@@ -72,12 +72,12 @@ class Network:
 
         if model.functions:
             model = onnx.inliner.inline_local_functions(model)
-        reading = Reading({_domain(opset.domain): opset.version for opset in model.opset_import})
+        reading = Reading({domain(opset.domain): opset.version for opset in model.opset_import})
         stored = {tensor.name for tensor in model.graph.initializer}
         given = {one.name: _input(one) for one in model.graph.input if one.name not in stored}
         values = reading.graph(model.graph, given)
-        answers = [_digest(one.name, values[one.name]) for one in model.graph.output]
-        replaceable = _digest(sorted(one.name for one in model.graph.input if one.name in stored))
+        answers = [digest(one.name, values[one.name]) for one in model.graph.output]
+        replaceable = digest(sorted(one.name for one in model.graph.input if one.name in stored))
         return cls([*given.values(), replaceable, *answers], reading.alone)
 
 
@@ -103,26 +103,26 @@ class Reading:
             return {node.output[0]: values[node.input[0]]}
         attributes = sorted(self.attributes(node, values))
         if node.op_type == "Constant":
-            return {node.output[0]: self.constant(_held(node))}
+            return {node.output[0]: self.constant(held(node))}
         read = [values[name] for name in node.input]
         while read and not read[-1]:
             read.pop()
-        kind = (_domain(node.domain), node.op_type, self.definition(node))
+        kind = (domain(node.domain), node.op_type, self.definition(node))
         seen = [one if one in self.constants or not one else COMPUTED for one in read]
-        self.alone[node.op_type, _digest(kind, attributes, seen)] += 1
+        self.alone[node.op_type, digest(kind, attributes, seen)] += 1
         own = secrets.token_bytes(16) if node.op_type in DRAWS else b""
-        whole = _digest(kind, attributes, read, own)
-        return {name: _digest(whole, n) for n, name in enumerate(node.output) if name}
+        whole = digest(kind, attributes, read, own)
+        return {name: digest(whole, n) for n, name in enumerate(node.output) if name}
 
     def attributes(self, node: NodeProto, values: dict[str, bytes]) -> Iterator[bytes]:
         """Yield a digest of each attribute, also of those that the node leaves at their default."""
         given = {one.name: one for one in node.attribute}
-        if schema := _schema(node, self.versions):
+        if schema := schema_of(node, self.versions):
             given = {
                 name: one.default_value for name, one in schema.attributes.items() if one.default_value.type
             } | given
         for name, attribute in given.items():
-            yield _digest(name, self.attribute(attribute, values))
+            yield digest(name, self.attribute(attribute, values))
 
     def attribute(self, attribute: AttributeProto, values: dict[str, bytes]) -> bytes:
         """Return a digest of a value, whatever the attribute is called."""
@@ -130,17 +130,17 @@ class Reading:
 
         graphs = [attribute.g] if attribute.HasField("g") else list(attribute.graphs)
         if graphs:
-            return _digest([self.body(graph, values) for graph in graphs])
+            return digest([self.body(graph, values) for graph in graphs])
         tensors = [attribute.t] if attribute.HasField("t") else list(attribute.tensors)
         if tensors:
-            return _digest([self.constant(tensor) for tensor in tensors])
-        return _digest(helper.get_attribute_value(attribute))
+            return digest([self.constant(tensor) for tensor in tensors])
+        return digest(helper.get_attribute_value(attribute))
 
     def body(self, graph: GraphProto, around: dict[str, bytes]) -> bytes:
         """Return a digest of a graph inside a node; its inputs count by their places."""
-        given = {one.name: _digest("given", len(around), n) for n, one in enumerate(graph.input)}
+        given = {one.name: digest("given", len(around), n) for n, one in enumerate(graph.input)}
         values = self.graph(graph, around | given)
-        return _digest([values[one.name] for one in graph.output])
+        return digest([values[one.name] for one in graph.output])
 
     def constant(self, tensor: TensorProto) -> bytes:
         """Return a digest of a tensor's type, shape and numbers."""
@@ -148,13 +148,13 @@ class Reading:
 
         array = numpy_helper.to_array(tensor)
         numbers = list(array.reshape(-1)) if array.dtype == object else np.ascontiguousarray(array).tobytes()
-        found = _digest(tensor.data_type, tuple(tensor.dims), numbers)
+        found = digest(tensor.data_type, tuple(tensor.dims), numbers)
         self.constants.add(found)
         return found
 
     def sparse(self, tensor: "SparseTensorProto") -> bytes:
         """Return a digest of a tensor of which only some numbers are stored."""
-        found = _digest(self.constant(tensor.values), self.constant(tensor.indices), tuple(tensor.dims))
+        found = digest(self.constant(tensor.values), self.constant(tensor.indices), tuple(tensor.dims))
         self.constants.add(found)
         return found
 
@@ -163,37 +163,38 @@ class Reading:
 
         A version that only admits more types says the same; a new attribute counts with the node's attributes.
         """
-        if schema := _schema(node, self.versions):
+        if schema := schema_of(node, self.versions):
             return _defined(schema.domain, schema.name, schema.since_version)
-        return _digest(self.versions.get(_domain(node.domain), 0))
+        return digest(self.versions.get(domain(node.domain), 0))
 
 
 @cache
-def _defined(domain: str, name: str, version: int) -> bytes:
+def _defined(owner: str, name: str, version: int) -> bytes:
     import onnx
 
-    schema = onnx.defs.get_schema(name, version, domain)
+    schema = onnx.defs.get_schema(name, version, owner)
     ends = [(one.name, one.description, str(one.option)) for one in (*schema.inputs, *schema.outputs)]
-    return _digest(schema.doc, ends)
+    return digest(schema.doc, ends)
 
 
-def _schema(node: NodeProto, versions: dict[str, int]) -> "onnx.defs.OpSchema | None":
+def schema_of(node: NodeProto, versions: dict[str, int]) -> "onnx.defs.OpSchema | None":
+    """Return the definition of a node's operator by the versions of the domains; None where ONNX has none."""
     import onnx
 
-    domain = _domain(node.domain)
+    owner = domain(node.domain)
     with suppress(onnx.defs.SchemaError):
-        return onnx.defs.get_schema(node.op_type, versions.get(domain, 1), domain)
+        return onnx.defs.get_schema(node.op_type, versions.get(owner, 1), owner)
     return None
 
 
-def _held(node: NodeProto) -> TensorProto:
+def held(node: NodeProto) -> TensorProto:
     """Return the tensor of a Constant node, which may hold plain numbers or texts."""
     from onnx import helper, numpy_helper
 
     (attribute,) = node.attribute
     if attribute.HasField("t"):
-        held: TensorProto = attribute.t
-        return held
+        tensor: TensorProto = attribute.t
+        return tensor
     value = helper.get_attribute_value(attribute)
     dtype = {"value_int": np.int64, "value_ints": np.int64, "value_float": np.float32, "value_floats": np.float32}
     return numpy_helper.from_array(np.array(value, dtype.get(attribute.name, object)))
@@ -203,12 +204,14 @@ def _input(value: ValueInfoProto) -> bytes:
     """Return a digest of an input's name, type and fixed sizes."""
     kind = value.type.tensor_type
     sizes = [dim.dim_value for dim in kind.shape.dim] if kind.HasField("shape") else None
-    return _digest(value.name, kind.elem_type, sizes)
+    return digest(value.name, kind.elem_type, sizes)
 
 
-def _domain(name: str) -> str:
+def domain(name: str) -> str:
+    """Return a domain's name, as the default one has two."""
     return "" if name == "ai.onnx" else name
 
 
-def _digest(*parts: object) -> bytes:
+def digest(*parts: object) -> bytes:
+    """Return what tells some values from others."""
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()

@@ -34,6 +34,8 @@ WARM_CALLS, WARM_SECONDS = 3, 0.5
 SAMPLE_NS, MOST_CALLS = 500_000, 1024
 """Calls that take less processor time than half a millisecond are timed several at once."""
 DRAWS = 2000
+PROCESSOR, WALL = 0, 1
+"""The clocks of a sample. The wall clock is for settings alone, such as more threads, which cost as much work and end sooner."""
 
 
 def race(
@@ -44,8 +46,12 @@ def race(
     seed: int,
     seconds: float = SECONDS,
     progress: Callable[[float | None, str], None] = lambda fraction, text: None,
+    clock: int = PROCESSOR,
 ) -> Race:
-    """Time the variant against its parent on ``inputs`` of the parent, which hold ``batch`` samples; equal seeds give the same order of calls."""
+    """Time the variant against its parent on ``inputs`` of the parent, which hold ``batch`` samples; equal seeds give the same order of calls.
+
+    The ratio is that of ``clock``.
+    """
     dice, started, calls = random.Random(seed), time.monotonic(), 0  # noqa: S311
     measured: list[np.ndarray] = []
     for number in range(SESSIONS):
@@ -56,7 +62,7 @@ def race(
         over = time.monotonic() > started + seconds
         if over and len(measured) >= FEWEST_SESSIONS and number % 2:
             break
-    return _judged(measured, calls, batch, seed)
+    return _judged(measured, calls, batch, seed, clock)
 
 
 def interval(logs: list[np.ndarray], seed: int) -> tuple[float, float, float]:
@@ -115,14 +121,14 @@ def _rounds(pair: list[Call], calls: int, until: float, dice: random.Random) -> 
 
 def _sample(call: Call, calls: int) -> tuple[float, float]:
     """Return the nanoseconds of processor time and of wall-clock time of one call, as the mean of several."""
-    wall, processor = time.perf_counter_ns(), _processor_ns()
+    wall, processor = time.perf_counter_ns(), processor_ns()
     for _ in range(calls):
         call()
-    processor, wall = _processor_ns() - processor, time.perf_counter_ns() - wall
+    processor, wall = processor_ns() - processor, time.perf_counter_ns() - wall
     return processor / calls, wall / calls
 
 
-def _processor_ns() -> int:
+def processor_ns() -> int:
     """Return the processor time of all threads.
 
     In a process with RLIMIT_CPU, which the jail sets, Linux brings that clock up to date only when it switches or ticks,
@@ -133,9 +139,9 @@ def _processor_ns() -> int:
     return time.process_time_ns()
 
 
-def _judged(measured: list[np.ndarray], calls: int, batch: int, seed: int) -> Race:
+def _judged(measured: list[np.ndarray], calls: int, batch: int, seed: int, clock: int) -> Race:
     # As logarithms, twice as fast and half as fast lie equally far from no change.
-    logs = [np.log(rounds[:, 0, 0] / rounds[:, 1, 0]) for rounds in measured]
+    logs = [np.log(rounds[:, 0, clock] / rounds[:, 1, clock]) for rounds in measured]
     every = np.concatenate(measured)
     ratio, low, high = (math.exp(value) for value in interval(logs, seed))
     return Race(

@@ -71,6 +71,10 @@ class OnnxRuntime(Runtime):
         """Read types and tables of the graph, let go of it, and return the call that loads the file."""
         return _opener(path, format, {})
 
+    def opener_on(self, path: Path, format: str, given: dict[str, Option], threads: int) -> Callable[[], Session]:
+        """Do the same on several threads, which sleep where they wait for each other: spinning would count as work."""
+        return _opener(path, format, {"session.intra_op.allow_spinning": "0"} if threads > 1 else {}, threads)
+
 
 class OrtSession(Session):
     """An inference session with NumPy names for its types."""
@@ -107,27 +111,29 @@ class OrtSession(Session):
         return self._fitting[key]
 
 
-def _opener(path: Path, format: str, entries: dict[str, str]) -> Callable[[], Session]:
+def _opener(path: Path, format: str, entries: dict[str, str], threads: int = 1) -> Callable[[], Session]:
     if format == "ort":
-        return lambda: OrtSession(_load(path, entries, half=False, ort=True), {})
+        return lambda: OrtSession(_load(path, entries, threads, half=False, ort=True), {})
     place = _model_file(path, format)
     model = load(place)
     half, bounds = has_half(model), id_bounds(model)
     sliding = type(model).FromString(weightless(model)) if windows.slide(model) else None
-    return lambda: OrtSession(_load(place, entries, half=half, ort=False), bounds, sliding)
+    return lambda: OrtSession(_load(place, entries, threads, half=half, ort=False), bounds, sliding)
 
 
 def _model_file(path: Path, format: str) -> Path:
     return unpacked(path) if format in ("onnx_external", "web_package") else path
 
 
-def _load(path: Path, entries: dict[str, str], *, half: bool, ort: bool) -> "onnxruntime.InferenceSession":
+def _load(
+    path: Path, entries: dict[str, str], threads: int, *, half: bool, ort: bool
+) -> "onnxruntime.InferenceSession":
     """Open a session; half precision stays below the highest level, where version 1.31.1 was seen to crash."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 4
     levels = onnxruntime.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_EXTENDED if half else levels.ORT_ENABLE_ALL

@@ -4,11 +4,13 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused, refusing
+from core.domain.recipe import Option
 from core.domain.runtime import UNKNOWN_INTEGER, Domain, Runtime, Session
 from core.libraries.torch import (
     ExportedProgram,
@@ -45,6 +47,17 @@ class TorchRuntime(Runtime):
             return ProgramSession(load_program(path))
         return ScriptSession(torchscripts.load(path), torchscripts.kept_inputs(path))
 
+    def opener_on(self, path: Path, format: str, given: dict[str, Option], threads: int) -> Callable[[], Session]:
+        """Open the file, and let torch use so many threads from then on."""
+        import torch
+
+        def open_it() -> Session:
+            session = self.open(path, format)
+            torch.set_num_threads(threads)
+            return session
+
+        return open_it
+
     def in_float64(self, path: Path, format: str) -> Session | None:
         """Widen the operators of an exported program that name float32; TorchScript is code that names what it likes."""
         return ProgramSession(load_program(path), in_float64) if format == "torch_export" else None
@@ -80,6 +93,14 @@ class ProgramSession(Session):
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Call the program and name its flat tensor outputs as its signature does."""
         import torch
+
+        args, kwargs = self.arguments(inputs)
+        with torch.no_grad():
+            return torch_answers.named(self._call(*args, **kwargs), [spec.name for spec in self.signature.outputs])
+
+    def arguments(self, inputs: dict[str, np.ndarray]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return arrays by input name as the arguments that the program takes."""
+        import torch
         from torch.utils import _pytree
 
         kinds = {spec.name: getattr(torch, spec.dtype) for spec in self.signature.inputs}
@@ -90,8 +111,7 @@ class ProgramSession(Session):
             for part, constant in zip(self._flat, self._constant, strict=True)
         ]
         args, kwargs = _pytree.tree_unflatten(flat, self._spec)
-        with torch.no_grad():
-            return torch_answers.named(self._call(*args, **kwargs), [spec.name for spec in self.signature.outputs])
+        return args, kwargs
 
 
 class ScriptSession(Session):

@@ -1,16 +1,15 @@
-"""The owner's word that a file which can carry code may be loaded."""
+"""The owner's word that a file which is a program may be loaded in the sandbox."""
 
 import streamlit as st
 
 from core.domain.artifact import Artifact
-from core.domain.portability import PortabilityRequest
 from pages.visitor import place
 from pages.widgets import progress
 
 
-def given(artifact: Artifact, asked: PortabilityRequest) -> bool:
-    """Say whether the owner let run what has to: a pickle, or a Python file beside the weights."""
-    return asked.subject.consent or (artifact.format != "pickle" and asked.code is None)
+def given(artifact: Artifact) -> bool:
+    """Say whether the file may be loaded: only a pickle needs its owner's word."""
+    return artifact.consented or artifact.format != "pickle"
 
 
 def ask(artifact: Artifact) -> None:
