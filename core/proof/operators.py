@@ -1,12 +1,13 @@
 """Where the time of a call goes: ONNX Runtime's own trace of the graph as it is served, with the work of each node beside it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from core.domain.operators import Operator, Operators
+from core.onnx import files
 from core.onnx import macs as rules
 from core.onnx.typing import GraphProto, TensorProto
 from core.proof import liveness, roof
@@ -25,11 +26,12 @@ def watched(path: Path, inputs: dict[str, np.ndarray], out: Path) -> Operators:
 
     with TemporaryDirectory() as folder:
         graph = Path(folder) / "served.onnx"
+        path = _named(path, Path(folder) / "named.onnx")
         # Weights that are packed for the kernels vanish from the trace, so shapes come from a run in which none are.
         shaped = trace(path, inputs, UNPACKED, FIRST, graph)
         served = onnx.load(graph, load_external_data=False).graph
         weights = sum(_bytes(tensor) for tensor in served.initializer)
-    timed = trace(path, inputs, SERVED, _calls(shaped), out=out)
+        timed = trace(path, inputs, SERVED, _calls(shaped), out=out)
     quiet = _quietest(timed)
     nodes = sorted(_nodes(quiet, shaped[-1], served), key=lambda one: -one.microseconds)
     order, gives = [one.name for one in shaped[-1].ran], {one.name: one.given for one in shaped[-1].ran}
@@ -41,6 +43,20 @@ def watched(path: Path, inputs: dict[str, np.ndarray], out: Path) -> Operators:
         weights=weights,
         activations=liveness.least(served, order, gives),
     )
+
+
+def _named(path: Path, out: Path) -> Path:
+    """Return a copy in which each node has a name of its own, by which the trace is read, or the file itself where that is so."""
+    model = files.load(path)
+    nodes = [node for node, _ in rules.nodes(model.graph)]
+    if len({node.name for node in nodes if node.name}) == len(nodes):
+        return path
+    taken = Counter(node.name for node in nodes)
+    for number, node in enumerate(nodes):
+        if not node.name or taken[node.name] > 1:
+            node.name = f"{node.name or node.op_type} #{number}"
+    out.write_bytes(model.SerializeToString())
+    return out
 
 
 def _calls(first: list[Traced]) -> int:
@@ -63,12 +79,19 @@ def _nodes(timed: list[Traced], shaped: Traced, served: GraphProto) -> list[Oper
         spent[one.name].append(one.microseconds)
     for one in shaped.ran:
         work[one.name].append(one)
-    calls = len(timed)
+    calls, bodies = len(timed), _bodies(served)
     return [
-        _operator(work[name], len(times) / calls, sum(times) / calls, attributes.get(name, {}))
+        _operator(work[name], len(times) / calls, own / calls, attributes.get(name, {}))
         for name, times in spent.items()
-        if name in work
+        # The trace counts what runs in a branch or a loop once more with the node that holds it.
+        if name in work and (own := max(0.0, sum(times) - sum(sum(spent[n]) for n in bodies.get(name, ()))))
     ]
+
+
+def _bodies(graph: GraphProto) -> dict[str, list[str]]:
+    """Return by each node with graphs inside the nodes directly in them."""
+    holders = [(node, [a.g for a in node.attribute if a.HasField("g")]) for node, _ in rules.nodes(graph)]
+    return {node.name: [one.name for inner in graphs for one in inner.node] for node, graphs in holders if graphs}
 
 
 def _operator(work: list[Ran], runs: float, microseconds: float, attributes: dict[str, object]) -> Operator:

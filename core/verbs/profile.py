@@ -135,6 +135,8 @@ def doubts(request: ProfileRequest, summary: Summary, timed: Timing) -> tuple[st
             f"The sessions of this model differ a lot, by {timed.cpu_low:.3g} to {timed.cpu_high:.3g} ms of processor time a "
             "call. Measure again when the machine is quiet, or on one thread."
         )
+    if request.threads > 1:
+        found.append("Memory, start and operators are measured on one thread all the same.")
     if timed.batch != request.batch:
         found.append(f"The model takes {timed.batch} samples a call, and no other number.")
     return tuple(found)
