@@ -6,6 +6,7 @@ from core.converters import CONVERTERS
 from core.domain.errors import Refused, from_trouble
 from core.domain.evaluation import Against, EvaluateRequest, Evaluation
 from core.domain.integer_products import Sums
+from core.domain.metric import Figure
 from core.domain.report import Quality
 from core.domain.transform import Tolerance
 from core.domain.work import Data, Model, Subject
@@ -16,6 +17,7 @@ from core.sandbox.tools import Tools
 from core.verbs import every_processor
 from core.verbs.transform import check_consent, loosest, prove
 
+Figures = tuple[Figure, ...]
 UNDECLARED = Tolerance(absolute=1e-4, relative=1e-4)
 """For a pair that no converter of ours makes: what float32 runtimes differ by on the same graph, with room."""
 
@@ -33,17 +35,14 @@ def run(tools: Tools, request: EvaluateRequest) -> Evaluation:
     check_consent(model, request.subject.consent)
     bench = Bench(tools)
     if request.against is not None:
-        quality, against, read = compare(bench, model, request.against, data)
-        told = (
-            [figures.ask(bench, one, data) for one in (model, request.against.model)] if quality and data else [(), ()]
-        )
-        return Evaluation(quality, against, data, bench.cost.seconds, bench.cost.peak_rss_mb, read, *told)
+        quality, against, read, after, before = compare(bench, model, request.against, data)
+        return Evaluation(quality, against, data, bench.cost.seconds, bench.cost.peak_rss_mb, read, after, before)
     tools.progress(0.1, "Measuring the model on the data")
+    more = figures.ask(bench, model, data) if data else ()
     found = evaluate.ask(bench, model, data) if data else None
     if found and found.unmet:
         raise from_trouble(found.unmet)
     read = found.remarks if found else ()
-    more = figures.ask(bench, model, data) if data else ()
     if data and data.raw:
         tools.progress(0.6, "Trying other ways to prepare the samples")
         better = likely.ask(bench, model, data)
@@ -53,8 +52,8 @@ def run(tools: Tools, request: EvaluateRequest) -> Evaluation:
 
 def compare(
     bench: Bench, model: Model, other: Subject, data: Data | None
-) -> tuple[Quality | None, Against, tuple[str, ...]]:
-    """Prove the model against the one that it claims to equal, on the same probes and the same data, and say how that was read."""
+) -> tuple[Quality | None, Against, tuple[str, ...], Figures, Figures]:
+    """Prove the model against the one that it claims to equal, on the same probes and the same data; say how that was read, and the figures of both."""
     source = other.model
     check_consent(source, other.consent)
     bench.tools.progress(0.1, "Recording the answers of the model to compare with")
@@ -67,9 +66,11 @@ def compare(
     labelled = evaluate.as_read(data, golden) if golden.evidence.labelled else None
     bench.tools.progress(0.8, "Measuring both on the data")
     if labelled is None:
-        return None, Against(None, parity, golden.sha256), golden.evidence.data
+        return None, Against(None, parity, golden.sha256), golden.evidence.data, (), ()
+    before, after = (figures.ask(bench, one, labelled) for one in (source, model))
     both = evaluate.both(bench, source, model, labelled)
-    return both.after, Against(both.before, parity, golden.sha256, both.loss), both.before.remarks
+    against = Against(both.before, parity, golden.sha256, both.loss)
+    return both.after, against, both.before.remarks, after, before
 
 
 def declared_tolerance(source: str, target: str) -> Tolerance:
