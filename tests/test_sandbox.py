@@ -456,6 +456,9 @@ def test_the_table_of_tasks() -> None:
         "attempt",
         "fit",
         "rehearse",
+        "preview",
+        "likely",
+        "figures",
         "self_test",
     }
     assert set(WORKS) == verbs

@@ -21,17 +21,29 @@ class Request:
     model: Opened
 
 
-def work(request: Request, here: Here) -> Training:
+@dataclass(frozen=True)
+class Answer:
+    """The bytes of all weights and of those that can be trained, what a step saves by batch size, and whether real steps were made."""
+
+    weights: int
+    trainable: int
+    batches: tuple[int, ...]
+    saved: tuple[int, ...]
+    measured: bool
+
+
+def work(request: Request, here: Here) -> Answer:
     """Load the model for training, and reckon on recorded inputs."""
     from core.proof import golden, training_cost
 
     one = request.model
     must_be_safe(one.format, here)
     model = training_cost.trainable(IN / one.file, one.format, one.given)
-    return training_cost.training(model, golden.read(IN / GOLDEN))
+    found = training_cost.training(model, golden.read(IN / GOLDEN))
+    return Answer(found.weights, found.trainable, found.batches, found.saved, found.measured)
 
 
-CALL = Call("training_cost", Request, Training, work)
+CALL = Call("training_cost", Request, Answer, work)
 
 
 def ask(bench: "Bench", model: Model, golden: Golden) -> Training:
@@ -42,4 +54,5 @@ def ask(bench: "Bench", model: Model, golden: Golden) -> Training:
 def _ask(bench: "Bench", model: Model, golden: Golden) -> Training:
     blobs = {**files(bench, model), GOLDEN: golden.sha256}
     with bench.call(CALL, Request(opened(bench, model)), blobs, "torch") as done:
-        return done.value
+        found = done.value
+    return Training(found.weights, found.trainable, found.batches, found.saved, found.measured)

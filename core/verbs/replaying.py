@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.calls.rehearse import array, plain
 from core.domain.artifact import Signature, TensorSpec
+from core.domain.errors import first_line
 from core.domain.migration import Gate
 from core.domain.report import Verdict
 from core.web import recorded
@@ -127,7 +128,9 @@ def compared(client: Client, pairs: "list[tuple[list[np.ndarray], list[np.ndarra
         try:
             answers = client.infer(given, binary)
         except (ValueError, KeyError, StopIteration, OSError, http.client.HTTPException) as error:
-            return Gate(name, WHERE, Verdict.FAIL, f"A recorded input was not answered: {error}"[:300], len(pairs))
+            return Gate(
+                name, WHERE, Verdict.FAIL, f"A recorded input was not answered: {first_line(error)}"[:300], len(pairs)
+            )
         for spec, before, after in zip(client.signature.outputs, expected, answers, strict=True):
             gap = distance(before, after)
             worst, wrong = max(worst, gap), wrong or (f"{spec.name} is another answer." if gap else "")
@@ -172,7 +175,9 @@ def malformed(client: Client) -> Gate:
         try:
             status, _, _ = client.send("POST", path, body, headers)
         except (OSError, http.client.HTTPException) as error:
-            return Gate(name, WHERE, Verdict.FAIL, f"The server ended a connection: {error}"[:300], len(bodies))
+            return Gate(
+                name, WHERE, Verdict.FAIL, f"The server ended a connection: {first_line(error)}"[:300], len(bodies)
+            )
         if not 400 <= status < 500:
             return Gate(name, WHERE, Verdict.FAIL, f"One was answered with {status}.", len(bodies))
     alive = client.send("GET", "/v2/health/ready")[0] == 200

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from html import escape
 from zlib import crc32
 
 import streamlit as st
@@ -160,6 +161,6 @@ def sample(one: Shown) -> None:
         with st.container(horizontal=True, gap="small"):
             for stage in one.stages:
                 with st.container(width=104, gap="xxsmall"):
-                    st.image(stage.picture, width=96)
+                    st.html(f'<img src="{stage.picture}" width="96" alt="{escape(stage.words)}">')
                     st.caption(f"{plain(stage.words, 80)}: {plain(stage.result, 60)}")
         st.caption(plain(one.name, 120))
