@@ -4,6 +4,7 @@ import csv
 import io
 import weakref
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,7 +18,7 @@ from core.border.archives import JUNK, Archive
 from core.decoding import DECODINGS, decoded
 from core.decoding import normal as normal_decoding
 from core.domain.artifact import Signature, TensorSpec
-from core.domain.errors import Refused
+from core.domain.errors import Refused, first_line
 from core.domain.preprocessing import Kind
 from core.domain.task import Task
 from core.preprocessing import described, normal, prepared
@@ -170,11 +171,12 @@ def opened(path: Path, label: str | None) -> Folder:
     members = [name for name in archive.names if not JUNK.fullmatch(name)]
     pictures = tuple(name for name in members if PurePosixPath(name).suffix.lower() in SUFFIXES)
     whole = Folder(archive, pictures, None, ())
-    broken = [name for name in pictures if not whole.picture(name)]
-    kept = tuple(name for name in pictures if name not in set(broken))
+    fine = {name for name in pictures if whole.picture(name)}
+    kept, broken = (tuple(name for name in pictures if (name in fine) is good) for good in (True, False))
     notes: tuple[str, ...] = (_counted(broken, "is no picture", "are no pictures"),) if broken else ()
     tables = [name for name in members if PurePosixPath(name).suffix.lower() == ".csv"]
-    others = [name for name in members if name not in set(pictures) | set(tables[:1])]
+    known = {*pictures, *tables[:1]}
+    others = [name for name in members if name not in known]
     notes += (_counted(others, "is neither picture nor table", "are neither pictures nor tables"),) if others else ()
     if not kept:
         raise Refused("The zip contains no picture that can be read.", OTHERS)
@@ -185,7 +187,7 @@ def opened(path: Path, label: str | None) -> Folder:
     return replace(whole, names=kept, labels=own, notes=notes)
 
 
-def _counted(names: list[str], one: str, several: str) -> str:
+def _counted(names: Sequence[str], one: str, several: str) -> str:
     shown = some([name[-60:] for name in names[:3]]) + (" ..." if len(names) > 3 else "")
     return f"{len(names):,} {'file' if len(names) == 1 else 'files'} that {one if len(names) == 1 else several} left out: {shown}."
 
@@ -227,7 +229,10 @@ def _rows(content: bytes, table: str) -> list[list[str]]:
         raise Refused(f"{table[:60]} is no text in UTF-8.", "Save it as UTF-8.") from None
     first = text.partition("\n")[0]
     separator = max(",;\t", key=first.count)
-    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row]
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row]
+    except csv.Error as error:
+        raise Refused(f"{table[:60]} is not CSV that can be read: {first_line(error)[:80]}.", OTHERS) from None
     if len(rows) < 2:
         raise Refused(f"{table[:60]} has no rows below its header.", OTHERS)
     return rows

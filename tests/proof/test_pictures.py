@@ -120,6 +120,7 @@ ALONE = {"a/one.png": png(1)}
         ({"labels.csv": b"file,label\nnone.png,a\n", **ALONE}, "No picture of the zip is named"),
         ({"labels.csv": b"file,kind\none.png,a\n", **ALONE}, "has no column label"),
         ({"labels.csv": b"\xff\xfe", **ALONE}, "no text in UTF-8"),
+        ({"labels.csv": b"file,label\none.png," + b"a" * 200_000, **ALONE}, "not CSV that can be read"),
         ({"../x.png": png(1)}, "outside itself"),
         ({"a/readme.txt": b"x"}, "neither arrays"),
     ],
