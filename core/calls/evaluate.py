@@ -85,8 +85,11 @@ def both(bench: "Bench", source: Model, target: Model, data: Data, read: Data | 
 
 
 def as_read(data: Data | None, golden: Golden) -> Data | None:
-    """Return the data with its columns in the order that the recorded model names, for a file made of it that has forgotten the names."""
-    return replace(data, columns=golden.evidence.columns) if data and golden.evidence.columns else data
+    """Return the data as the recorded model read it, for a file made of it that has forgotten the names of its columns, or what its task was guessed from."""
+    if data is None:
+        return None
+    known = golden.evidence
+    return replace(data, columns=known.columns or data.columns, task=known.task or data.task)
 
 
 def remember(bench: "Bench", model: Model, data: Data, found: Measured) -> None:

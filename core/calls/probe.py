@@ -30,6 +30,7 @@ def work(request: Request, here: Here) -> Recording:
     """Run the source, and keep inputs and answers in ``out/golden.npz`` and ``out/golden.bin``."""
     from core.libraries.torch import torchscripts
     from core.proof import directed, probes
+    from core.proof.pictures import Pictures
 
     session = summing(request.model, request.sums, here)
     dataset = dataset_of(request.data, session)
@@ -44,7 +45,9 @@ def work(request: Request, here: Here) -> Recording:
     labelled = dataset is not None and dataset.labels is not None
     shapes = torchscripts.shapes_text(session.signature.inputs)
     notes, versions = () if dataset is None else dataset.notes, probes.versions()
-    return Recording(tuple(cases), session.signature, versions, labelled, shapes, landmarks, notes, session.columns)
+    task = dataset.task if isinstance(dataset, Pictures) else None
+    columns = session.columns
+    return Recording(tuple(cases), session.signature, versions, labelled, shapes, landmarks, notes, columns, task)
 
 
 CALL = Call("probe", Request, Recording, work)

@@ -112,6 +112,9 @@ class Recording:
     columns: tuple[str, ...] = ()
     """The names of the columns of the one table that the model takes, in order; empty where the file names none."""
 
+    task: Task | None = None
+    """How raw samples became inputs, declared or guessed; None where the data held inputs already."""
+
 
 @dataclass(frozen=True)
 class Golden:

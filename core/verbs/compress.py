@@ -81,7 +81,7 @@ def on(bench: Bench, request: CompressRequest) -> Compression:
     bench.tools.progress(0.05, "Recording the answers of the source model")
     golden = probe.ask(bench, source, held)
     meet(bench, source, held, golden)
-    applied = reduce(bench, source, steps, learning)
+    applied = reduce(bench, source, steps, evaluate.as_read(learning, golden))
     return proven(bench, request, applied, held, golden)
 
 
@@ -172,7 +172,7 @@ def measure(bench: Bench, source: Model, target: Model, data: Data | None, golde
     """Measure both files on the held-out half, or return None without labels."""
     if data is None or not golden.evidence.labelled:
         return None
-    return evaluate.both(bench, source, target, data)
+    return evaluate.both(bench, source, target, data, evaluate.as_read(data, golden))
 
 
 def weigh(bench: Bench, source: Model, target: Model, golden: Golden, effort: Effort) -> Overhead:

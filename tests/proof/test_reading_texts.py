@@ -19,6 +19,10 @@ from core.proof.dataset import Asked
 from core.proof.datasets import read_dataset
 from core.proof.pictures import Pictures
 from core.runtimes import RUNTIMES
+from core.sandbox.tools import Tools
+from core.verbs import evaluate
+from tests.asking import ask
+from tests.test_convert import bring
 
 LEVELS = {" ": 255, "a": 85, "b": 170}
 """Brightness of the block that stands for a character; a dark one is a blank."""
@@ -123,3 +127,21 @@ def test_what_does_not_fit_is_refused_in_words() -> None:
     with pytest.raises(Refused, match="no decoding called"):
         normal(Step("read"))
     assert all(entry.to_json()["options"] for entry in DECODINGS)
+
+
+def test_what_is_made_of_a_reader_is_asked_as_the_reader_even_where_it_has_lost_the_alphabet(
+    tools: Tools, data: Path, tmp_path: Path
+) -> None:
+    reader(tmp_path / "source.onnx")
+    bare = onnx.load(tmp_path / "source.onnx")
+    del bare.metadata_props[:]
+    onnx.save(bare, tmp_path / "bare.onnx")
+    source = bring(tools, tmp_path / "source.onnx")
+    against = {name: value for name, value in source.items() if name != "data"}
+    found = ask(evaluate, tools, {**bring(tools, tmp_path / "bare.onnx", data), "against": against})
+    assert found["against"]["parity"]["verdict"] == "PASS"
+    assert (
+        found["quality"]["correct"]
+        == found["against"]["quality"]["correct"]
+        == {"k": 7, "n": 8, "interval": pytest.approx([0.5291, 0.9776], abs=1e-3)}
+    )
