@@ -14,9 +14,12 @@ from core.domain.versus import Versus, VersusRequest
 from core.domain.work import Subject
 from core.doors.commands import share
 from core.sandbox.tools import Tools
-from core.verbs import versus
+from core.verbs import convert, versus
+from tests.asking import ask
+from tests.formats import made_litert
 from tests.proof.layered import chain
 from tests.test_command_line import SAMPLES, portolan
+from tests.test_convert import bring
 
 pytestmark = pytest.mark.skipif("sys.platform != 'linux'", reason="the jail and the mark are Linux's")
 
@@ -85,3 +88,16 @@ def test_a_share_is_read_as_people_write_it(text: str, value: float) -> None:
 def test_what_is_no_share_is_wrong_use(text: str) -> None:
     with pytest.raises(ValueError):
         share(text)
+
+
+def test_answers_that_are_the_same_on_this_processor_alone_are_not_called_so(tools: Tools, tmp_path: Path) -> None:
+    """OpenVINO's sums of int8 products saturate where VNNI is missing, and what was recorded here does not show it."""
+    (tmp_path / "quantized.tflite").write_bytes(made_litert.quantized())
+    args = bring(tools, tmp_path / "quantized.tflite")
+    made = ask(convert, tools, {**args, "target": "openvino", "options": {"arithmetic": "integers"}})["artifact"]
+    old = Subject(args["sha256"], args["size"], "litert", "quantized.tflite")
+    new = Subject(made["sha256"], made["size"], "openvino", "quantized.zip")
+    found = versus.run(tools, VersusRequest(new, old))
+    assert found.parity.verdict is Verdict.FAIL
+    assert "without VNNI" in found.parity.reason
+    assert "the answers differ" in found.sentence

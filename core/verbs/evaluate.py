@@ -7,9 +7,9 @@ from core.domain.errors import Refused, from_trouble
 from core.domain.evaluation import Against, EvaluateRequest, Evaluation
 from core.domain.integer_products import Sums
 from core.domain.metric import Figure
-from core.domain.report import Quality
+from core.domain.report import Parity, Quality
 from core.domain.transform import Tolerance
-from core.domain.work import Data, Model, Subject
+from core.domain.work import Data, Golden, Model, Subject
 from core.formats import FORMATS
 from core.jobs.verb import Verb
 from core.memory.store import Store
@@ -59,10 +59,7 @@ def compare(
     bench.tools.progress(0.1, "Recording the answers of the model to compare with")
     golden = probe.ask(bench, source, data, sums=Sums.EXACT)
     bench.tools.progress(0.5, "Comparing in a fresh process")
-    parity = prove(bench, source, source, model, golden, declared_tolerance(source.format, model.format))
-    if model.format in every_processor.TELLING:
-        (found,) = inspect.audit(bench, [model], "model" + FORMATS[model.format].suffixes[0])
-        parity = every_processor.judged(bench, source, model, found.summary, golden, parity)
+    parity = proof(bench, model, source, golden)
     labelled = evaluate.as_read(data, golden) if golden.evidence.labelled else None
     bench.tools.progress(0.8, "Measuring both on the data")
     if labelled is None:
@@ -71,6 +68,15 @@ def compare(
     both = evaluate.both(bench, source, model, labelled)
     against = Against(both.before, parity, golden.sha256, both.loss)
     return both.after, against, both.before.remarks, after, before
+
+
+def proof(bench: Bench, model: Model, source: Model, golden: Golden) -> Parity:
+    """Return whether a model answers as another did, whose sums of integers were recorded exactly, on every processor."""
+    parity = prove(bench, source, source, model, golden, declared_tolerance(source.format, model.format))
+    if model.format not in every_processor.TELLING:
+        return parity
+    (found,) = inspect.audit(bench, [model], "model" + FORMATS[model.format].suffixes[0])
+    return every_processor.judged(bench, source, model, found.summary, golden, parity)
 
 
 def declared_tolerance(source: str, target: str) -> Tolerance:

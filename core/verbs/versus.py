@@ -1,9 +1,10 @@
 """Set a model beside another: its time in pairs, its memory, its answers and its graph, and hold it to bounds if any are given."""
 
-from core.calls import compare, differ, footprint, macs, operators, probe, race
+from core.calls import differ, footprint, macs, operators, probe, race
 from core.calls.bench import Bench
 from core.domain.errors import Refused
 from core.domain.gate import RUNS, Gate
+from core.domain.integer_products import Sums
 from core.domain.measures import Memory
 from core.domain.versus import KindTime, Versus, VersusRequest, by_kind
 from core.domain.work import Golden, Model
@@ -11,7 +12,7 @@ from core.jobs.verb import Verb
 from core.memory.store import Store
 from core.runtimes import runtime_for
 from core.sandbox.tools import Tools
-from core.verbs.evaluate import declared_tolerance
+from core.verbs import evaluate
 from core.verbs.profile import MOST_SAMPLES, MOST_THREADS
 from core.verbs.transform import check_consent
 
@@ -42,9 +43,9 @@ def on(bench: Bench, request: VersusRequest) -> Versus:
     for subject in (request.subject, request.against):
         check_consent(subject.model, subject.consent)
     tell(0.05, "Recording the answers of the model to compare with")
-    golden = probe.ask(bench, old, request.data)
+    golden = probe.ask(bench, old, request.data, sums=Sums.EXACT)
     tell(0.15, "Comparing the answers")
-    parity = compare.ask(bench, new, golden, declared_tolerance(old.format, new.format))
+    parity = evaluate.proof(bench, new, old, golden)
     tell(0.25, "Comparing the graphs")
     difference = differ.ask(bench, old, new)
     tell(0.3, "Timing both in turns")
