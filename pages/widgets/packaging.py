@@ -1,5 +1,7 @@
 """The middle steps of a move: the export with its proof, the code around it, and its tests."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from core.answers import package
@@ -41,7 +43,7 @@ def export(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
         data = testdata.choose(artifact, job)
         consent.ask(artifact)
         request = aiming.export(artifact, target, data)
-        begin("Export and prove", job, lambda: place().submit("convert", request), allowed(artifact))
+        begin("Export and prove", job, lambda: place().submit("convert", request), consent.given(artifact))
         st.page_link("compress.py", label="Make it smaller or faster first", icon=":material/compress:", query_params={"model": artifact.id})  # fmt: skip
     with result:
         if job is None:
@@ -115,7 +117,7 @@ def test(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
         data = testdata.choose(artifact, job)
         consent.ask(artifact)
         request = MigrateRequest(Subject.of(artifact), target.id, data=data)
-        begin("Test the package", job, lambda: place().submit("migrate", request), allowed(artifact))
+        begin("Test the package", job, lambda: place().submit("migrate", request), consent.given(artifact))
         st.caption("An export that was made already is used; otherwise it is made now.")
     with result:
         if job is None:
@@ -175,12 +177,7 @@ def gate(one: Gate) -> None:
         st.caption(f"{where}{figures}{plain(one.reason, 500)}")
 
 
-def allowed(artifact: Artifact) -> bool:
-    """Say whether the file may be loaded."""
-    return artifact.format != "pickle" or artifact.consented
-
-
-def begin(words: str, job: Job | None, work, ready: bool) -> None:  # type: ignore[no-untyped-def]
+def begin(words: str, job: Job | None, work: Callable[[], Job], ready: bool) -> None:
     """Draw the one button of a step, which is quieter once there is an answer."""
     done = job is not None and job.state is State.DONE
     st.button(

@@ -13,13 +13,14 @@ from core.verbs.presets import PRESETS
 from pages.widgets import steps
 
 LAST = "clean_up"
+MOST = 6
 
 
 def build(artifact: Artifact, first: Sequence[Step]) -> list[tuple[Technique, Step]]:
     """Ask for each step and its options; begin with those of the recipe that is on the page."""
     key = f"recipe-{artifact.id}-{crc32(repr(first).encode())}"
     if key not in st.session_state:
-        steps.fill(key, TECHNIQUES, first or PRESETS[0].recipe.steps, LAST)
+        steps.fill(key, TECHNIQUES, (first or PRESETS[0].recipe.steps)[:MOST], LAST)
     titles = {preset.id: preset.title for preset in PRESETS}
     st.selectbox(
         "Start from",
@@ -31,7 +32,7 @@ def build(artifact: Artifact, first: Sequence[Step]) -> list[tuple[Technique, St
         on_change=begin,
         args=(key,),
     )
-    return steps.build(key, TECHNIQUES, LAST)
+    return steps.build(key, TECHNIQUES, LAST, MOST)
 
 
 def begin(key: str) -> None:
@@ -39,4 +40,4 @@ def begin(key: str) -> None:
     id = st.session_state[f"{key}-preset"]
     for preset in PRESETS:
         if preset.id == id:
-            steps.fill(key, TECHNIQUES, preset.recipe.steps, LAST)
+            steps.fill(key, TECHNIQUES, preset.recipe.steps[:MOST], LAST)

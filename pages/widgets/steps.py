@@ -12,21 +12,20 @@ from core.domain.technique import Technique
 from pages.widgets import options
 
 T = TypeVar("T", Technique, Preprocessing)
-MOST = 8
 
 
-def build(key: str, shelf: Shelf[T], new: str) -> list[tuple[T, Step]]:
-    """Ask for each step and its options; ``new`` is what a step begins as that is added at the end."""
+def build(key: str, shelf: Shelf[T], new: str, most: int) -> list[tuple[T, Step]]:
+    """Ask for each step and its options; ``new`` is what a step begins as that is added at the end, while there are fewer than ``most``."""
     steps: list[tuple[int, str]] = st.session_state[key]
     found = [ask(key, shelf, place, number, id) for place, (number, id) in enumerate(steps)]
-    full = len(steps) >= MOST
+    full = len(steps) >= most
     st.button("Add a step", icon=":material/add:", key=f"{key}-add", disabled=full, on_click=add, args=(key, new))
     return found
 
 
 def fill(key: str, shelf: Shelf[T], steps: Sequence[Step], new: str) -> None:
     """Put steps with their options into the form; each has a number that no step before it had."""
-    known = [step for step in steps if step.transform in shelf][:MOST]
+    known = [step for step in steps if step.transform in shelf]
     start = 1 + max((number for number, _ in st.session_state.get(key, [])), default=-1)
     st.session_state[key] = [(start + place, step.transform) for place, step in enumerate(known)] or [(start, new)]
     for place, step in enumerate(known):

@@ -25,6 +25,7 @@ from pages.widgets.text import plain
 
 NEW = "layout"
 """What a step begins as that is added."""
+MOST = 12
 
 
 def show(artifact: Artifact) -> None:
@@ -83,7 +84,7 @@ def form(artifact: Artifact, task: Task, job: Job | None) -> None:
         st.caption("Choose a zip of pictures to try the steps on, in a folder for each class if they are labelled.")
     acts = st.container(horizontal=True)
     key = editor(artifact, task) if task.prepare else None
-    steps_now = tuple(step for _, step in steps.build(key, STEPS, NEW)) if key else ()
+    steps_now = tuple(step for _, step in steps.build(key, STEPS, NEW, MOST)) if key else ()
     chosen = replace(task, prepare=steps_now, classes=data.classes if data else task.classes)
     sent = replace(data, task=chosen if steps_now else None) if data else None
     with acts:
