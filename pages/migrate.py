@@ -79,8 +79,8 @@ PAGE = scaffold.Page(
     no_model=("No model to migrate yet", "Add a file of your own or open a sample first."),
     no_job=(
         "The assessment appears here",
-        "Portolan reads what the file stands on without running it, and asks every engine that is installed whether it "
-        f"takes each operator: {len(TARGETS)} targets, with the effort, what stands in the way, and what to do.",
+        "Portolan reads what the file depends on without running it, and asks every engine that is installed whether it "
+        f"takes each operator: {len(TARGETS)} targets, each with the effort, what stands in the way, and what to do.",
     ),
     shows={
         "assess": lambda artifact, job: assessing.show(job.result),

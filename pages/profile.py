@@ -18,7 +18,7 @@ from pages.widgets import architecture, consent, cost, progress, report_card, te
 from pages.widgets.chrome import ink
 from pages.widgets.text import plain
 
-WAYS = {"Report card": "profile", "Beside another": "versus", "Training": "training"}
+WAYS = {"Report card": "profile", "Compare": "versus", "Training": "training"}
 """What can be asked, and the verb that answers it."""
 
 
@@ -51,7 +51,7 @@ def form(artifact: Artifact, job: Job | None) -> None:
         "What to see", list(WAYS), default=begun, required=True, key=f"how-{artifact.id}-{begun}", width="stretch"
     )
     if how != "Report card":
-        (versus if how == "Beside another" else training).form(artifact, job)
+        (versus if how == "Compare" else training).form(artifact, job)
         return
     data = testdata.choose(artifact, job)
     used = job.request if job is not None and isinstance(job.request, ProfileRequest) else None

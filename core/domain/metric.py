@@ -36,7 +36,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers beside labels: both [n] of one kind, and scores [n, classes] float64 that sum up to 1 where the model gives probabilities, else None."""
+    """Answers beside labels: both [n] of one kind, and scores [n, classes] float64 that sum up to 1 (softmax of what did not), None where there is none for each class."""
 
     labels: Any
     found: Any

@@ -183,5 +183,5 @@ class Profile:
             told = f"{timing.latency:.3g} ms on {timing.threads} threads"
         return (
             f"{one} takes {told}. {self.memory.peak:,.0f} MB of memory must be free beside the runtime, "
-            f"and the first answer is there {self.start.total:.2g} s after the start."
+            f"and the first answer comes {self.start.total:.2g} s after the start."
         )

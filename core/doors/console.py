@@ -191,7 +191,7 @@ def training(result: Training, batch: int) -> None:
             f"{step.gradients / MB:,.1f} + state {step.state / MB:,.1f} + saved {step.saved / MB:,.1f}"
         )
     low, high = WORKSPACE
-    print(f"A real step takes {low:.0%} to {high:.0%} more: the workspace of its kernels.")
+    print(f"Kernels need workspace too: {low:.0%} to {high:.0%} more in five measured steps of other networks.")
 
 
 def evaluation(result: Evaluation) -> None:

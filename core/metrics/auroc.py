@@ -11,7 +11,7 @@ class Auroc(Metric):
     needs = Needs.SCORES
 
     def value(self, answers: Answers) -> float | None:
-        """Return a share from 0 to 1; None where the scores are no probabilities, or a class has no sample."""
+        """Return a share from 0 to 1; None without a score for each class, or where a class has no sample."""
         from sklearn.metrics import roc_auc_score
 
         scores = answers.scores

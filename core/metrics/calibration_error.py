@@ -14,7 +14,7 @@ class CalibrationError(Metric):
     higher = False
 
     def value(self, answers: Answers) -> float | None:
-        """Return a share from 0 to 1; None where the scores are no probabilities."""
+        """Return a share from 0 to 1; None without a score for each class."""
         import numpy as np
 
         if answers.scores is None:

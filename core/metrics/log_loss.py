@@ -12,7 +12,7 @@ class LogLoss(Metric):
     higher = False
 
     def value(self, answers: Answers) -> float | None:
-        """Return nats for a sample; None where the scores are no probabilities."""
+        """Return nats for a sample; None without a score for each class."""
         from sklearn.metrics import log_loss
 
         scores = answers.scores

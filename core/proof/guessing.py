@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 CHANNELS = (1, 3)
 IMAGENET_CLASSES = (1000, 1001)
+LONGEST = 200_000
+"""Characters of an alphabet that is believed; the longest of PP-OCR's has 37,415 with its line ends."""
 LINE = (48, 320)
 """Height and width of a line of text that PP-OCR's recognizers were trained on, from version 3."""
 
@@ -27,7 +29,7 @@ def of_pictures(signature: Signature, metadata: Mapping[str, str], first: bytes 
 def _reader(signature: Signature, metadata: Mapping[str, str]) -> Task | None:
     """Return the task of a text recognizer as PaddleOCR exports it, whose metadata holds the characters; None for another model."""
     alphabet, scores = metadata.get("character"), [out.shape for out in signature.outputs]
-    if alphabet is None or len(scores) != 1 or scores[0] is None or len(scores[0]) != 3:
+    if alphabet is None or len(alphabet) > LONGEST or len(scores) != 1 or scores[0] is None or len(scores[0]) != 3:
         return None
     characters = alphabet.rstrip("\n").split("\n")
     if scores[0][2] == len(characters) + 2:
@@ -102,7 +104,7 @@ def _laid(spec: TensorSpec) -> "tuple[str, Sequence[Dim], int]":
     told = " x ".join("n" if dim is None else str(dim) for dim in shape) or "nothing that its file says"
     raise Refused(
         f"The input {spec.name!r} takes {told}, which is not the shape of a picture.",
-        "Say how pictures become this input on the page Models, or give the samples as .npz.",
+        "Set how pictures become this input on the Models page, or give the samples as .npz.",
     )
 
 

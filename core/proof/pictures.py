@@ -146,7 +146,7 @@ def _task(asked: Asked, signature: Signature, folder: Folder) -> tuple[Task, str
     first = folder.read(folder.names[0])
     task = declared if known and declared else guessing.of_pictures(signature, asked.metadata, first)
     steps, decode = normal(task.prepare, Kind.FILE), normal_decoding(task.decode) if task.decode else None
-    doubt = "" if known else " (a guess: say it on the page Models, or with --task)"
+    doubt = "" if known else " (a guess; set the steps on the Models page or with --task)"
     answers = f" Answers: {DECODINGS[decode.transform].title}." if decode else ""
     return Task(
         steps, declared.classes if declared else (), decode

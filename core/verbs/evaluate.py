@@ -18,6 +18,7 @@ from core.verbs import every_processor
 from core.verbs.transform import check_consent, loosest, prove
 
 Figures = tuple[Figure, ...]
+LOGITS = "Log loss and calibration error take scores that do not add up to 1 for logits."
 UNDECLARED = Tolerance(absolute=1e-4, relative=1e-4)
 """For a pair that no converter of ours makes: what float32 runtimes differ by on the same graph, with room."""
 
@@ -42,7 +43,7 @@ def run(tools: Tools, request: EvaluateRequest) -> Evaluation:
     found = evaluate.ask(bench, model, data) if data else None
     if found and found.unmet:
         raise from_trouble(found.unmet)
-    read = found.remarks if found else ()
+    read = (found.remarks if found else ()) + told(more)
     if data and data.raw:
         tools.progress(0.6, "Trying other ways to prepare the samples")
         better = likely.ask(bench, model, data)
@@ -67,7 +68,12 @@ def compare(
     before, after = (figures.ask(bench, one, labelled) for one in (source, model))
     both = evaluate.both(bench, source, model, labelled)
     against = Against(both.before, parity, golden.sha256, both.loss)
-    return both.after, against, both.before.remarks, after, before
+    return both.after, against, both.before.remarks + told(after), after, before
+
+
+def told(found: Figures) -> tuple[str, ...]:
+    """Say how scores were read by the metrics that take probabilities."""
+    return (LOGITS,) if {one.id for one in found} & {"log_loss", "calibration_error"} else ()
 
 
 def proof(bench: Bench, model: Model, source: Model, golden: Golden) -> Parity:

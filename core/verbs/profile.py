@@ -128,7 +128,7 @@ def doubts(request: ProfileRequest, summary: Summary, timed: Timing) -> tuple[st
     if timed.disturbed:
         found.append(
             f"Other work kept the machine busy: calls took {timed.interference:.1f} times as long by the clock as the "
-            "processor worked. Processor time and memory hold all the same; wall-clock times do not."
+            "processor worked. Processor time and memory are still right; wall-clock times are not."
         )
     if timed.cpu_high > WIDE * timed.cpu_low:
         found.append(
@@ -136,7 +136,7 @@ def doubts(request: ProfileRequest, summary: Summary, timed: Timing) -> tuple[st
             "call. Measure again when the machine is quiet, or on one thread."
         )
     if request.threads > 1:
-        found.append("Memory, start and operators are measured on one thread all the same.")
+        found.append("Memory, start and operators are measured on one thread, whatever is chosen here.")
     if timed.batch != request.batch:
         found.append(f"The model takes {timed.batch} samples a call, and no other number.")
     return tuple(found)

@@ -18,7 +18,7 @@ def normal(request: TrainingRequest) -> TrainingRequest:
     """Return the request as it is. Raises Refused for a format that cannot be trained here."""
     if request.subject.format not in FORMATS:
         raise Refused(
-            f"How much memory {KINDS[request.subject.format].title} takes to train cannot be reckoned.",
+            f"How much memory {KINDS[request.subject.format].title} takes to train cannot be estimated.",
             f"It can for {', '.join(KINDS[name].title for name in FORMATS)}.",
         )
     return request
@@ -38,7 +38,7 @@ def on(bench: Bench, request: TrainingRequest) -> Training:
         bench.openings[model.sha256] = along(request.options, request.code)
     bench.tools.progress(0.1, "Making inputs")
     golden = probe.ask(bench, model, request.data, str(request.options.get("shapes", "")))
-    bench.tools.progress(0.5, "Reckoning a step of training")
+    bench.tools.progress(0.5, "Estimating a step of training")
     found = training_cost.ask(bench, model, golden)
     return replace(found, data=request.data, seconds=bench.cost.seconds)
 

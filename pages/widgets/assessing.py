@@ -46,7 +46,7 @@ def show(result: Assessment) -> None:
     for concern in result.concerns:
         warn(concern)
     st.caption(f":material/info: {plain(result.tried, 400)}")
-    targets, operators, card, shapes = st.tabs(["Targets", "Operators", "What it stands on", "Inputs and outputs"])
+    targets, operators, card, shapes = st.tabs(["Targets", "Operators", "Dependencies", "Inputs and outputs"])
     with targets:
         for one in result.prospects:
             prospect(one)

@@ -162,7 +162,7 @@ def largest(service: tuple[float, ...], deadline: float, missed: float, workers:
 
 
 def state(artifact: Artifact, result: Profile) -> None:
-    """Show what one session keeps between calls and how many sessions fit, or reckon it by the formula of keys and values."""
+    """Show what one session keeps between calls and how many sessions fit, or compute it by the formula of keys and values."""
     found = result.state
     if found.inside:
         st.caption(f"The runtime keeps {found.inside} state(s) inside, whose size the file does not say.")

@@ -50,8 +50,8 @@ def show(artifact: Artifact) -> None:
 def said(task: Task, *, declared: bool) -> str:
     """Say which steps are used, and whose word that is."""
     if not task.prepare:
-        return "The file does not say how large its pictures are. Add some, and the steps are guessed."
-    words = "You said" if declared else "Nobody has said it yet, so this guess is used"
+        return "The file does not say how large its pictures are. Add some pictures, and Portolan guesses the steps."
+    words = "Set for this model" if declared else "Not set yet; this guess is used"
     return f"{words}: {plain(described(task.prepare), 400)}."
 
 

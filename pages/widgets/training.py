@@ -21,14 +21,14 @@ def form(artifact: Artifact, job: Job | None) -> None:
     if artifact.format not in FORMATS:
         kinds = ", ".join(KINDS[name].title for name in FORMATS)
         st.caption(
-            f"Training is reckoned for networks that torch can train: {kinds}. This is {KINDS[artifact.format].title}."
+            f"The memory of training is estimated for networks that torch can train: {kinds}. This is {KINDS[artifact.format].title}."
         )
         return
     data = testdata.choose(artifact, job)
     consent.ask(artifact)
     request = TrainingRequest(Subject.of(artifact), data)
     st.button(
-        "Reckon training",
+        "Estimate training memory",
         type="secondary" if job is not None and job.state is State.DONE and job.verb == "training" else "primary",
         icon=":material/model_training:",
         disabled=not consent.given(artifact),
@@ -96,7 +96,8 @@ def show(artifact: Artifact, result: Training, ink: str) -> None:
         else "without numbers being computed, and checked against a real step of two samples"
     )
     st.caption(
-        f"Reckoned {how}, at batches of {', '.join(map(str, result.batches))}. Dropout and normalisation as the file has them."
+        f"Estimated {how}, at batches of {', '.join(map(str, result.batches))}. Dropout and normalisation as the file has them. "
+        f"The range for the workspace of kernels ({low:.0%} to {high:.0%}) is that of five measured steps of other networks, not of this one."
     )
     if not result.linear:
         st.warning("The figures do not grow evenly with the batch size, so those for other sizes are uncertain.")

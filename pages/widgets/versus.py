@@ -112,7 +112,7 @@ def show(result: Versus) -> None:
         say = {Verdict.PASS: st.success, Verdict.FAIL: st.error, Verdict.NOT_PROVEN: st.warning}[held.verdict]
         say(f"**{held.verdict}.** {plain(held.sentence, 300)}")
     if result.race.disturbed:
-        st.caption("Other work kept the machine busy. The comparison holds all the same; wall-clock times do not.")
+        st.caption("Other work kept the machine busy. The comparison is still right; wall-clock times are not.")
     with st.container(border=True):
         st.markdown("**What differs between the graphs**")
         if result.difference is None:

@@ -59,7 +59,7 @@ def test_steps_are_guessed_tried_saved_and_inherited(home: Workspace) -> None:
         VISITOR, sha256=request.subject.sha256, size=1, format="onnx", name="child", parent=made, step=Step("clean_up")
     )
     assert task.declared(home.store, VISITOR, child.id) == saved
-    assert "You said: Read the picture" in words(opened(model=made))
+    assert "Set for this model: Read the picture" in words(opened(model=made))
 
 
 def test_better_steps_are_offered_and_used(home: Workspace) -> None:
