@@ -58,5 +58,5 @@ def test_trees_are_told_that_training_cannot_be_reckoned(home: Workspace) -> Non
     model = brought(home, "segment", "model.skops", "skops")
     app = opened("profile.py", model=model)
     app.segmented_control[0].set_value("Training").run()
-    assert "Training is reckoned for networks that torch can train" in words(app)
+    assert "The memory of training is estimated for networks that torch can train" in words(app)
     assert not [button for button in app.button if button.label == "Estimate training memory"]
