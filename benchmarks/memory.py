@@ -10,7 +10,8 @@ from statistics import median
 
 from core.calls import footprint, probe
 from core.calls.bench import Bench
-from core.doors.commands import bench, subject_of
+from core.doors.commands import bench
+from core.doors.given import subject_of
 from core.sandbox.tools import Tools
 
 RUNS, MOST = 10, 0.01

@@ -19,7 +19,8 @@ from core.domain.codec import encode
 from core.domain.errors import PortolanError
 from core.domain.portability import PortabilityRequest
 from core.domain.work import Subject
-from core.doors.commands import bench, subject_of
+from core.doors.commands import bench
+from core.doors.given import subject_of
 from core.libraries.architectures.named import define_vision_operators
 from core.sandbox.tools import Tools
 from core.verbs import portability

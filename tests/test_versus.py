@@ -12,7 +12,7 @@ from core.domain.overhead import Pace
 from core.domain.report import Verdict
 from core.domain.versus import Versus, VersusRequest
 from core.domain.work import Subject
-from core.doors.commands import share
+from core.doors.given import share
 from core.sandbox.tools import Tools
 from core.verbs import convert, versus
 from tests.asking import ask

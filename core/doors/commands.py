@@ -8,7 +8,6 @@ import signal
 import sys
 import tempfile
 import threading
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -17,40 +16,36 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core.answers.queueing import real_time
-from core.border import archives
 from core.converters import CONVERTERS
 from core.decoding import DECODINGS
 from core.domain import settings
 from core.domain.assessment import AssessRequest
-from core.domain.codec import decode, encode
+from core.domain.codec import encode
 from core.domain.compression import MAX_DROP, CompressRequest
 from core.domain.conversion import Conversion, ConvertRequest
 from core.domain.errors import PortolanError, Refused, our_fault
 from core.domain.evaluation import EvaluateRequest
 from core.domain.gate import Bounds
 from core.domain.groups import GROUPS
-from core.domain.ingestion import Ingested, IngestRequest
-from core.domain.limits import MB, limit_mb
 from core.domain.migration import MigrateRequest
 from core.domain.portability import PortabilityRequest, Standing
 from core.domain.previewing import PreviewRequest
 from core.domain.price import EXAMPLES, Assumptions, price
 from core.domain.profile import ProfileRequest
-from core.domain.recipe import Option, Step
+from core.domain.recipe import Step
 from core.domain.report import Verdict
 from core.domain.search import MINUTES, TuneRequest
 from core.domain.shelf import Shelf
-from core.domain.stored import read, write
-from core.domain.task import Task
+from core.domain.stored import write
 from core.domain.training_cost import TrainingRequest
 from core.domain.tuning import Goal
 from core.domain.versus import VersusRequest
-from core.domain.work import Code, Data, Subject
 from core.doors import console, operating
+from core.doors.given import code_of, data_of, existing, inspected, pairs, read_recipe, read_task, share, subject_of
 from core.doors.terminal import letters, only_letters
 from core.formats import FORMATS
 from core.jobs.engines import launcher
-from core.memory.blobs import Blob, Blobs
+from core.memory.blobs import Blobs
 from core.metrics import METRICS
 from core.preprocessing import STEPS
 from core.runtimes import RUNTIMES
@@ -63,7 +58,6 @@ from core.verbs import (
     compress,
     convert,
     evaluate,
-    ingest,
     migrate,
     portability,
     profile,
@@ -463,100 +457,6 @@ def bench() -> Iterator[Tools]:
 def tell(fraction: float | None, text: str) -> None:
     """Write progress to stderr."""
     print(f"{'' if fraction is None else f'{fraction:4.0%} '}{text}", file=sys.stderr, flush=True)
-
-
-def share(text: str) -> float:
-    """Read a share as people write it, 3% or 0.03. Raises ValueError for anything else, and one that is negative."""
-    found = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    Bounds(found)
-    return found
-
-
-def existing(path: Path) -> Path:
-    """Return the path of a regular file before a byte of it is copied. Raises Refused for anything else, or one over the limit."""
-    if not path.is_file():
-        raise Refused(f"There is no file at {path}.", "Check the path.")
-    check_size(path.stat().st_size, "The file")
-    return path.resolve()
-
-
-def check_size(size: int, what: str) -> None:
-    """Raise Refused for more bytes than the limit."""
-    if size > (limit := limit_mb() * MB):
-        raise Refused(
-            f"{what} has {size / MB:,.0f} MB; the limit is {limit // MB:,} MB.",
-            "Raise PORTOLAN_MAX_UPLOAD_MB for larger files.",
-        )
-
-
-def inspected(tools: Tools, blob: Blob, name: str) -> Ingested:
-    """Audit and inspect a file as the server does."""
-    return ingest.run(tools, IngestRequest(blob.sha256, blob.size, name))
-
-
-def subject_of(tools: Tools, path: Path, consent: bool) -> Subject:
-    """Store a model file, audit it, and name it as a verb needs."""
-    blob = tools.blobs.put(existing(path))
-    format = inspected(tools, blob, path.name).format
-    return Subject(blob.sha256, blob.size, format, path.name, consent=consent)
-
-
-def data_of(tools: Tools, args: argparse.Namespace) -> Data | None:
-    """Store the data set, if one is given, and name it as a verb needs."""
-    if args.data is None:
-        return None
-    classes = tuple(name.strip() for name in args.classes.split(",") if name.strip())
-    blob, name = stored_data(tools, args.data)
-    return Data(blob.sha256, name, args.label, classes=classes, task=read_task(args.task))
-
-
-def stored_data(tools: Tools, path: Path) -> tuple[Blob, str]:
-    """Store a data set and name it; a folder becomes a zip. Raises Refused for what is neither file nor folder, or too large."""
-    if not path.is_dir():
-        return tools.blobs.put(existing(path)), path.name
-    files = sorted(one for one in path.rglob("*") if one.is_file() and not one.is_symlink())
-    check_size(sum(one.stat().st_size for one in files), "The folder")
-    with tempfile.TemporaryDirectory(prefix="portolan-") as room:
-        packed = Path(room, "data.zip")
-        with zipfile.ZipFile(packed, "w") as archive:
-            for one in files:
-                archives.add(archive, one.relative_to(path).as_posix(), one)
-        return tools.blobs.put(packed), f"{path.resolve().name}.zip"
-
-
-def read_task(path: Path | None) -> Task | None:
-    """Read a task as `task` writes it. Raises Refused for anything else."""
-    if path is None:
-        return None
-    try:
-        return read(Task, existing(path).read_text())
-    except ValueError:
-        raise Refused("This file is not a task.", "Write one with: python -m core task MODEL -o TASK.json.") from None
-
-
-def code_of(tools: Tools, path: Path | None) -> Code | None:
-    """Store the Python file, if one is given, and name it as a verb needs."""
-    return None if path is None else Code(tools.blobs.put(existing(path)).sha256, path.name)
-
-
-def pairs(options: list[str]) -> dict[str, Option]:
-    """Split ``K=V`` words. Raises Refused for a word without an equals sign."""
-    found: dict[str, Option] = {}
-    for word in options:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise Refused(f"{word!r} is not an option.", "Write --option name=value.")
-        found[name] = value
-    return found
-
-
-def read_recipe(path: Path) -> tuple[Step, ...]:
-    """Read a recipe as a bundle and a search write it. Raises Refused for anything else."""
-    try:
-        return decode(tuple[Step, ...], json.loads(path.read_text()))
-    except ValueError:
-        example = '[{"transform": "codebooks", "options": {"bits": 4}}]'
-        raise Refused("This file is not a recipe.", f"Write a list of steps as JSON, such as {example}.") from None
 
 
 def save(tools: Tools, sha256: str, out: Path) -> None:

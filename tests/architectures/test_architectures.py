@@ -15,7 +15,7 @@ from core.domain.codec import encode
 from core.domain.conversion import ConvertRequest
 from core.domain.errors import Refused, Unavailable
 from core.domain.transform import CODE
-from core.doors.commands import code_of, subject_of
+from core.doors.given import code_of, subject_of
 from core.libraries import architectures
 from core.libraries.architectures import ArchitectureOptions, named
 from core.libraries.architectures.weights import read
