@@ -94,12 +94,17 @@ def _pair(parent: Opener, variant: Opener, inputs: dict[str, np.ndarray], first:
     sessions = {place: (parent, variant)[place]() for place in (first, 1 - first)}
     pair: list[Call] = [partial(sessions[place].run, feed(sessions[place], inputs)) for place in (0, 1)]
     for call in pair:
-        started = time.monotonic()
-        for _ in range(WARM_CALLS):
-            call()
-            if time.monotonic() > started + WARM_SECONDS:
-                break
+        warm(call)
     return pair
+
+
+def warm(call: Call) -> None:
+    """Call a few times, for half a second at most."""
+    started = time.monotonic()
+    for _ in range(WARM_CALLS):
+        call()
+        if time.monotonic() > started + WARM_SECONDS:
+            break
 
 
 def _calls_per_sample(pair: list[Call]) -> int:

@@ -10,12 +10,9 @@ import numpy as np
 
 from core.domain.percentile import percentiles
 from core.domain.profile import Timing
-from core.domain.runtime import Session
 from core.proof import speed
 from core.proof.parity import feed
-
-Opener = Callable[[], Session]
-Call = Callable[[], object]
+from core.proof.speed import Call, Opener
 
 SESSIONS, FEWEST_SESSIONS = 4, 2
 RUNS, FEWEST_RUNS = 2400, 3
@@ -54,11 +51,7 @@ def _warm(opener: Opener, inputs: dict[str, np.ndarray]) -> Call:
     """Open a session and run it a few times."""
     session = opener()
     call: Call = partial(session.run, feed(session, inputs))
-    started = time.monotonic()
-    for _ in range(speed.WARM_CALLS):
-        call()
-        if time.monotonic() > started + speed.WARM_SECONDS:
-            break
+    speed.warm(call)
     return call
 
 
