@@ -59,7 +59,10 @@ def test_classes_numbers_and_scores_get_their_own_metrics() -> None:
     single = (logits[:, 1:] - logits[:, :1]).astype(np.float32)
     assert ids([single], LABELS)["log_loss"] == pytest.approx(METRICS["log_loss"].value(CLASSES), rel=1e-5)
     named = [np.array(["b", "b", "a", "a"]), SURE[:, ::-1].astype(np.float32)]
-    assert ids(named, np.array(["b", "b", "b", "a"])).keys() == expected
+    by_name = ids(named, np.array(["b", "b", "b", "a"]))
+    assert by_name.keys() == expected
+    assert by_name["log_loss"] == pytest.approx(METRICS["log_loss"].value(CLASSES), rel=1e-5)
+    assert by_name["auroc"] == 1.0
     assert ids(named, np.array(["b", "b", "b", "c"])).keys() == {"balanced_accuracy", "macro_f1"}
     numbers = np.array([[1.0], [2.0], [4.0], [4.5]], np.float32)
     assert ids([numbers], np.array([1.0, 2.0, 3.0, 4.5])).keys() == {"mean_absolute_error", "r2"}
