@@ -44,7 +44,7 @@ def test_figures_off_the_line_are_told() -> None:
 
 
 def test_trees_are_refused() -> None:
-    with pytest.raises(Refused, match="cannot be reckoned"):
+    with pytest.raises(Refused, match="cannot be estimated"):
         training.normal(TrainingRequest(Subject("0" * 64, 1, "pmml", "spam.pmml")))
 
 
