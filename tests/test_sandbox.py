@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from core.domain.errors import Cancelled, Crashed, OverLimit, PortolanError, Ref
 from core.domain.limits import MB, READING, THREADS, WORKING, Limits
 from core.doors.worker import WORKS
 from core.sandbox import Sandbox, pids, scratch
+from core.sandbox.template import MOST_CHILDREN, Template
 
 ROOT = Path(__file__).parents[1]
 SMALL = Limits(wall_seconds=20, cpu_seconds=10, memory_mb=600, file_mb=32)
@@ -407,6 +409,27 @@ def test_close_stops_work_at_once(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(Cancelled), box.run("hang", {}, {}, SMALL):
         pass
+
+
+def test_a_child_that_is_being_forked_when_its_sandbox_closes_is_not_lost(tmp_path: Path) -> None:
+    """One whose id nobody heard was adopted all the same, and stayed a dead process that nobody waited for."""
+    template = Template("tests.hostile.attacks", "bare", scratch.fresh(tmp_path))
+    with open(os.devnull, "r+b") as nothing, ThreadPoolExecutor(1) as thread:  # noqa: PTH123 -- no path of ours
+        ends = (nothing.fileno(),) * 3
+        template.fork(scratch.fresh(tmp_path), ends).wait()
+        os.kill(template.pid, signal.SIGSTOP)
+        closing = thread.submit(hung_up, template)
+        assert template.fork(scratch.fresh(tmp_path), ends).wait() == 0
+        closing.result()
+    template.stop()
+
+
+def hung_up(template: Template) -> None:
+    """Hang up as soon as the stopped template was asked for one more child, then let it go on."""
+    while template.left == MOST_CHILDREN - 1:
+        time.sleep(0.001)
+    template.hang_up()
+    os.kill(template.pid, signal.SIGCONT)
 
 
 def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:

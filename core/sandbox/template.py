@@ -69,7 +69,7 @@ class Template:
     """One process of the worker that forks; one thread starts it, asks it and stops it."""
 
     def __init__(self, module: str, kind: str, folder: Path) -> None:
-        self.folder, self.left, self._ready = folder, MOST_CHILDREN, False
+        self.folder, self.left, self._ready, self._lock = folder, MOST_CHILDREN, False, threading.Lock()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, contextlib.ExitStack() as kept:
             kept.enter_context(ours)
@@ -103,9 +103,9 @@ class Template:
             raise Gone(for_good=self._unfit()) from error
 
     def hang_up(self) -> None:
-        """End what waits for it in another thread."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+        """End what waits for its imports in another thread, and ask nothing more of it; a child that it forks now is still told of."""
+        with self._lock, contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR if self._ready else socket.SHUT_RDWR)
 
     def stop(self) -> None:
         """Kill it and wait for it; its children live on."""
@@ -120,7 +120,8 @@ class Template:
             self._socket.settimeout(IMPORT_SECONDS)
             self._heard()
             self._socket.settimeout(FORK_SECONDS)
-            self._ready = True
+            with self._lock:
+                self._ready = True
 
     def _forked(self, folder: Path, ends: Ends) -> Forked:
         place = json.dumps({"folder": str(folder), "environment": environment(folder)}).encode()
