@@ -34,7 +34,6 @@ WAYS = SINGLE, RECIPE, TUNE = "One technique", "Recipe", "Tune"
 
 def page() -> None:
     """Tell the story: which model, by what, with which data; then the job; then what it won and what it cost."""
-    scaffold.heading(PAGE)
     to_onnx.arrived()
     models = current().store.artifacts(visitor())
     found = sorted((a for a in models if a.format == FORMAT or to_onnx.leads(a, models)), key=is_variant)

@@ -24,7 +24,6 @@ from pages.widgets.text import plain
 
 def page() -> None:
     """Tell the story: which model, to what, with which data; then the job; then the proof."""
-    scaffold.heading(PAGE)
     artifact = scaffold.choose(PAGE, current().store.artifacts(visitor()))
     if artifact is None:
         return

@@ -11,7 +11,11 @@ from pages.visitor import person
 from pages.widgets import door
 from pages.widgets.chrome import footer
 
-st.set_page_config(page_title="Portolan", page_icon=str(Path(__file__).parent / "static/portolan.png"), layout="wide")
+STATIC = Path(__file__).parent / "static"
+
+st.set_page_config(page_title="Portolan", page_icon=str(STATIC / "portolan.png"), layout="wide")
+st.html(STATIC / "frame.css")
+st.logo(str(STATIC / "portolan.svg"), size="large")
 
 who = person()
 shut = who is None and signin.needed()

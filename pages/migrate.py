@@ -25,7 +25,6 @@ STEPS: dict[str, tuple[str, Callable[[scaffold.Page, Artifact, list[Job]], None]
 
 def page() -> None:
     """Choose a model and walk the steps; model, target and step stand in the address, so a reload comes back to them."""
-    scaffold.heading(PAGE)
     artifact = scaffold.choose(PAGE, current().store.artifacts(visitor()))
     if artifact is None:
         return

@@ -24,7 +24,6 @@ WAYS = {"Report card": "profile", "Compare": "versus", "Training": "training"}
 
 def page() -> None:
     """Tell the story: which model, on which data; then the job; then the report card."""
-    scaffold.heading(PAGE)
     artifact = scaffold.choose(PAGE, current().store.artifacts(visitor()))
     if artifact is None:
         return

@@ -40,19 +40,20 @@ class Page:
         ]
 
 
-def heading(page: Page) -> None:
-    """Draw the title, and say once why the last click began nothing."""
-    st.title(page.title)
-    progress.refusal()
-
-
 def choose(page: Page, found: list[Artifact], words: str | None = None) -> Artifact | None:
-    """Choose one of the models, or say where to begin and return None."""
+    """Draw the title with the choice of a model beside it, or where to begin; say once why the last click began nothing.
+
+    Returns None where there is no model.
+    """
+    title, choice = st.columns([1, 3], vertical_alignment="center")
+    title.title(page.title)
+    progress.refusal()
     if found:
-        return library.choose(found, words)
-    title, sentence = page.no_model
+        with choice:
+            return library.choose(found, words)
+    heading, sentence = page.no_model
     with st.container(border=True, horizontal_alignment="center"):
-        st.markdown(f"**:material/inbox: {title}**", text_alignment="center")
+        st.markdown(f"**:material/inbox: {heading}**", text_alignment="center")
         st.caption(sentence, text_alignment="center")
         with st.container(horizontal=True, horizontal_alignment="center"):
             st.page_link("models.py", label="Add a model", icon=":material/arrow_back:")

@@ -125,6 +125,7 @@ def test_deep_link_as_the_very_first_request(serve: Callable[..., Server], visit
     page = visit(serve().url + "/convert")
     expect(page.get_by_role("heading", name="Convert", exact=True)).to_be_visible(timeout=LONG)
     expect(page.get_by_role("link", name="Models")).to_be_visible()
+    expect(page.get_by_role("img", name="Logo")).to_be_visible()
     expect(page.get_by_text("Isolation:")).to_be_visible()
     expect(page.get_by_text("No model to convert yet")).to_be_visible()
 
