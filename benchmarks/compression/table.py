@@ -6,7 +6,7 @@ from benchmarks.compression.works import RUNS, SPEED, TRAVELS, WORKS, Aim, Line,
 
 HEADS = (
     "who",
-    "as-deployed size",
+    "file size",
     "download size",
     "right on test data",
     "same answers",

@@ -9,7 +9,7 @@ from benchmarks.compression.data import Data
 from core.domain.recipe import Step
 
 SAMPLES = Path(__file__).parents[2] / "sample_models"
-RUNS, TRAVELS, SPEED = "as-deployed size", "download size", "latency"
+RUNS, TRAVELS, SPEED = "file size", "download size", "latency"
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Family(StrEnum):
 class Claim(StrEnum):
     """What a technique says it makes smaller, or gives back; the measure that its shelf test applies."""
 
-    SIZE = "as-deployed size"
+    SIZE = "file size"
     TRAVEL = "download size"
     LATENCY = "latency"
     QUALITY = "quality after another step"

@@ -82,7 +82,7 @@ EXITS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.NOT_PROVEN: 3}
 
 OPTION = "an option of the converters or the technique; may be given several times"
 DROP = "share of the quality that may be lost; 0.01 is one percentage point of accuracy"
-GOAL = "as-deployed size, download size (travel), latency or memory; size unless given"
+GOAL = "file size, download size (travel), latency or memory; size unless given"
 CLASSES = "the labels in the order of the model's class numbers 0, 1, 2, ..., separated by commas, such as low,mid,high"
 SCHEDULER = (
     "where the scheduler listens: tcp:// on loopback, tls:// with certificates elsewhere (PORTOLAN_TLS_CA, _CERT, _KEY)"

@@ -17,7 +17,7 @@ from pages.widgets import download, progress
 from pages.widgets.text import plain
 
 GOALS = {
-    Goal.SIZE: "As-deployed size",
+    Goal.SIZE: "File size",
     Goal.TRAVEL: "Download size",
     Goal.LATENCY: "Latency",
     Goal.MEMORY: "Memory",

@@ -11,7 +11,7 @@ from core.domain.search import Tuning
 from core.domain.tuning import HeatMap
 
 AXES = {
-    "size": ("size", "as-deployed size, bytes (log)", "log"),
+    "size": ("size", "file size, bytes (log)", "log"),
     "travel": ("travel", "download size, bytes (log)", "log"),
     "latency": ("time", "processor time, share of the original", "linear"),
     "memory": ("memory", "memory, MB", "linear"),

@@ -53,7 +53,7 @@ def pareto(rows: list[dict[str, Any]], ink: str) -> alt.LayerChart:
         x=alt.X(
             "bytes:Q",
             scale=alt.Scale(type="log", padding=30, nice=False),
-            title="as-deployed size, bytes (log)",
+            title="file size, bytes (log)",
             axis=alt.Axis(format="~s", tickCount=4),
         ),
         y=alt.Y(

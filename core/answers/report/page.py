@@ -45,7 +45,7 @@ def cards(result: Compression) -> list[str]:
     """Return the figures that decide."""
     size, speed, memory = result.size, result.speed, result.memory
     found = [
-        card("Smaller as deployed", f"{size.ratio:.2f}x", f"{megabytes(size.before)} to {megabytes(size.after)}"),
+        card("File size", megabytes(size.after), f"{size.ratio:.2f} times smaller, from {megabytes(size.before)}"),
         travel(size),
         card("Speed", f"{speed.ratio:.2f}x", f"{speed.low:.2f} to {speed.high:.2f}, 95 % interval"),
         card("Peak memory", f"{memory.after.peak:.1f} MB", f"from {memory.before.peak:.1f} MB"),
@@ -62,8 +62,9 @@ def cards(result: Compression) -> list[str]:
 
 def travel(size: Sizes) -> str:
     """Return the card of the download size."""
-    how, _, after = size.download()
-    return card("Smaller to download", f"{size.before / max(1, after):.2f}x", f"{megabytes(after)} {how}")
+    how, before, after = size.download()
+    smaller = f"{before / max(1, after):.2f} times smaller, from {megabytes(before)}, {how}"
+    return card("Download size", megabytes(after), smaller)
 
 
 def card(title: str, value: str, below: str) -> str:
