@@ -44,17 +44,25 @@ def page() -> None:
     if artifact.format != FORMAT:
         to_onnx.section(artifact)
         return
-    jobs = [job for job in PAGE.jobs(artifact) if job.verb == "tune" or job.request.judged == TEST]
+    jobs = measured(artifact)
     job = scaffold.shown(jobs, jobs)
-    plan, result = scaffold.columns()
-    with plan:
+    with scaffold.plan("Compress again, in another way or with other data", opened=job is None or bool(advised())):
         form(artifact, job)
-    with result:
-        scaffold.outcome(PAGE, artifact, job)
-        done = [one for one in jobs if one.state is State.DONE and one.verb == "compress"]
-        if job is not None and job in done:
-            show.section(artifact, job, done)
-        variants.section(done, ink())
+    scaffold.outcome(PAGE, artifact, job)
+    done = finished(artifact)
+    if job is not None and job in done:
+        show.section(artifact, job, done)
+    variants.section(done)
+
+
+def measured(artifact: Artifact) -> list[Job]:
+    """Return the searches on a model, and the compressions that were measured on held-out samples, newest first."""
+    return [job for job in PAGE.jobs(artifact) if job.verb == "tune" or job.request.judged == TEST]
+
+
+def finished(artifact: Artifact) -> list[Job]:
+    """Return the compressions that have a result."""
+    return [job for job in measured(artifact) if job.verb == "compress" and job.state is State.DONE and job.result]
 
 
 def is_variant(artifact: Artifact) -> bool:
@@ -67,19 +75,25 @@ def form(artifact: Artifact, job: Job | None) -> None:
     how = st.segmented_control(
         "What to do", WAYS, default=way(job), required=True, key=f"how-{artifact.id}-{way(job)}", width="stretch"
     )
+    left, right = st.columns(2, gap="large")
     if how == TUNE:
-        data = testdata.choose(artifact, job)
-        tuning.form(artifact, data, allowed(artifact), job)
+        with left:
+            data = testdata.choose(artifact, job)
+            drop = allowed(artifact)
+        with right:
+            tuning.form(artifact, data, drop, job)
         return
     begun = job.request.recipe if job is not None and job.verb == "compress" else ()
-    if how == SINGLE:
-        chosen = technique.pick(artifact, advised() or (begun[-1].transform if begun else None))
-        if chosen is None:
-            return
-        steps = [(chosen, Step(chosen.id, options.form([chosen], opened=False)))]
-    else:
-        steps = recipe.build(artifact, begun)
-    submit(artifact, steps, job)
+    with left:
+        if how == SINGLE:
+            chosen = technique.pick(artifact, advised() or (begun[-1].transform if begun else None))
+            if chosen is None:
+                return
+            steps = [(chosen, Step(chosen.id, options.form([chosen], opened=False)))]
+        else:
+            steps = recipe.build(artifact, begun)
+    with right:
+        submit(artifact, steps, job)
 
 
 def advised() -> str | None:
@@ -143,7 +157,7 @@ PAGE = scaffold.Page(
         "half, with the stored file, so that nothing is judged by samples that it learned from.",
     ),
     shows={
-        "compress": lambda artifact, job: compression.show(job.result, ink()),
+        "compress": lambda artifact, job: compression.show(job.result, str(job.made), finished(artifact), ink()),
         "tune": lambda artifact, job: tuning.show(artifact, job, ink()),
     },
     live=frozenset({"tune"}),

@@ -4,9 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core.answers.bundle import targets
-from core.converters import CONVERTERS, NO_ROUTE, route, unavailable
-from core.converters import targets as reachable
+from core.converters import CONVERTERS, NO_ROUTE, route
 from core.domain.artifact import Artifact
 from core.domain.conversion import ConvertRequest
 from core.domain.evaluation import EvaluateRequest
@@ -16,94 +14,64 @@ from core.domain.work import Data, Subject
 from core.doors.workspace import current
 from pages import scaffold
 from pages.visitor import place, visitor
-from pages.widgets import architecture, consent, evidence, install, matrix, options, progress, testdata
+from pages.widgets import architecture, consent, evidence, matrix, options, progress, testdata
 from pages.widgets.chrome import ink
 from pages.widgets.summary import format_title
 from pages.widgets.text import plain
 
 
 def page() -> None:
-    """Tell the story: which model, to what, with which data; then the job; then the proof."""
+    """Tell the story: which model, to where, with which data; then the job; then the proof."""
     artifact = scaffold.choose(PAGE, current().store.artifacts(visitor()))
     if artifact is None:
         return
     jobs = PAGE.jobs(artifact)
     job = scaffold.shown(jobs, [job for job in jobs if job.attempt])
+    target = matrix.chosen(artifact, job)
     top = st.container()
-    plan, result = scaffold.columns()
-    with plan:
-        asked = form(artifact, job)
-    with result:
-        scaffold.outcome(PAGE, artifact, job)
-    if asked is not None:
-        with top:
-            matrix.section(artifact, asked, ready=agreed(artifact, asked))
-
-
-def form(artifact: Artifact, job: Job | None) -> PortabilityRequest | None:
-    """Ask for the target, its options and a data set, and submit; once there is an answer, that is what the page is for.
-
-    Begins with the target of the job that is shown. Returns what was chosen, as it would be asked of every target, or
-    None where there is no target.
-    """
-    answered = job is not None and job.state is State.DONE
-    ways = {format: route(artifact.format, format) for format in targets() if format in reachable(artifact.format)}
-    missing = {format: reason for format, steps in ways.items() if (reason := unavailable(steps))}
-    choices = [format for format in ways if format not in missing]
-    if not choices:
+    if target is None:
         no_target(artifact)
-        not_installed(artifact, missing)
-        return None
-    key = f"to-{artifact.id}"
-    if st.session_state.get(key) not in choices:
-        shown = job.request.target if job is not None and job.verb == "convert" else None
-        st.session_state[key] = shown if shown in choices else choices[0]
-    target = str(st.pills("Target", choices, required=True, format_func=format_title, key=key, wrap=True))
-    steps = ways[target]
-    st.caption(
-        " → ".join([format_title(artifact.format), *(format_title(step.target) for step in steps)])
-        + ". "
-        + steps[-1].sentence
-    )
-    not_installed(artifact, missing)
-    chosen = options.form(steps, opened=artifact.format in architecture.WEIGHTS)
-    data = testdata.choose(artifact, job)
-    consent.ask(artifact)
-    code, trusted = architecture.choose(artifact)
+        with top:
+            matrix.section(artifact, None, None, ready=False)
+    else:
+        with scaffold.plan("Convert again, with other data or options", opened=new(job, target)):
+            asked = form(artifact, target, job)
+        with top:
+            matrix.section(artifact, target, asked, ready=agreed(artifact, asked))
+    scaffold.outcome(PAGE, artifact, job)
+
+
+def new(job: Job | None, target: str) -> bool:
+    """Say whether the chosen target is not that of the job on the page."""
+    return job is None or (job.verb == "convert" and job.request.target != target)
+
+
+def form(artifact: Artifact, target: str, job: Job | None) -> PortabilityRequest:
+    """Ask for a data set and the options of the way to the target, and submit; returns what would be asked of every target."""
+    answered = job is not None and job.state is State.DONE and not new(job, target)
+    left, right = st.columns(2, gap="large")
+    with left:
+        data = testdata.choose(artifact, job)
+    with right:
+        chosen = options.form(route(artifact.format, target), opened=artifact.format in architecture.WEIGHTS)
+        consent.ask(artifact)
+        code, trusted = architecture.choose(artifact)
     subject = Subject.of(artifact)
     asked = PortabilityRequest(replace(subject, consent=subject.consent or trusted), chosen, data, code)
     request = ConvertRequest(asked.subject, target, chosen, data, code)
-    st.button(
-        "Convert and prove",
-        type="secondary" if answered else "primary",
-        icon=":material/verified:",
-        disabled=not agreed(artifact, asked),
-        width="stretch",
-        on_click=progress.begin,
-        args=(lambda: place().submit("convert", request),),
-    )
-    with st.expander("Prove a file that you converted elsewhere", icon=":material/compare_arrows:"):
+    with left:
+        st.button(
+            "Convert and prove",
+            type="secondary" if answered else "primary",
+            icon=":material/verified:",
+            disabled=not agreed(artifact, asked),
+            width="stretch",
+            on_click=progress.begin,
+            args=(lambda: place().submit("convert", request),),
+        )
+    with right, st.expander("Prove a file that you converted elsewhere", icon=":material/compare_arrows:"):
         compare(artifact, data)
     return asked
-
-
-def not_installed(artifact: Artifact, missing: dict[str, str]) -> None:
-    """Show the targets that an optional group would bring, greyed out, each with the reason and the command."""
-    if not missing:
-        return
-    st.pills(
-        "Not installed here",
-        list(missing),
-        format_func=format_title,
-        disabled=True,
-        key=f"missing-{artifact.id}",
-        wrap=True,
-    )
-    with st.popover("How to install them", icon=":material/extension:", type="tertiary"):
-        for reason in dict.fromkeys(missing.values()):
-            st.caption(plain(reason, 300))
-        steps = [step for format in missing for step in route(artifact.format, format)]
-        install.offer([step.group.id for step in steps if step.group is not None])
 
 
 def agreed(artifact: Artifact, asked: PortabilityRequest) -> bool:

@@ -68,6 +68,11 @@ def shown(jobs: Sequence[Job], unasked: Sequence[Job]) -> Job | None:
     return next((job for job in unasked if job.state in library.SHOWN), None)
 
 
+def plan(words: str, opened: bool) -> AbstractContextManager[Any]:
+    """Return where the form stands: open as long as it is what the page is for, then under one line of words."""
+    return st.container() if opened else st.expander(words, icon=":material/tune:")
+
+
 def columns() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
     """Return the narrow column for the form and the wide one for the outcome."""
     plan, result = st.columns([1, 2], gap="large")

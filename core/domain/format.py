@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -69,10 +70,21 @@ class Summary:
         return self.signature.outputs
 
 
+class Surroundings(StrEnum):
+    """Where the files of a format are run, in the words of somebody who has to choose one."""
+
+    SERVER = "Server or desktop"
+    BROWSER = "Browser"
+    DEVICE = "Phone or device"
+    PYTHON = "Python"
+    CODE = "Database or plain code"
+
+
 class Format(Entry):
     """Recognises, audits and reads one kind of file. Every call after ``match`` runs in the sandboxed worker."""
 
     suffixes: ClassVar[tuple[str, ...]]
+    runs_in: ClassVar[Surroundings] = Surroundings.SERVER
     code_bearing: ClassVar[bool] = False
     """Loading the file can run code from it: refused where the jail is not full, and jailed always."""
     lists_tensors: ClassVar[bool] = False

@@ -28,6 +28,11 @@ class Standing(StrEnum):
         return self not in (Standing.WAITING, Standing.TRYING)
 
     @property
+    def words(self) -> str:
+        """How a person reads it; the value is what is stored."""
+        return "not installed" if self is Standing.MISSING else str(self)
+
+    @property
     def usable(self) -> bool:
         """Say whether there is a file to take away."""
         return self in (Standing.PROVEN, Standing.UNPROVEN, Standing.WRITTEN)

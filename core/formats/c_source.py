@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from core.domain.errors import Refused
-from core.domain.format import Format, Risk, Summary
+from core.domain.format import Format, Risk, Summary, Surroundings
 from core.formats.anatomy import scoring_facts
 from core.formats.anatomy.findings import JsonObject, info
 from core.scoring.source import SIGNATURE, unsigned, vocabulary
@@ -32,6 +32,7 @@ class CSource(Format):
         "One dependency-free C99 file with a function predict(): it allocates no memory and needs nothing installed."
     )
     suffixes = (".c",)
+    runs_in = Surroundings.CODE
     code_bearing = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from core.border import archives
 from core.border.archives import Archive
 from core.domain.errors import Refused
-from core.domain.format import Format, Risk, Summary
+from core.domain.format import Format, Risk, Summary, Surroundings
 from core.formats.anatomy import drawing, mlprogram
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import info
@@ -28,6 +28,7 @@ class CoreMl(Format):
     title = "Core ML package (zip)"
     sentence = "Apple's format for iPhone, iPad and Mac: an ML program with its weights; it runs on Apple devices only."
     suffixes = (".zip",)
+    runs_in = Surroundings.DEVICE
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether the zip holds a Core ML program in its place."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.domain.artifact import Signature
-from core.domain.format import Format, Risk, Summary
+from core.domain.format import Format, Risk, Summary, Surroundings
 from core.formats.anatomy import executorch_program
 from core.formats.anatomy.findings import info
 
@@ -17,6 +17,7 @@ class ExecuTorch(Format):
         "PyTorch's own format for phones and boards; the batch size is dynamic up to a bound that the file declares."
     )
     suffixes = (".pte",)
+    runs_in = Surroundings.DEVICE
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether the flatbuffer carries the identifier of ExecuTorch."""

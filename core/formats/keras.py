@@ -8,7 +8,7 @@ from pathlib import Path
 from core.border import archives
 from core.border.archives import Archive
 from core.domain.errors import Refused
-from core.domain.format import Format, Risk, Summary, Tensor
+from core.domain.format import Format, Risk, Summary, Surroundings, Tensor
 from core.formats.anatomy import hdf5, keras_config, keras_view
 from core.formats.anatomy.findings import JsonObject, info, parse_json
 
@@ -22,6 +22,7 @@ class Keras(Format):
     title = "Keras (.keras)"
     sentence = "A whole Keras model made of Keras' own layers: configuration and weights, no Python code."
     suffixes = (".keras",)
+    runs_in = Surroundings.PYTHON
     lists_tensors = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.domain.errors import Refused
-from core.domain.format import Format, Risk, Summary, Tensor
+from core.domain.format import Format, Risk, Summary, Surroundings, Tensor
 from core.formats.anatomy import hdf5, keras_config, keras_view
 from core.formats.anatomy.findings import JsonObject
 
@@ -24,6 +24,7 @@ class KerasH5(Format):
         "A whole Keras model in the older single-file format of Keras 2: configuration and weights, no Python code."
     )
     suffixes = (".h5",)
+    runs_in = Surroundings.PYTHON
     lists_tensors = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:

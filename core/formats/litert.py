@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
-from core.domain.format import Format, Risk, Summary, Tensor
+from core.domain.format import Format, Risk, Summary, Surroundings, Tensor
 from core.formats.anatomy import drawing, tflite
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.elements import bits
@@ -31,6 +31,7 @@ class LiteRt(Format):
     title = "LiteRT (.tflite)"
     sentence = "Models for phones and small devices, formerly TensorFlow Lite: float, 8-bit, sparse or stateful."
     suffixes = (".tflite",)
+    runs_in = Surroundings.DEVICE
     lists_tensors = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:

@@ -8,7 +8,7 @@ from core.border import archives
 from core.border.archives import Archive
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused
-from core.domain.format import Format, Risk, Summary
+from core.domain.format import Format, Risk, Summary, Surroundings
 from core.formats.anatomy import drawing, ncnn_param
 from core.formats.anatomy.drawing import Drawn
 from core.formats.anatomy.findings import info
@@ -21,6 +21,7 @@ class Ncnn(Format):
     title = "ncnn (zip)"
     sentence = "ncnn's own format for phones and small boards: .param and .bin in one zip; one sample at a time."
     suffixes = (".zip",)
+    runs_in = Surroundings.DEVICE
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether the zip holds exactly one .param and one .bin."""

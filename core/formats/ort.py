@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused, refusing
-from core.domain.format import Format, Risk, Summary, Tensor
+from core.domain.format import Format, Risk, Summary, Surroundings, Tensor
 from core.formats.anatomy import ort_graph, told
 from core.formats.anatomy.ort_graph import OrtTensor
 from core.formats.anatomy.tensor_bytes import array
@@ -31,6 +31,7 @@ class Ort(Format):
     title = "ORT format"
     sentence = "ONNX Runtime's own format for phones and small builds: it loads fast, but cannot be converted back."
     suffixes = (".ort",)
+    runs_in = Surroundings.DEVICE
     lists_tensors = lists_operators = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:

@@ -7,7 +7,7 @@ from core.border import pickles
 from core.border.pickles import Array, Built, Global, Trace
 from core.border.pickles.arrays import Bytes, array_of
 from core.domain.errors import Refused
-from core.domain.format import Format, Risk, Summary
+from core.domain.format import Format, Risk, Summary, Surroundings
 from core.formats.anatomy import estimator
 from core.formats.anatomy.estimator import StoredArray, StoredObject
 from core.formats.anatomy.torch_files import LEGACY
@@ -28,6 +28,7 @@ class Pickle(Format):
     title = "scikit-learn (pickle, joblib)"
     sentence = "A fitted scikit-learn model as a pickle: opened only with its owner's consent, best converted to skops or ONNX."
     suffixes = (".pkl", ".pickle", ".joblib")
+    runs_in = Surroundings.PYTHON
     code_bearing = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:

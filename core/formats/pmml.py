@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.domain.format import Format, Risk, Summary
+from core.domain.format import Format, Risk, Summary, Surroundings
 from core.formats.anatomy.findings import info, warning
 from core.scoring import pmml_read, signature, source
 from core.scoring.form import Bayes, Clusters, Field, Network, Regression, TreeModel
@@ -110,6 +110,7 @@ class Pmml(Format):
     title = "PMML"
     sentence = "A statistical model as XML, read by many databases and scoring engines."
     suffixes = (".pmml", ".xml")
+    runs_in = Surroundings.CODE
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether the root element is PMML."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.domain.format import Format, Risk, Summary
+from core.domain.format import Format, Risk, Summary, Surroundings
 from core.formats.anatomy import python_subset, scoring_facts
 from core.formats.anatomy.findings import JsonObject, info
 from core.scoring.source import SIGNATURE, unsigned
@@ -17,6 +17,7 @@ class PythonSource(Format):
     title = "Python source"
     sentence = "One dependency-free Python file with a function predict(row): values in, answers out."
     suffixes = (".py",)
+    runs_in = Surroundings.CODE
     code_bearing = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeGuard
 
 from core.domain.errors import Refused
-from core.domain.format import Format, Risk, Summary, Tensor
+from core.domain.format import Format, Risk, Summary, Surroundings, Tensor
 from core.formats.anatomy.elements import bits
 from core.formats.anatomy.findings import JsonObject, info, parse_json
 from core.formats.anatomy.tensor_bytes import array
@@ -37,6 +37,7 @@ class Safetensors(Format):
     title = "safetensors"
     sentence = "Named weights and nothing else: safe to open, but it needs an architecture to become a model."
     suffixes = (".safetensors",)
+    runs_in = Surroundings.PYTHON
     lists_tensors = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:

@@ -15,7 +15,7 @@ from core.border.pickles.allowlists import (
     SPARSE,
     sklearn_defines,
 )
-from core.domain.format import Format, Risk, Summary
+from core.domain.format import Format, Risk, Summary, Surroundings
 from core.formats.anatomy import estimator, skops_tree
 from core.formats.anatomy.findings import info, parse_json
 
@@ -92,6 +92,7 @@ class Skops(Format):
     title = "scikit-learn (skops)"
     sentence = "A fitted scikit-learn model or pipeline without pickle: safe to open with a fixed list of types."
     suffixes = (".skops",)
+    runs_in = Surroundings.PYTHON
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether the zip is a schema with arrays."""

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from core.border import archives
-from core.domain.format import Format, Risk, Summary, Tensor
+from core.domain.format import Format, Risk, Summary, Surroundings, Tensor
 from core.formats.anatomy import torch_files, torch_weights
 from core.formats.anatomy.findings import info
 from core.formats.anatomy.torch_weights import TensorView
@@ -19,6 +19,7 @@ class TorchCheckpoint(Format):
     title = "torch checkpoint"
     sentence = "The weights of a torch model (state_dict) without its architecture; a pickled whole model is refused."
     suffixes = (".pt", ".pth", ".bin", ".ckpt")
+    runs_in = Surroundings.PYTHON
     lists_tensors = True
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from core.border import archives
 from core.border.archives import Archive
 from core.domain.errors import Refused, first_line
-from core.domain.format import Format, Risk, Summary, Tensor
+from core.domain.format import Format, Risk, Summary, Surroundings, Tensor
 from core.formats.anatomy import program, program_view, told, torch_files
 from core.formats.anatomy.findings import info, parse_json, warning
 from core.formats.anatomy.weight_counts import WeightCounts, is_packed
@@ -34,6 +34,7 @@ class TorchExport(Format):
         "The complete torch model, graph and weights, without its Python source: the best start for a conversion."
     )
     suffixes = (".pt2",)
+    runs_in = Surroundings.PYTHON
     code_bearing = True
     lists_tensors = True
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.border import archives
 from core.domain.errors import Refused
-from core.domain.format import Risk
+from core.domain.format import Risk, Surroundings
 from core.formats.anatomy import onnx_audit, onnx_summary, onnx_wire
 from core.formats.anatomy.findings import parse_json
 from core.formats.anatomy.onnx_dtypes import EXTERNAL
@@ -26,6 +26,7 @@ class WebPackage(OnnxInside):
         "ONNX Runtime; the run in a browser is proven by the package's own self-test."
     )
     suffixes = (".zip",)
+    runs_in = Surroundings.BROWSER
 
     def match(self, head: bytes, names: tuple[str, ...], name: str) -> bool:
         """Say whether the zip holds a web package's manifest."""

@@ -8,13 +8,13 @@ from core.answers.bundle import usage
 from core.answers.charts.bars import before_after, megabytes
 from core.answers.charts.variants import changed, words
 from core.domain.compression import Compression
+from core.domain.job import Job
 from core.domain.measures import Memory
 from core.domain.overhead import Pace, Race, apart
 from core.domain.report import Verdict
-from core.domain.work import Bundle
-from pages.widgets import download, evidence, inside
+from pages.widgets import evidence, inside, onward, variants
 from pages.widgets.figure import figure
-from pages.widgets.text import plain
+from pages.widgets.text import answer_and_rest, plain
 
 PACES: dict[Pace, tuple[Literal["green", "red", "gray"], Literal["up", "down", "off"]]] = {
     Pace.FASTER: ("green", "up"),
@@ -35,34 +35,27 @@ EARLIER = (
 )
 
 
-def show(result: Compression, ink: str) -> None:
-    """Show one finished compression."""
+def show(result: Compression, made: str, done: list[Job], ink: str) -> None:
+    """Show a finished compression, whose artifact is ``made``, beside all that are ``done`` for the model; then what it rests on."""
     st.markdown(f"**{' → '.join(plain(words(step)) for step in result.steps)}**")
-    verdict(result)
-    evidence.used(result)
-    if result.bundle:
-        evidence.take_away(result)
-        travel(result.travel)
+    with evidence.answer(result):
+        verdict(result)
     figures(result)
-    evidence.reading(result.read)
-    left, right = st.columns(2)
+    left, right = st.columns([3, 2])
     with left.container(border=True, height="stretch"):
-        evidence.sizes(result.size, ink)
+        variants.chart(done, ink)
     with right.container(border=True, height="stretch"):
+        evidence.sizes(result.size, ink)
         change(result, ink)
+    onward.section(made, "compress.py")
+    evidence.used(result)
+    notes(result)
+    evidence.reading(result.read)
     inside.section(result, ink)
     evidence.checks(result.parity)
     if result.bundle and (lines := usage(result)):
         with st.expander("Run it", icon=":material/code:"):
             st.code(lines, language="python")
-
-
-def travel(bundle: Bundle | None) -> None:
-    """Offer the packed bundle where it is smaller."""
-    if bundle:
-        words = f"Packed download ({megabytes(bundle.size)})"
-        download.link(words, bundle.sha256, bundle.name, "secondary", key=f"travel-{bundle.sha256[:12]}")
-        st.caption("The same evidence with the model packed; `python unpack.py` restores it byte for byte.")
 
 
 def verdict(result: Compression) -> None:
@@ -75,13 +68,19 @@ def verdict(result: Compression) -> None:
         Verdict.FAIL: (st.error, ":material/dangerous:"),
     }[found]
     words = TOO_FEW if found is Verdict.NOT_PROVEN and parity.loss else HEADINGS[found]
-    box(f"**{words}**\n\n{plain(parity.reason, 900)}", icon=icon)
+    box(f"**{words}**\n\n{plain(answer_and_rest(parity.reason)[0], 900)}", icon=icon)
     if result.quality and not result.quality.loss and not (parity.tolerance and parity.tolerance.bounds):
         st.caption(f":material/history: {EARLIER}")
     for one in result.why:
         if one.worse:
             st.error(plain(one.text, 500), icon=":material/trending_up:")
-        else:
+
+
+def notes(result: Compression) -> None:
+    """Say what explains the figures, and on which processors the answers are those that were measured."""
+    evidence.asked(result.parity)
+    for one in result.why:
+        if not one.worse:
             st.caption(f":material/info: {plain(one.text, 500)}")
     if result.safe_on:
         st.caption(f":material/memory: Safe on: {plain(result.safe_on, 400)}")
@@ -90,32 +89,34 @@ def verdict(result: Compression) -> None:
 def figures(result: Compression) -> None:
     """Show the figures that decide."""
     size, flips = result.size, changed(result)
-    with st.grid(3, min_column_width=190):
+    with st.grid(6, min_column_width=160):
         figure(
-            "Smaller as deployed",
-            f"{size.ratio:.2f}x",
+            "File size",
+            megabytes(size.after),
             f"{size.after / size.before - 1:+.0%}",
             delta_color="inverse",
-            delta_description=f"{megabytes(size.before)} to {megabytes(size.after)}",
+            delta_description=f"from {megabytes(size.before)}",
+            help=f"{size.ratio:.2f} times smaller, as a runtime opens it.",
         )
-        how, before, after = size.download()
-        figure(
-            "Smaller to download",
-            f"{size.before / max(1, after):.2f}x",
-            delta_description=f"{megabytes(after)} {how}",
-            help=f"The original file's size over the size of the download. The original can itself be sent in {megabytes(before)} {how}. "
-            + (size.not_packed or ""),
-        )
+        if result.quality:
+            evidence.quality(result.quality.before, result.quality.after)
         figure(
             "Changed predictions",
             f"{flips.k:,}" if flips else "not measured",
             delta_description=f"of {flips.n:,} held-out samples" if flips else "add a data set",
             help=evidence.flips_help(flips),
         )
-        if result.quality:
-            evidence.quality(result.quality.before, result.quality.after)
         speed(result.speed)
         memory(result.memory)
+        how, before, after = size.download()
+        figure(
+            "Download size",
+            megabytes(after),
+            f"{after / max(1, before) - 1:+.0%}",
+            delta_color="inverse",
+            delta_description=f"from {megabytes(before)}",
+            help=f"Both files {how}: {before / max(1, after):.2f} times smaller. {size.not_packed or ''}",
+        )
 
 
 def speed(race: Race) -> None:

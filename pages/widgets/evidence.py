@@ -1,6 +1,8 @@
 """The proof on the page: a verdict that nobody can miss, the figures behind it, and only then a download."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 import streamlit as st
 
@@ -12,34 +14,45 @@ from core.domain.conversion import Conversion
 from core.domain.evaluation import Evaluation
 from core.domain.measures import Qualities, Sizes
 from core.domain.report import Count, Parity, Quality, Verdict
-from pages.widgets import browser_run, download
+from pages.widgets import browser_run, download, onward
 from pages.widgets.figure import figure
 from pages.widgets.summary import format_title
 from pages.widgets.text import answer_and_rest, plain, small
 
 
 def conversion(result: Conversion, made: str, ink: str) -> None:
-    """Show a finished conversion, whose last artifact is ``made``."""
-    verdict(result.parity, result.guilty)
-    used(result)
+    """Show a finished conversion, whose last artifact is ``made``: the answer, its figures and charts, then what it rests on."""
+    with answer(result):
+        verdict(result.parity, result.guilty)
     if result.lost:
         st.warning(plain(" ".join(result.lost), 1500), icon=":material/inventory_2:")
-    if result.parity.verdict is not Verdict.FAIL:
-        take_away(result)
     figures(result)
-    metric(result.quality)
-    reading(result.read)
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         sizes(result.size, ink)
     with right.container(border=True, height="stretch"):
         gaps(result.parity, ink)
+    onward.section(made, "convert.py")
+    used(result)
+    asked(result.parity)
+    metric(result.quality)
+    reading(result.read)
     route(result)
     checks(result.parity)
     browser_run.section(result, made)
     if result.bundle and (lines := usage(result)):
-        with st.expander("Run it", icon=":material/code:", expanded=True):
+        with st.expander("Run it", icon=":material/code:"):
             st.code(lines, language="python")
+
+
+def answer(result: Conversion | Compression) -> AbstractContextManager[Any]:
+    """Return the place of the verdict, with the downloads beside it where there are any."""
+    if result.bundle is None or result.parity.verdict is Verdict.FAIL:
+        return st.container()
+    words, files = st.columns([3, 1])
+    with files:
+        take_away(result)
+    return words
 
 
 def comparison(result: Evaluation, ink: str) -> None:
@@ -52,6 +65,7 @@ def comparison(result: Evaluation, ink: str) -> None:
         reading(result.read)
         return
     verdict(against.parity)
+    asked(against.parity)
     if result.quality:
         quality(against.quality, result.quality)
     metric(result.qualities)
@@ -115,9 +129,9 @@ def verdict(parity: Parity, guilty: str | None = None) -> None:
         ),
     }
     box, icon, heading = words[parity.verdict]
-    lines, (answer, asked) = [heading], answer_and_rest(parity.reason)
-    if answer:
-        lines.append(plain(answer, 1200))
+    lines, (answered, _) = [heading], answer_and_rest(parity.reason)
+    if answered:
+        lines.append(plain(answered, 1200))
     if guilty:
         lines.append(plain(guilty, 500))
     if parity.diverges_at:
@@ -125,34 +139,42 @@ def verdict(parity: Parity, guilty: str | None = None) -> None:
     if parity.verdict is Verdict.FAIL:
         lines.append("A file that failed its proof cannot be downloaded.")
     box("\n\n".join(lines), icon=icon)
-    if asked:
-        st.caption(":material/quiz: " + plain(asked, 4000))
+
+
+def asked(parity: Parity) -> None:
+    """Say what was asked to come to the verdict."""
+    if rest := answer_and_rest(parity.reason)[1]:
+        st.caption(":material/quiz: " + plain(rest, 4000))
 
 
 def take_away(result: Conversion | Compression) -> None:
-    """Offer the bundle first and the bare file second."""
+    """Offer the bundle, and behind a menu the bare file and, of a compression, the bundle with the model packed."""
     bundle, artifact = result.bundle, result.artifact
     if bundle is None:
         return
-    whole, bare = st.columns([3, 2])
-    with whole:
-        if result.parity.verdict is Verdict.PASS:
-            download.link(f"Download with evidence ({megabytes(bundle.size)})", bundle.sha256, bundle.name, "primary")
-        else:
-            words = f"Download, not proven ({megabytes(bundle.size)})"
-            download.link(words, bundle.sha256, bundle.name, "secondary")
-    with bare:
+    if result.parity.verdict is Verdict.PASS:
+        download.link(f"Download with evidence ({megabytes(bundle.size)})", bundle.sha256, bundle.name, "primary")
+    else:
+        words = f"Download, not proven ({megabytes(bundle.size)})"
+        download.link(words, bundle.sha256, bundle.name, "secondary")
+    with st.popover("Other downloads", icon=":material/download:", width="stretch"):
         download.link(f"Model only ({megabytes(artifact.size)})", artifact.sha256, artifact.name, "secondary")
+        if packed := getattr(result, "travel", None):
+            words = f"Compressed download ({megabytes(packed.size)})"
+            download.link(words, packed.sha256, packed.name, "secondary", key=f"travel-{packed.sha256[:12]}")
+            st.caption("The same evidence with the model packed; `python unpack.py` restores it byte for byte.")
 
 
 def figures(result: Conversion) -> None:
     """Show the figures that decide."""
     parity, size = result.parity, result.size
     flips = parity.top1_flips
-    with st.grid(2, min_column_width=230):
+    limit = parity.tolerance.absolute if parity.tolerance and parity.tolerance.bounds else 0.0
+    with st.grid(4, min_column_width=160):
         figure(
             "Largest difference",
             small(parity.max_abs) if parity.checks else "not run",
+            delta_description=f"limit {limit:g}" if parity.checks and parity.max_abs <= limit else None,
             help="Largest absolute difference over all answers",
         )
         figure(
@@ -163,7 +185,7 @@ def figures(result: Conversion) -> None:
         )
         change = size.after / size.before - 1
         figure(
-            "Size",
+            "File size",
             megabytes(size.after),
             f"{change:+.0%}" if abs(change) >= 0.005 else None,
             delta_color="inverse",
@@ -192,6 +214,7 @@ def quality(before: Quality | None, after: Quality) -> None:
         after.metric.capitalize(),
         value,
         delta,
+        delta_arrow="off" if before is not None and after.value == before.value else "auto",
         delta_color="off" if before is not None and after.value == before.value else "normal",
         delta_description=f"{correct.k:,} of {correct.n:,}" if correct else f"{after.samples:,} samples",
     )
@@ -207,12 +230,12 @@ def flips_help(flips: Count | None) -> str:
 
 def sizes(size: Sizes, ink: str) -> None:
     """Chart the file before and after, as deployed and as downloaded."""
-    st.markdown("**As-deployed size**")
+    st.markdown("**File size**")
     st.altair_chart(
         before_after(size_rows(size.before, size.after), ink), alt="Bar chart of file sizes before and after"
     )
     how, before, after = size.download()
-    st.markdown(f"**Size {how}**")
+    st.markdown(f"**Download size, {how}**")
     st.altair_chart(before_after(size_rows(before, after), ink), alt=f"Bar chart of {how} sizes before and after")
 
 

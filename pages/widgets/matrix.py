@@ -1,17 +1,21 @@
-"""Where a model can go: one tile a target, coloured by what became of it, and the figures of all of them in a table."""
+"""Where a model must run: one tile a target, coloured by what became of it when it was tried, and the figures of all of them."""
 
 from collections.abc import Callable
 
 import streamlit as st
 
+from core.answers import bundle
 from core.answers.charts.bars import megabytes
+from core.converters import route, targets
 from core.domain.artifact import Artifact
+from core.domain.format import Surroundings
 from core.domain.job import Job, State
 from core.domain.portability import Attempt, Portability, PortabilityRequest, Standing
 from core.doors.workspace import current
-from core.verbs.portability import conversion
+from core.formats import FORMATS
+from core.verbs.portability import conversion, planned
 from pages.visitor import place, visitor
-from pages.widgets import progress
+from pages.widgets import install, progress
 from pages.widgets.summary import format_title
 from pages.widgets.text import plain, small
 
@@ -29,8 +33,28 @@ LOOKS = {
 SECONDS = 0.7
 
 
-def section(artifact: Artifact, request: PortabilityRequest, ready: bool) -> None:
-    """Show what is known of every target, or offer to try them; ``ready`` says whether the file may be loaded."""
+def chosen(artifact: Artifact, job: Job | None) -> str | None:
+    """Return the target of the tile that was pressed, else that of the job on the page, else the first; None where nothing leads."""
+    choices = [
+        format
+        for format in bundle.targets()
+        if format in targets(artifact.format) and planned(artifact.format, format).standing is Standing.WAITING
+    ]
+    if not choices:
+        return None
+    if st.session_state.get(key(artifact.id)) not in choices:
+        shown = job.request.target if job is not None and job.verb == "convert" else None
+        st.session_state[key(artifact.id)] = shown if shown in choices else choices[0]
+    return str(st.session_state[key(artifact.id)])
+
+
+def key(artifact: str) -> str:
+    """Name the chosen target of a model in the session."""
+    return f"to-{artifact}"
+
+
+def section(artifact: Artifact, target: str | None, request: PortabilityRequest | None, ready: bool) -> None:
+    """Show every target with what is known of it; ``ready`` says whether the file may be loaded, to try them all."""
     job = last(artifact)
     active = job is not None and job.state.active
 
@@ -42,9 +66,65 @@ def section(artifact: Artifact, request: PortabilityRequest, ready: bool) -> Non
         with st.container(border=True, key="matrix"):
             heading(now, request, ready)
             if now is not None:
-                walk(now)
+                state(now)
+            attempts = known(artifact, now)
+            tiles(artifact, target, now, attempts)
+            with st.container(horizontal=True, vertical_alignment="center"):
+                if target is not None:
+                    st.caption(f"{plain(FORMATS[target].sentence, 300)}{by_way(artifact, target)}")
+                missing(artifact, attempts)
+            if now is not None and now.result:
+                with st.expander("Figures and reasons", icon=":material/table:"):
+                    table(list(now.result.attempts))
 
     body()
+
+
+def known(artifact: Artifact, job: Job | None) -> list[Attempt]:
+    """Return what is known of each target that this kind of file can get to: tried, waiting, or not installed."""
+    tried = {one.target: one for one in job.result.attempts} if job is not None and job.result else {}
+    now = [planned(artifact.format, format) for format in bundle.targets() if format in targets(artifact.format)]
+    found = [one if (old := tried.get(one.target)) is None or stale(old, one) else old for one in now]
+    others = [one for id, one in tried.items() if id not in {known.target for known in now}]
+    return found + [one for one in others if one.standing is not Standing.NO_ROUTE]
+
+
+def stale(old: Attempt, now: Attempt) -> bool:
+    """Say whether something was installed since the target was tried."""
+    return old.standing is Standing.MISSING and now.standing is not Standing.MISSING
+
+
+def by_way(artifact: Artifact, target: str) -> str:
+    """Say over which formats a route of more than one step leads."""
+    between = route(artifact.format, target)[:-1]
+    return f" By way of {plain(', '.join(format_title(step.target) for step in between))}." if between else ""
+
+
+def tiles(artifact: Artifact, target: str | None, job: Job | None, attempts: list[Attempt]) -> None:
+    """Draw a column for each kind of surroundings, with a tile for each target there."""
+    groups = {where: [one for one in attempts if FORMATS[one.target].runs_in is where] for where in Surroundings}
+    filled = {where: group for where, group in groups.items() if group}
+    if not filled:
+        return
+    widths = [min(4, 1 + len(group)) for group in filled.values()]
+    for column, (where, group) in zip(st.columns(widths), filled.items(), strict=True):
+        with column:
+            st.caption(str(where))
+            with st.container(horizontal=True, gap="xsmall"):
+                for attempt in group:
+                    tile(artifact, job, attempt, attempt.target == target)
+
+
+def missing(artifact: Artifact, attempts: list[Attempt]) -> None:
+    """Say how the libraries of the targets that are not installed are installed."""
+    reasons = {one.target: one.reason for one in attempts if one.standing is Standing.MISSING}
+    if not reasons:
+        return
+    with st.popover("How to install the others", icon=":material/extension:", type="tertiary"):
+        for reason in dict.fromkeys(reasons.values()):
+            st.caption(plain(reason, 300))
+        steps = [step for format in reasons for step in route(artifact.format, format)]
+        install.offer([step.group.id for step in steps if step.group is not None])
 
 
 def last(artifact: Artifact) -> Job | None:
@@ -55,11 +135,11 @@ def last(artifact: Artifact) -> Job | None:
     )
 
 
-def heading(job: Job | None, request: PortabilityRequest, ready: bool) -> None:
+def heading(job: Job | None, request: PortabilityRequest | None, ready: bool) -> None:
     """Say what this is, and how far it is; offer what can be done now."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(width="content", gap="xsmall"):
-            st.markdown("**Where can it go?**")
+            st.markdown("**Where must it run?**")
             st.caption(sentence(job))
         action(job, request, ready)
 
@@ -67,7 +147,7 @@ def heading(job: Job | None, request: PortabilityRequest, ready: bool) -> None:
 def sentence(job: Job | None) -> str:
     """Return one line on the walk."""
     if job is None or job.result is None:
-        return "Every target is actually converted and compared; where that is not possible, the reason is given."
+        return "Choose a place. Or have every place tried: each file is written and compared, or the reason is given."
     result: Portability = job.result
     standings = [attempt.standing for attempt in result.attempts]
     ways = [standing for standing in standings if standing is not Standing.NO_ROUTE]
@@ -81,7 +161,7 @@ def sentence(job: Job | None) -> str:
     return f"{result.proven} of {len(ways)} targets proven{tried}{data}.{how.get(job.state, '')}"
 
 
-def action(job: Job | None, request: PortabilityRequest, ready: bool) -> None:
+def action(job: Job | None, request: PortabilityRequest | None, ready: bool) -> None:
     """Draw the one button that makes sense now."""
     if job is not None and job.state.active:
         st.button("Stop trying", icon=":material/close:", key="matrix-cancel", on_click=progress.cancel, args=(job.id,))
@@ -94,7 +174,7 @@ def action(job: Job | None, request: PortabilityRequest, ready: bool) -> None:
             args=(lambda: place().retry(job.id),),
         )
         rerun(again)
-    elif job is None or job.request != request:
+    elif request is not None and (job is None or job.request != request):
         begun = st.button(
             "Try every target" if job is None else "Try again with this choice",
             icon=":material/travel_explore:",
@@ -122,47 +202,42 @@ def rerun(pressed: bool) -> None:
         st.rerun()
 
 
-def walk(job: Job) -> None:
-    """Show the bar while it runs, the tiles, and the table of figures and reasons."""
+def state(job: Job) -> None:
+    """Show the bar while every target is tried, or why that ended."""
     if job.state.active:
         st.progress(job.fraction or 0.0, text=plain(job.message or progress.waiting(job), 200))
     elif job.trouble is not None and job.state is State.FAILED:
         st.error(f"{plain(job.trouble.message, 600)} {plain(job.trouble.next_step, 600)}", icon=":material/block:")
-    attempts = list(job.result.attempts) if job.result else []
-    if not attempts:
-        return
-    with st.container(horizontal=True, gap="xsmall"):
-        for attempt in attempts:
-            if attempt.standing is not Standing.NO_ROUTE:
-                tile(job, attempt)
-    with st.expander("Figures and reasons", icon=":material/table:"):
-        table(attempts)
 
 
-def tile(job: Job, attempt: Attempt) -> None:
-    """Draw one target; a press makes its conversion the current one, which the store answers at once."""
+def tile(artifact: Artifact, job: Job | None, attempt: Attempt, is_chosen: bool) -> None:
+    """Draw one target; a press chooses it, and shows its conversion where it was tried, which the store answers at once."""
     colour, icon = LOOKS[attempt.standing]
+    untried = attempt.standing is Standing.WAITING and (job is None or not job.state.active)
+    mark = "" if untried else f":material/{icon}: " if is_chosen else f":{colour}[:material/{icon}:] "
     pressed = st.button(
-        f":{colour}[:material/{icon}:] {plain(attempt.title)}",
+        f"{mark}{plain(attempt.title.partition(' (')[0])}",
+        type="primary" if is_chosen else "secondary",
         key=f"matrix-{attempt.target}",
-        help=summary(attempt),
-        disabled=not attempt.standing.usable,
+        help="Not tried yet." if untried else summary(attempt),
+        disabled=attempt.standing is Standing.MISSING,
         on_click=choose,
-        args=(job, attempt),
+        args=(artifact, job, attempt),
     )
     rerun(pressed)
 
 
-def choose(job: Job, attempt: Attempt) -> None:
-    """Make a target's conversion the current one, in the form too."""
-    st.session_state[f"to-{job.request.subject.artifact}"] = attempt.target
-    wanted = conversion(job.request, attempt)
-    progress.begin(lambda: place().submit("convert", wanted))
+def choose(artifact: Artifact, job: Job | None, attempt: Attempt) -> None:
+    """Make a target the chosen one, and what it was converted to the result on the page."""
+    st.session_state[key(artifact.id)] = attempt.target
+    if job is not None and attempt.standing.usable:
+        wanted = conversion(job.request, attempt)
+        progress.begin(lambda: place().submit("convert", wanted))
 
 
 def summary(attempt: Attempt) -> str:
     """Say in one line where a target stands."""
-    return " · ".join([str(attempt.standing).capitalize(), *figures(attempt)]) + (
+    return " · ".join([attempt.standing.words.capitalize(), *figures(attempt)]) + (
         f". {plain(attempt.reason, 300)}" if attempt.reason else ""
     )
 
@@ -206,7 +281,7 @@ def reason(attempt: Attempt) -> None:
 def badge(standing: Standing) -> str:
     """Return a standing in its colour and with its sign."""
     colour, icon = LOOKS[standing]
-    return f":{colour}-badge[:material/{icon}: {standing}]"
+    return f":{colour}-badge[:material/{icon}: {standing.words}]"
 
 
 def way(attempt: Attempt) -> str:

@@ -32,7 +32,8 @@ def choose(artifact: Artifact, job: Job | None) -> Data | None:
         # A new key for each set that was brought: under an old one the choice made before would stand, and only look otherwise.
         key=f"data-{artifact.id}-{len(found)}-{st.session_state.get(BROUGHT.format(artifact.id))}",
     )
-    with st.popover("Add test data", icon=":material/upload:", type="tertiary"):
+    beside = st.container(horizontal=True)
+    with beside, st.popover("Add test data", icon=":material/upload:", type="tertiary"):
         answer = upload.drop_zone(
             "Drop a data set",
             ".npz with x and y, .csv / .jsonl / .parquet with a label column, or a .zip of pictures in a folder for each class",
@@ -46,7 +47,9 @@ def choose(artifact: Artifact, job: Job | None) -> Data | None:
     if not picked:
         return None
     one = by_hash[picked]
-    data = Data(one.sha256, one.name, one.label, classes=order(artifact, picked, job))
+    with beside:
+        classes = order(artifact, picked, job)
+    data = Data(one.sha256, one.name, one.label, classes=classes)
     return replace(data, task=task.declared(current().store, visitor(), artifact.id)) if data.raw else data
 
 

@@ -15,30 +15,41 @@ HEADS = {"variant": "variant", "family": "family", **COLUMNS, "lineage": "made f
 CHART = "variants-chart"
 
 
-def section(jobs: list[Job], ink: str) -> None:
-    """Chart and list the finished compressions of one model; a click on a point shows that one."""
-    done = [(job, job.result) for job in jobs if job.result]
-    if not done:
+def chart(jobs: list[Job], ink: str) -> None:
+    """Chart quality against size of the finished compressions of one model; a click on a point shows that one."""
+    rows = [row for row in listed(jobs) if row["quality"] is not None]
+    st.markdown("**Quality against size of all variants**")
+    if not rows:
+        st.caption("No quality was measured: add a data set with labels, and each variant becomes a point here.")
         return
-    rows = variants([result for _, result in done])
-    for row, (job, result) in zip(rows, done, strict=False):
-        row |= {"job": job.id, "lineage": lineage(result)}
-    with st.container(border=True):
-        st.markdown("**All variants of this model**")
-        measured = [row for row in rows if row["quality"] is not None]
-        if measured:
-            st.altair_chart(
-                pareto(measured, ink),
-                alt="Quality against size of every variant, by family",
-                on_select=choose,
-                selection_mode="variant",
-                key=CHART,
-            )
-            st.caption("Click a point to see that variant. Names mark the variants that no smaller one beats.")
+    st.altair_chart(
+        pareto(rows, ink),
+        alt="Quality against size of every variant, by family",
+        on_select=choose,
+        selection_mode="variant",
+        key=CHART,
+    )
+    st.caption("Click a point to see that variant. Variants with a name are the best of their size.")
+
+
+def section(jobs: list[Job]) -> None:
+    """List the finished compressions of one model, and set any two beside each other."""
+    if not jobs:
+        return
+    rows = listed(jobs)
+    with st.expander(f"All variants of this model, {len(jobs):,}", icon=":material/table:"):
         table = [{name: plain(row.get(key, ""), 160) for key, name in HEADS.items()} for row in rows]
         st.table(table, border="horizontal", hide_index=True)
-        if len(done) > 1:
-            compare(rows, done)
+        if len(jobs) > 1:
+            compare(rows, [(job, job.result) for job in jobs])
+
+
+def listed(jobs: list[Job]) -> list[dict[str, Any]]:
+    """Return a row for each finished compression, and the original last."""
+    rows = variants([job.result for job in jobs])
+    for row, job in zip(rows, jobs, strict=False):
+        row |= {"job": job.id, "lineage": lineage(job.result)}
+    return rows
 
 
 def choose() -> None:
@@ -60,14 +71,14 @@ def compare(rows: list[dict[str, Any]], done: list[tuple[Job, Compression]]) -> 
     names = {job.id: f"{row['variant']} · {row['size']}" for row, (job, _) in zip(rows, done, strict=False)}
     results = {job.id: result for job, result in done}
     ids = list(names)
-    with st.expander("Compare two", icon=":material/compare_arrows:"):
-        left, right = st.columns(2)
-        first = left.selectbox("This", ids, format_func=names.__getitem__, key="compare-first")
-        second = right.selectbox("with", ids, index=1, format_func=names.__getitem__, key="compare-second")
-        st.table(side_by_side(results[first], results[second]), border="horizontal", hide_index=True)
-        st.caption(
-            "Each speed was measured in pairs against the original; the two variants were not run against each other."
-        )
+    st.markdown("**Compare two**")
+    left, right = st.columns(2)
+    first = left.selectbox("This", ids, format_func=names.__getitem__, key="compare-first")
+    second = right.selectbox("with", ids, index=1, format_func=names.__getitem__, key="compare-second")
+    st.table(side_by_side(results[first], results[second]), border="horizontal", hide_index=True)
+    st.caption(
+        "Each speed was measured in pairs against the original; the two variants were not run against each other."
+    )
 
 
 def side_by_side(first: Compression, second: Compression) -> list[dict[str, str]]:
@@ -90,12 +101,12 @@ def speed(result: Compression) -> str:
 
 def sent(result: Compression) -> str:
     """Write the download size."""
-    how, _, after = result.size.download()
-    return f"{megabytes(after)} {how} ({result.size.before / max(1, after):.2f}x smaller)"
+    how, before, after = result.size.download()
+    return f"{megabytes(after)} {how} ({before / max(1, after):.2f}x smaller)"
 
 
 FIGURES: dict[str, Callable[[Compression], str]] = {
-    "as-deployed size": lambda one: f"{megabytes(one.size.after)} ({one.size.ratio:.2f}x smaller)",
+    "file size": lambda one: f"{megabytes(one.size.after)} ({one.size.ratio:.2f}x smaller)",
     "download size": sent,
     "quality on held-out samples": lambda one: shown(one.quality.after) if one.quality else "not measured",
     "changed predictions": flips,

@@ -24,7 +24,7 @@ def test_sample_graph_proof_download_and_upload_below_a_path(
         open_sample(page, "fashion_cnn")
         page.get_by_role("tab", name="Graph").click()
         expect(page.frame_locator("iframe[src*='/netron/']").locator("g.node").first).to_be_attached(timeout=LONG)
-        convert(page, "ONNX")
+        convert(page, "onnx")
         expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
         assert "/portolan/convert?" in page.url
         with page.expect_download() as waiting:

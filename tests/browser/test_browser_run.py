@@ -40,7 +40,7 @@ def test_a_sample_runs_in_the_visitors_browser_and_the_result_is_kept(
     page = visit(server.url)
     asked = outside(page, (server.url, "blob:", "data:", server.url.replace("http", "ws")))
     open_sample(page, "penguins")
-    convert(page, "ONNX")
+    convert(page, "onnx")
     button = page.get_by_role("button", name="Run in this browser")
     page.route("**/files/**", lambda route: route.fulfill(status=410, json=GONE))
     button.click(timeout=LONG)
@@ -67,7 +67,7 @@ def test_a_web_package_works_from_a_folder_without_any_network(
 ) -> None:
     page = visit(server.url)
     open_sample(page, "fashion_cnn")
-    convert(page, "Web package (zip)")
+    convert(page, "web_package")
     expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
     with page.expect_download() as waiting:
         page.get_by_role("link", name=re.compile("Model only")).click()

@@ -87,5 +87,6 @@ def test_a_search_is_paused_and_its_best_is_taken_away(
     cells.scroll_into_view_if_needed()
     box = cells.bounding_box()
     assert box
+    page.get_by_text("Compress again, in another way or with other data").click()
     cells.click(position={"x": box["width"] / 2, "y": box["height"] - 36})
     expect(page.locator("[data-testid=stMultiSelect]").get_by_text(".weight")).to_be_visible()

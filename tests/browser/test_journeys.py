@@ -35,7 +35,7 @@ def convert(page: Page, target: str) -> None:
     """Go from a model's page to its proof."""
     page.get_by_role("button", name="Convert this model").click()
     expect(page.get_by_role("heading", name="Convert", exact=True)).to_be_visible()
-    page.get_by_role("radio", name=target, exact=True).click()
+    page.locator(f".st-key-matrix-{target} button").first.click()
     page.get_by_role("button", name="Convert and prove").click()
 
 
@@ -56,7 +56,7 @@ def test_sample_to_verified_download(
     viewer = page.frame_locator("iframe[src*='/netron/']")
     expect(viewer.locator("g.node").first).to_be_attached(timeout=LONG)
     assert viewer.locator("g.node").count() >= 8
-    convert(page, "ONNX")
+    convert(page, "onnx")
     expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
     with page.expect_download() as waiting:
         page.get_by_role("link", name=re.compile("Download with evidence")).click()
@@ -95,6 +95,7 @@ def test_weights_are_joined_with_the_file_that_defines_their_network(
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Convert and prove").click()
     expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
+    page.get_by_text("Convert again, with other data or options").click()
     page.get_by_role("button", name="Do without it").click()
     expect(page.get_by_text("net.py is a program")).to_have_count(0)
 
@@ -133,7 +134,7 @@ def test_deep_link_as_the_very_first_request(serve: Callable[..., Server], visit
 def test_reload_in_mid_job_loses_nothing(server: Server, visit: Callable[[str], Page]) -> None:
     page = visit(server.url)
     open_sample(page, "fashion_cnn")
-    convert(page, "ONNX")
+    convert(page, "onnx")
     expect(page.get_by_role("button", name="Cancel")).to_be_visible(timeout=LONG)
     page.reload()
     expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
@@ -144,7 +145,7 @@ def test_reload_in_mid_job_loses_nothing(server: Server, visit: Callable[[str], 
 def test_cancel_stops_the_job_and_it_can_be_run_again(server: Server, visit: Callable[[str], Page]) -> None:
     page = visit(server.url)
     open_sample(page, "fashion_cnn")
-    convert(page, "ONNX")
+    convert(page, "onnx")
     page.get_by_role("button", name="Cancel").click(timeout=LONG)
     expect(page.get_by_text("This job was cancelled.")).to_be_visible(timeout=LONG)
     page.get_by_role("button", name="Try again").click()
@@ -167,7 +168,7 @@ def test_a_killed_server_shows_the_job_as_interrupted(
     first = serve()
     page = visit(first.url)
     open_sample(page, "fashion_cnn")
-    convert(page, "ONNX")
+    convert(page, "onnx")
     expect(page.get_by_role("button", name="Cancel")).to_be_visible(timeout=LONG)
     first.kill()
     second = serve(home=first.home)
@@ -182,7 +183,7 @@ def test_planted_fault_cannot_be_missed_or_downloaded(
 ) -> None:
     page = visit(serve(str(Path("tests/browser/faulty_app.py"))).url)
     open_sample(page, "fashion_cnn")
-    convert(page, "ONNX")
+    convert(page, "onnx")
     expect(page.get_by_text("FAIL. The converted file does not give the same answers. Do not use it.")).to_be_visible(
         timeout=LONG
     )
@@ -299,8 +300,11 @@ def test_the_proof_uses_the_data_that_has_just_arrived(
     page.locator("input[type=file]").first.set_input_files(FASHION / "model.onnx")
     expect(page.get_by_role("heading", name="model.onnx")).to_be_visible(timeout=LONG)
     page.get_by_role("button", name="Convert this model").click()
-    page.get_by_role("radio", name="ORT format", exact=True).click()
+    page.locator(".st-key-matrix-ort button").first.click()
+    again = page.get_by_text("Convert again, with other data or options")
     for file in (FASHION / "test.npz", tmp_path / "few.npz"):
+        if again.count():
+            again.click()
         page.get_by_role("button", name="Add test data").click()
         page.evaluate(HASTE, f"{file.name} has arrived")
         page.locator("input[type=file]").first.set_input_files(file)

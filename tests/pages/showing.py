@@ -35,4 +35,4 @@ def bring(home: Workspace, id: str) -> str:
 def words(app: AppTest) -> str:
     """Return all that a page says in words."""
     kinds = (app.title, app.subheader, app.markdown, app.caption, app.success, app.warning, app.error)
-    return "\n".join(str(one.value) for kind in kinds for one in kind)
+    return "\n".join([*(str(one.value) for kind in kinds for one in kind), *(one.label for one in app.expander)])

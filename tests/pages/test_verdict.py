@@ -30,7 +30,9 @@ def test_nothing_of_a_long_reason_is_left_out() -> None:
 
         asked = " ".join(f"Asked number {n} of the constants." for n in range(90))
         check = Check("random", 32, 0.0, 0.0, None, None, Verdict.PASS)
-        evidence.verdict(Parity(Verdict.PASS, (check,), Tolerance(1e-4, 1e-4), 0, reason=f"All is well. {asked}"))
+        parity = Parity(Verdict.PASS, (check,), Tolerance(1e-4, 1e-4), 0, reason=f"All is well. {asked}")
+        evidence.verdict(parity)
+        evidence.asked(parity)
 
     app = AppTest.from_function(page).run()
     assert not app.exception
