@@ -2,17 +2,14 @@
 
 import streamlit as st
 
-from core.answers.charts.bars import megabytes
-from core.domain.artifact import Artifact
 from core.domain.errors import NotFound
 from core.domain.job import State
 from core.domain.person import Role
-from core.domain.report import Parity, Verdict
 from core.doors.samples import Sample, samples
 from core.doors.workspace import current
 from core.verbs.compress import FORMAT
 from pages.visitor import place, visitor
-from pages.widgets import hold, progress, projects, summary, task, upload
+from pages.widgets import hold, listing, progress, projects, sample, summary, task, upload
 from pages.widgets.chrome import ink
 from pages.widgets.text import plain
 
@@ -99,8 +96,7 @@ def library() -> None:
             seen = "its members alone see them" if place().shared else "other visitors cannot see them"
             st.caption(f"Files stay on this server, and {seen}.", text_alignment="center")
         return
-    for artifact in tree(found):
-        row(artifact)
+    listing.show(found)
     emptying()
 
 
@@ -124,38 +120,6 @@ def everything() -> None:
     """Delete all of the chosen library."""
     place().forget()
     st.query_params.clear()
-
-
-def tree(found: list[Artifact]) -> list[tuple[int, Artifact]]:
-    """Order artifacts so that each stands under its parent, with its depth."""
-    known = {artifact.id for artifact in found}
-    children: dict[str | None, list[Artifact]] = {}
-    for artifact in found:
-        children.setdefault(artifact.parent if artifact.parent in known else None, []).append(artifact)
-
-    def below(parent: str | None, depth: int) -> list[tuple[int, Artifact]]:
-        rows: list[tuple[int, Artifact]] = []
-        for artifact in children.get(parent, []):
-            rows += [(depth, artifact), *below(artifact.id, depth + 1)]
-        return rows
-
-    return below(None, 0)
-
-
-def row(placed: tuple[int, Artifact]) -> None:
-    """Show one model of the library as a line with its way in."""
-    depth, artifact = placed
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        lead = "↳ " * depth
-        st.markdown(f"{lead}**{plain(artifact.name, 60)}**", width="stretch")
-        proof = current().store.reports(visitor(), artifact.id, "parity")
-        if proof:
-            proven = proof[0].read(Parity).verdict is Verdict.PASS
-            st.badge("proven" if proven else "not proven", color="green" if proven else "orange")
-        st.badge(summary.format_title(artifact.format), color="gray")
-        st.caption(megabytes(artifact.size), width=90)
-        st.page_link("models.py", label="Open", icon=":material/visibility:", query_params={"model": artifact.id})
-        st.page_link("convert.py", label="Convert", icon=":material/swap_horiz:", query_params={"model": artifact.id})
 
 
 def detail(artifact_id: str) -> None:
@@ -184,14 +148,24 @@ def detail(artifact_id: str) -> None:
             if st.button("Convert this model", type="primary", icon=":material/swap_horiz:"):
                 st.switch_page("convert.py", query_params={"model": artifact.id})
     hold.notice(artifact.id)
+    sample.show(artifact)
     summary.show(artifact, ink())
     task.show(artifact)
     projects.copying(artifact)
     if not place().role.allows(Role.MEMBER):
         return
-    with st.popover("Remove from library", icon=":material/delete:", type="tertiary"):
-        st.markdown("The file and its reports are deleted permanently.")
-        st.button("Remove", key="remove", on_click=remove, args=(artifact.id,))
+    with st.container(horizontal=True):
+        with st.popover("Rename", icon=":material/edit:", type="tertiary"):
+            name = st.text_input("Name", artifact.name, max_chars=200, key=f"name-{artifact.id}")
+            st.button("Save the name", key="rename", disabled=not name.strip(), on_click=rename, args=(artifact.id,))
+        with st.popover("Remove from library", icon=":material/delete:", type="tertiary"):
+            st.markdown("The file and its reports are deleted permanently.")
+            st.button("Remove", key="remove", on_click=remove, args=(artifact.id,))
+
+
+def rename(artifact_id: str) -> None:
+    """Give a model the name that was typed."""
+    progress.attempt(lambda: place().rename(artifact_id, str(st.session_state[f"name-{artifact_id}"])))
 
 
 def remove(artifact_id: str) -> None:

@@ -119,6 +119,14 @@ class Place:
         store.remove_artifact(self.owner, artifact)
         self.note(f"removed {gone.name} ({gone.sha256[:12]})")
 
+    def rename(self, artifact: str, name: str) -> None:
+        """Give a model another name."""
+        self.check()
+        store = workspace.current().store
+        before = store.artifact(self.owner, artifact)
+        now = store.rename(self.owner, artifact, name)
+        self.note(f"renamed {before.name} to {now.name} ({now.sha256[:12]})")
+
     def consent(self, artifact: str) -> None:
         """Agree that a file which can carry code is loaded."""
         self.check()

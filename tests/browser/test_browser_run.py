@@ -69,6 +69,7 @@ def test_a_web_package_works_from_a_folder_without_any_network(
     open_sample(page, "fashion_cnn")
     convert(page, "web_package")
     expect(page.get_by_text("PASS. Both files give the same answers.")).to_be_visible(timeout=LONG)
+    page.get_by_role("button", name="Other downloads").click()
     with page.expect_download() as waiting:
         page.get_by_role("link", name=re.compile("Model only")).click()
     package = tmp_path / "package.zip"
