@@ -67,11 +67,17 @@ def form(artifact: Artifact, target: str, job: Job | None) -> PortabilityRequest
             disabled=not agreed(artifact, asked),
             width="stretch",
             on_click=progress.begin,
-            args=(lambda: place().submit("convert", request),),
+            args=(lambda: place().submit("convert", pressed(artifact, request)),),
         )
     with right, st.expander("Prove a file that you converted elsewhere", icon=":material/compare_arrows:"):
         compare(artifact, data)
     return asked
+
+
+def pressed(artifact: Artifact, request: ConvertRequest) -> ConvertRequest:
+    """Return what a press of the button asks for: whoever chose another tile a moment before means that one, whose options are not drawn yet."""
+    target = str(st.session_state[matrix.key(artifact.id)])
+    return request if target == request.target else replace(request, target=target, options={})
 
 
 def agreed(artifact: Artifact, asked: PortabilityRequest) -> bool:

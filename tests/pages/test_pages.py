@@ -48,6 +48,14 @@ def test_convert_page_offers_to_try_every_target(home: Workspace) -> None:
     assert any(button.label == "Try every target" for button in app.button)
 
 
+def test_a_press_means_the_tile_that_was_chosen_a_moment_before(home: Workspace) -> None:
+    model = bring(home, "penguins")
+    app = opened("convert.py", model=model)
+    app.session_state[f"to-{model}"] = "pmml"
+    next(button for button in app.button if button.label == "Convert and prove").click().run()
+    assert [job.request.target for job in home.queue.jobs(VISITOR) if job.verb == "convert"] == ["pmml"]
+
+
 def test_convert_page_offers_to_install_what_needs_an_environment_of_its_own(home: Workspace) -> None:
     app = opened("convert.py", model=bring(home, "fashion_cnn"))
     assert "LiteRT Torch is not installed" in words(app)
