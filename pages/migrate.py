@@ -67,7 +67,7 @@ def weights_alone(artifact: Artifact) -> None:
     """Say what a file of weights needs first."""
     with st.container(border=True):
         st.markdown("**This file contains only weights**")
-        st.caption("Convert it with its architecture to a torch exported program first; that one can be migrated.")
+        st.caption("Convert it with its architecture to PyTorch (.pt2) first; that file can be migrated.")
         st.page_link(
             "convert.py", label="Convert", icon=":material/swap_horiz:", query_params={"model": artifact.id}
         )  # fmt: skip

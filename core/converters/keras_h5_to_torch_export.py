@@ -10,7 +10,7 @@ from core.libraries.keras_files import export
 class KerasH5ToTorchExport(Converter):
     """Saves what torch's exporter makes of the model."""
 
-    title = "Keras HDF5 to torch exported program"
+    title = "Keras HDF5 to PyTorch (.pt2)"
     sentence = "Writes a Keras model in the older .h5 format as a torch program (.pt2) that runs without Keras; the batch size stays dynamic."
     source, target, suffix = "keras_h5", "torch_export", ".pt2"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)

@@ -10,7 +10,7 @@ from core.libraries.keras_files import export
 class KerasToTorchExport(Converter):
     """Saves what torch's exporter makes of the model."""
 
-    title = "Keras to torch exported program"
+    title = "Keras to PyTorch (.pt2)"
     sentence = "Writes a Keras model as a torch program (.pt2) that runs without Keras; the batch size stays dynamic."
     source, target, suffix = "keras", "torch_export", ".pt2"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)

@@ -21,7 +21,7 @@ class TorchOptions:
 class OnnxToTorchExport(Converter):
     """Builds each operator from torch's own; weights become parameters, and free sizes stay free."""
 
-    title = "ONNX to torch exported program"
+    title = "ONNX to PyTorch (.pt2)"
     sentence = "Rebuilds an ONNX model in torch (.pt2) with trainable weights; the batch size stays dynamic."
     source, target, suffix = "onnx", "torch_export", ".pt2"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)

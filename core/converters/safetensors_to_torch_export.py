@@ -10,7 +10,7 @@ from core.libraries.architectures import ArchitectureOptions
 class SafetensorsToTorchExport(Converter):
     """Fills the weights into the network that the owner names, and exports it; compared with that network in eager mode."""
 
-    title = "Safetensors to torch exported program"
+    title = "Safetensors to PyTorch (.pt2)"
     sentence = "Combines a safetensors file with its network, given by name or as a Python file, in one program."
     source, target, suffix = "safetensors", "torch_export", ".pt2"
     tolerance = Tolerance(absolute=1e-5, relative=1e-5)

@@ -9,7 +9,7 @@ from core.libraries.architectures import ArchitectureOptions
 class CheckpointToTorchExport(Converter):
     """Fills the weights into the network that the owner names, and exports it; compared with that network in eager mode."""
 
-    title = "Torch checkpoint to torch exported program"
+    title = "Torch checkpoint to PyTorch (.pt2)"
     sentence = "Combines a torch checkpoint with its network, given by name or as a Python file, in one program."
     source, target, suffix = "torch_checkpoint", "torch_export", ".pt2"
     tolerance = Tolerance(absolute=1e-5, relative=1e-5)

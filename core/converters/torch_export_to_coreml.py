@@ -41,7 +41,7 @@ class TorchExportToCoreMl(Converter):
     """Writes for iOS 16 and macOS 13 on; what it answers can be proven on an Apple machine only."""
 
     title = "Exported program to Core ML"
-    sentence = "Writes a torch exported program as a Core ML package, in a zip; it is written here, but runs only on Apple devices."
+    sentence = "Writes a PyTorch model (.pt2) as a Core ML package, in a zip; it is written here, but runs only on Apple devices."
     source, target, suffix = "torch_export", "coreml", ".zip"
     tolerance = Tolerance(absolute=1e-3, relative=1e-3)
     Options = CoreMlOptions

@@ -24,9 +24,7 @@ class TorchExportToExecuTorch(Converter):
     """Exports again at the largest batch, because a smaller example was seen to lower the bound to 15."""
 
     title = "Exported program to ExecuTorch"
-    sentence = (
-        "Writes a torch exported program as .pte for phones, on XNNPACK; a dynamic batch size gets an upper bound."
-    )
+    sentence = "Writes a PyTorch model (.pt2) as .pte for phones, on XNNPACK; a dynamic batch size gets an upper bound."
     source, target, suffix = "torch_export", "executorch", ".pte"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
     Options = ExecuTorchOptions

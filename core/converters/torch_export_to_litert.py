@@ -13,7 +13,7 @@ class TorchExportToLiteRt(Converter):
 
     title = "Exported program to LiteRT"
     sentence = (
-        "Writes a torch exported program as .tflite for phones; the file takes one sample at a time, in 32-bit floats and "
+        "Writes a PyTorch model (.pt2) as .tflite for phones; the file takes one sample at a time, in 32-bit floats and "
         "in torch's own layout (channels first)."
     )
     source, target, suffix = "torch_export", "litert", ".tflite"

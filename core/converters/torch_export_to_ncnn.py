@@ -19,7 +19,7 @@ class TorchExportToNcnn(Converter):
     """Takes the first of two ways that gives a whole model: recurrent layers need ONNX, attention needs the trace."""
 
     title = "Exported program to ncnn"
-    sentence = "Writes a torch exported program for ncnn, on phones and small boards; one sample at a time."
+    sentence = "Writes a PyTorch model (.pt2) for ncnn, on phones and small boards; one sample at a time."
     source, target, suffix = "torch_export", "ncnn", ".zip"
     tolerance = Tolerance(absolute=5e-4, relative=5e-4)
     group = GROUPS["ncnn"]

@@ -28,7 +28,7 @@ class TorchExportToOnnx(Converter):
     """Keeps the program's free dimensions, names its inputs as the program does, and embeds the weights."""
 
     title = "Exported program to ONNX"
-    sentence = "Writes a torch exported program (.pt2) as one ONNX file; dynamic dimensions stay dynamic."
+    sentence = "Writes a PyTorch model (.pt2) as one ONNX file; dynamic dimensions stay dynamic."
     source, target, suffix = "torch_export", "onnx", ".onnx"
     tolerance = Tolerance(absolute=1e-4, relative=1e-4)
     Options = ProgramOptions

@@ -93,6 +93,6 @@ class Integers:
         if self.untold:
             return f"Not known: the types of {self.untold} of its {self.products} integer products cannot be read from the file."
         return (
-            f"Every x86 processor: the sums of its {self.products} integer products fit, measured with AVX512-VNNI and "
-            "with AVX2 alone. ARM was not measured."
+            f"Every x86 processor: none of its {self.products} integer products can overflow, measured with AVX512-VNNI "
+            "and with AVX2 alone. ARM was not measured."
         )

@@ -41,6 +41,11 @@ class Standing(StrEnum):
     OVERTAKEN = "cannot win"
     REFUSED = "refused"
 
+    @property
+    def words(self) -> str:
+        """How a person reads it; the value is what is stored."""
+        return {Standing.WALKING: "being tried", Standing.WALKED: "tried"}.get(self, str(self))
+
 
 @dataclass(frozen=True)
 class Cell:

@@ -195,7 +195,7 @@ def parser() -> argparse.ArgumentParser:
     card.add_argument(
         "--workers", type=int, default=1, metavar="N", help="with --deadline: how many answer side by side"
     )
-    card.add_argument("--training", action="store_true", help="reckon instead the memory that training takes")
+    card.add_argument("--training", action="store_true", help="estimate instead the memory that training takes")
     card.add_argument(
         "--option",
         action="append",

@@ -29,7 +29,7 @@ OLD = "serialized_exported_program.json"
 class TorchExport(Format):
     """A zip with a JSON program; its loader can run code from the file, so that each part is on a list or refused."""
 
-    title = "torch exported program"
+    title = "PyTorch (.pt2)"
     sentence = (
         "The complete torch model, graph and weights, without its Python source: the best start for a conversion."
     )

@@ -42,9 +42,9 @@ ADDED = (INTEGERS, 1, 0, INTEGERS, 1, 1, -INTEGERS - 1, -1)
 """The same, of one sign a few at a time, so that their sum is larger yet."""
 BEYOND = (INTEGERS + 1, 1, 0, 2 * INTEGERS + 1, 1, 1, 2 * INTEGERS + 2, -INTEGERS - 2)
 """The first numbers that 32 bits do not hold, with a sign and without one, among small ones."""
-AT_ENDS = "The model reckons with whole numbers, and these are the largest that 32 bits hold."
+AT_ENDS = "The model computes with whole numbers, and these are the largest that 32 bits hold."
 IN_FLOATS = (
-    "The model reckons with whole numbers, and these are larger than floats of 32 bits tell from their neighbours."
+    "The model computes with whole numbers, and these are larger than floats of 32 bits tell from their neighbours."
 )
 DIGITS, STORED, AWAY = "digits of float64", "stored samples", "far from zero"
 OFFSET = 3000.0
@@ -55,7 +55,7 @@ KEPT = "The model keeps these samples and compares others with them; of those th
 IN_FLOAT32 = (
     "The model compares or rounds numbers of float64, and these are told apart by digits that float32 does not have."
 )
-REASON = "The model reckons with whole numbers, and these are larger than 32 bits hold."
+REASON = "The model computes with whole numbers, and these are larger than 32 bits hold."
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def stale(old: Attempt, now: Attempt) -> bool:
 def by_way(artifact: Artifact, target: str) -> str:
     """Say over which formats a route of more than one step leads."""
     between = route(artifact.format, target)[:-1]
-    return f" By way of {plain(', '.join(format_title(step.target) for step in between))}." if between else ""
+    return f" Via {plain(', '.join(format_title(step.target) for step in between))}." if between else ""
 
 
 def tiles(artifact: Artifact, target: str | None, job: Job | None, attempts: list[Attempt]) -> None:
@@ -167,7 +167,7 @@ def action(job: Job | None, request: PortabilityRequest | None, ready: bool) -> 
         st.button("Stop trying", icon=":material/close:", key="matrix-cancel", on_click=progress.cancel, args=(job.id,))
     elif job is not None and job.state.repeatable:
         again = st.button(
-            "Go on",
+            "Resume",
             icon=":material/resume:",
             key="matrix-again",
             on_click=start,
@@ -256,7 +256,7 @@ def table(attempts: list[Attempt]) -> None:
         {
             "target": plain(one.title),
             "": badge(one.standing),
-            "by way of": plain(", ".join(format_title(leg.format) for leg in one.steps[:-1])),
+            "via": plain(", ".join(format_title(leg.format) for leg in one.steps[:-1])),
             "samples": f"{one.samples:,}" if one.samples else "",
             "difference": small(one.max_abs) if one.max_abs is not None else "",
             "size": megabytes(one.size) if one.size else "",

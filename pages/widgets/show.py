@@ -23,7 +23,7 @@ def section(artifact: Artifact, job: Job, jobs: list[Job]) -> None:
     with st.expander("Share this result", icon=":material/co_present:"):
         st.caption(
             "Creates one page with these figures and charts that opens without Portolan. "
-            "Anyone with its link can read that page, and nothing else of yours, until you take it back."
+            "Anyone with its link can read that page, and nothing else of yours, until you revoke the link."
         )
         st.button("Create the page", icon=":material/add_link:", key=f"show-{job.id}", on_click=want, args=(job.id,))
         if st.session_state.get(WANTED) == job.id:
@@ -60,7 +60,7 @@ def entry(share: Share) -> None:
     with st.container(horizontal=True):
         download.link("Download as one file", share.sha256, "portolan-report.html", key=f"file-{share.id}")
         st.button(
-            "Take it back",
+            "Revoke the link",
             icon=":material/link_off:",
             type="tertiary",
             key=f"back-{share.id}",

@@ -117,7 +117,7 @@ def heading(job: Job) -> None:
                 help="Keeps the results so far; the search can continue from there.",
             )
         elif job.state.repeatable:
-            st.button("Go on", icon=":material/resume:", key="tune-again", on_click=progress.retry, args=(job.id,))
+            st.button("Resume", icon=":material/resume:", key="tune-again", on_click=progress.retry, args=(job.id,))
     if job.state.active:
         st.progress(job.fraction or 0.0, text=f"{job.message or progress.waiting(job)}{left(result)}")
     elif job.state is State.FAILED and job.trouble:
@@ -139,10 +139,10 @@ def found(artifact: Artifact, result: Tuning, ink: str) -> None:
     chart = search(result, ink)
     if chart is not None:
         st.altair_chart(chart, alt="Every candidate: quality kept against what is minimised")
-        st.caption("Hollow: above the allowed drop. Names mark the frontier.")
+        st.caption("Hollow: above the allowed drop. Candidates with a name are the best of their size.")
     with st.expander("Sensitivity of each layer", icon=":material/grid_on:", expanded=chart is None):
         bears(artifact, result, ink)
-    with st.expander("Ladders", icon=":material/stairs:"):
+    with st.expander("Approaches", icon=":material/stairs:"):
         st.table([ladder(one) for one in result.ladders], border="horizontal", hide_index=True)
         st.caption(plain(result.rule, 900))
 
@@ -194,10 +194,10 @@ def toggle(artifact: Artifact, key: str) -> None:
 def ladder(one: Progress) -> dict[str, str]:
     """Return one ladder as a row."""
     return {
-        "ladder": plain(one.title),
+        "approach": plain(one.title),
         "family": plain(one.family),
-        "stands": f":{LOOKS[one.standing]}-badge[{one.standing}]",
-        "tried": f"{one.tried} of {one.rungs} rungs",
-        "within the allowed drop": "" if one.within is None else f"rung {one.within + 1}",
+        "state": f":{LOOKS[one.standing]}-badge[{one.standing.words}]",
+        "tried": f"{one.tried} of {one.rungs} steps",
+        "within the allowed drop": "" if one.within is None else f"up to step {one.within + 1}",
         "why": plain(one.reason, 200),
     }

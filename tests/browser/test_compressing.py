@@ -61,7 +61,7 @@ def test_a_technique_its_figures_and_a_page_to_show(
     expect(other.get_by_text("How this was measured")).to_be_visible()
     assert other.locator("svg").count() >= 4
     assert not other.context.cookies()
-    page.get_by_role("button", name="Take it back").click()
+    page.get_by_role("button", name="Revoke the link").click()
     expect(page.locator("code", has_text="/show/")).to_have_count(0)
     other.reload()
     expect(other.get_by_text("no longer available")).to_be_visible()
@@ -78,7 +78,7 @@ def test_a_search_is_paused_and_its_best_is_taken_away(
     page.reload()
     expect(page.get_by_role("link", name=re.compile("Download the best"))).to_be_visible(timeout=SEARCH)
     page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_role("button", name="Go on")).to_be_visible(timeout=LONG)
+    expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=LONG)
     download(page, "Download the best", tmp_path)
     page.get_by_text("Sensitivity of each layer").click()
     expect(page.get_by_text("Error of the answers")).to_be_visible()

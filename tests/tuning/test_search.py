@@ -135,7 +135,7 @@ def test_cancel_leaves_the_best_so_far_and_going_on_repeats_nothing(
     lines = [event.text for event in queue.events(VISITOR, hunt.id)]
     assert sum(line.startswith("Measuring the sensitivity of each layer") for line in lines) <= 2
     for point in encode(stopped.result.points):
-        words = f"{point['title']}, rung {point['rung'] + 1} of"
+        words = f"{point['title']}, step {point['rung'] + 1} of"
         assert sum(line.startswith(words) for line in lines) == 1
     assert done.result.looks
     assert store.reports(VISITOR, args["artifact"], "tuning")

@@ -20,7 +20,7 @@ def visit(search: State, walk: Walk, rung: int) -> Point:
     search.bench.cost, begun = Cost(), time.monotonic()
     known = search.earlier.get((walk.ladder.id, rung))
     if known is None:
-        search.tell(f"{walk.ladder.title}, rung {rung + 1} of {len(walk.ladder.rungs)}")
+        search.tell(f"{walk.ladder.title}, step {rung + 1} of {len(walk.ladder.rungs)}")
         known = replace(tried(search, walk.ladder, rung), seconds=time.monotonic() - begun)
     point = replace(known, number=len(search.points), files={})
     search.points.append(point)

@@ -22,7 +22,7 @@ def branch(node: Node, scope: Scope, evaluate: Evaluate) -> list[Value]:
     if isinstance(condition, Known):
         return evaluate(then if bool(condition.array.reshape(-1)[0]) else other, scope)
     if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
-        raise Refused("a trace cannot hold a branch that depends on the data", "Choose torch exported program instead.")
+        raise Refused("a trace cannot hold a branch that depends on the data", "Choose PyTorch (.pt2) instead.")
     if not torch.compiler.is_exporting():
         return evaluate(then if bool(condition) else other, scope)
     return _both(condition, then, other, scope, evaluate)
