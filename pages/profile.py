@@ -14,12 +14,24 @@ from core.runtimes import cannot_run
 from core.verbs.profile import MOST_SAMPLES
 from pages import scaffold
 from pages.visitor import place, visitor
-from pages.widgets import architecture, consent, cost, progress, report_card, testdata, training, versus
+from pages.widgets import (
+    architecture,
+    consent,
+    cost,
+    progress,
+    report_card,
+    side_by_side,
+    testdata,
+    training,
+    versus,
+)
 from pages.widgets.chrome import ink
 from pages.widgets.text import plain
 
-WAYS = {"Report card": "profile", "Compare": "versus", "Training": "training"}
+WAYS = {"Report card": "profile", "Compare": "versus", "Runtimes": "side_by_side", "Training": "training"}
 """What can be asked, and the verb that answers it."""
+FORMS = {"Compare": versus, "Runtimes": side_by_side, "Training": training}
+"""The widgets with a form of their own."""
 
 
 def page() -> None:
@@ -50,8 +62,8 @@ def form(artifact: Artifact, job: Job | None) -> None:
     how = st.segmented_control(
         "What to see", list(WAYS), default=begun, required=True, key=f"how-{artifact.id}-{begun}", width="stretch"
     )
-    if how != "Report card":
-        (versus if how == "Compare" else training).form(artifact, job)
+    if how in FORMS:
+        FORMS[how].form(artifact, job)
         return
     data = testdata.choose(artifact, job)
     used = job.request if job is not None and isinstance(job.request, ProfileRequest) else None
@@ -102,6 +114,7 @@ PAGE = scaffold.Page(
     shows={
         "profile": show_card,
         "versus": lambda artifact, job: versus.show(job.result),
+        "side_by_side": lambda artifact, job: side_by_side.show(job, ink()),
         "training": lambda artifact, job: training.show(artifact, job.result, ink()),
     },
 )

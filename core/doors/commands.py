@@ -36,6 +36,7 @@ from core.domain.recipe import Step
 from core.domain.report import Verdict
 from core.domain.search import MINUTES, TuneRequest
 from core.domain.shelf import Shelf
+from core.domain.side_by_side import SideBySideRequest
 from core.domain.stored import write
 from core.domain.training_cost import TrainingRequest
 from core.domain.tuning import Goal
@@ -61,6 +62,7 @@ from core.verbs import (
     migrate,
     portability,
     profile,
+    side_by_side,
     task,
     training,
     tune,
@@ -186,6 +188,12 @@ def parser() -> argparse.ArgumentParser:
             metavar="SHARE",
             help=f"how much {what} is allowed, such as 3%%; needs --against; exit 0 proven within, 1 proven beyond, 3 not settled",
         )
+    card.add_argument(
+        "--runtimes",
+        nargs="*",
+        metavar="FILE_OR_FORMAT",
+        help="run it instead in every runtime: its conversions, as files or as formats to convert it to; without any, all formats that can run here",
+    )
     card.add_argument(
         "--deadline",
         type=float,
@@ -366,6 +374,8 @@ def run_profile(args: argparse.Namespace) -> int:
     """Print the report card of a model, or how it stands beside another, or what it takes to train."""
     if args.against is None and (args.max_slowdown, args.max_memory) != (None, None):
         raise Refused("A bound needs a model to hold it against.", "Name one with --against.")
+    if args.runtimes is not None:
+        return run_side_by_side(args)
     if args.against is not None or args.training:
         return run_training(args) if args.against is None else run_versus(args)
     with bench() as tools:
@@ -390,6 +400,20 @@ def run_versus(args: argparse.Namespace) -> int:
         result = versus.run(tools, request)
     show(args, encode(result), lambda: console.versus(result))
     return EXITS[result.gate.verdict] if result.gate else 0
+
+
+def run_side_by_side(args: argparse.Namespace) -> int:
+    """Print how a model does in every runtime."""
+    with bench() as tools:
+        subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
+        known = {one.id for one in FORMATS}
+        others = tuple(subject_of(tools, Path(word), args.consent) for word in args.runtimes if word not in known)
+        formats = tuple(word for word in args.runtimes if word in known)
+        if not args.runtimes:
+            formats = side_by_side.reachable(subject.format)
+        result = side_by_side.run(tools, SideBySideRequest(subject, others, formats, data, args.batch))
+    show(args, encode(result), lambda: console.side_by_side(result))
+    return 0
 
 
 def run_training(args: argparse.Namespace) -> int:

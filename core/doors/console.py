@@ -15,6 +15,7 @@ from core.domain.migration import Migration
 from core.domain.portability import Attempt
 from core.domain.previewing import Preview
 from core.domain.profile import Profile
+from core.domain.side_by_side import SideBySide
 from core.domain.training_cost import WORKSPACE, Optimizer, Training
 from core.domain.versus import Versus
 from core.preprocessing import described
@@ -180,6 +181,23 @@ def versus(result: Versus) -> None:
         )
     for held in result.gate.held if result.gate else ():
         print(f"{held.verdict}: {held.sentence}")
+
+
+def side_by_side(result: SideBySide) -> None:
+    """Print the sentence, then a line a runtime."""
+    print(result.sentence)
+    own = "" if result.cpu is None else f", {result.cpu:.4g} ms a call"
+    print(f"{result.runtime}: {result.model.name}{own}, {result.memory.peak:.1f} MB")
+    for way in result.ways:
+        print(f"{way.runtime}: {way.name}, answers {way.parity.verdict if way.parity else 'not compared'}")
+        if way.race and way.memory:
+            race = way.race
+            print(
+                f"  {race.ratio:.3f} times as fast ({race.low:.3f} to {race.high:.3f}): {race.pace}; "
+                f"{race.variant.cpu_p50:.4g} ms a call, {way.memory.peak:.1f} MB"
+            )
+        if remark := way.trouble or (way.parity.reason if way.parity and not way.answers else ""):
+            print(f"  {remark}")
 
 
 def training(result: Training, batch: int) -> None:

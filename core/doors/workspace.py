@@ -33,6 +33,7 @@ from core.verbs import (
     migrate,
     portability,
     profile,
+    side_by_side,
     task,
     training,
     tune,
@@ -42,7 +43,8 @@ from core.verbs import (
 VERBS: Verbs = {
     module.VERB.name: module.VERB
     for module in (
-        ingest, convert, compress, evaluate, portability, tune, task, assess, migrate, load, profile, versus, training, install,
+        ingest, convert, compress, evaluate, portability, tune, task, assess, migrate, load, profile, versus, training, side_by_side,
+        install,
     )
 }  # fmt: skip
 
