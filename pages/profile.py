@@ -113,7 +113,7 @@ PAGE = scaffold.Page(
     ),
     shows={
         "profile": show_card,
-        "versus": lambda artifact, job: versus.show(job.result),
+        "versus": lambda artifact, job: versus.show(job),
         "side_by_side": lambda artifact, job: side_by_side.show(job, ink()),
         "training": lambda artifact, job: training.show(artifact, job.result, ink()),
     },

@@ -90,7 +90,7 @@ SCHEDULER = (
     "where the scheduler listens: tcp:// on loopback, tls:// with certificates elsewhere (PORTOLAN_TLS_CA, _CERT, _KEY)"
 )
 DATA = "samples as .npz (x, y), .csv, .jsonl, .parquet, or a folder or zip of pictures, with labels where you have them"
-TASK = "how pictures become the inputs of the model, as `task` writes it; guessed unless given"
+TASK = "how pictures become the inputs of the model, as `task` writes it, a file or its text; guessed unless given"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -217,7 +217,7 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--label", help="name of the label column")
         sub.add_argument("--classes", default="", metavar="LABEL,...", help=CLASSES)
         flags = ("--task", "--set") if sub is say else ("--task",)
-        sub.add_argument(*flags, dest="task", type=Path, metavar="TASK.json", help=TASK)
+        sub.add_argument(*flags, dest="task", metavar="TASK.json", help=TASK)
         sub.add_argument(
             "--consent", action="store_true", help="agree that a pickle is loaded, or a Python file run, in the sandbox"
         )

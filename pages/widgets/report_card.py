@@ -1,9 +1,8 @@
 """The report card of one artifact: three figures and a sentence first, then how each was measured."""
 
-import shlex
-
 import streamlit as st
 
+from core.answers import repeat
 from core.answers.charts.bars import megabytes
 from core.domain.artifact import Artifact
 from core.domain.job import Job
@@ -151,7 +150,7 @@ def again(artifact: Artifact, result: Profile) -> None:
     """Say under what this was measured, with the command that repeats it."""
     on = result.conditions
     with st.expander("How this was measured, and the command that repeats it", icon=":material/science:"):
-        st.code(command(artifact, result), language="bash")
+        st.code(repeat.profile(artifact.name, result), language="bash")
         versions = ", ".join(f"{name} {version}" for name, version in on.versions.items())
         load = "" if on.load is None else f" Load before: {on.load:.1f} processes."
         data = "the data set " + result.data.name if result.data else "recorded random inputs"
@@ -162,16 +161,6 @@ def again(artifact: Artifact, result: Profile) -> None:
                 900,
             )
         )
-
-
-def command(artifact: Artifact, result: Profile) -> str:
-    """Return the words that measure the same again."""
-    on, data = result.conditions, ""
-    more = " --curves" if result.curves else ""
-    if result.data:
-        given = {"data": result.data.name, "label": result.data.label, "classes": ",".join(result.data.classes)}
-        data = "".join(f" --{name} {shlex.quote(value)}" for name, value in given.items() if value)
-    return f"python -m core profile {shlex.quote(artifact.name)} --batch {on.batch} --threads {on.threads}{more}{data} --json"
 
 
 def threads(timing: Timing) -> str:

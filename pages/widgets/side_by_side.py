@@ -1,10 +1,10 @@
 """One model in every runtime: the form that says which, and what was found."""
 
-import shlex
 from dataclasses import replace
 
 import streamlit as st
 
+from core.answers import repeat
 from core.answers.charts.side_by_side import rows, side_by_side
 from core.domain.artifact import Artifact
 from core.domain.job import Job, State
@@ -87,15 +87,4 @@ def show(job: Job, ink: str) -> None:
     if any(one.race and one.race.disturbed for one in result.ways):
         st.caption("Other work kept the machine busy. Pairs are still right; they are less often clear.")
     with st.expander("The command that repeats it", icon=":material/science:"):
-        st.code(command(job.request, result), language="bash")
-
-
-def command(request: SideBySideRequest, result: SideBySide) -> str:
-    """Return the words that measure the same again."""
-    others = " ".join(shlex.quote(one.name) for one in request.others)
-    ways = " ".join(filter(None, (others, *request.formats)))
-    data = ""
-    if result.data:
-        given = {"data": result.data.name, "label": result.data.label, "classes": ",".join(result.data.classes)}
-        data = "".join(f" --{name} {shlex.quote(value)}" for name, value in given.items() if value)
-    return f"python -m core profile {shlex.quote(request.subject.name)} --batch {request.batch}{data} --json --runtimes {ways}"
+        st.code(repeat.side_by_side(job.request), language="bash")
