@@ -1,7 +1,10 @@
 """Compress: choose a technique, see what it wins and what it costs on held-out data, take the smaller file away."""
 
+from functools import partial
+
 import streamlit as st
 
+from core.answers import report
 from core.domain.artifact import Artifact
 from core.domain.compression import MAX_DROP, TEST, CompressRequest
 from core.domain.job import Job, State
@@ -54,8 +57,14 @@ def page() -> None:
         scaffold.outcome(PAGE, artifact, job)
         done = [one for one in jobs if one.state is State.DONE and one.verb == "compress"]
         if job is not None and job in done:
-            show.section(artifact, job, done)
+            show.section(artifact, job, partial(report_on, artifact, job, done))
         variants.section(done, ink())
+
+
+def report_on(artifact: Artifact, job: Job, done: list[Job]) -> bytes:
+    """Write the page about one variant, with the others beside it."""
+    results = [one.result for one in done if one.result]
+    return report.compression(artifact.name, results, [one.id for one in done if one.result].index(job.id))
 
 
 def is_variant(artifact: Artifact) -> bool:

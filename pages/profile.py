@@ -2,9 +2,11 @@
 
 import os
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
+from core.answers import report
 from core.domain.artifact import Artifact
 from core.domain.job import Job, State
 from core.domain.profile import ProfileRequest
@@ -20,6 +22,7 @@ from pages.widgets import (
     cost,
     progress,
     report_card,
+    show,
     side_by_side,
     testdata,
     training,
@@ -47,6 +50,8 @@ def page() -> None:
         form(artifact, job)
     with result:
         scaffold.outcome(PAGE, artifact, job)
+        if job is not None and job.state is State.DONE and job.verb == "profile":
+            show.section(artifact, job, partial(report_on, artifact, job, jobs))
 
 
 def form(artifact: Artifact, job: Job | None) -> None:
@@ -88,6 +93,12 @@ def form(artifact: Artifact, job: Job | None) -> None:
         args=(lambda: place().submit("profile", replace(job.request, after=job.id) if again and job else request),),
     )
     st.caption("About half a minute. One measurement at a time runs on this machine; others wait in the queue.")
+
+
+def report_on(artifact: Artifact, job: Job, jobs: list[Job]) -> bytes:
+    """Write the page about a report card, with the newest run in other runtimes, if there is one."""
+    beside = (one.result for one in jobs if one.verb == "side_by_side" and one.state is State.DONE)
+    return report.profile(artifact.name, job.result, next(beside, None))
 
 
 def unfit(artifact: Artifact) -> str | None:

@@ -58,6 +58,9 @@ def test_a_model_is_measured_and_stays_on_its_page(home: Workspace, monkeypatch:
     assert found["Energy of a million, estimated"].endswith(" kWh")
     assert found["State of a session"] == "37.7 MB"  # 2 x 12 x 12 x 64 x 1024 x 2 bytes
     assert float(found["Missed deadlines"].rstrip("%")) <= 1
+    app.button(key=f"show-{job.id}").click().run()
+    (share,) = home.store.shares(VISITOR, model)
+    assert b"The model answers once in " in home.store.blobs.path(share.sha256).read_bytes()
     (rate,) = (one for one in app.number_input if one.label == "Requests a second")
     rate.set_value(1.5 * capacity(job.result.timing.service)).run()
     assert {one.label: one.value for one in app.metric}["p99 at this rate"] == "grows without end"
