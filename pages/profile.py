@@ -45,16 +45,24 @@ def page() -> None:
         return
     jobs = PAGE.jobs(artifact)
     job = scaffold.shown(jobs, jobs)
+    how = "" if unfit(artifact) else way(artifact, job)
     plan, result = scaffold.columns()
     with plan:
-        form(artifact, job)
+        form(artifact, job, how)
     with result:
         scaffold.outcome(PAGE, artifact, job)
         if job is not None and job.state is State.DONE and job.verb == "profile":
             show.section(artifact, job, partial(report_on, artifact, job, jobs))
 
 
-def form(artifact: Artifact, job: Job | None) -> None:
+def way(artifact: Artifact, job: Job | None) -> str:
+    """Ask what to see, beginning with what the job on the page shows."""
+    begun = next((way for way, verb in WAYS.items() if job is not None and job.verb == verb), "Report card")
+    key = f"how-{artifact.id}-{begun}"
+    return str(st.segmented_control("What to see", list(WAYS), default=begun, required=True, key=key))
+
+
+def form(artifact: Artifact, job: Job | None, how: str) -> None:
     """Ask for data, the samples of a call and the threads, and submit; a model that nothing here runs is told why."""
     if reason := unfit(artifact):
         st.markdown("**This file cannot be profiled here.**")
@@ -63,10 +71,6 @@ def form(artifact: Artifact, job: Job | None) -> None:
             "convert.py", label="Convert it", icon=":material/swap_horiz:", query_params={"model": artifact.id}
         )
         return
-    begun = next((way for way, verb in WAYS.items() if job is not None and job.verb == verb), "Report card")
-    how = st.segmented_control(
-        "What to see", list(WAYS), default=begun, required=True, key=f"how-{artifact.id}-{begun}", width="stretch"
-    )
     if how in FORMS:
         FORMS[how].form(artifact, job)
         return

@@ -68,12 +68,12 @@ class SideBySide:
         timed = sum(one.race is not None for one in self.ways)
         if not timed:
             return f"Nothing else here runs this model, so {self.runtime} stands alone."
-        counted = f"of {timed} other {'runtimes' if timed > 1 else 'runtime'} that ran it"
+        tried = f"{timed} other {'ways' if timed > 1 else 'way'} to run it {'were' if timed > 1 else 'was'} tried"
         best = self.best
         if best is None or best.race is None:
-            return f"None {counted} gives the same answers and is proven faster than {self.runtime}."
+            return f"Nothing with the same answers is proven faster than {self.runtime}; {tried}."
         race = best.race
         return (
             f"{best.runtime} gives the same answers {race.ratio:.2f} times as fast as {self.runtime} "
-            f"({race.low:.2f} to {race.high:.2f}, 95 % interval), the fastest {counted}."
+            f"({race.low:.2f} to {race.high:.2f}, 95 % interval); {tried}."
         )

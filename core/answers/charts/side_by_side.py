@@ -9,6 +9,8 @@ from core.domain.report import Verdict
 from core.domain.side_by_side import SideBySide, Way
 
 COLOURS = {Verdict.PASS: "#15803d", Verdict.NOT_PROVEN: "#a16207", Verdict.FAIL: "#b91c1c"}
+LEGEND = 48
+"""Pixels that the legend above takes of a chart's height."""
 WORDS = {Verdict.PASS: "same", Verdict.NOT_PROVEN: "not proven", Verdict.FAIL: "differ"}
 
 
@@ -60,7 +62,9 @@ def side_by_side(found: SideBySide, ink: str) -> alt.LayerChart:
     scale = alt.Scale(type="log", nice=False, domain=ends)
     axis = alt.Axis(format="~g", tickCount=5, grid=False)
     base = alt.Chart(alt.Data(values=values)).encode(
-        y=alt.Y("way:N", sort="-x", title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=260)),
+        y=alt.Y(
+            "way:N", sort="-x", title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=260, labelOverlap=False)
+        ),
         color=alt.Color(
             "answers:N",
             scale=alt.Scale(domain=[WORDS[one] for one in shown], range=[COLOURS[one] for one in shown]),
@@ -79,4 +83,4 @@ def side_by_side(found: SideBySide, ink: str) -> alt.LayerChart:
     dots = base.mark_point(filled=True, size=120, opacity=1).encode(x=x)
     words = base.mark_text(align="left", dx=10, dy=-10).encode(x=x, text="told:N", color=alt.value(ink))
     one = alt.Chart(alt.Data(values=[{"speed": 1}])).mark_rule(color=BEFORE, strokeDash=[6, 4]).encode(x=x)
-    return alt.layer(one, spans, dots, words).properties(height=AXIS + 34 * len(values))
+    return alt.layer(one, spans, dots, words).properties(height=AXIS + LEGEND + 40 * len(values))
