@@ -20,6 +20,7 @@ from pages.widgets import (
     architecture,
     consent,
     cost,
+    factors,
     progress,
     report_card,
     show,
@@ -31,9 +32,15 @@ from pages.widgets import (
 from pages.widgets.chrome import ink
 from pages.widgets.text import plain
 
-WAYS = {"Report card": "profile", "Compare": "versus", "Runtimes": "side_by_side", "Training": "training"}
+WAYS = {
+    "Report card": "profile",
+    "Compare": "versus",
+    "Runtimes": "side_by_side",
+    "Factors": "factors",
+    "Training": "training",
+}
 """What can be asked, and the verb that answers it."""
-FORMS = {"Compare": versus, "Runtimes": side_by_side, "Training": training}
+FORMS = {"Compare": versus, "Runtimes": side_by_side, "Factors": factors, "Training": training}
 """The widgets with a form of their own."""
 
 
@@ -130,6 +137,7 @@ PAGE = scaffold.Page(
         "profile": show_card,
         "versus": lambda artifact, job: versus.show(job),
         "side_by_side": lambda artifact, job: side_by_side.show(job, ink()),
+        "factors": lambda artifact, job: factors.show(job, ink()),
         "training": lambda artifact, job: training.show(artifact, job.result, ink()),
     },
 )

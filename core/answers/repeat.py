@@ -2,6 +2,7 @@
 
 import shlex
 
+from core.domain.factors import FactorsRequest
 from core.domain.profile import Profile
 from core.domain.side_by_side import SideBySideRequest
 from core.domain.stored import write
@@ -30,6 +31,12 @@ def side_by_side(request: SideBySideRequest) -> str:
     """Return what runs a model in every runtime again."""
     ways = " ".join([*(shlex.quote(one.name) for one in request.others), *request.formats])
     return f"{_begun(request.subject.name, request.batch)}{given(request.data)} --json --runtimes {ways}"
+
+
+def factors(request: FactorsRequest) -> str:
+    """Return what measures the factors again."""
+    variants = "".join(f" {shlex.quote(one.name)}" for one in request.variants)
+    return f"python -m core profile {shlex.quote(request.subject.name)}{given(request.data)} --json --factors{variants}"
 
 
 def given(data: Data | None) -> str:

@@ -25,6 +25,7 @@ from core.domain.compression import MAX_DROP, CompressRequest
 from core.domain.conversion import Conversion, ConvertRequest
 from core.domain.errors import PortolanError, Refused, our_fault
 from core.domain.evaluation import EvaluateRequest
+from core.domain.factors import FactorsRequest
 from core.domain.gate import Bounds
 from core.domain.groups import GROUPS
 from core.domain.migration import MigrateRequest
@@ -59,6 +60,7 @@ from core.verbs import (
     compress,
     convert,
     evaluate,
+    factors,
     migrate,
     portability,
     profile,
@@ -193,6 +195,13 @@ def parser() -> argparse.ArgumentParser:
         nargs="*",
         metavar="FILE_OR_FORMAT",
         help="run it instead in every runtime: its conversions, as files or as formats to convert it to; without any, all formats that can run here",
+    )
+    card.add_argument(
+        "--factors",
+        nargs="*",
+        type=Path,
+        metavar="VARIANT",
+        help="find instead what the time hangs on: size of the data, threads, and complexity, shown by variants of the model",
     )
     card.add_argument(
         "--deadline",
@@ -374,6 +383,8 @@ def run_profile(args: argparse.Namespace) -> int:
     """Print the report card of a model, or how it stands beside another, or what it takes to train."""
     if args.against is None and (args.max_slowdown, args.max_memory) != (None, None):
         raise Refused("A bound needs a model to hold it against.", "Name one with --against.")
+    if args.factors is not None:
+        return run_factors(args)
     if args.runtimes is not None:
         return run_side_by_side(args)
     if args.against is not None or args.training:
@@ -413,6 +424,16 @@ def run_side_by_side(args: argparse.Namespace) -> int:
             formats = side_by_side.reachable(subject.format)
         result = side_by_side.run(tools, SideBySideRequest(subject, others, formats, data, args.batch))
     show(args, encode(result), lambda: console.side_by_side(result))
+    return 0
+
+
+def run_factors(args: argparse.Namespace) -> int:
+    """Print what the time of a call hangs on."""
+    with bench() as tools:
+        subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
+        variants = tuple(subject_of(tools, path, args.consent) for path in args.factors)
+        result = factors.run(tools, FactorsRequest(subject, variants, data))
+    show(args, encode(result), lambda: console.factors(result))
     return 0
 
 

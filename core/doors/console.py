@@ -8,6 +8,7 @@ from core.domain.assessment import Assessment
 from core.domain.compression import Compression
 from core.domain.conversion import Conversion
 from core.domain.evaluation import Evaluation
+from core.domain.factors import Factors
 from core.domain.ingestion import Ingested
 from core.domain.limits import MB
 from core.domain.measures import Qualities
@@ -198,6 +199,19 @@ def side_by_side(result: SideBySide) -> None:
             )
         if remark := way.trouble or (way.parity.reason if way.parity and not way.answers else ""):
             print(f"  {remark}")
+
+
+def factors(result: Factors) -> None:
+    """Print the sentences, each point, and a line a variant."""
+    print(result.sentence)
+    for growth in result.grown.axes:
+        print(f"{growth.axis}: {', '.join(f'{one.size}: {one.cpu:.4g} ms' for one in growth.points)}")
+    for point in result.grown.threads:
+        print(f"threads {point.threads}: {point.typical:.4g} ms by the clock, {point.cpu:.4g} ms of processors")
+    for one in result.variants:
+        told = f"{one.cpu:.4g} ms" if one.cpu is not None else one.trouble
+        pace = f", {one.race.ratio:.3f} times as fast: {one.race.pace}" if one.race else ""
+        print(f"{one.model.name}: {one.parameters or 0:,} parameters, {one.macs or 0:,} MACs, {told}{pace}")
 
 
 def training(result: Training, batch: int) -> None:

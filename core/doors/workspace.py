@@ -27,6 +27,7 @@ from core.verbs import (
     compress,
     convert,
     evaluate,
+    factors,
     ingest,
     install,
     load,
@@ -44,7 +45,7 @@ VERBS: Verbs = {
     module.VERB.name: module.VERB
     for module in (
         ingest, convert, compress, evaluate, portability, tune, task, assess, migrate, load, profile, versus, training, side_by_side,
-        install,
+        factors, install,
     )
 }  # fmt: skip
 

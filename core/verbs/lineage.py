@@ -40,3 +40,18 @@ def conversions(artifacts: list[Artifact], id: str) -> list[Artifact]:
                 found.append(shelf[next_one])
     own = {shelf[id].sha256} if id in shelf else set()
     return [one for n, one in enumerate(found) if one.sha256 not in own | {before.sha256 for before in found[:n]}]
+
+
+def variants(artifacts: list[Artifact], id: str) -> list[Artifact]:
+    """Return the other files of the artifact's format that go back to the same upload, in the order in which they were made."""
+    shelf = {one.id: one for one in artifacts}
+
+    def root(one: Artifact) -> str:
+        while one.parent in shelf:
+            one = shelf[one.parent]
+        return one.id
+
+    own = shelf[id]
+    found = [one for one in artifacts if one.format == own.format and root(one) == root(own)]
+    by_hash = {one.sha256: one for one in sorted(found, key=lambda one: -one.created) if one.sha256 != own.sha256}
+    return sorted(by_hash.values(), key=lambda one: one.created)
