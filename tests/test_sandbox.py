@@ -473,6 +473,8 @@ def test_the_table_of_tasks() -> None:
         "macs",
         "operators",
         "curves",
+        "growth",
+        "spent",
         "float64",
         "sensitivity",
         "answers",

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from core.domain.advice import Advice, advise
 from core.domain.macs import Macs
-from core.domain.operators import Operators
+from core.domain.operators import EngineTrace, Operators
 from core.domain.overhead import QUIET, Footprint
 from core.domain.owners import Owner, owners
 from core.domain.percentile import Percentile
@@ -162,6 +162,8 @@ class Profile:
     """The blob with the engine's own trace, in the form of Chrome's and Perfetto's viewers."""
 
     curves: Curves | None = None
+    engine: EngineTrace | None = None
+    """The engine's own times of operators, where it is not ONNX Runtime and tells some."""
 
     @property
     def owners(self) -> tuple[Owner, ...]:

@@ -148,6 +148,8 @@ def profile(result: Profile, queue: RealTime | None = None) -> None:
     for kind in result.operators.kinds[:5] if result.operators else ():
         share = kind.microseconds / max(result.operators.total, 1e-9) if result.operators else 0.0
         print(f"operator {kind.kind}: {share:.0%} of the time, {kind.runs:.0f} runs, {kind.macs:,} MACs")
+    for kind in result.engine.kinds[:5] if result.engine else ():
+        print(f"operator {kind.kind}: {kind.microseconds:,.1f} us a call, {kind.runs:.0f} runs, as the engine tells it")
     for point in (*result.curves.batches, *result.curves.threads) if result.curves else ():
         print(
             f"batch {point.batch}, threads {point.threads}: {point.latency:.4g} ms a call, {point.rate:,.0f} samples/s"

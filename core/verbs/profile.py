@@ -4,7 +4,7 @@ import os
 import platform
 from dataclasses import replace
 
-from core.calls import cold_start, curves, footprint, inspect, operators, probe, timing
+from core.calls import cold_start, curves, footprint, inspect, operators, probe, spent, timing
 from core.calls import convert as converting
 from core.calls import macs as counting
 from core.calls.bench import Bench
@@ -66,7 +66,11 @@ def on(bench: Bench, request: ProfileRequest) -> Profile:
     tools.progress(0.8, f"{so_far} Counting the products of tensors")
     macs, uncounted = count(bench, model, golden, timed.batch)
     tools.progress(0.88, f"{so_far} Tracing the operators")
-    traced = operators.ask(bench, model, golden, timed.batch) if model.format in counting.FORMATS else (None, None)
+    traced, engine, trace = None, None, None
+    if model.format in counting.FORMATS:
+        traced, trace = operators.ask(bench, model, golden, timed.batch)
+    elif runtime_for(model.format).traces:
+        engine, trace = spent.ask(bench, model, golden, timed.batch)
     grown = grow(bench, model, golden, request) if request.curves else None
     return Profile(
         format=model.format,
@@ -82,9 +86,10 @@ def on(bench: Bench, request: ProfileRequest) -> Profile:
         macs=macs,
         uncounted=uncounted,
         state=state_of(golden.evidence.signature, found.summary.operators),
-        operators=traced[0],
-        trace=traced[1],
+        operators=traced,
+        trace=trace,
         curves=grown,
+        engine=engine,
     )
 
 
