@@ -475,6 +475,7 @@ def test_the_table_of_tasks() -> None:
         "curves",
         "growth",
         "spent",
+        "stages",
         "float64",
         "sensitivity",
         "answers",

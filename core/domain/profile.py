@@ -11,6 +11,7 @@ from core.domain.owners import Owner, owners
 from core.domain.percentile import Percentile
 from core.domain.references import Sha256
 from core.domain.session_state import SessionState
+from core.domain.stages import Stages
 from core.domain.work import Data, Subject
 
 DECIDING = frozenset(("If", "Loop", "Scan", "NonZero", "NonMaxSuppression", "TopK", "Unique"))
@@ -164,6 +165,9 @@ class Profile:
     curves: Curves | None = None
     engine: EngineTrace | None = None
     """The engine's own times of operators, where it is not ONNX Runtime and tells some."""
+
+    stages: Stages | None = None
+    """The way of a sample from raw data to the answer, where the data are pictures or the model is a pipeline."""
 
     @property
     def owners(self) -> tuple[Owner, ...]:

@@ -59,6 +59,10 @@ class Session:
         """Map input names to NumPy arrays, and return output names with NumPy arrays, in order."""
         raise NotImplementedError
 
+    def steps(self) -> list[tuple[str, Callable[[Any], Any]]]:
+        """Return what ``run`` does in a row of named steps, where the model is a pipeline: the first takes the inputs, each other what the one before gave, and the last gives the outputs."""
+        return []
+
     def spent(self, inputs: dict[str, Any], trace: Path) -> list[Spent]:
         """Run once as ``run`` does, and return where the engine's own clock saw the time go; events in Chrome's form go to ``trace`` where it has some."""
         raise NotImplementedError

@@ -154,6 +154,10 @@ def profile(result: Profile, queue: RealTime | None = None) -> None:
         print(
             f"batch {point.batch}, threads {point.threads}: {point.latency:.4g} ms a call, {point.rate:,.0f} samples/s"
         )
+    if result.stages:
+        print(result.stages.sentence)
+        for stage in result.stages.times:
+            print(f"  {stage.part}: {stage.name}, {stage.milliseconds:.4g} ms")
     if result.advice:
         print(f"Advice: {result.advice.sentence}")
     print(f"on: {on.runtime}, {on.machine}, batch {on.batch}, threads {on.threads}")

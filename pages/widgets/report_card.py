@@ -4,11 +4,13 @@ import streamlit as st
 
 from core.answers import repeat
 from core.answers.charts.bars import megabytes
+from core.answers.charts.stages import stages
 from core.domain.artifact import Artifact
 from core.domain.job import Job
 from core.domain.macs import Macs
 from core.domain.overhead import Footprint
 from core.domain.profile import Profile, Start, Timing
+from core.domain.stages import Stages
 from pages.widgets import curves, operators, owners
 from pages.widgets.figure import figure
 from pages.widgets.text import count, plain
@@ -20,9 +22,13 @@ def show(artifact: Artifact, job: Job, ink: str) -> None:
     headline(result)
     for sentence in result.doubts:
         st.warning(plain(sentence, 500), icon=":material/warning:")
-    card, nodes, memory, grown = st.tabs(["Report card", "Operators", "Memory", "Batch and threads"])
+    names = ["Report card", "Operators", "Memory", "Batch and threads", *(["Pipeline"] if result.stages else [])]
+    card, nodes, memory, grown, *way = st.tabs(names)
     with card:
         details(result)
+    if way and result.stages:
+        with way[0]:
+            along(result.stages, ink)
     with nodes:
         operators.show(artifact, result, ink)
     with memory:
@@ -138,6 +144,13 @@ def cold(start: Start) -> None:
     }
     facts(f"Start, median of {start.runs} fresh processes", rows)
     st.caption("The file is in the system's cache, as it is when a service restarts.")
+
+
+def along(found: Stages, ink: str) -> None:
+    """Show where the time of a sample goes before, in and behind the model."""
+    st.markdown(f"**{plain(found.sentence, 400)}**")
+    st.altair_chart(stages(found, ink), alt="Bar chart of the time of each stage from raw data to the answer")
+    st.caption(f"Medians of processor time over {found.runs:,} rounds on one thread, in which the samples take turns.")
 
 
 def facts(title: str, rows: dict[str, str]) -> None:

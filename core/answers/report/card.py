@@ -5,7 +5,7 @@ import sys
 from html import escape
 
 from core.answers import repeat
-from core.answers.charts import operators, owners
+from core.answers.charts import operators, owners, stages
 from core.answers.charts.curves import curve
 from core.answers.charts.side_by_side import rows, side_by_side
 from core.answers.report import Measured
@@ -84,6 +84,8 @@ def charts(result: Profile) -> list[str]:
     found = []
     if result.owners:
         found.append(figure("Who owns the memory", svg(owners.shares(result.owners, INK), WIDE)))
+    if result.stages:
+        found.append(figure("From raw data to the answer", svg(stages.stages(result.stages, INK), WIDE)))
     if result.operators:
         found.append(figure("Time by kind of operator", svg(operators.shares(result.operators, INK), WIDE)))
         if any(one.macs for one in result.operators.nodes):
