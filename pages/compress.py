@@ -1,7 +1,10 @@
 """Compress: choose a technique, see what it wins and what it costs on held-out data, take the smaller file away."""
 
+from functools import partial
+
 import streamlit as st
 
+from core.answers import report
 from core.domain.artifact import Artifact
 from core.domain.compression import MAX_DROP, TEST, CompressRequest
 from core.domain.job import Job, State
@@ -51,7 +54,7 @@ def page() -> None:
     scaffold.outcome(PAGE, artifact, job)
     done = finished(artifact)
     if job is not None and job in done:
-        show.section(artifact, job, done)
+        show.section(artifact, job, partial(report_on, artifact, job, done))
     variants.section(done)
 
 
@@ -63,6 +66,12 @@ def measured(artifact: Artifact) -> list[Job]:
 def finished(artifact: Artifact) -> list[Job]:
     """Return the compressions that have a result."""
     return [job for job in measured(artifact) if job.verb == "compress" and job.state is State.DONE and job.result]
+
+
+def report_on(artifact: Artifact, job: Job, done: list[Job]) -> bytes:
+    """Write the page about one variant, with the others beside it."""
+    results = [one.result for one in done if one.result]
+    return report.compression(artifact.name, results, [one.id for one in done if one.result].index(job.id))
 
 
 def is_variant(artifact: Artifact) -> bool:

@@ -2,9 +2,11 @@
 
 import os
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
+from core.answers import report
 from core.domain.artifact import Artifact
 from core.domain.job import Job, State
 from core.domain.profile import ProfileRequest
@@ -14,12 +16,32 @@ from core.runtimes import cannot_run
 from core.verbs.profile import MOST_SAMPLES
 from pages import scaffold
 from pages.visitor import place, visitor
-from pages.widgets import architecture, consent, cost, progress, report_card, testdata, training, versus
+from pages.widgets import (
+    architecture,
+    consent,
+    cost,
+    factors,
+    progress,
+    report_card,
+    show,
+    side_by_side,
+    testdata,
+    training,
+    versus,
+)
 from pages.widgets.chrome import ink
 from pages.widgets.text import plain
 
-WAYS = {"Report card": "profile", "Compare": "versus", "Training": "training"}
+WAYS = {
+    "Report card": "profile",
+    "Compare": "versus",
+    "Runtimes": "side_by_side",
+    "Factors": "factors",
+    "Training": "training",
+}
 """What can be asked, and the verb that answers it."""
+FORMS = {"Compare": versus, "Runtimes": side_by_side, "Factors": factors, "Training": training}
+"""The widgets with a form of their own."""
 
 
 def page() -> None:
@@ -29,14 +51,24 @@ def page() -> None:
         return
     jobs = PAGE.jobs(artifact)
     job = scaffold.shown(jobs, jobs)
+    how = "" if unfit(artifact) else way(artifact, job)
     plan, result = scaffold.columns()
     with plan:
-        form(artifact, job)
+        form(artifact, job, how)
     with result:
         scaffold.outcome(PAGE, artifact, job)
+        if job is not None and job.state is State.DONE and job.verb == "profile":
+            show.section(artifact, job, partial(report_on, artifact, job, jobs))
 
 
-def form(artifact: Artifact, job: Job | None) -> None:
+def way(artifact: Artifact, job: Job | None) -> str:
+    """Ask what to see, beginning with what the job on the page shows."""
+    begun = next((way for way, verb in WAYS.items() if job is not None and job.verb == verb), "Report card")
+    key = f"how-{artifact.id}-{begun}"
+    return str(st.segmented_control("What to see", list(WAYS), default=begun, required=True, key=key))
+
+
+def form(artifact: Artifact, job: Job | None, how: str) -> None:
     """Ask for data, the samples of a call and the threads, and submit; a model that nothing here runs is told why."""
     if reason := unfit(artifact):
         st.markdown("**This file cannot be profiled here.**")
@@ -45,12 +77,8 @@ def form(artifact: Artifact, job: Job | None) -> None:
             "convert.py", label="Convert it", icon=":material/swap_horiz:", query_params={"model": artifact.id}
         )
         return
-    begun = next((way for way, verb in WAYS.items() if job is not None and job.verb == verb), "Report card")
-    how = st.segmented_control(
-        "What to see", list(WAYS), default=begun, required=True, key=f"how-{artifact.id}-{begun}", width="stretch"
-    )
-    if how != "Report card":
-        (versus if how == "Compare" else training).form(artifact, job)
+    if how in FORMS:
+        FORMS[how].form(artifact, job)
         return
     data = testdata.choose(artifact, job)
     used = job.request if job is not None and isinstance(job.request, ProfileRequest) else None
@@ -77,6 +105,12 @@ def form(artifact: Artifact, job: Job | None) -> None:
     st.caption("About half a minute. One measurement at a time runs on this machine; others wait in the queue.")
 
 
+def report_on(artifact: Artifact, job: Job, jobs: list[Job]) -> bytes:
+    """Write the page about a report card, with the newest run in other runtimes, if there is one."""
+    beside = (one.result for one in jobs if one.verb == "side_by_side" and one.state is State.DONE)
+    return report.profile(artifact.name, job.result, next(beside, None))
+
+
 def unfit(artifact: Artifact) -> str | None:
     """Return why nothing here runs the file by itself, or None."""
     if artifact.format in architecture.WEIGHTS:
@@ -100,7 +134,9 @@ PAGE = scaffold.Page(
     ),
     shows={
         "profile": show_card,
-        "versus": lambda artifact, job: versus.show(job.result),
+        "versus": lambda artifact, job: versus.show(job),
+        "side_by_side": lambda artifact, job: side_by_side.show(job, ink()),
+        "factors": lambda artifact, job: factors.show(job, ink()),
         "training": lambda artifact, job: training.show(artifact, job.result, ink()),
     },
 )

@@ -2,18 +2,24 @@
 
 import json
 import re
+import shlex
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.answers import report
+from core.answers.report import card
+from core.calls import cold_start, footprint
 from core.domain.codec import decode
 from core.domain.compression import Compression
 from core.domain.errors import NotFound
+from core.domain.profile import Profile
 from core.doors.commands import main
 from core.doors.samples import FOLDER
 from core.memory.store import Store
+from core.verbs import profile
 
 FASHION = FOLDER / "fashion_cnn"
 HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">.onnx'
@@ -33,7 +39,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_the_page_holds_the_figures_and_fetches_nothing(result: dict[str, Any]) -> None:
-    text = report.written("fashion.onnx", [decode(Compression, result)], 0).decode()
+    text = report.compression("fashion.onnx", [decode(Compression, result)], 0).decode()
     held = result["quality"]["after"]["correct"]
     for words in (
         f"{held['k']} of {held['n']}",
@@ -52,7 +58,7 @@ def test_the_page_holds_the_figures_and_fetches_nothing(result: dict[str, Any]) 
 def test_names_of_strangers_stay_words(result: dict[str, Any]) -> None:
     named = {**result, "source": {**result["source"], "name": HOSTILE}}
     named["weights"] = [{**one, "name": HOSTILE} for one in result["weights"]]
-    text = report.written(HOSTILE, [decode(Compression, named)], 0).decode()
+    text = report.compression(HOSTILE, [decode(Compression, named)], 0).decode()
     assert "<script>alert" not in text
     assert not re.search(r"<img[^>]*onerror", text)
     assert "&lt;script&gt;alert(1)" in text
@@ -83,3 +89,50 @@ def test_a_share_is_found_by_its_name_until_it_is_taken_back(tmp_path: Path) -> 
     store.remove_artifact("v1", artifact.id)
     with pytest.raises(NotFound):
         store.share(again.id)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Profile:
+    """One real report card, as the verb returns it."""
+    out = tmp_path_factory.mktemp("card") / "card.json"
+    with out.open("w") as file, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdout", file)
+        patch.setattr(profile, "TIMING_SECONDS", 0.3)
+        patch.setattr(footprint, "PROCESSES", 1)
+        patch.setattr(cold_start, "PROCESSES", 1)
+        assert main(["profile", str(FASHION / "model.onnx"), "--json"]) == 0
+    value = {key: part for key, part in json.loads(out.read_text()).items() if key not in ("estimates", "real_time")}
+    return decode(Profile, value)
+
+
+def test_a_report_card_begins_with_a_sentence_to_read_aloud(measured: Profile) -> None:
+    text = report.profile(HOSTILE, measured).decode()
+    body = text[text.index("</h1>") :]
+    first = re.sub(r"<[^>]+>", "", body[: body.index("</p>")])
+    assert first == card.aloud(measured)
+    assert re.fullmatch(
+        r"The model answers once in [\d.]+ (micro|milli)seconds on one processor core, needs \d+ megabytes of memory "
+        r"beside its runtime, and is ready [\d.]+ (milli)?seconds after the start\.",
+        first,
+    )
+    assert "<script" not in text
+    assert f"{measured.timing.cpu:.3g} ms" in text
+    assert measured.conditions.sha256 in text
+    assert escape(shlex.quote(HOSTILE)) in text
+    assert text.count("<svg") >= 3
+    links = re.findall(r'(?:src|href|action)\s*=\s*"([^"]*)"', text)
+    assert not [link for link in links if not link.startswith("#")]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0.000164, "160 microseconds"),
+        (0.00316, "3.2 milliseconds"),
+        (1.0, "1 second"),
+        (0.4567, "460 milliseconds"),
+        (123.0, "120 seconds"),
+    ],
+)
+def test_a_time_is_told_in_two_digits(seconds: float, told: str) -> None:
+    assert card.spoken(seconds) == told

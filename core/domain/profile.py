@@ -5,12 +5,13 @@ from typing import ClassVar
 
 from core.domain.advice import Advice, advise
 from core.domain.macs import Macs
-from core.domain.operators import Operators
+from core.domain.operators import EngineTrace, Operators
 from core.domain.overhead import QUIET, Footprint
 from core.domain.owners import Owner, owners
 from core.domain.percentile import Percentile
 from core.domain.references import Sha256
 from core.domain.session_state import SessionState
+from core.domain.stages import Stages
 from core.domain.work import Data, Subject
 
 DECIDING = frozenset(("If", "Loop", "Scan", "NonZero", "NonMaxSuppression", "TopK", "Unique"))
@@ -162,6 +163,11 @@ class Profile:
     """The blob with the engine's own trace, in the form of Chrome's and Perfetto's viewers."""
 
     curves: Curves | None = None
+    engine: EngineTrace | None = None
+    """The engine's own times of operators, where it is not ONNX Runtime and tells some."""
+
+    stages: Stages | None = None
+    """The way of a sample from raw data to the answer, where the data are pictures or the model is a pipeline."""
 
     @property
     def owners(self) -> tuple[Owner, ...]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from core.domain.artifact import Signature
 from core.domain.landmarks import Landmarks
+from core.domain.operators import Spent
 from core.domain.recipe import Option
 from core.domain.shelf import Entry
 
@@ -58,6 +59,14 @@ class Session:
         """Map input names to NumPy arrays, and return output names with NumPy arrays, in order."""
         raise NotImplementedError
 
+    def steps(self) -> list[tuple[str, Callable[[Any], Any]]]:
+        """Return what ``run`` does in a row of named steps, where the model is a pipeline: the first takes the inputs, each other what the one before gave, and the last gives the outputs."""
+        return []
+
+    def spent(self, inputs: dict[str, Any], trace: Path) -> list[Spent]:
+        """Run once as ``run`` does, and return where the engine's own clock saw the time go; events in Chrome's form go to ``trace`` where it has some."""
+        raise NotImplementedError
+
 
 class Runtime(Entry):
     """Opens files of the formats that it lists."""
@@ -74,6 +83,13 @@ class Runtime(Entry):
 
     without_vnni: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """The environment in which the engine computes as on an x86 processor without VNNI; empty where it has no such switch."""
+
+    traces: ClassVar[bool] = False
+    """Whether sessions of ``open_traced`` tell the time of each operator."""
+
+    def open_traced(self, path: Path, format: str, given: dict[str, Option]) -> Session:
+        """Load the file so that its session can tell where time goes."""
+        return self.open_with(path, format, given)
 
     def open(self, path: Path, format: str) -> Session:
         """Load the file for running on the CPU. Raises Refused with the reason."""

@@ -25,6 +25,7 @@ from core.domain.compression import MAX_DROP, CompressRequest
 from core.domain.conversion import Conversion, ConvertRequest
 from core.domain.errors import PortolanError, Refused, our_fault
 from core.domain.evaluation import EvaluateRequest
+from core.domain.factors import FactorsRequest
 from core.domain.gate import Bounds
 from core.domain.groups import GROUPS
 from core.domain.migration import MigrateRequest
@@ -36,6 +37,7 @@ from core.domain.recipe import Step
 from core.domain.report import Verdict
 from core.domain.search import MINUTES, TuneRequest
 from core.domain.shelf import Shelf
+from core.domain.side_by_side import SideBySideRequest
 from core.domain.stored import write
 from core.domain.training_cost import TrainingRequest
 from core.domain.tuning import Goal
@@ -58,9 +60,11 @@ from core.verbs import (
     compress,
     convert,
     evaluate,
+    factors,
     migrate,
     portability,
     profile,
+    side_by_side,
     task,
     training,
     tune,
@@ -88,7 +92,7 @@ SCHEDULER = (
     "where the scheduler listens: tcp:// on loopback, tls:// with certificates elsewhere (PORTOLAN_TLS_CA, _CERT, _KEY)"
 )
 DATA = "samples as .npz (x, y), .csv, .jsonl, .parquet, or a folder or zip of pictures, with labels where you have them"
-TASK = "how pictures become the inputs of the model, as `task` writes it; guessed unless given"
+TASK = "how pictures become the inputs of the model, as `task` writes it, a file or its text; guessed unless given"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -187,6 +191,19 @@ def parser() -> argparse.ArgumentParser:
             help=f"how much {what} is allowed, such as 3%%; needs --against; exit 0 proven within, 1 proven beyond, 3 not settled",
         )
     card.add_argument(
+        "--runtimes",
+        nargs="*",
+        metavar="FILE_OR_FORMAT",
+        help="run it instead in every runtime: its conversions, as files or as formats to convert it to; without any, all formats that can run here",
+    )
+    card.add_argument(
+        "--factors",
+        nargs="*",
+        type=Path,
+        metavar="VARIANT",
+        help="find instead what the time hangs on: size of the data, threads, and complexity, shown by variants of the model",
+    )
+    card.add_argument(
         "--deadline",
         type=float,
         metavar="MS",
@@ -209,7 +226,7 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--label", help="name of the label column")
         sub.add_argument("--classes", default="", metavar="LABEL,...", help=CLASSES)
         flags = ("--task", "--set") if sub is say else ("--task",)
-        sub.add_argument(*flags, dest="task", type=Path, metavar="TASK.json", help=TASK)
+        sub.add_argument(*flags, dest="task", metavar="TASK.json", help=TASK)
         sub.add_argument(
             "--consent", action="store_true", help="agree that a pickle is loaded, or a Python file run, in the sandbox"
         )
@@ -366,6 +383,10 @@ def run_profile(args: argparse.Namespace) -> int:
     """Print the report card of a model, or how it stands beside another, or what it takes to train."""
     if args.against is None and (args.max_slowdown, args.max_memory) != (None, None):
         raise Refused("A bound needs a model to hold it against.", "Name one with --against.")
+    if args.factors is not None:
+        return run_factors(args)
+    if args.runtimes is not None:
+        return run_side_by_side(args)
     if args.against is not None or args.training:
         return run_training(args) if args.against is None else run_versus(args)
     with bench() as tools:
@@ -390,6 +411,30 @@ def run_versus(args: argparse.Namespace) -> int:
         result = versus.run(tools, request)
     show(args, encode(result), lambda: console.versus(result))
     return EXITS[result.gate.verdict] if result.gate else 0
+
+
+def run_side_by_side(args: argparse.Namespace) -> int:
+    """Print how a model does in every runtime."""
+    with bench() as tools:
+        subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
+        known = {one.id for one in FORMATS}
+        others = tuple(subject_of(tools, Path(word), args.consent) for word in args.runtimes if word not in known)
+        formats = tuple(word for word in args.runtimes if word in known)
+        if not args.runtimes:
+            formats = side_by_side.reachable(subject.format)
+        result = side_by_side.run(tools, SideBySideRequest(subject, others, formats, data, args.batch))
+    show(args, encode(result), lambda: console.side_by_side(result))
+    return 0
+
+
+def run_factors(args: argparse.Namespace) -> int:
+    """Print what the time of a call hangs on."""
+    with bench() as tools:
+        subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
+        variants = tuple(subject_of(tools, path, args.consent) for path in args.factors)
+        result = factors.run(tools, FactorsRequest(subject, variants, data))
+    show(args, encode(result), lambda: console.factors(result))
+    return 0
 
 
 def run_training(args: argparse.Namespace) -> int:

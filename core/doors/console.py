@@ -8,6 +8,7 @@ from core.domain.assessment import Assessment
 from core.domain.compression import Compression
 from core.domain.conversion import Conversion
 from core.domain.evaluation import Evaluation
+from core.domain.factors import Factors
 from core.domain.ingestion import Ingested
 from core.domain.limits import MB
 from core.domain.measures import Qualities
@@ -15,6 +16,7 @@ from core.domain.migration import Migration
 from core.domain.portability import Attempt
 from core.domain.previewing import Preview
 from core.domain.profile import Profile
+from core.domain.side_by_side import SideBySide
 from core.domain.training_cost import WORKSPACE, Optimizer, Training
 from core.domain.versus import Versus
 from core.preprocessing import described
@@ -146,10 +148,16 @@ def profile(result: Profile, queue: RealTime | None = None) -> None:
     for kind in result.operators.kinds[:5] if result.operators else ():
         share = kind.microseconds / max(result.operators.total, 1e-9) if result.operators else 0.0
         print(f"operator {kind.kind}: {share:.0%} of the time, {kind.runs:.0f} runs, {kind.macs:,} MACs")
+    for kind in result.engine.kinds[:5] if result.engine else ():
+        print(f"operator {kind.kind}: {kind.microseconds:,.1f} us a call, {kind.runs:.0f} runs, as the engine tells it")
     for point in (*result.curves.batches, *result.curves.threads) if result.curves else ():
         print(
             f"batch {point.batch}, threads {point.threads}: {point.latency:.4g} ms a call, {point.rate:,.0f} samples/s"
         )
+    if result.stages:
+        print(result.stages.sentence)
+        for stage in result.stages.times:
+            print(f"  {stage.part}: {stage.name}, {stage.milliseconds:.4g} ms")
     if result.advice:
         print(f"Advice: {result.advice.sentence}")
     print(f"on: {on.runtime}, {on.machine}, batch {on.batch}, threads {on.threads}")
@@ -180,6 +188,36 @@ def versus(result: Versus) -> None:
         )
     for held in result.gate.held if result.gate else ():
         print(f"{held.verdict}: {held.sentence}")
+
+
+def side_by_side(result: SideBySide) -> None:
+    """Print the sentence, then a line a runtime."""
+    print(result.sentence)
+    own = "" if result.cpu is None else f", {result.cpu:.4g} ms a call"
+    print(f"{result.runtime}: {result.model.name}{own}, {result.memory.peak:.1f} MB")
+    for way in result.ways:
+        print(f"{way.runtime}: {way.name}, answers {way.parity.verdict if way.parity else 'not compared'}")
+        if way.race and way.memory:
+            race = way.race
+            print(
+                f"  {race.ratio:.3f} times as fast ({race.low:.3f} to {race.high:.3f}): {race.pace}; "
+                f"{race.variant.cpu_p50:.4g} ms a call, {way.memory.peak:.1f} MB"
+            )
+        if remark := way.trouble or (way.parity.reason if way.parity and not way.answers else ""):
+            print(f"  {remark}")
+
+
+def factors(result: Factors) -> None:
+    """Print the sentences, each point, and a line a variant."""
+    print(result.sentence)
+    for growth in result.grown.axes:
+        print(f"{growth.axis}: {', '.join(f'{one.size}: {one.cpu:.4g} ms' for one in growth.points)}")
+    for point in result.grown.threads:
+        print(f"threads {point.threads}: {point.typical:.4g} ms by the clock, {point.cpu:.4g} ms of processors")
+    for one in result.variants:
+        told = f"{one.cpu:.4g} ms" if one.cpu is not None else one.trouble
+        pace = f", {one.race.ratio:.3f} times as fast: {one.race.pace}" if one.race else ""
+        print(f"{one.model.name}: {one.parameters or 0:,} parameters, {one.macs or 0:,} MACs, {told}{pace}")
 
 
 def training(result: Training, batch: int) -> None:

@@ -80,12 +80,12 @@ def stored_data(tools: Tools, path: Path) -> tuple[Blob, str]:
         return tools.blobs.put(packed), f"{path.resolve().name}.zip"
 
 
-def read_task(path: Path | None) -> Task | None:
-    """Read a task as `task` writes it. Raises Refused for anything else."""
-    if path is None:
+def read_task(words: str | None) -> Task | None:
+    """Read a task as `task` writes it, from a file or from the words themselves. Raises Refused for anything else."""
+    if words is None:
         return None
     try:
-        return read(Task, existing(path).read_text())
+        return read(Task, words if words.startswith("{") else existing(Path(words)).read_text())
     except ValueError:
         raise Refused("This file is not a task.", "Write one with: python -m core task MODEL -o TASK.json.") from None
 

@@ -4,12 +4,11 @@ Every change that a person makes goes through a place, on pages and routes alike
 only look is refused here, and what is done in a project is written into its history.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from core.answers import report
 from core.domain.artifact import Artifact
-from core.domain.compression import Compression
 from core.domain.errors import NotFound, Refused
 from core.domain.job import Job
 from core.domain.person import Person, Role
@@ -138,11 +137,11 @@ class Place:
         self.check()
         workspace.current().store.add_report(self.owner, artifact, kind, value)
 
-    def publish(self, artifact: Artifact, title: str, results: list[Compression], chosen: int) -> Share:
-        """Show a page about one variant to whoever has its link."""
+    def publish(self, artifact: Artifact, title: str, page: Callable[[], bytes]) -> Share:
+        """Have a page about a model written, and show it to whoever has its link."""
         self.check()
         store = workspace.current().store
-        share = report.show(store, self.owner, artifact, title, results, chosen, signin.share_days())
+        share = report.show(store, self.owner, artifact, title, page(), signin.share_days())
         self.note(f"made a link to a report: {title}")
         return share
 

@@ -27,12 +27,14 @@ from core.verbs import (
     compress,
     convert,
     evaluate,
+    factors,
     ingest,
     install,
     load,
     migrate,
     portability,
     profile,
+    side_by_side,
     task,
     training,
     tune,
@@ -42,7 +44,8 @@ from core.verbs import (
 VERBS: Verbs = {
     module.VERB.name: module.VERB
     for module in (
-        ingest, convert, compress, evaluate, portability, tune, task, assess, migrate, load, profile, versus, training, install,
+        ingest, convert, compress, evaluate, portability, tune, task, assess, migrate, load, profile, versus, training, side_by_side,
+        factors, install,
     )
 }  # fmt: skip
 

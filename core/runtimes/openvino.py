@@ -10,6 +10,8 @@ import numpy as np
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused
+from core.domain.operators import Spent
+from core.domain.recipe import Option
 from core.domain.runtime import UNKNOWN_INTEGER, Domain, Runtime, Session
 from core.libraries import ir
 
@@ -35,6 +37,12 @@ class OpenVino(Runtime):
     kind = "light"
     without_vnni = MappingProxyType({"ONEDNN_MAX_CPU_ISA": "AVX2"})
 
+    traces = True
+
+    def open_traced(self, path: Path, format: str, given: dict[str, Option]) -> Session:
+        """Read and compile the model with the engine's counters on."""
+        return IrSession(ir.read(path), counting=True)
+
     def open(self, path: Path, format: str) -> Session:
         """Read and compile the model. Raises Refused with the engine's reason when it cannot."""
         return IrSession(ir.read(path))
@@ -43,14 +51,14 @@ class OpenVino(Runtime):
 class IrSession(Session):
     """A compiled model with the names that its file gives to inputs and outputs."""
 
-    def __init__(self, model: "Model") -> None:
+    def __init__(self, model: "Model", *, counting: bool = False) -> None:
         self.signature = Signature(
             tuple(_spec(port, place, "input") for place, port in enumerate(model.inputs)),
             tuple(_spec(port, place, "output") for place, port in enumerate(model.outputs)),
         )
         bounds = _id_bounds(model)
         self.domains = {spec.name: _domain(spec, bounds.get(place)) for place, spec in enumerate(self.signature.inputs)}
-        self._request = ir.compiled(model).create_infer_request()
+        self._request = ir.compiled(model, counting=counting).create_infer_request()
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the model once on arrays by name."""
@@ -63,6 +71,12 @@ class IrSession(Session):
             raise Refused(f"OpenVINO cannot run this input: {ir.cause(error)}", "Use other inputs.") from None
         names = [spec.name for spec in self.signature.outputs]
         return {name: _plain(answer[place]) for place, name in enumerate(names)}
+
+    def spent(self, inputs: dict[str, np.ndarray], trace: Path) -> list[Spent]:
+        """Run once, and return the engine's counters of what it executed; they have no times of day, so there is no trace."""
+        self.run(inputs)
+        ran = [one for one in self._request.get_profiling_info() if one.status.name == "EXECUTED"]
+        return [Spent(one.node_name, one.node_type, 1.0, one.real_time.total_seconds() * 1e6) for one in ran]
 
 
 def _spec(port: "ConstOutput", place: int, side: str) -> TensorSpec:

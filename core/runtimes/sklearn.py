@@ -1,5 +1,7 @@
 """scikit-learn and what speaks its language (XGBoost): the reference for skops files and pickles."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,17 @@ class EstimatorSession(Session):
     def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Return label and probabilities, label and scores, or the predicted variable."""
         return estimators.answers(self._model, estimators.frame(self._model, inputs))
+
+    def steps(self) -> list[tuple[str, Callable[[Any], Any]]]:
+        """Return the steps of a pipeline, with the columns put together first."""
+        from sklearn.pipeline import Pipeline
+
+        if not isinstance(self._model, Pipeline):
+            return []
+        *before, (name, last) = [(name, step) for name, step in self._model.steps if step not in (None, "passthrough")]
+        features = [(f"{name}: {type(step).__name__}", step.transform) for name, step in before]
+        first = ("Columns into a table", partial(estimators.frame, self._model))
+        return [first, *features, (f"{name}: {type(last).__name__}", partial(estimators.answers, last))]
 
 
 RUNTIME = SklearnRuntime()

@@ -10,6 +10,7 @@ import numpy as np
 
 from core.domain.artifact import Dim, Signature, TensorSpec
 from core.domain.errors import Refused, refusing
+from core.domain.operators import Spent
 from core.domain.recipe import Option
 from core.domain.runtime import UNKNOWN_INTEGER, Domain, Runtime, Session
 from core.libraries.torch import (
@@ -37,6 +38,7 @@ class TorchRuntime(Runtime):
     formats = ("torch_export", "torchscript")
     packages = ("numpy", "torch")
     kind = "torch"
+    traces = True
 
     def open(self, path: Path, format: str) -> Session:
         """Load the file. Raises Refused with the cause when torch cannot."""
@@ -63,7 +65,21 @@ class TorchRuntime(Runtime):
         return ProgramSession(load_program(path), in_float64) if format == "torch_export" else None
 
 
-class ProgramSession(Session):
+class TorchSession(Session):
+    """What torch's sessions share: its profiler sees the operators of all."""
+
+    def spent(self, inputs: dict[str, np.ndarray], trace: Path) -> list[Spent]:
+        """Run once under torch's profiler; the time of an operator is its own, without those that it calls."""
+        from torch.autograd import profiler
+
+        with profiler.profile(use_kineto=False) as seen:
+            self.run(inputs)
+        seen.export_chrome_trace(str(trace))
+        found = seen.key_averages()
+        return [Spent("", one.key, float(one.count), float(one.self_cpu_time_total)) for one in found]
+
+
+class ProgramSession(TorchSession):
     """An exported program, called with its flat tensor inputs by name."""
 
     def __init__(self, program: ExportedProgram, module: Callable[[ExportedProgram], Module] | None = None) -> None:
@@ -114,7 +130,7 @@ class ProgramSession(Session):
         return args, kwargs
 
 
-class ScriptSession(Session):
+class ScriptSession(TorchSession):
     """A TorchScript module; shapes are what lies beside it (``kept``) or what the network itself betrays, else unknown."""
 
     def __init__(self, module: ScriptModule, kept: tuple[TensorSpec, ...]) -> None:

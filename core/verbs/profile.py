@@ -4,7 +4,7 @@ import os
 import platform
 from dataclasses import replace
 
-from core.calls import cold_start, curves, footprint, inspect, operators, probe, timing
+from core.calls import cold_start, curves, footprint, inspect, operators, probe, spent, stages, timing
 from core.calls import convert as converting
 from core.calls import macs as counting
 from core.calls.bench import Bench
@@ -14,6 +14,7 @@ from core.domain.format import Summary
 from core.domain.macs import Macs
 from core.domain.profile import DECIDING, Conditions, Curves, Profile, ProfileRequest, Timing
 from core.domain.session_state import state_of
+from core.domain.stages import Stages
 from core.domain.work import Golden, Model
 from core.formats import FORMATS
 from core.jobs.verb import Verb
@@ -25,6 +26,8 @@ from core.verbs import convert
 from core.verbs.transform import check_consent
 
 TIMING_SECONDS = 5.0
+PIPELINES = ("skops", "pickle")
+"""Formats of models that can be a row of steps."""
 NETWORKS = ("torch_export", "torchscript", "keras", "keras_h5")
 """Formats whose MACs are those of their conversion to ONNX."""
 WIDE = 1.5
@@ -66,7 +69,12 @@ def on(bench: Bench, request: ProfileRequest) -> Profile:
     tools.progress(0.8, f"{so_far} Counting the products of tensors")
     macs, uncounted = count(bench, model, golden, timed.batch)
     tools.progress(0.88, f"{so_far} Tracing the operators")
-    traced = operators.ask(bench, model, golden, timed.batch) if model.format in counting.FORMATS else (None, None)
+    traced, engine, trace = None, None, None
+    if model.format in counting.FORMATS:
+        traced, trace = operators.ask(bench, model, golden, timed.batch)
+    elif runtime_for(model.format).traces:
+        engine, trace = spent.ask(bench, model, golden, timed.batch)
+    staged = along(bench, model, golden, request)
     grown = grow(bench, model, golden, request) if request.curves else None
     return Profile(
         format=model.format,
@@ -82,10 +90,24 @@ def on(bench: Bench, request: ProfileRequest) -> Profile:
         macs=macs,
         uncounted=uncounted,
         state=state_of(golden.evidence.signature, found.summary.operators),
-        operators=traced[0],
-        trace=traced[1],
+        operators=traced,
+        trace=trace,
         curves=grown,
+        engine=engine,
+        stages=staged,
     )
+
+
+def along(bench: Bench, model: Model, golden: Golden, request: ProfileRequest) -> Stages | None:
+    """Time the stages between raw data and answer; None where there are none, or a picture cannot be prepared alone."""
+    raw = request.data is not None and request.data.raw
+    if not raw and model.format not in PIPELINES:
+        return None
+    bench.tools.progress(0.92, "Timing the stages from raw data to the answer")
+    try:
+        return stages.ask(bench, model, request.data if raw else None, golden, request.batch)
+    except Refused:
+        return None
 
 
 def grow(bench: Bench, model: Model, golden: Golden, request: ProfileRequest) -> Curves:

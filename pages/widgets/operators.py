@@ -3,7 +3,9 @@
 import streamlit as st
 
 from core.answers.charts.operators import roofline, rows, shares
+from core.answers.charts.treemap import treemap
 from core.domain.artifact import Artifact
+from core.domain.operators import EngineTrace
 from core.domain.profile import Profile
 from core.techniques import TECHNIQUES
 from pages.widgets import download
@@ -13,10 +15,13 @@ from pages.widgets.text import plain
 def show(artifact: Artifact, result: Profile, ink: str) -> None:
     """Show the operators of one finished profile."""
     found = result.operators
+    if found is None and result.engine is not None:
+        engine(result, result.engine, ink)
+        return
     if found is None:
         st.caption(
-            "ONNX Runtime alone tells the time of each operator here, so this needs an ONNX file. Convert the model to "
-            "ONNX, and profile the result."
+            "The runtime of this file does not tell the time of each operator. Convert the model to ONNX, and profile the "
+            "result."
         )
         st.page_link("convert.py", label="Convert", icon=":material/swap_horiz:", query_params={"model": artifact.id})
         return
@@ -39,6 +44,8 @@ def show(artifact: Artifact, result: Profile, ink: str) -> None:
             f"The roof is measured with ONNX Runtime itself: {found.roof.gflops:,.0f} GFLOP/s and "
             f"{found.roof.gbytes:,.0f} GB/s on one thread. Above 100 % the bytes came from a cache."
         )
+    st.markdown("**Every operator by its share of the time**")
+    st.altair_chart(treemap(found), alt="Treemap of the operators by time, coloured by what each waits for")
     with st.expander(f"All {len(found.nodes):,} operators", icon=":material/table_rows:"):
         st.dataframe(
             rows(found),
@@ -54,9 +61,46 @@ def show(artifact: Artifact, result: Profile, ink: str) -> None:
             },
         )
         st.caption("The graph as it is served, after ONNX Runtime's own optimisation; channels that it pads count too.")
+    trace(result)
+
+
+def trace(result: Profile) -> None:
+    """Offer the engine's events."""
     if result.trace:
         download.link("Download the trace", result.trace, "trace.json", "secondary", key=f"trace-{result.trace[:12]}")
-        st.caption("ONNX Runtime's own events in the form of Chrome's trace viewer; Perfetto opens it too.")
+        engine = result.engine.engine if result.engine else "ONNX Runtime"
+        st.caption(f"{engine}'s own events in the form of Chrome's trace viewer; Perfetto opens it too.")
+
+
+def engine(result: Profile, found: EngineTrace, ink: str) -> None:
+    """Show what the engine itself tells of its operators: times, without work and bytes."""
+    st.markdown(f"**Time by kind of operator, as {plain(found.engine)} tells it**")
+    st.altair_chart(shares(found, ink), alt="Bar chart of the share of time of each kind of operator")
+    st.caption(
+        f"The {found.calls:,} quietest calls of a trace on one thread, which takes longer than a call without it. This engine tells "
+        "no work and no bytes, so there is no roofline and no advice: convert the model to ONNX for those."
+    )
+    with st.expander(f"All {len(found.nodes):,} operators", icon=":material/table_rows:"):
+        st.dataframe(
+            [
+                {
+                    "operator": one.kind,
+                    "name": one.name,
+                    "share": one.microseconds / found.total,
+                    "µs": one.microseconds,
+                    "runs": one.runs,
+                }
+                for one in found.nodes
+                if found.total
+            ],
+            hide_index=True,
+            column_config={
+                "share": st.column_config.ProgressColumn("share", format="percent", min_value=0.0, max_value=1.0),
+                "µs": st.column_config.NumberColumn("µs", format="%.1f"),
+                "runs": st.column_config.NumberColumn("runs", format="%.3g"),
+            },
+        )
+    trace(result)
 
 
 def advice(artifact: Artifact, result: Profile) -> None:

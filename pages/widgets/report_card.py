@@ -1,15 +1,16 @@
 """The report card of one artifact: three figures and a sentence first, then how each was measured."""
 
-import shlex
-
 import streamlit as st
 
+from core.answers import repeat
 from core.answers.charts.bars import megabytes
+from core.answers.charts.stages import stages
 from core.domain.artifact import Artifact
 from core.domain.job import Job
 from core.domain.macs import Macs
 from core.domain.overhead import Footprint
 from core.domain.profile import Profile, Start, Timing
+from core.domain.stages import Stages
 from pages.widgets import curves, operators, owners
 from pages.widgets.figure import figure
 from pages.widgets.text import count, plain
@@ -21,9 +22,13 @@ def show(artifact: Artifact, job: Job, ink: str) -> None:
     headline(result)
     for sentence in result.doubts:
         st.warning(plain(sentence, 500), icon=":material/warning:")
-    card, nodes, memory, grown = st.tabs(["Report card", "Operators", "Memory", "Batch and threads"])
+    names = ["Report card", "Operators", "Memory", "Batch and threads", *(["Pipeline"] if result.stages else [])]
+    card, nodes, memory, grown, *way = st.tabs(names)
     with card:
         details(result)
+    if way and result.stages:
+        with way[0]:
+            along(result.stages, ink)
     with nodes:
         operators.show(artifact, result, ink)
     with memory:
@@ -141,6 +146,13 @@ def cold(start: Start) -> None:
     st.caption("The file is in the system's cache, as it is when a service restarts.")
 
 
+def along(found: Stages, ink: str) -> None:
+    """Show where the time of a sample goes before, in and behind the model."""
+    st.markdown(f"**{plain(found.sentence, 400)}**")
+    st.altair_chart(stages(found, ink), alt="Bar chart of the time of each stage from raw data to the answer")
+    st.caption(f"Medians of processor time over {found.runs:,} rounds on one thread, in which the samples take turns.")
+
+
 def facts(title: str, rows: dict[str, str]) -> None:
     """Show named facts as a small table."""
     st.markdown(f"**{title}**")
@@ -151,7 +163,7 @@ def again(artifact: Artifact, result: Profile) -> None:
     """Say under what this was measured, with the command that repeats it."""
     on = result.conditions
     with st.expander("How this was measured, and the command that repeats it", icon=":material/science:"):
-        st.code(command(artifact, result), language="bash")
+        st.code(repeat.profile(artifact.name, result), language="bash")
         versions = ", ".join(f"{name} {version}" for name, version in on.versions.items())
         load = "" if on.load is None else f" Load before: {on.load:.1f} processes."
         data = "the data set " + result.data.name if result.data else "recorded random inputs"
@@ -162,16 +174,6 @@ def again(artifact: Artifact, result: Profile) -> None:
                 900,
             )
         )
-
-
-def command(artifact: Artifact, result: Profile) -> str:
-    """Return the words that measure the same again."""
-    on, data = result.conditions, ""
-    more = " --curves" if result.curves else ""
-    if result.data:
-        given = {"data": result.data.name, "label": result.data.label, "classes": ",".join(result.data.classes)}
-        data = "".join(f" --{name} {shlex.quote(value)}" for name, value in given.items() if value)
-    return f"python -m core profile {shlex.quote(artifact.name)} --batch {on.batch} --threads {on.threads}{more}{data} --json"
 
 
 def threads(timing: Timing) -> str:

@@ -1,6 +1,7 @@
 """A finished page for people who decide: as a link that anybody may open, or as one file."""
 
 import datetime
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -18,8 +19,8 @@ from pages.widgets.text import plain
 WANTED = "page-wanted"
 
 
-def section(artifact: Artifact, job: Job, jobs: list[Job]) -> None:
-    """Offer to make the page about one variant, and list those that were made."""
+def section(artifact: Artifact, job: Job, page: Callable[[], bytes]) -> None:
+    """Offer to make the page about a finished job, which ``page`` writes, and list those that were made of this model."""
     with st.expander("Share this result", icon=":material/co_present:"):
         st.caption(
             "Creates one page with these figures and charts that opens without Portolan. "
@@ -28,7 +29,7 @@ def section(artifact: Artifact, job: Job, jobs: list[Job]) -> None:
         st.button("Create the page", icon=":material/add_link:", key=f"show-{job.id}", on_click=want, args=(job.id,))
         if st.session_state.get(WANTED) == job.id:
             with st.spinner("Drawing the charts"):
-                make(artifact, job, jobs)
+                make(artifact, job, page)
             st.session_state.pop(WANTED, None)
         for share in current().store.shares(visitor(), artifact.id):
             entry(share)
@@ -39,13 +40,10 @@ def want(job: str) -> None:
     st.session_state[WANTED] = job
 
 
-def make(artifact: Artifact, job: Job, jobs: list[Job]) -> None:
+def make(artifact: Artifact, job: Job, page: Callable[[], bytes]) -> None:
     """Write the page and keep it under a link."""
-    done = [one for one in jobs if one.result]
-    results = [one.result for one in done if one.result]
-    chosen = [one.id for one in done].index(job.id)
     try:
-        place().publish(artifact, job.title, results, chosen)
+        place().publish(artifact, job.title, page)
     except PortolanError as error:
         st.error(f"{plain(error.message, 400)} {plain(error.next_step, 400)}", icon=":material/block:")
 

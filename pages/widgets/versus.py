@@ -5,6 +5,7 @@ from typing import Literal
 
 import streamlit as st
 
+from core.answers import repeat
 from core.answers.charts.bars import megabytes
 from core.domain.artifact import Artifact
 from core.domain.difference import Change, ChangeKind, Difference
@@ -103,8 +104,9 @@ def ask_bounds(artifact: Artifact, used: Bounds | None) -> Bounds | None:
     return Bounds(*shares) if shares != [None, None] else None
 
 
-def show(result: Versus) -> None:
-    """Show three figures and a sentence, the bounds, what differs between the graphs, and the checks of the answers."""
+def show(job: Job) -> None:
+    """Show three figures and a sentence, the bounds, what differs between the graphs, the checks of the answers, and the command that repeats it."""
+    result: Versus = job.result
     st.markdown(f"**{plain(result.sentence, 500)}**")
     with st.grid(3, min_column_width=190):
         figures(result)
@@ -125,6 +127,8 @@ def show(result: Versus) -> None:
         with st.expander("Where time was won and lost", icon=":material/timer:"):
             kinds(result.kinds)
     evidence.checks(result.parity)
+    with st.expander("The command that repeats it", icon=":material/science:"):
+        st.code(repeat.versus(job.request), language="bash")
 
 
 def kinds(found: tuple[KindTime, ...]) -> None:

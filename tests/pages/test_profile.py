@@ -3,12 +3,15 @@
 import pytest
 
 from core.answers.queueing import capacity
+from core.calls import footprint
 from core.domain.ingestion import IngestRequest
 from core.domain.job import State
 from core.domain.profile import ProfileRequest
+from core.domain.recipe import Step
+from core.domain.side_by_side import SideBySideRequest
 from core.domain.work import Subject
 from core.doors.workspace import Workspace
-from core.verbs import profile
+from core.verbs import profile, side_by_side
 from tests.conftest import SAMPLES
 from tests.pages.showing import VISITOR, opened, words
 
@@ -55,6 +58,9 @@ def test_a_model_is_measured_and_stays_on_its_page(home: Workspace, monkeypatch:
     assert found["Energy of a million, estimated"].endswith(" kWh")
     assert found["State of a session"] == "37.7 MB"  # 2 x 12 x 12 x 64 x 1024 x 2 bytes
     assert float(found["Missed deadlines"].rstrip("%")) <= 1
+    app.button(key=f"show-{job.id}").click().run()
+    (share,) = home.store.shares(VISITOR, model)
+    assert b"The model answers once in " in home.store.blobs.path(share.sha256).read_bytes()
     (rate,) = (one for one in app.number_input if one.label == "Requests a second")
     rate.set_value(1.5 * capacity(job.result.timing.service)).run()
     assert {one.label: one.value for one in app.metric}["p99 at this rate"] == "grows without end"
@@ -62,3 +68,33 @@ def test_a_model_is_measured_and_stays_on_its_page(home: Workspace, monkeypatch:
     assert {one.label: one.value for one in app.metric}["Energy of a million, estimated"] != found[
         "Energy of a million, estimated"
     ]
+
+
+def test_a_model_and_its_conversion_stand_in_every_runtime(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side_by_side, "SECONDS", 0.5)
+    monkeypatch.setattr(footprint, "PROCESSES", 1)
+    step = Step("skops_to_onnx")
+    ids: list[str] = []
+    for file, format in (("model.skops", "skops"), ("model.onnx", "onnx")):
+        blob, parent = home.store.blobs.put(SAMPLES / "segment" / file), ids[0] if ids else None
+        made = home.store.add_artifact(
+            VISITOR, sha256=blob.sha256, size=blob.size, format=format, name=file, parent=parent, step=parent and step
+        )
+        ids.append(made.id)
+    app = opened("profile.py", model=ids[0])
+    app.segmented_control[0].set_value("Runtimes").run()
+    kin, ways = app.multiselect
+    assert kin.value == [ids[1]]
+    assert "onnx" not in ways.value
+    ways.set_value([])
+    app.run()
+    subject, other = (Subject.of(home.store.artifact(VISITOR, id)) for id in ids)
+    job = home.queue.wait(
+        VISITOR, home.queue.submit(VISITOR, "side_by_side", SideBySideRequest(subject, (other,))).id, 120
+    )
+    assert job.state is State.DONE, job.trouble
+    app = opened("profile.py", model=ids[0], job=job.id)
+    said = words(app).replace("\\", "")
+    assert job.result.sentence in said
+    assert "--runtimes model.onnx" in app.code[0].value
+    assert [button.label for button in app.button if button.label == "Run again"]

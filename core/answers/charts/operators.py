@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 
 from core.answers.charts.bars import AFTER, AXIS, BEFORE
-from core.domain.operators import Bound, Operators
+from core.domain.operators import Bound, EngineTrace, Operators
 
 COLOURS = {Bound.PRODUCTS: "#2563eb", Bound.MEMORY: "#c2410c", Bound.OVERHEAD: "#64748b"}
 SHAPES = {Bound.PRODUCTS: "circle", Bound.MEMORY: "square", Bound.OVERHEAD: "triangle-up"}
@@ -33,7 +33,7 @@ def rows(found: Operators) -> list[dict[str, Any]]:
     ]
 
 
-def shares(found: Operators, ink: str) -> alt.LayerChart:
+def shares(found: Operators | EngineTrace, ink: str) -> alt.LayerChart:
     """Draw the share of the time of each kind, the slowest first."""
     values: list[dict[str, Any]] = [
         {"kind": kind.kind, "share": kind.microseconds / found.total, "told": _told(kind.microseconds, found.total)}

@@ -1,5 +1,7 @@
 """The page itself: what was won and lost by one variant, all others beside it, and how it was measured."""
 
+import json
+import sys
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -9,11 +11,14 @@ from core.answers.charts.bars import before_after, megabytes
 from core.answers.charts.classes import class_changes, class_rows
 from core.answers.charts.variants import COLUMNS, changed, pareto, shown, variants, words
 from core.answers.charts.weights import layer_rows, layer_sizes
+from core.answers.report import Compressions
 from core.answers.report.drawing import INK, svg
+from core.answers.report.parts import card, figure, frame
+from core.domain.codec import decode
 from core.domain.compression import Compression
 from core.domain.measures import Sizes
 
-PAGE = Template((Path(__file__).parent / "page.html").read_text("utf-8"))
+PAGE = Template((Path(__file__).parent / "compression.html").read_text("utf-8"))
 HEADINGS = {
     "PASS": "PASS. The loss of quality is within what was allowed.",
     "NOT PROVEN": "NOT PROVEN. The file runs, but its loss of quality was not measured.",
@@ -27,7 +32,7 @@ def page(name: str, results: Sequence[Compression], chosen: int) -> str:
     """Return the HTML; every word from a file or a person is escaped."""
     result = results[chosen]
     verdict = result.parity.verdict
-    return PAGE.substitute(
+    body = PAGE.substitute(
         title=escape(name),
         steps=escape(" → ".join(words(step) for step in result.steps)),
         kind=verdict.split()[0],
@@ -39,6 +44,7 @@ def page(name: str, results: Sequence[Compression], chosen: int) -> str:
         table=table(results, chosen),
         method="".join(f"<p class=soft>{line}</p>" for line in method(result)),
     )
+    return frame(name, "model compression", body)
 
 
 def cards(result: Compression) -> list[str]:
@@ -67,11 +73,6 @@ def travel(size: Sizes) -> str:
     return card("Download size", megabytes(after), smaller)
 
 
-def card(title: str, value: str, below: str) -> str:
-    """Return one figure."""
-    return f"<div class=card><span class=soft>{escape(title)}</span><b>{escape(value)}</b><span class=soft>{escape(below)}</span></div>"
-
-
 def charts(result: Compression, results: Sequence[Compression]) -> str:
     """Return the charts whose figures were measured."""
     found = []
@@ -91,11 +92,6 @@ def charts(result: Compression, results: Sequence[Compression]) -> str:
     if layers := layer_rows(result.weights):
         found.append(figure("Bytes of each tensor of weights, before and after", svg(layer_sizes(layers, INK), 800)))
     return "".join(found)
-
-
-def figure(title: str, drawn: str) -> str:
-    """Return a chart under its title."""
-    return f"<div class='card wide'><h2>{escape(title)}</h2>{drawn}</div>"
 
 
 def table(results: Sequence[Compression], chosen: int) -> str:
@@ -128,3 +124,8 @@ def method(result: Compression) -> list[str]:
         f"Variant: {escape(artifact.name)}, {artifact.size:,} bytes, SHA-256 <code>{escape(artifact.sha256)}</code>.",
     ]
     return lines
+
+
+if __name__ == "__main__":
+    told = decode(Compressions, json.load(sys.stdin.buffer))
+    sys.stdout.buffer.write(page(told.name, told.results, told.chosen).encode())
