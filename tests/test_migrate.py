@@ -27,6 +27,7 @@ from core.verbs import migrate
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"
 PENGUINS = SAMPLES / "penguins" / "model.skops"
+FASHION = SAMPLES / "fashion_cnn" / "model.onnx"
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def unpacked(kit: Tools, moved: Migration, tmp_path: Path) -> Path:
 
 
 def test_a_pipeline_with_texts_is_served_as_the_engine_answers(moved: Migration) -> None:
-    assert [str(gate.verdict) for gate in moved.gates] == ["PASS"] * 5
+    assert [str(gate.verdict) for gate in moved.gates] == ["PASS"] * 6
     served = [gate for gate in moved.gates if gate.name.startswith("Served")]
     assert [gate.max_abs for gate in served] == [0.0, 0.0]
     assert all(gate.samples >= 10 for gate in served)
@@ -144,21 +145,34 @@ def careless(members: Members, folder: Path) -> Members:
     return {**members, "server.py": code.replace("array.reshape(-1).tolist()", "array.round(3).reshape(-1).tolist()")}
 
 
+def lax(members: Members, folder: Path) -> Members:
+    """Return the files with a server that writes NaN as Python does."""
+    code = str(members["server.py"])
+    changed = code.replace('array.dtype.kind == "f" and not np.isfinite(array).all()', "False")
+    changed = changed.replace("allow_nan=False", "allow_nan=True").replace(", parse_constant=no_number", "")
+    return {**members, "server.py": changed}
+
+
 def deaf(members: Members, folder: Path) -> Members:
     """Return the files with a server that does not start."""
     return {**members, "server.py": "raise SystemExit(3)\n"}
 
 
 @pytest.mark.parametrize(
-    ("plant", "gate"),
-    [(scaled, "The package's own tests"), (careless, "Served answers, as JSON"), (deaf, "Served answers")],
+    ("plant", "gate", "sample"),
+    [
+        (scaled, "The package's own tests", FASHION),
+        (careless, "Served answers, as JSON", FASHION),
+        (lax, "NaN and infinity", PENGUINS),
+        (deaf, "Served answers", FASHION),
+    ],
 )
 def test_a_planted_fault_is_stopped_by_the_gate_for_it(
-    plant, gate: str, kit: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plant, gate: str, sample: Path, kit: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # type: ignore[no-untyped-def]
     honest = package.members
     monkeypatch.setattr(package, "members", lambda *given: plant(honest(*given), tmp_path))
-    found = migrate.run(kit, asked(kit, SAMPLES / "fashion_cnn" / "model.onnx", "onnx"))
+    found = migrate.run(kit, asked(kit, sample, sample.suffix[1:]))
     assert found.verdict is Verdict.FAIL
     assert found.bundle is None
     assert next(one.name for one in found.gates if one.verdict is Verdict.FAIL) == gate

@@ -48,6 +48,13 @@ class Client:
 
     def infer(self, inputs: "list[np.ndarray]", binary: bool) -> "list[np.ndarray]":
         """Ask for answers, as bytes both ways or as JSON both ways. Raises ValueError for a status other than 200."""
+        status, body, length = self.ask(inputs, binary)
+        if status != 200:
+            raise ValueError(f"it answered {status}: {body[:200].decode(errors='replace')}")
+        return read(body, length, self.signature.outputs)
+
+    def ask(self, inputs: "list[np.ndarray]", binary: bool) -> Answer:
+        """Ask for answers, and return what came as it came."""
         pairs = list(zip(self.signature.inputs, inputs, strict=True))
         told = [tensor(spec, value) for spec, value in pairs]
         tails = [to_bytes(value) for _, value in pairs] if binary else []
@@ -55,10 +62,7 @@ class Client:
             one |= {"parameters": {"binary_data_size": len(tail)}} if binary else {"data": value.reshape(-1).tolist()}
         head = json.dumps({"inputs": told, "parameters": {"binary_data_output": binary}}).encode()
         named = {LENGTH: str(len(head))} if binary else {}
-        status, body, length = self.send("POST", f"/v2/models/{self.model}/infer", head + b"".join(tails), named)
-        if status != 200:
-            raise ValueError(f"it answered {status}: {body[:200].decode(errors='replace')}")
-        return read(body, length, self.signature.outputs)
+        return self.send("POST", f"/v2/models/{self.model}/infer", head + b"".join(tails), named)
 
 
 def tensor(spec: TensorSpec, value: "np.ndarray") -> dict[str, Any]:
@@ -115,18 +119,54 @@ def gates(client: Client, asked: bytes, answered: bytes, which: tuple[int, ...])
     ]  # fmt: skip
     small = [pair for pair in pairs if sum(one.size for part in pair for one in part) <= JSON_VALUES]
     yield compared(client, pairs, "Served answers, as bytes", True)
-    yield compared(client, small, "Served answers, as JSON", False)
+    numbers = [pair for pair in small if finite(pair)]
+    yield compared(client, numbers, "Served answers, as JSON", False)
+    if others := [pair for pair in small if not finite(pair)]:
+        yield standard(client, others)
     yield malformed(client)
+
+
+def finite(pair: "tuple[list[np.ndarray], list[np.ndarray]]") -> bool:
+    """Say whether JSON can write a recorded input with its answer: it has neither NaN nor infinity."""
+    import numpy as np
+
+    return all(np.isfinite(one).all() for part in pair for one in part if one.dtype.kind == "f")
+
+
+def standard(client: Client, pairs: "list[tuple[list[np.ndarray], list[np.ndarray]]]") -> Gate:
+    """Ask as JSON what JSON cannot write, and see each refused in JSON that a strict reader takes."""
+    name, said = (
+        "NaN and infinity",
+        "Each was asked as JSON too, which cannot hold it, and is refused in words; as bytes it is answered.",
+    )
+    for inputs, _ in pairs:
+        status, body, _ = client.ask(fitted(client, inputs), False)
+        try:
+            json.loads(body, parse_constant=refuse)
+        except ValueError:
+            return Gate(name, WHERE, Verdict.FAIL, "It answered with JSON that strict readers refuse.", len(pairs))
+        if status != 400:
+            return Gate(name, WHERE, Verdict.FAIL, f"One was answered with {status}.", len(pairs))
+    return Gate(name, WHERE, Verdict.PASS, said, len(pairs))
+
+
+def refuse(word: str) -> None:
+    """Refuse NaN and Infinity, which Python reads and RFC 8259 does not have."""
+    raise ValueError(word)
+
+
+def fitted(client: Client, inputs: "list[np.ndarray]") -> "list[np.ndarray]":
+    """Return recorded inputs in the types that the model declares."""
+    kinds = [spec.dtype for spec in client.signature.inputs]
+    return [plain(one) if kind == "str" else one.astype(kind) for one, kind in zip(inputs, kinds, strict=True)]
 
 
 def compared(client: Client, pairs: "list[tuple[list[np.ndarray], list[np.ndarray]]]", name: str, binary: bool) -> Gate:
     """Ask every case, and compare with the engine's own answer to the last bit."""
-    kinds = [spec.dtype for spec in client.signature.inputs]
     worst, wrong = 0.0, ""
     for inputs, expected in pairs:
-        given = [plain(one) if kind == "str" else one.astype(kind) for one, kind in zip(inputs, kinds, strict=True)]
         try:
-            answers = client.infer(given, binary)
+            answers = client.infer(fitted(client, inputs), binary)
         except (ValueError, KeyError, StopIteration, OSError, http.client.HTTPException) as error:
             return Gate(
                 name, WHERE, Verdict.FAIL, f"A recorded input was not answered: {first_line(error)}"[:300], len(pairs)
