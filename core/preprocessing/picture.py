@@ -1,6 +1,7 @@
 """Decode a picture file, within a bound of pixels that is checked before any is decoded."""
 
 import io
+import json
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -53,7 +54,7 @@ class Picture(Preprocessing):
         channel = "[:, :, None]" if MODES[options.colours] == "L" else ""
         return f"""\
 try:
-    found = Image.open(io.BytesIO(value), formats={FORMATS})
+    found = Image.open(io.BytesIO(value), formats={json.dumps(FORMATS)})
     if found.width * found.height > {LARGEST:_}:
         raise ValueError("it has more than {LARGEST:,} pixels")
     found.load()

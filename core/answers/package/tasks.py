@@ -12,6 +12,7 @@ from typing import Any
 
 from core.decoding import DECODINGS
 from core.domain.artifact import TensorSpec
+from core.domain.conversion import Conversion
 from core.domain.meaning import Reading
 from core.domain.preprocessing import Kind
 from core.domain.task import Task
@@ -39,6 +40,14 @@ class Function:
     name: str
     words: str
     body: str
+
+
+def of(made: Conversion, declared: Task | None) -> Travelling | None:
+    """Return the task of an export: that by which its data were read, or else the one that its owner ``declared``; None where there is neither."""
+    read, given = made.golden.evidence.task, made.data.task if made.data else None
+    if read is not None:
+        return Travelling(read, guessed=not (given and given.prepare))
+    return Travelling(declared, guessed=False) if declared is not None and declared.prepare else None
 
 
 def functions(task: Task) -> tuple[Function, ...] | str:
