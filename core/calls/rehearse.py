@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.calls.call import IN, OUT, Call, Here
 from core.domain.limits import WORKING
+from core.domain.meaning import Meaning
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from core.memory.blobs import Blob
 
 PACKAGE, RECORDED, ANSWERS = "package.zip", "recorded.bin", "answers.bin"
-TESTS = "test_model"
+TESTS, TASK_TESTS, SAMPLES = "test_model", "test_task", "samples.json"
 LARGEST = 1_000_000_000
 """Bytes of answers: none is left out, so that each stands beside its question."""
 
@@ -35,15 +36,29 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Rehearsed:
-    """How many tests ran and failed, in the words of the last failure; the recorded cases, the largest difference; which inputs the engine answered."""
+class Ran:
+    """How many tests ran and failed, in the words of the last failure."""
 
     tests: int
     failed: int
     words: str
+
+
+@dataclass(frozen=True)
+class RawRan(Ran):
+    """The tests of the steps that prepare raw samples, and what the answer to each recorded sample means."""
+
+    meanings: tuple[Meaning, ...]
+
+
+@dataclass(frozen=True)
+class Rehearsed(Ran):
+    """The package's tests; the recorded cases, the largest difference; which inputs the engine answered; the tests on raw samples where it takes any."""
+
     cases: int
     max_abs: float
     answered: tuple[int, ...]
+    raw: RawRan | None = None
 
 
 def work(request: Request, here: Here) -> Rehearsed:
@@ -62,14 +77,32 @@ def work(request: Request, here: Here) -> Rehearsed:
     sys.path.insert(0, str(folder))
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        result = unittest.TextTestRunner(stream=io.StringIO()).run(unittest.defaultTestLoader.loadTestsFromName(TESTS))
+        ran = suite(TESTS)
+        raw = raw_samples() if Path(SAMPLES).exists() else None
         found = importlib.import_module("verify").replay(
             importlib.import_module(TESTS).answers(), json.loads(Path("card.json").read_text())
         )
-    bad = [words for _, words in (*result.failures, *result.errors)]
     answered = directly(recorded, out)
-    words = bad[-1].strip().splitlines()[-1][:300] if bad else ""
-    return Rehearsed(result.testsRun, len(bad), words, found["cases"], float(found["largest"]), answered)
+    return Rehearsed(ran.tests, ran.failed, ran.words, found["cases"], float(found["largest"]), answered, raw)
+
+
+def suite(name: str) -> Ran:
+    """Run one file of tests."""
+    result = unittest.TextTestRunner(stream=io.StringIO()).run(unittest.defaultTestLoader.loadTestsFromName(name))
+    bad = [words for _, words in (*result.errors, *result.failures)]
+    return Ran(result.testsRun, len(bad), bad[-1].strip().splitlines()[-1][:400] if bad else "")
+
+
+def raw_samples() -> RawRan:
+    """Run the tests of the steps, and have the package answer each recorded sample."""
+    ran, meanings = suite(TASK_TESTS), []
+    with contextlib.suppress(Exception):  # what does not answer has failed its tests
+        task, tests, model = (importlib.import_module("task"), importlib.import_module(TASK_TESTS), importlib.import_module("predict").Model())  # fmt: skip
+        for sample in json.loads(Path(SAMPLES).read_text()):
+            meant = task.meaning(task.answered(model, [tests.raw(sample)]), max(1, len(sample["words"])))
+            words, numbers = tests.spoken(meant)
+            meanings.append(Meaning(tuple(map(str, words)), tuple(map(float, numbers))))
+    return RawRan(ran.tests, ran.failed, ran.words, tuple(meanings))
 
 
 def directly(recorded: bytes, out: Path) -> tuple[int, ...]:

@@ -7,12 +7,16 @@ from core.domain.conversion import ConvertRequest
 from core.domain.recipe import Option
 from core.domain.references import Sha256
 from core.domain.report import Parity, Verdict
+from core.domain.task import Task
 from core.domain.work import Bundle, Code, Data, NamedModel, Subject
+
+NOWHERE = "nowhere"
+"""Where a gate stands that nothing was run for."""
 
 
 @dataclass(frozen=True)
 class MigrateRequest:
-    """The model, the target by its id, options for the export, and the owner's data and Python file."""
+    """The model, the target by its id, options for the export, the owner's data and Python file, and what the owner says that the model is for."""
 
     INLINE: ClassVar = ("subject",)
 
@@ -21,6 +25,7 @@ class MigrateRequest:
     options: dict[str, Option] = field(default_factory=dict)
     data: Data | None = None
     code: Code | None = None
+    task: Task | None = None
 
 
 @dataclass(frozen=True)

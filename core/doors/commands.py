@@ -308,7 +308,9 @@ def run_migrate(args: argparse.Namespace) -> int:
     """Export, package and test, and write the package unless a gate failed."""
     with bench() as tools:
         subject, target = subject_of(tools, args.file, args.consent), TARGETS[args.target].id
-        result = migrate.run(tools, MigrateRequest(subject, target, pairs(args.option), data_of(tools, args)))
+        result = migrate.run(
+            tools, MigrateRequest(subject, target, pairs(args.option), data_of(tools, args), task=read_task(args.task))
+        )
         if result.bundle is None:
             failed = next(gate for gate in result.gates if gate.verdict is Verdict.FAIL)
             raise Refused(f"FAIL: {failed.name}: {failed.reason}", "The package was not written. Try another target.")

@@ -1,21 +1,24 @@
 """Move a model to a target: export it with proof, write the package around it, test that as it will run, and pack it."""
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
 from core.answers import bundle, package
-from core.answers.package import Members
-from core.calls import inspect, rehearse
+from core.answers.package import Members, Raw, tasks
+from core.calls import evaluate, inspect, raw_samples, rehearse
 from core.calls.bench import Bench
-from core.calls.rehearse import Rehearsed
+from core.calls.rehearse import RawRan, Rehearsed
 from core.domain.artifact import TensorSpec
 from core.domain.codec import encode
 from core.domain.conversion import Conversion, ConvertRequest
 from core.domain.errors import Cancelled, Crashed, PortolanError
-from core.domain.migration import Gate, MigrateRequest, Migration
+from core.domain.meaning import Reading
+from core.domain.migration import NOWHERE, Gate, MigrateRequest, Migration
 from core.domain.report import Verdict
 from core.domain.target import Target
+from core.domain.task import Task
 from core.domain.work import Bundle
 from core.jobs.verb import Verb
 from core.memory.store import Store
@@ -31,6 +34,8 @@ NOT_RUN = (
     "Triton Inference Server and KServe, for which the folder `models` is laid out.",
 )
 EXPORT_ONLY = ("No code is generated for this target: the bundle of the export holds its script and its evidence.",)
+RAW = "Raw samples, step by step"
+GUESSED = "The steps are a guess from the shape of the input. Declare them on the Models page, or with --task."
 READY_SECONDS = 60.0
 QUIET = {"MODEL_LOG": "WARNING", "SERVER_WORKERS": "1"}
 
@@ -47,7 +52,7 @@ def on(bench: Bench, request: MigrateRequest) -> Migration:
     made = exported(bench, asked)
     parity = made.parity
     beyond = (
-        (Gate(f"{target.title} itself", "nowhere", Verdict.NOT_PROVEN, target.elsewhere),) if target.elsewhere else ()
+        (Gate(f"{target.title} itself", NOWHERE, Verdict.NOT_PROVEN, target.elsewhere),) if target.elsewhere else ()
     )
     first = Gate("The export answers like the source", "fresh processes in the sandbox", parity.verdict, parity.reason or "On every kind of input.", sum(check.samples for check in parity.checks), parity.max_abs)  # fmt: skip
     result = Migration(
@@ -68,7 +73,7 @@ def on(bench: Bench, request: MigrateRequest) -> Migration:
         asked,
     )
     if target.packaged and parity.verdict is not Verdict.FAIL:
-        result = packed(bench, made, result)
+        result = packed(bench, made, result, carried(bench, asked, made, request.task))
     return replace(result, seconds=bench.cost.seconds, peak_rss_mb=bench.cost.peak_rss_mb)
 
 
@@ -89,20 +94,38 @@ def exported(bench: Bench, asked: ConvertRequest) -> Conversion:
     return made
 
 
-def packed(bench: Bench, made: Conversion, result: Migration) -> Migration:
+def carried(bench: Bench, asked: ConvertRequest, made: Conversion, declared: Task | None) -> Raw | None:
+    """Return the task that travels with the export, with raw samples that were recorded on the source; None where nobody said anything."""
+    travelling = tasks.of(made, declared)
+    if travelling is None:
+        return None
+    if (plain := package.Raw(travelling)).kept_back:
+        return plain
+    bench.tools.progress(0.86, "Recording raw samples, step by step")
+    source = asked.subject.model
+    steps = convert.plan(source.format, asked.target, asked.options)
+    bench.openings.setdefault(source.sha256, convert.along(steps[0][1].options, asked.code))
+    data = evaluate.as_read(asked.data, made.golden) if asked.data is not None and asked.data.raw else None
+    reading = Reading.of(travelling.task, made.summary.outputs)
+    found, samples = raw_samples.ask(bench, source, data, travelling.task, reading)
+    named = replace(travelling, task=found.task, named=found.named)
+    return package.Raw(named, samples if found.samples else "")
+
+
+def packed(bench: Bench, made: Conversion, result: Migration, raw: Raw | None) -> Migration:
     """Write the package, test it as it will run, and pack it with its report unless a gate failed."""
     blobs, tools = bench.tools.blobs, bench.tools
     tools.progress(0.88, "Writing the package")
     questions = blobs.path(made.golden.recorded).read_bytes()
     specs = in_order(made)
     head, body = recorded.split(questions)
-    files = package.members(blobs, made, package.example(head, body, tuple(spec.name for spec in specs), specs))
+    files = package.members(blobs, made, package.example(head, body, tuple(spec.name for spec in specs), specs), raw)
     draft = package.zipped(blobs, files, made.artifact.name)
     tools.progress(0.9, "Running the package's own tests in a fresh process")
     found, answers = rehearse.ask(bench, draft.sha256, made.golden.recorded)
-    gates = (*result.gates, rehearsed(found))
+    gates = (*result.gates, rehearsed(found), *prepared(raw, found.raw))
     tools.progress(0.94, "Starting the generated server and asking it what was recorded")
-    gates = (*gates, *served(bench, draft, made, questions, blobs.path(answers.sha256).read_bytes(), found.answered))
+    gates = (*gates, *served(bench, draft, made, questions, blobs.path(answers.sha256).read_bytes(), found, raw))
     result = replace(result, gates=gates, packaged=True, not_run=NOT_RUN, bundle=None)
     listed = package.listed(files)
     if result.verdict is Verdict.FAIL:
@@ -126,8 +149,28 @@ def rehearsed(found: Rehearsed) -> Gate:
     return Gate("The package's own tests", FRESH, verdict, words, found.cases, found.max_abs)
 
 
+def prepared(raw: Raw | None, found: RawRan | None) -> tuple[Gate, ...]:
+    """Judge the steps that travel with a model: whether they do what was done here, and whether anybody said that they are right."""
+    if raw is None or raw.kept_back:
+        return ()
+    n = len(json.loads(raw.samples)) if raw.samples else 0
+    steps = len(raw.travelling.task.prepare)
+    doubt = Gate("How raw samples are prepared", NOWHERE, Verdict.NOT_PROVEN, GUESSED)
+    if found is None:
+        none = Gate(RAW, FRESH, Verdict.NOT_PROVEN, "No raw sample could be recorded: none passes all steps.")
+        return (none, *([doubt] if raw.travelling.guessed else []))
+    good = found.tests and not found.failed and len(found.meanings) == n
+    words = (
+        found.words
+        or f"Each of {steps} steps makes of {n} samples what it made where they were recorded, to the last bit, and each answer means the same."
+    )
+    return Gate(RAW, FRESH, Verdict.PASS if good else Verdict.FAIL, words, n), *(
+        [doubt] if raw.travelling.guessed else []
+    )
+
+
 def served(
-    bench: Bench, draft: Bundle, made: Conversion, questions: bytes, answers: bytes, which: tuple[int, ...]
+    bench: Bench, draft: Bundle, made: Conversion, questions: bytes, answers: bytes, found: Rehearsed, raw: Raw | None
 ) -> Iterator[Gate]:
     """Start the generated server, and yield what came of asking it; NOT PROVEN where this machine cannot lock a server in."""
     tools = bench.tools
@@ -141,7 +184,9 @@ def served(
         ends = replace(made.summary.signature, inputs=in_order(made))
         client = replaying.Client(server.port, bundle.safe_stem(made.artifact.name), ends)
         with closing(client.connection):
-            yield from replaying.gates(client, questions, answers, which)
+            yield from replaying.gates(client, questions, answers, found.answered)
+            if raw is not None and raw.samples and found.raw is not None:
+                yield replaying.raw(client, json.loads(raw.samples), found.raw.meanings)
     except Crashed as error:
         words = f"{error.message} {error.next_step}"
         yield Gate("Served answers", replaying.WHERE, Verdict.FAIL, words)

@@ -1,7 +1,9 @@
 """Ask a served package over HTTP what was recorded, as JSON and as bytes, and what is malformed."""
 
+import base64
 import http.client
 import json
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from core.calls.rehearse import array, plain
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import first_line
+from core.domain.meaning import Meaning
 from core.domain.migration import Gate
 from core.domain.report import Verdict
 from core.web import recorded
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 LENGTH = "Inference-Header-Content-Length"
 SECONDS = 60
+FIRST = 100
+"""Numbers of an answer that is nothing else, which are compared."""
 JSON_VALUES = 20_000
 """Values up to which a case is asked as JSON too."""
 WHERE = "the generated server, in a jailed process on loopback"
@@ -192,6 +197,43 @@ def distance(before: "np.ndarray", after: "np.ndarray") -> float:
         return float("inf")
     gap = np.abs(before.astype(float) - after.astype(float))
     return float(np.nan_to_num(gap, nan=np.inf).max())
+
+
+def raw(client: Client, samples: list[dict[str, Any]], meanings: tuple[Meaning, ...]) -> Gate:
+    """Ask the served task raw samples, as bytes and in base64, and compare what the answers mean with what the package says without a server."""
+    name, asked = "Served raw samples", 0
+    for sample, meant in zip(samples, meanings, strict=False):
+        if not all(map(math.isfinite, meant.numbers)):
+            continue
+        for binary in (True, False):
+            try:
+                found = answered(client, base64.b64decode(sample["raw"]), max(1, len(meant.words)), binary)
+            except (ValueError, KeyError, OSError, http.client.HTTPException) as error:
+                return Gate(name, WHERE, Verdict.FAIL, f"A raw sample was not answered: {first_line(error)}"[:300], len(samples))  # fmt: skip
+            if found != meant:
+                return Gate(name, WHERE, Verdict.FAIL, "A raw sample is answered otherwise than without the server.", len(samples))  # fmt: skip
+        asked += 1
+    if not asked:
+        return Gate(name, WHERE, Verdict.NOT_PROVEN, "No raw sample could be asked.")
+    return Gate(name, WHERE, Verdict.PASS, "Each is answered as without the server, as bytes and in base64.", asked)
+
+
+def answered(client: Client, sample: bytes, top: int, binary: bool) -> Meaning:
+    """Ask one raw sample. Raises ValueError for a status other than 200."""
+    told: dict[str, Any] = {"name": "raw", "datatype": "BYTES", "shape": [1]}
+    tail = struct.pack("<I", len(sample)) + sample if binary else b""
+    told |= {"parameters": {"binary_data_size": len(tail)}} if binary else {"data": [base64.b64encode(sample).decode()]}
+    head = json.dumps({"inputs": [told], "parameters": {"top": top}}).encode()
+    named = {LENGTH: str(len(head))} if binary else {}
+    status, body, _ = client.send("POST", f"/v2/models/{client.model}-raw/infer", head + tail, named)
+    if status != 200:
+        raise ValueError(f"it answered {status}: {body[:200].decode(errors='replace')}")
+    outputs = json.loads(body)["outputs"]
+    by_name = {one["name"]: one["data"] for one in outputs}
+    if by_name.keys() & {"label", "text"} and {spec.name for spec in client.signature.outputs} != by_name.keys():
+        words = by_name.get("label", by_name.get("text")) or []
+        return Meaning(tuple(map(str, words)), tuple(map(float, by_name.get("score", ()))))
+    return Meaning(numbers=tuple(map(float, outputs[0]["data"][:FIRST])))
 
 
 def malformed(client: Client) -> Gate:

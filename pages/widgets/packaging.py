@@ -6,18 +6,21 @@ import streamlit as st
 
 from core.answers import package
 from core.answers.charts.bars import megabytes
+from core.answers.package import tasks
 from core.domain.artifact import Artifact
 from core.domain.conversion import Conversion
 from core.domain.errors import PortolanError
 from core.domain.job import Job, State
 from core.domain.migration import Gate, MigrateRequest, Migration
 from core.domain.report import Verdict
+from core.domain.task import Task
 from core.domain.work import Subject
 from core.doors.workspace import current
+from core.verbs import task
 from core.verbs.migrate import in_order
 from core.web import recorded
 from pages import scaffold
-from pages.visitor import place
+from pages.visitor import place, visitor
 from pages.widgets import aiming, consent, download, progress, testdata
 from pages.widgets.figure import figure
 from pages.widgets.text import plain, small
@@ -27,7 +30,16 @@ LOOKS = {
     Verdict.FAIL: ("red", "dangerous"),
     Verdict.NOT_PROVEN: ("orange", "help"),
 }
-FILES = ("predict.py", "server.py", "test_model.py", "test_server.py", "README.md", "Dockerfile", "requirements.txt")
+FILES = (
+    "task.py",
+    "predict.py",
+    "server.py",
+    "test_model.py",
+    "test_server.py",
+    "README.md",
+    "Dockerfile",
+    "requirements.txt",
+)
 LANGUAGES = {".py": "python", ".md": "markdown", ".txt": "text", ".json": "json", "": "docker"}
 
 
@@ -66,13 +78,13 @@ def adapt(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
         elif job is None:
             told("Export first", "The code is written around the exported model.")
         else:
-            code(job.result)
+            code(job.result, task.declared(current().store, visitor(), artifact.id))
 
 
-def code(made: Conversion) -> None:
+def code(made: Conversion, declared: Task | None) -> None:
     """Show what a package holds, file by file, before it is tested."""
     try:
-        files = written(made)
+        files = written(made, declared)
     except PortolanError as error:
         st.error(f"{plain(error.message, 400)} {plain(error.next_step, 300)}", icon=":material/block:")
         return
@@ -82,11 +94,10 @@ def code(made: Conversion) -> None:
         figure("Files", f"{len(listed) + 2}")
         figure("Inputs checked", f"{len(made.summary.inputs)}")
         figure("Protocol", "Inference v2")
-    st.caption(
-        ":material/info: No preprocessing is part of it yet: inputs are what the model takes. "
-        "The same code serves every model; what differs stands in signature.json."
-    )
-    picked = str(st.segmented_control("File", ["signature.json", *FILES], default="predict.py", required=True))
+    st.caption(f":material/info: {plain(raw_samples(made, declared), 400)}")
+    own = [name for name in FILES if name in files]
+    first = "task.py" if "task.py" in files else "predict.py"
+    picked = str(st.segmented_control("File", ["signature.json", *own], default=first, required=True))
     text = files[picked]
     suffix = picked[picked.rfind(".") :] if "." in picked else ""
     st.code(str(text), language=LANGUAGES[suffix], line_numbers=suffix == ".py", height=480)
@@ -100,9 +111,26 @@ def example(recorded_sha256: str, made: Conversion) -> str:
     return package.example(head, body, tuple(spec.name for spec in specs), specs)
 
 
-def written(made: Conversion) -> package.Members:
-    """Return the files of a package."""
-    return package.members(current().store.blobs, made, example(made.golden.recorded, made))
+def raw_samples(made: Conversion, declared: Task | None) -> str:
+    """Say whether raw samples are taken, and by whose steps."""
+    found = tasks.of(made, declared)
+    if found is None:
+        return "Inputs are what the model takes: no preprocessing is part of it. Say on the Models page how pictures become inputs, and it travels too."
+    if words := package.Raw(found).kept_back:
+        return f"Inputs are what the model takes. {words}"
+    who = (
+        "guessed from the shape of the input, and nobody has declared them"
+        if found.guessed
+        else "those that you declared"
+    )
+    return f"Picture files are taken too: task.py prepares them and reads the answers. Its steps are {who}."
+
+
+def written(made: Conversion, declared: Task | None) -> package.Members:
+    """Return the files of a package; the tests of raw samples come when it is tested."""
+    found = tasks.of(made, declared)
+    raw = package.Raw(found) if found else None
+    return package.members(current().store.blobs, made, example(made.golden.recorded, made), raw)
 
 
 def test(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
@@ -116,7 +144,8 @@ def test(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
         job = scaffold.shown(mine, mine)
         data = testdata.choose(artifact, job)
         consent.ask(artifact)
-        request = MigrateRequest(Subject.of(artifact), target.id, data=data)
+        said = task.declared(current().store, visitor(), artifact.id)
+        request = MigrateRequest(Subject.of(artifact), target.id, data=data, task=said)
         begin("Test the package", job, lambda: place().submit("migrate", request), consent.given(artifact))
         st.caption("An export that was made already is used; otherwise it is made now.")
     with result:
