@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -16,14 +17,14 @@ from core.answers import package
 from core.answers.package import Members
 from core.border import archives
 from core.domain.codec import decode, encode
-from core.domain.migration import MigrateRequest, Migration
-from core.domain.report import Verdict
-from core.domain.work import Subject
+from core.domain.migration import Budgets, Gate, MigrateRequest, Migration
+from core.domain.report import Count, Verdict
+from core.domain.work import Data, Subject
 from core.doors.commands import main
 from core.memory.blobs import Blobs
 from core.sandbox import Sandbox
 from core.sandbox.tools import Memory, Tools
-from core.verbs import migrate
+from core.verbs import budgets, migrate
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"
 PENGUINS = SAMPLES / "penguins" / "model.skops"
@@ -73,7 +74,7 @@ def unpacked(kit: Tools, moved: Migration, tmp_path: Path) -> Path:
 
 
 def test_a_pipeline_with_texts_is_served_as_the_engine_answers(moved: Migration) -> None:
-    assert [str(gate.verdict) for gate in moved.gates] == ["PASS"] * 6
+    assert [str(gate.verdict) for gate in moved.gates] == ["PASS"] * 7
     served = [gate for gate in moved.gates if gate.name.startswith("Served")]
     assert [gate.max_abs for gate in served] == [0.0, 0.0]
     assert all(gate.samples >= 10 for gate in served)
@@ -176,6 +177,30 @@ def test_a_planted_fault_is_stopped_by_the_gate_for_it(
     assert found.verdict is Verdict.FAIL
     assert found.bundle is None
     assert next(one.name for one in found.gates if one.verdict is Verdict.FAIL) == gate
+
+
+def test_budgets_are_kept_or_broken_by_what_was_counted(kit: Tools) -> None:
+    test = FASHION.parent / "test.npz"
+    data = Data(kit.blobs.put(test).sha256, test.name)
+
+    def gates(**given: float) -> dict[str, Gate]:
+        found = migrate.run(kit, replace(asked(kit, FASHION, "onnx"), data=data, budgets=Budgets(**given)))
+        assert (found.bundle is None) == (found.verdict is Verdict.FAIL)
+        return {gate.name: gate for gate in found.gates}
+
+    kept = gates(max_drop=0.01, latency_ms=1e5, memory_mb=1e5)
+    names = "Quality on your test data", "Changed predictions", "Latency (p95)", "Memory", "No new NaN or infinity"
+    assert {name: str(kept[name].verdict) for name in names} == dict.fromkeys(names, "PASS")
+    assert kept["Changed predictions"].count == Count(1000, 1000)
+    assert kept["Latency (p95)"].count == Count(budgets.REQUESTS, budgets.REQUESTS)
+    broken = gates(max_drop=0.001, latency_ms=1e-3, memory_mb=1)
+    assert [str(broken[name].verdict) for name in names[:4]] == ["NOT PROVEN", "NOT PROVEN", "FAIL", "FAIL"]
+    assert "samples would settle it" in broken["Quality on your test data"].reason
+
+
+@pytest.mark.parametrize(("late", "of", "verdict"), [(0, 58, "NOT PROVEN"), (0, 59, "PASS"), (15, 300, "NOT PROVEN"), (25, 300, "FAIL")])  # fmt: skip
+def test_a_percentile_is_judged_by_the_bounds_of_what_was_counted(late: int, of: int, verdict: str) -> None:
+    assert str(budgets.within([1.0] * (of - late) + [9.0] * late, 2.0, "here").verdict) == verdict
 
 
 def test_a_target_without_code_gives_the_bundle_of_the_export(kit: Tools) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core.calls.call import IN, OUT, Call, Here
 from core.domain.limits import WORKING
 from core.domain.meaning import Meaning
+from core.domain.report import Count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,11 +54,12 @@ class RawRan(Ran):
 
 @dataclass(frozen=True)
 class Rehearsed(Ran):
-    """The package's tests; the recorded cases, the largest difference; which inputs the engine answered; the tests on raw samples where it takes any."""
+    """The package's tests; the recorded cases, the largest difference; which inputs the engine answered, and of these how many without new NaN or infinity; the tests on raw samples where it takes any."""
 
     cases: int
     max_abs: float
     answered: tuple[int, ...]
+    finite: Count
     raw: RawRan | None = None
 
 
@@ -82,8 +84,8 @@ def work(request: Request, here: Here) -> Rehearsed:
         found = importlib.import_module("verify").replay(
             importlib.import_module(TESTS).answers(), json.loads(Path("card.json").read_text())
         )
-    answered = directly(recorded, out)
-    return Rehearsed(ran.tests, ran.failed, ran.words, found["cases"], float(found["largest"]), answered, raw)
+    answered, finite = directly(recorded, out)
+    return Rehearsed(ran.tests, ran.failed, ran.words, found["cases"], float(found["largest"]), answered, finite, raw)
 
 
 def suite(name: str) -> Ran:
@@ -105,8 +107,8 @@ def raw_samples() -> RawRan:
     return RawRan(ran.tests, ran.failed, ran.words, tuple(meanings))
 
 
-def directly(recorded: bytes, out: Path) -> tuple[int, ...]:
-    """Ask ONNX Runtime itself the recorded inputs, on one thread, and write what it answers; return the places of those it took.
+def directly(recorded: bytes, out: Path) -> tuple[tuple[int, ...], Count]:
+    """Ask ONNX Runtime itself the recorded inputs, on one thread, and write what it answers; return the places of those it took, and how many of these are finite where the source's answers are.
 
     An input that the source takes and the export does not was judged by the proof.
     """
@@ -123,15 +125,26 @@ def directly(recorded: bytes, out: Path) -> tuple[int, ...]:
     outputs = tuple(spec["name"] for spec in signature["outputs"])
     head, body = book.split(recorded)
     order = head["inputs"] if set(head["inputs"]) == {name for name, _ in named} else [name for name, _ in named]
-    taken, cases = [], []
+    taken, cases, spoilt = [], [], 0
     for place, case in enumerate(head["cases"]):
         given = dict(zip(order, (array(one, body) for one in case["inputs"]), strict=True))
         with contextlib.suppress(Exception):
             answers = session.run(list(outputs), {name: given[name].astype(kind) for name, kind in named})
             cases.append(book.Replayed(case["name"], case["what"], 1, [], [plain(one) for one in answers]))
             taken.append(place)
+            spoilt += not as_finite([array(one, body) for one in case["outputs"]], answers)
     out.write_bytes(book.pack((), outputs, cases, LARGEST))
-    return tuple(taken)
+    return tuple(taken), Count(len(taken) - spoilt, len(taken))
+
+
+def as_finite(before: "list[np.ndarray]", after: "list[np.ndarray]") -> bool:
+    """Say whether answers are finite wherever those before are; other shapes are no business of this one."""
+    import numpy as np
+
+    pairs = [(a, np.asarray(b)) for a, b in zip(before, after, strict=False) if a.dtype.kind == "f"]
+    return all(
+        a.shape != b.shape or not (np.isfinite(a) & ~np.isfinite(b)).any() for a, b in pairs if b.dtype.kind == "f"
+    )
 
 
 def array(one: dict[str, Any], body: bytes) -> "np.ndarray":

@@ -15,7 +15,7 @@ from core.domain.codec import encode
 from core.domain.conversion import Conversion, ConvertRequest
 from core.domain.errors import Cancelled, Crashed, PortolanError
 from core.domain.meaning import Reading
-from core.domain.migration import NOWHERE, Gate, MigrateRequest, Migration
+from core.domain.migration import NOWHERE, Budgets, Gate, MigrateRequest, Migration
 from core.domain.report import Verdict
 from core.domain.target import Target
 from core.domain.task import Task
@@ -24,7 +24,7 @@ from core.jobs.verb import Verb
 from core.memory.store import Store
 from core.sandbox.tools import Tools
 from core.targets import TARGETS
-from core.verbs import convert, exporting, replaying
+from core.verbs import budgets, convert, exporting, replaying
 from core.web import recorded
 
 FRESH = "a fresh process in the sandbox, with the libraries of this server"
@@ -61,7 +61,7 @@ def on(bench: Bench, request: MigrateRequest) -> Migration:
         target.title,
         made.artifact,
         parity,
-        (first, *beyond),
+        (first, *budgets.on_data(made, request.budgets), *beyond),
         made.bundle,
         False,
         (),
@@ -73,7 +73,7 @@ def on(bench: Bench, request: MigrateRequest) -> Migration:
         asked,
     )
     if target.packaged and parity.verdict is not Verdict.FAIL:
-        result = packed(bench, made, result, carried(bench, asked, made, request.task))
+        result = packed(bench, made, result, carried(bench, asked, made, request.task), request.budgets)
     return replace(result, seconds=bench.cost.seconds, peak_rss_mb=bench.cost.peak_rss_mb)
 
 
@@ -112,7 +112,7 @@ def carried(bench: Bench, asked: ConvertRequest, made: Conversion, declared: Tas
     return package.Raw(named, samples if found.samples else "")
 
 
-def packed(bench: Bench, made: Conversion, result: Migration, raw: Raw | None) -> Migration:
+def packed(bench: Bench, made: Conversion, result: Migration, raw: Raw | None, asked: Budgets) -> Migration:
     """Write the package, test it as it will run, and pack it with its report unless a gate failed."""
     blobs, tools = bench.tools.blobs, bench.tools
     tools.progress(0.88, "Writing the package")
@@ -123,9 +123,9 @@ def packed(bench: Bench, made: Conversion, result: Migration, raw: Raw | None) -
     draft = package.zipped(blobs, files, made.artifact.name)
     tools.progress(0.9, "Running the package's own tests in a fresh process")
     found, answers = rehearse.ask(bench, draft.sha256, made.golden.recorded)
-    gates = (*result.gates, rehearsed(found), *prepared(raw, found.raw))
+    gates = (*result.gates, rehearsed(found), budgets.finite(found.finite, FRESH), *prepared(raw, found.raw))
     tools.progress(0.94, "Starting the generated server and asking it what was recorded")
-    gates = (*gates, *served(bench, draft, made, questions, blobs.path(answers.sha256).read_bytes(), found, raw))
+    gates = (*gates, *served(bench, draft, made, questions, blobs.path(answers.sha256).read_bytes(), found, raw, asked))
     result = replace(result, gates=gates, packaged=True, not_run=NOT_RUN, bundle=None)
     listed = package.listed(files)
     if result.verdict is Verdict.FAIL:
@@ -170,7 +170,14 @@ def prepared(raw: Raw | None, found: RawRan | None) -> tuple[Gate, ...]:
 
 
 def served(
-    bench: Bench, draft: Bundle, made: Conversion, questions: bytes, answers: bytes, found: Rehearsed, raw: Raw | None
+    bench: Bench,
+    draft: Bundle,
+    made: Conversion,
+    questions: bytes,
+    answers: bytes,
+    found: Rehearsed,
+    raw: Raw | None,
+    asked: Budgets,
 ) -> Iterator[Gate]:
     """Start the generated server, and yield what came of asking it; NOT PROVEN where this machine cannot lock a server in."""
     tools = bench.tools
@@ -187,11 +194,24 @@ def served(
             yield from replaying.gates(client, questions, answers, found.answered)
             if raw is not None and raw.samples and found.raw is not None:
                 yield replaying.raw(client, json.loads(raw.samples), found.raw.meanings)
+            if asked.served and found.answered:
+                with bench.alone():
+                    yield from kept(client, server.pid, asked, questions, found.answered)
     except Crashed as error:
         words = f"{error.message} {error.next_step}"
         yield Gate("Served answers", replaying.WHERE, Verdict.FAIL, words)
     finally:
         tools.sandbox.servers.stop(server)
+
+
+def kept(
+    client: replaying.Client, pid: int | None, asked: Budgets, questions: bytes, which: tuple[int, ...]
+) -> Iterator[Gate]:
+    """Yield the gates on the time and the memory of the server."""
+    if asked.latency_ms is not None:
+        yield budgets.latency(replaying.one(client, questions, which), asked.latency_ms, replaying.WHERE)
+    if asked.memory_mb is not None:
+        yield budgets.memory(pid, asked.memory_mb, replaying.WHERE)
 
 
 def stopped(tools: Tools) -> None:

@@ -5,7 +5,7 @@ import http.client
 import json
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +129,18 @@ def gates(client: Client, asked: bytes, answered: bytes, which: tuple[int, ...])
     if others := [pair for pair in small if not finite(pair)]:
         yield standard(client, others)
     yield malformed(client)
+
+
+def one(client: Client, asked: bytes, which: tuple[int, ...]) -> Callable[[], None]:
+    """Return what asks the recorded call with the fewest samples once, as bytes both ways."""
+    questions, values = recorded.split(asked)
+    smallest = min((questions["cases"][place] for place in which), key=lambda case: int(case["samples"]))
+    inputs = fitted(client, [array(one, values) for one in smallest["inputs"]])
+
+    def ask() -> None:
+        client.infer(inputs, True)
+
+    return ask
 
 
 def finite(pair: "tuple[list[np.ndarray], list[np.ndarray]]") -> bool:

@@ -11,7 +11,7 @@ from core.domain.artifact import Artifact
 from core.domain.conversion import Conversion
 from core.domain.errors import PortolanError
 from core.domain.job import Job, State
-from core.domain.migration import Gate, MigrateRequest, Migration
+from core.domain.migration import NOWHERE, Budgets, Gate, MigrateRequest, Migration
 from core.domain.report import Verdict
 from core.domain.task import Task
 from core.domain.work import Subject
@@ -145,7 +145,7 @@ def test(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
         data = testdata.choose(artifact, job)
         consent.ask(artifact)
         said = task.declared(current().store, visitor(), artifact.id)
-        request = MigrateRequest(Subject.of(artifact), target.id, data=data, task=said)
+        request = MigrateRequest(Subject.of(artifact), target.id, data=data, task=said, budgets=allowed(job))
         begin("Test the package", job, lambda: place().submit("migrate", request), consent.given(artifact))
         st.caption("An export that was made already is used; otherwise it is made now.")
     with result:
@@ -153,6 +153,23 @@ def test(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
             told("The sign-off appears here", "The package runs its own tests in a fresh process; its server is started in the sandbox and asked what was recorded, and what is malformed.")  # fmt: skip
         else:
             scaffold.outcome(page, artifact, job)
+
+
+def allowed(job: Job | None) -> Budgets:
+    """Type what the package is held to; it begins with what the job on the page was held to."""
+    used = job.request.budgets if job is not None else Budgets()
+    with st.expander("Budgets", icon=":material/speed:", expanded=used != Budgets()):
+        drop = st.number_input(
+            "Quality that may be lost on the test data, %",
+            0.01,
+            99.0,
+            None if used.max_drop is None else 100 * used.max_drop,
+            placeholder="not asked",
+            help="Judged by the 95 % interval of paired samples, and so are changed predictions; too few samples are NOT PROVEN.",
+        )
+        latency = st.number_input("95 % of requests within, ms", 0.001, 1e6, used.latency_ms, placeholder="not asked")
+        memory = st.number_input("Memory of the server, MB", 0.1, 1e6, used.memory_mb, placeholder="not asked")
+    return Budgets(None if drop is None else drop / 100, latency, memory)
 
 
 def show(result: Migration) -> None:
@@ -199,10 +216,11 @@ def gate(one: Gate) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(str(one.verdict), color=colour, icon=f":material/{icon}:")  # type: ignore[arg-type]
             st.markdown(f"**{plain(one.name)}**", width="content")
-        where = f"In {plain(one.where, 200)}. " if one.samples else ""
+        where = f"In {plain(one.where, 200)}. " if one.where != NOWHERE else ""
         figures = (
             f"{one.samples:,} recorded, largest difference {small(one.max_abs)}. " if one.max_abs is not None else ""
         )
+        figures += f"{one.count.k:,} of {one.count.n:,}. " if one.count else ""
         st.caption(f"{where}{figures}{plain(one.reason, 500)}")
 
 
