@@ -94,6 +94,9 @@ class Migration:
     export: ConvertRequest
     """How the export can be asked for again."""
 
+    signoff: Bundle | None = None
+    """The page of the sign-off alone, which is in the package too."""
+
     @property
     def verdict(self) -> Verdict:
         """The worst of all gates."""

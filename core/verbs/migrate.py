@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from core.answers import bundle, package
-from core.answers.package import Members, Raw, tasks
+from core.answers.package import Members, Raw, evidence, tasks
 from core.calls import evaluate, inspect, raw_samples, rehearse
 from core.calls.bench import Bench
 from core.calls.rehearse import RawRan, Rehearsed
@@ -130,8 +130,25 @@ def packed(bench: Bench, made: Conversion, result: Migration, raw: Raw | None, a
     listed = package.listed(files)
     if result.verdict is Verdict.FAIL:
         return replace(result, files=listed)
-    files["report.json"] = report(result, files)
-    return replace(result, files=package.listed(files), bundle=package.zipped(blobs, files, made.artifact.name))
+    files |= signed(result, made, files)
+    stem = bundle.safe_stem(made.artifact.name)
+    with blobs.writer() as writer:
+        writer.write(str(files["SIGNOFF.html"]).encode())
+        page = writer.commit()
+    signoff = Bundle(page.sha256, page.size, f"{stem}-sign-off.html")
+    zipped = package.zipped(blobs, files, made.artifact.name)
+    return replace(result, files=package.listed(files), bundle=zipped, signoff=signoff)
+
+
+def signed(result: Migration, made: Conversion, files: Members) -> Members:
+    """Return what is written about the package once it was tested: page and JSON of the sign-off, bill of materials, model card."""
+    listed, name = package.listed(files), bundle.safe_stem(made.artifact.name)
+    return {
+        "SIGNOFF.html": evidence.page(result, made, listed),
+        "MODEL_CARD.md": evidence.model_card(result, made, name),
+        "bom.cdx.json": evidence.bom(result, made, name, str(files["requirements.txt"]), listed),
+        "report.json": report(result, files),
+    }
 
 
 def in_order(made: Conversion) -> tuple[TensorSpec, ...]:
@@ -237,7 +254,8 @@ def report(result: Migration, files: Members) -> str:
 
 def record(store: Store, visitor: str, request: MigrateRequest, result: Migration, job: str) -> str | None:
     """Write the report beside the model."""
-    blobs = [result.golden, result.recorded, *([result.bundle.sha256] if result.bundle else [])]
+    kept = [one.sha256 for one in (result.bundle, result.signoff) if one is not None]
+    blobs = [result.golden, result.recorded, *kept]
     store.add_report(visitor, request.subject.owned, "migration", result, blobs=blobs, job=job)
     return request.subject.artifact
 

@@ -180,6 +180,8 @@ def show(result: Migration) -> None:
         proven = "" if result.verdict is Verdict.PASS else ", not proven"
         style = "primary" if result.verdict is Verdict.PASS else "secondary"
         download.link(f"{words}{proven} ({megabytes(result.bundle.size)})", result.bundle.sha256, result.bundle.name, style)  # type: ignore[arg-type]  # fmt: skip
+    if result.signoff is not None:
+        download.link("Sign-off as a page", result.signoff.sha256, result.signoff.name)
     passed = sum(gate.verdict is Verdict.PASS for gate in result.gates)
     with st.grid(3, min_column_width=150):
         figure("Gates passed", f"{passed} of {len(result.gates)}")
