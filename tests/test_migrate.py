@@ -14,6 +14,7 @@ import pytest
 import yaml
 from onnx import numpy_helper
 
+from benchmarks.faults import Exports
 from core.answers import package
 from core.answers.package import Members
 from core.border import archives
@@ -24,7 +25,7 @@ from core.domain.work import Data, Subject
 from core.doors.commands import main
 from core.memory.blobs import Blobs
 from core.sandbox import Sandbox
-from core.sandbox.tools import Memory, Tools
+from core.sandbox.tools import Tools
 from core.verbs import budgets, migrate
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"
@@ -36,21 +37,6 @@ FASHION = SAMPLES / "fashion_cnn" / "model.onnx"
 def kit(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Tools:
     """Tools whose memory holds the exports, so that each is made once."""
     return Tools(Blobs(tmp_path_factory.mktemp("blobs")), sandbox, lambda f, t: None, threading.Event(), Exports())
-
-
-class Exports(Memory):
-    """Remembers exports by their request."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, object] = {}
-
-    def known(self, verb, request, kind):  # type: ignore[no-untyped-def]
-        """Return an export."""
-        return self.found.get(json.dumps(encode(request), sort_keys=True))
-
-    def answer(self, verb: str, request: object, result: object) -> None:
-        """Keep an export."""
-        self.found[json.dumps(encode(request), sort_keys=True)] = result
 
 
 def asked(tools: Tools, path: Path, format: str, target: str = "onnxruntime") -> MigrateRequest:

@@ -80,19 +80,55 @@ def work(request: Request, here: Here) -> Rehearsed:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         ran = suite(TESTS)
+        cause = diagnosed(recorded) if ran.failed else ""
         raw = raw_samples() if Path(SAMPLES).exists() else None
-        found = importlib.import_module("verify").replay(
-            importlib.import_module(TESTS).answers(), json.loads(Path("card.json").read_text())
-        )
+        found = replayed()
     answered, finite = directly(recorded, out)
-    return Rehearsed(ran.tests, ran.failed, ran.words, found["cases"], float(found["largest"]), answered, finite, raw)
+    words = f"{cause} ({ran.words})" if cause else ran.words
+    return Rehearsed(ran.tests, ran.failed, words, found["cases"], float(found["largest"]), answered, finite, raw)
+
+
+def replayed() -> dict[str, Any]:
+    """Replay the recorded calls as verify.py does; a package that does not answer one has no case, which is no test."""
+    card = json.loads(Path("card.json").read_text())
+    try:
+        return dict(importlib.import_module("verify").replay(importlib.import_module(TESTS).answers(), card))
+    except Exception:
+        return {"cases": 0, "largest": 0.0}
 
 
 def suite(name: str) -> Ran:
     """Run one file of tests."""
     result = unittest.TextTestRunner(stream=io.StringIO()).run(unittest.defaultTestLoader.loadTestsFromName(name))
     bad = [words for _, words in (*result.errors, *result.failures)]
-    return Ran(result.testsRun, len(bad), bad[-1].strip().splitlines()[-1][:400] if bad else "")
+    return Ran(
+        result.testsRun,
+        len(bad),
+        bad[-1].strip().splitlines()[-1].removeprefix("AssertionError: ")[:400] if bad else "",
+    )
+
+
+def diagnosed(recorded: bytes) -> str:
+    """Return why the package answers otherwise than was recorded, where the answers tell; empty where they do not."""
+    from core.proof import causes
+    from core.web import recorded as book
+
+    head, body = book.split(recorded)
+    calls = [
+        {name: array(one, body) for name, one in zip(head["inputs"], case["inputs"], strict=True)}
+        for case in head["cases"]
+    ]
+    ask = importlib.import_module(TESTS).answers()
+    if found := causes.of_batches(ask, calls):
+        return found
+    before, after = [], []
+    for call, case in zip(calls, head["cases"], strict=True):
+        with contextlib.suppress(Exception):
+            after.append([plain(one) for one in ask(call)])
+            before.append([array(one, body) for one in case["outputs"]])
+    outputs = range(len(before[0])) if before else range(0)
+    said = (causes.of([one[place] for one in before], [one[place] for one in after]) for place in outputs)
+    return next(filter(None, said), "")
 
 
 def raw_samples() -> RawRan:

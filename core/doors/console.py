@@ -120,7 +120,6 @@ def migration(result: Migration, out: Path) -> None:
         figures = (
             f" {gate.samples:,} samples, largest difference {gate.max_abs:.2g}." if gate.max_abs is not None else ""
         )
-        figures += f" {gate.count.k:,} of {gate.count.n:,}." if gate.count else ""
         where = "" if gate.where == NOWHERE else f", in {gate.where}"
         print(f"  {gate.verdict}: {gate.name}{where}.{figures} {gate.reason}".rstrip())
     for sentence in result.not_run:

@@ -4,11 +4,13 @@ Shares are judged by exact bounds of what was counted (``core.proof.paired``), e
 the figure in the middle: so few samples are NOT PROVEN, with the number that would settle it.
 """
 
+import http.client
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core.domain.conversion import Conversion
+from core.domain.errors import first_line
 from core.domain.loss import PairedLoss
 from core.domain.migration import Budgets, Gate
 from core.domain.report import Count, Verdict
@@ -65,9 +67,9 @@ def finite(kept: Count, where: str) -> Gate:
         return Gate(name, where, Verdict.NOT_PROVEN, "No recorded call was answered.")
     bad = kept.n - kept.k
     words = (
-        f"{bad:,} answers hold NaN or infinity where the source's do not."
+        f"{bad:,} of {kept.n:,} recorded calls are answered with NaN or infinity where the source gives numbers."
         if bad
-        else "Wherever the source gives numbers, so does the package."
+        else f"In {kept.n:,} of {kept.n:,} recorded calls the package gives numbers wherever the source does."
     )
     return Gate(name, where, Verdict.FAIL if bad else Verdict.PASS, words, kept.n, count=kept)
 
@@ -79,7 +81,10 @@ def latency(ask: Callable[[], None], budget: float, where: str) -> Gate:
         if time.monotonic() - began > LONGEST:
             break
         before = time.perf_counter()
-        ask()
+        try:
+            ask()
+        except (ValueError, OSError, http.client.HTTPException) as error:
+            return Gate("Latency (p95)", where, Verdict.FAIL, f"A request was not answered: {first_line(error)}"[:300])
         if number >= WARM:
             taken.append(1e3 * (time.perf_counter() - before))
     return within(taken, budget, where)

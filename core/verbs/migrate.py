@@ -224,7 +224,8 @@ def served(
 def kept(
     client: replaying.Client, pid: int | None, asked: Budgets, questions: bytes, which: tuple[int, ...]
 ) -> Iterator[Gate]:
-    """Yield the gates on the time and the memory of the server."""
+    """Yield the gates on the time and the memory of the server, which has closed a connection that waited long for its turn."""
+    client.connection.close()
     if asked.latency_ms is not None:
         yield budgets.latency(replaying.one(client, questions, which), asked.latency_ms, replaying.WHERE)
     if asked.memory_mb is not None:

@@ -15,6 +15,7 @@ from core.domain.errors import first_line
 from core.domain.meaning import Meaning
 from core.domain.migration import Gate
 from core.domain.report import Verdict
+from core.proof import causes
 from core.web import recorded
 
 if TYPE_CHECKING:
@@ -157,11 +158,15 @@ def standard(client: Client, pairs: "list[tuple[list[np.ndarray], list[np.ndarra
         "Each was asked as JSON too, which cannot hold it, and is refused in words; as bytes it is answered.",
     )
     for inputs, _ in pairs:
-        status, body, _ = client.ask(fitted(client, inputs), False)
         try:
+            status, body, _ = client.ask(fitted(client, inputs), False)
             json.loads(body, parse_constant=refuse)
         except ValueError:
             return Gate(name, WHERE, Verdict.FAIL, "It answered with JSON that strict readers refuse.", len(pairs))
+        except (OSError, http.client.HTTPException) as error:
+            return Gate(
+                name, WHERE, Verdict.FAIL, f"The server ended a connection: {first_line(error)}"[:300], len(pairs)
+            )
         if status != 400:
             return Gate(name, WHERE, Verdict.FAIL, f"One was answered with {status}.", len(pairs))
     return Gate(name, WHERE, Verdict.PASS, said, len(pairs))
@@ -180,7 +185,7 @@ def fitted(client: Client, inputs: "list[np.ndarray]") -> "list[np.ndarray]":
 
 def compared(client: Client, pairs: "list[tuple[list[np.ndarray], list[np.ndarray]]]", name: str, binary: bool) -> Gate:
     """Ask every case, and compare with the engine's own answer to the last bit."""
-    worst, wrong = 0.0, ""
+    worst, wrong, found = 0.0, "", []
     for inputs, expected in pairs:
         try:
             answers = client.infer(fitted(client, inputs), binary)
@@ -188,13 +193,20 @@ def compared(client: Client, pairs: "list[tuple[list[np.ndarray], list[np.ndarra
             return Gate(
                 name, WHERE, Verdict.FAIL, f"A recorded input was not answered: {first_line(error)}"[:300], len(pairs)
             )
+        found.append(answers)
         for spec, before, after in zip(client.signature.outputs, expected, answers, strict=True):
             gap = distance(before, after)
             worst, wrong = max(worst, gap), wrong or (f"{spec.name} is another answer." if gap else "")
     if not pairs:
         return Gate(name, WHERE, Verdict.NOT_PROVEN, "No recorded input could be sent this way.")
     good = "Each is the answer of ONNX Runtime asked directly, to the last bit."
-    return Gate(name, WHERE, Verdict.FAIL if wrong else Verdict.PASS, wrong or good, len(pairs), worst)
+    if not wrong:
+        return Gate(name, WHERE, Verdict.PASS, good, len(pairs), worst)
+    asked = [expected for _, expected in pairs]
+    places = range(len(client.signature.outputs))
+    causing = (causes.of([one[place] for one in asked], [one[place] for one in found]) for place in places)
+    cause = next(filter(None, causing), "")
+    return Gate(name, WHERE, Verdict.FAIL, f"{cause} {wrong}".strip(), len(pairs), worst)
 
 
 def distance(before: "np.ndarray", after: "np.ndarray") -> float:

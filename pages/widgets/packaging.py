@@ -91,7 +91,7 @@ def code(made: Conversion, declared: Task | None) -> None:
     listed = package.listed(files)
     st.markdown("**A Python package that checks inputs, answers, logs, and serves.**")
     with st.grid(3, min_column_width=150):
-        figure("Files", f"{len(listed) + 2}")
+        figure("Files, evidence aside", f"{len(listed)}")
         figure("Inputs checked", f"{len(made.summary.inputs)}")
         figure("Protocol", "Inference v2")
     st.caption(f":material/info: {plain(raw_samples(made, declared), 400)}")
@@ -115,7 +115,7 @@ def raw_samples(made: Conversion, declared: Task | None) -> str:
     """Say whether raw samples are taken, and by whose steps."""
     found = tasks.of(made, declared)
     if found is None:
-        return "Inputs are what the model takes: no preprocessing is part of it. Say on the Models page how pictures become inputs, and it travels too."
+        return "Inputs are what the model takes: no preprocessing is part of it. For a model of pictures, the steps that you declare on the Models page travel too."
     if words := package.Raw(found).kept_back:
         return f"Inputs are what the model takes. {words}"
     who = (
@@ -222,7 +222,6 @@ def gate(one: Gate) -> None:
         figures = (
             f"{one.samples:,} recorded, largest difference {small(one.max_abs)}. " if one.max_abs is not None else ""
         )
-        figures += f"{one.count.k:,} of {one.count.n:,}. " if one.count else ""
         st.caption(f"{where}{figures}{plain(one.reason, 500)}")
 
 

@@ -18,7 +18,7 @@ from core.formats import FORMATS
 HERE = Path(__file__).parent
 HEADS = {
     Verdict.PASS: "Ready to move",
-    Verdict.NOT_PROVEN: "Not proven yet",
+    Verdict.NOT_PROVEN: "Something is still open",
     Verdict.FAIL: "Do not move this model",
 }
 MISSING = "[More Information Needed]"
