@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -115,6 +116,70 @@ def verified(folder: Path, *changes: tuple[Path, int, int]) -> list[int]:
     assert done.returncode == 0, done.stderr
     found: list[int] = json.loads(done.stdout)
     return found
+
+
+WATCH = """
+import json, sys, time
+import numpy as np
+from starlette.testclient import TestClient
+import drift, predict, server
+
+rng = np.random.default_rng(1)
+known = {name: (float(rng.normal(9, 2, 100).mean()), 2.0, 100) for name in "abcdef"}
+def moved(shift):
+    watch = drift.Drift(known)
+    draws = {name: rng.normal(9, 2, (drift.WINDOW - 1, 1)) for name in known}
+    draws["b"] += shift
+    watch.add(draws)
+    return list(watch.close())
+still, shifted = [moved(0) for _ in range(20)], [moved(2.0) for _ in range(20)]
+
+meta = json.loads(str(np.load("golden.npz")["meta"]))
+place = next(n for n, case in enumerate(meta["cases"]) if case["name"] == "data")
+with np.load("golden.npz") as golden:
+    arrays = {name: golden[f"c{place}/in{i}"] for i, name in enumerate(meta["inputs"])}
+feature = next(name for name, one in arrays.items() if one.dtype.kind == "f")
+arrays[feature] = arrays[feature] + np.nanstd(arrays[feature]).astype(arrays[feature].dtype)
+fine = np.all([np.isfinite(one).all(axis=1) if one.dtype.kind == "f" else np.ones(len(one), bool) for one in arrays.values()], axis=0)
+body = {"inputs": [{"name": n, "datatype": server.TYPES[predict.INPUTS[n]["dtype"]], "shape": list(a[fine].shape), "data": a[fine].reshape(-1).tolist()} for n, a in arrays.items()]}
+with TestClient(server.app) as client:
+    while client.get("/v2/health/ready").status_code != 200:
+        time.sleep(0.05)
+    for _ in range(3):
+        assert client.post(f"/v2/models/{predict.NAME}/infer", json=body).status_code == 200
+    text = client.get("/metrics").text
+line = next(one for one in text.splitlines() if one.startswith("model_input_shift") and feature in one)
+print(json.dumps([sum(map(bool, still)), sum(one == ["b"] for one in shifted), float(line.split()[-1])]))
+"""
+
+
+def test_an_input_that_moves_by_one_standard_deviation_is_told(kit: Tools, tmp_path: Path) -> None:
+    data = PENGUINS.parent / "test.csv"
+    request = replace(asked(kit, PENGUINS, "skops"), data=Data(kit.blobs.put(data).sha256, data.name))
+    found = migrate.run(kit, request)
+    assert found.bundle
+    with zipfile.ZipFile(kit.blobs.path(found.bundle.sha256)) as archive:
+        archive.extractall(tmp_path)
+    done = subprocess.run([sys.executable, "-c", WATCH], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    still, shifted, served = json.loads(done.stdout)
+    assert (still, shifted) == (0, 20)
+    assert served == pytest.approx(1, abs=0.1)
+
+
+def test_tools_of_others_find_what_they_read(unpacked: Path) -> None:
+    flavour = yaml.safe_load((unpacked / "MLmodel").read_text())["flavors"]["python_function"]
+    assert (unpacked / f"{flavour['loader_module']}.py").exists()
+    assert "-r requirements.txt" in yaml.safe_load((unpacked / flavour["env"]).read_text())["dependencies"]
+    script = "import mlflow_loader as m, json, numpy as np, predict\nloaded = m._load_pyfunc('.')\nspecs = predict.INPUTS\nx = {n: np.full((2, 1), 'male' if s['dtype'] == 'str' else 1, object if s['dtype'] == 'str' else s['dtype']) for n, s in specs.items()}\nimport pandas as pd\ny = pd.DataFrame({n: a.reshape(-1) for n, a in x.items()})\nassert all((loaded.predict(x)[n] == loaded.predict(y)[n]).all() for n in predict.OUTPUTS)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=unpacked, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    if shutil.which("systemd-analyze"):
+        unit = next(unpacked.glob("*.service"))
+        text = unit.read_text().replace(f"/opt/{unit.stem}/env/bin/python", sys.executable)
+        unit.write_text(text.replace(f"/opt/{unit.stem}", str(unpacked)))
+        done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_evidence_is_what_its_readers_take(kit: Tools) -> None:

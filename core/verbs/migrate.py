@@ -30,7 +30,7 @@ from core.web import recorded
 FRESH = "a fresh process in the sandbox, with the libraries of this server"
 NOT_RUN = (
     "A clean virtual environment: the pins are those that ran here.",
-    "The Dockerfile.",
+    "The Dockerfile, the unit for systemd, and MLflow, which reads MLmodel.",
     "Triton Inference Server and KServe, for which the folder `models` is laid out.",
 )
 EXPORT_ONLY = ("No code is generated for this target: the bundle of the export holds its script and its evidence.",)

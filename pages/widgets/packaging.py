@@ -34,6 +34,7 @@ FILES = (
     "task.py",
     "predict.py",
     "server.py",
+    "drift.py",
     "test_model.py",
     "test_server.py",
     "README.md",

@@ -35,6 +35,8 @@ TRITON = {"float16": "FP16", "float32": "FP32", "float64": "FP64", "bool": "BOOL
 EXAMPLE_VALUES = 50_000
 EXAMPLE_BYTES = 200_000
 """Characters of a raw sample up to which it is an example."""
+CODE = ("predict", "drift", "server", "mlflow_loader", "test_model", "test_server")
+"""Files that are the same for every model."""
 SUMS = "SHA256SUMS"
 Members = dict[str, str | Path]
 
@@ -75,12 +77,15 @@ def members(blobs: Blobs, made: Conversion, example: str, raw: Raw | None = None
         "golden.npz": blobs.path(made.golden.sha256),
         "signature.json": written(signature(made, name, file, carried)),
         "card.json": written(bundle.card(made, file)),
-        **{f"{part}.py": (HERE / f"{part}.txt").read_text() for part in ("predict", "server", "test_model", "test_server")},
+        **{f"{part}.py": (HERE / f"{part}.txt").read_text() for part in CODE},
         **(raw_members(made, carried) if carried else {}),
         "verify.py": bundle.verification(runtime),
         "example.json": example,
         "requirements.txt": "".join(f"{bundle.pinned(one)}\n" for one in dict.fromkeys((*packages, *(("pillow",) if carried else ())))),
         "Dockerfile": rendered("dockerfile", told),
+        "MLmodel": rendered("mlmodel", told),
+        "python_env.yaml": rendered("python_env", told),
+        f"{name}.service": rendered("service", told),
         "README.md": rendered("readme", told),
     }  # fmt: skip
 
@@ -109,6 +114,7 @@ def facts(made: Conversion, name: str, file: str) -> dict[str, Any]:
         "source": bundle.safe_stem(made.source.name),
         "verdict": str(made.parity.verdict),
         "data": made.data is not None,
+        "full_python": ".".join(map(str, sys.version_info[:3])),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "inputs": side(made.summary.inputs),
         "outputs": side(made.summary.outputs),
