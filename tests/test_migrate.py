@@ -125,13 +125,13 @@ from starlette.testclient import TestClient
 import drift, predict, server
 
 rng = np.random.default_rng(1)
-known = {name: (float(rng.normal(9, 2, 100).mean()), 2.0, 100) for name in "abcdef"}
+names = [name for name, spec in predict.INPUTS.items() if spec["dtype"].startswith("float")]
+known = {name: (float(rng.normal(9, 2, 100).mean()), 2.0, 100) for name in names}
 def moved(shift):
     watch = drift.Drift(known)
-    draws = {name: rng.normal(9, 2, (drift.WINDOW - 1, 1)) for name in known}
-    draws["b"] += shift
-    watch.add(draws)
-    return list(watch.close())
+    draws = {name: rng.normal(9, 2, (drift.WINDOW, 1)) for name in known}
+    draws[names[1]] += shift
+    return list(watch.add(draws))
 still, shifted = [moved(0) for _ in range(20)], [moved(2.0) for _ in range(20)]
 
 meta = json.loads(str(np.load("golden.npz")["meta"]))
@@ -149,7 +149,7 @@ with TestClient(server.app) as client:
         assert client.post(f"/v2/models/{predict.NAME}/infer", json=body).status_code == 200
     text = client.get("/metrics").text
 line = next(one for one in text.splitlines() if one.startswith("model_input_shift") and feature in one)
-print(json.dumps([sum(map(bool, still)), sum(one == ["b"] for one in shifted), float(line.split()[-1])]))
+print(json.dumps([sum(map(bool, still)), sum(one == names[1:2] for one in shifted), float(line.split()[-1])]))
 """
 
 
