@@ -307,3 +307,5 @@ def test_command_line_writes_the_package(tmp_path: Path, capsys: pytest.CaptureF
     with archives.walk(out) as archive:
         assert {"models/model/config.pbtxt", "server.py", "report.json", "SHA256SUMS"} <= set(archive.names)
     assert main(["migrate", str(PENGUINS), "--target", "nowhere", "-o", str(out), "--json"]) == 1
+    assert main(["migrate", fashion, "--target", "triton", "-o", str(out), "--latency-ms", "-1", "--json"]) == 1
+    assert "out of its range" in capsys.readouterr().out

@@ -95,8 +95,10 @@ def budgets_of(args: argparse.Namespace) -> Budgets:
     """Return what a package is held to. Raises Refused for what is no budget."""
     try:
         return Budgets(args.max_drop, args.latency_ms, args.memory_mb)
-    except ValueError as error:
-        raise Refused(f"This is no budget: {error}.", "Give numbers above 0.") from None
+    except ValueError:
+        raise Refused(
+            "A budget is out of its range.", "Give a drop between 0 and 100 %, and milliseconds and megabytes above 0."
+        ) from None
 
 
 def code_of(tools: Tools, path: Path | None) -> Code | None:

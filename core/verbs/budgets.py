@@ -115,7 +115,13 @@ def memory(pid: int | None, budget: float, where: str) -> Gate:
     close = abs(peak - budget) <= NEAR * budget
     verdict = Verdict.NOT_PROVEN if close else Verdict.PASS if peak < budget else Verdict.FAIL
     more = f" That is within {NEAR:.0%} of the budget, and a peak varies from start to start." if close else ""
-    return Gate(name, where, verdict, f"Peak of {peak:,.1f} MB; {budget:,.6g} MB are allowed.{more}", 1)
+    return Gate(
+        name,
+        where,
+        verdict,
+        f"Peak of {peak:,.1f} MB over all recorded calls, large batches too; {budget:,.6g} MB are allowed.{more}",
+        1,
+    )
 
 
 def peaked(pid: int | None) -> float | None:
