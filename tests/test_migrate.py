@@ -20,7 +20,7 @@ from core.answers import package
 from core.answers.package import Members
 from core.border import archives
 from core.domain.codec import decode, encode
-from core.domain.migration import Budgets, Gate, MigrateRequest, Migration
+from core.domain.migration import Budgets, MigrateRequest, Migration
 from core.domain.report import Count, Verdict
 from core.domain.work import Data, Subject
 from core.doors.commands import main
@@ -182,16 +182,26 @@ def test_tools_of_others_find_what_they_read(unpacked: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_evidence_is_what_its_readers_take(kit: Tools) -> None:
+@pytest.fixture(scope="module")
+def clothes(kit: Tools) -> MigrateRequest:
+    """A move on labelled data, of a file with a stranger's name."""
+    test, request = FASHION.parent / "test.npz", asked(kit, FASHION, "onnx")
+    data = Data(kit.blobs.put(test).sha256, test.name)
+    return replace(request, subject=replace(request.subject, name='<script>"a`: #\n.onnx'), data=data)
+
+
+@pytest.fixture(scope="module")
+def kept(kit: Tools, clothes: MigrateRequest) -> Migration:
+    """The same with budgets that are wide enough."""
+    return migrate.run(kit, replace(clothes, budgets=Budgets(0.01, 1e5, 1e5)))
+
+
+def test_the_evidence_is_what_its_readers_take(kit: Tools, kept: Migration) -> None:
     """The name is a stranger's: it is text on the page, in YAML and in JSON, and nothing else."""
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation.json import JsonStrictValidator
 
-    path, test = FASHION, FASHION.parent / "test.npz"
-    name = '<script>"a`: #\n.onnx'
-    data = Data(kit.blobs.put(test).sha256, test.name)
-    ask = asked(kit, path, "onnx")
-    found = migrate.run(kit, replace(ask, subject=replace(ask.subject, name=name), data=data))
+    found = kept
     assert found.bundle
     assert found.signoff
     with zipfile.ZipFile(kit.blobs.path(found.bundle.sha256)) as archive:
@@ -265,21 +275,15 @@ def test_a_planted_fault_is_stopped_by_the_gate_for_it(
     assert next(one.name for one in found.gates if one.verdict is Verdict.FAIL) == gate
 
 
-def test_budgets_are_kept_or_broken_by_what_was_counted(kit: Tools) -> None:
-    test = FASHION.parent / "test.npz"
-    data = Data(kit.blobs.put(test).sha256, test.name)
-
-    def gates(**given: float) -> dict[str, Gate]:
-        found = migrate.run(kit, replace(asked(kit, FASHION, "onnx"), data=data, budgets=Budgets(**given)))
-        assert (found.bundle is None) == (found.verdict is Verdict.FAIL)
-        return {gate.name: gate for gate in found.gates}
-
-    kept = gates(max_drop=0.01, latency_ms=1e5, memory_mb=1e5)
+def test_budgets_are_kept_or_broken_by_what_was_counted(kit: Tools, clothes: MigrateRequest, kept: Migration) -> None:
+    good = {gate.name: gate for gate in kept.gates}
     names = "Quality on your test data", "Changed predictions", "Latency (p95)", "Memory", "No new NaN or infinity"
-    assert {name: str(kept[name].verdict) for name in names} == dict.fromkeys(names, "PASS")
-    assert kept["Changed predictions"].count == Count(1000, 1000)
-    assert kept["Latency (p95)"].count == Count(budgets.REQUESTS, budgets.REQUESTS)
-    broken = gates(max_drop=0.001, latency_ms=1e-3, memory_mb=1)
+    assert {name: str(good[name].verdict) for name in names} == dict.fromkeys(names, "PASS")
+    assert good["Changed predictions"].count == Count(1000, 1000)
+    assert good["Latency (p95)"].count == Count(budgets.REQUESTS, budgets.REQUESTS)
+    found = migrate.run(kit, replace(clothes, budgets=Budgets(0.001, 1e-3, 1)))
+    assert found.bundle is None
+    broken = {gate.name: gate for gate in found.gates}
     assert [str(broken[name].verdict) for name in names[:4]] == ["NOT PROVEN", "NOT PROVEN", "FAIL", "FAIL"]
     assert "samples would settle it" in broken["Quality on your test data"].reason
 
