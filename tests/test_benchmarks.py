@@ -8,7 +8,7 @@ import onnx.parser
 import pytest
 from onnx import numpy_helper
 
-from benchmarks import dispatch, greedy, macs, memory, one_operator, onnx_to_torch, pairs, races, resolution
+from benchmarks import dispatch, faults, greedy, macs, memory, one_operator, onnx_to_torch, pairs, races, resolution
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
 from core.sandbox import Sandbox
@@ -96,3 +96,9 @@ def test_macs_of_a_network_are_those_worked_out_by_hand() -> None:
 def test_the_peak_of_memory_repeats(tools: Tools) -> None:
     found = memory.measured(tools, SAMPLES / "segment" / "model.onnx", runs=3)
     assert found["repeats"], found
+
+
+def test_planted_faults_of_a_move_are_stopped_and_named(tmp_path: Path, sandbox: Sandbox) -> None:
+    kinds = ["fixed batch axis", "float32 for float64"]
+    found = faults.measure(kinds, 3, tmp_path, sandbox)
+    assert [one["kind"] for one in found if one["stopped"] and one["named"]] == kinds, found

@@ -484,6 +484,7 @@ def test_the_table_of_tasks() -> None:
         "rehearse",
         "preview",
         "likely",
+        "raw_samples",
         "figures",
         "self_test",
     }

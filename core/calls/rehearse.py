@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.calls.call import IN, OUT, Call, Here
 from core.domain.limits import WORKING
+from core.domain.meaning import Meaning
+from core.domain.report import Count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from core.memory.blobs import Blob
 
 PACKAGE, RECORDED, ANSWERS = "package.zip", "recorded.bin", "answers.bin"
-TESTS = "test_model"
+TESTS, TASK_TESTS, SAMPLES = "test_model", "test_task", "samples.json"
 LARGEST = 1_000_000_000
 """Bytes of answers: none is left out, so that each stands beside its question."""
 
@@ -35,15 +37,30 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Rehearsed:
-    """How many tests ran and failed, in the words of the last failure; the recorded cases, the largest difference; which inputs the engine answered."""
+class Ran:
+    """How many tests ran and failed, in the words of the last failure."""
 
     tests: int
     failed: int
     words: str
+
+
+@dataclass(frozen=True)
+class RawRan(Ran):
+    """The tests of the steps that prepare raw samples, and what the answer to each recorded sample means."""
+
+    meanings: tuple[Meaning, ...]
+
+
+@dataclass(frozen=True)
+class Rehearsed(Ran):
+    """The package's tests; the recorded cases, the largest difference; which inputs the engine answered, and of these how many without new NaN or infinity; the tests on raw samples where it takes any."""
+
     cases: int
     max_abs: float
     answered: tuple[int, ...]
+    finite: Count
+    raw: RawRan | None = None
 
 
 def work(request: Request, here: Here) -> Rehearsed:
@@ -62,18 +79,72 @@ def work(request: Request, here: Here) -> Rehearsed:
     sys.path.insert(0, str(folder))
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        result = unittest.TextTestRunner(stream=io.StringIO()).run(unittest.defaultTestLoader.loadTestsFromName(TESTS))
-        found = importlib.import_module("verify").replay(
-            importlib.import_module(TESTS).answers(), json.loads(Path("card.json").read_text())
-        )
-    bad = [words for _, words in (*result.failures, *result.errors)]
-    answered = directly(recorded, out)
-    words = bad[-1].strip().splitlines()[-1][:300] if bad else ""
-    return Rehearsed(result.testsRun, len(bad), words, found["cases"], float(found["largest"]), answered)
+        ran = suite(TESTS)
+        cause = diagnosed(recorded) if ran.failed else ""
+        raw = raw_samples() if Path(SAMPLES).exists() else None
+        found = replayed()
+    answered, finite = directly(recorded, out)
+    words = f"{cause} ({ran.words})" if cause else ran.words
+    return Rehearsed(ran.tests, ran.failed, words, found["cases"], float(found["largest"]), answered, finite, raw)
 
 
-def directly(recorded: bytes, out: Path) -> tuple[int, ...]:
-    """Ask ONNX Runtime itself the recorded inputs, on one thread, and write what it answers; return the places of those it took.
+def replayed() -> dict[str, Any]:
+    """Replay the recorded calls as verify.py does; a package that does not answer one has no case, which is no test."""
+    card = json.loads(Path("card.json").read_text())
+    try:
+        return dict(importlib.import_module("verify").replay(importlib.import_module(TESTS).answers(), card))
+    except Exception:
+        return {"cases": 0, "largest": 0.0}
+
+
+def suite(name: str) -> Ran:
+    """Run one file of tests."""
+    result = unittest.TextTestRunner(stream=io.StringIO()).run(unittest.defaultTestLoader.loadTestsFromName(name))
+    bad = [words for _, words in (*result.errors, *result.failures)]
+    return Ran(
+        result.testsRun,
+        len(bad),
+        bad[-1].strip().splitlines()[-1].removeprefix("AssertionError: ")[:400] if bad else "",
+    )
+
+
+def diagnosed(recorded: bytes) -> str:
+    """Return why the package answers otherwise than was recorded, where the answers tell; empty where they do not."""
+    from core.proof import causes
+    from core.web import recorded as book
+
+    head, body = book.split(recorded)
+    calls = [
+        {name: array(one, body) for name, one in zip(head["inputs"], case["inputs"], strict=True)}
+        for case in head["cases"]
+    ]
+    ask = importlib.import_module(TESTS).answers()
+    if found := causes.of_batches(ask, calls):
+        return found
+    before, after = [], []
+    for call, case in zip(calls, head["cases"], strict=True):
+        with contextlib.suppress(Exception):
+            after.append([plain(one) for one in ask(call)])
+            before.append([array(one, body) for one in case["outputs"]])
+    outputs = range(len(before[0])) if before else range(0)
+    said = (causes.of([one[place] for one in before], [one[place] for one in after]) for place in outputs)
+    return next(filter(None, said), "")
+
+
+def raw_samples() -> RawRan:
+    """Run the tests of the steps, and have the package answer each recorded sample."""
+    ran, meanings = suite(TASK_TESTS), []
+    with contextlib.suppress(Exception):  # what does not answer has failed its tests
+        task, tests, model = (importlib.import_module("task"), importlib.import_module(TASK_TESTS), importlib.import_module("predict").Model())  # fmt: skip
+        for sample in json.loads(Path(SAMPLES).read_text()):
+            meant = task.meaning(task.answered(model, [tests.raw(sample)]), max(1, len(sample["words"])))
+            words, numbers = tests.spoken(meant)
+            meanings.append(Meaning(tuple(map(str, words)), tuple(map(float, numbers))))
+    return RawRan(ran.tests, ran.failed, ran.words, tuple(meanings))
+
+
+def directly(recorded: bytes, out: Path) -> tuple[tuple[int, ...], Count]:
+    """Ask ONNX Runtime itself the recorded inputs, on one thread, and write what it answers; return the places of those it took, and how many of these are finite where the source's answers are.
 
     An input that the source takes and the export does not was judged by the proof.
     """
@@ -90,15 +161,26 @@ def directly(recorded: bytes, out: Path) -> tuple[int, ...]:
     outputs = tuple(spec["name"] for spec in signature["outputs"])
     head, body = book.split(recorded)
     order = head["inputs"] if set(head["inputs"]) == {name for name, _ in named} else [name for name, _ in named]
-    taken, cases = [], []
+    taken, cases, spoilt = [], [], 0
     for place, case in enumerate(head["cases"]):
         given = dict(zip(order, (array(one, body) for one in case["inputs"]), strict=True))
         with contextlib.suppress(Exception):
             answers = session.run(list(outputs), {name: given[name].astype(kind) for name, kind in named})
             cases.append(book.Replayed(case["name"], case["what"], 1, [], [plain(one) for one in answers]))
             taken.append(place)
+            spoilt += not as_finite([array(one, body) for one in case["outputs"]], answers)
     out.write_bytes(book.pack((), outputs, cases, LARGEST))
-    return tuple(taken)
+    return tuple(taken), Count(len(taken) - spoilt, len(taken))
+
+
+def as_finite(before: "list[np.ndarray]", after: "list[np.ndarray]") -> bool:
+    """Say whether answers are finite wherever those before are; other shapes are no business of this one."""
+    import numpy as np
+
+    pairs = [(a, np.asarray(b)) for a, b in zip(before, after, strict=False) if a.dtype.kind == "f"]
+    return all(
+        a.shape != b.shape or not (np.isfinite(a) & ~np.isfinite(b)).any() for a, b in pairs if b.dtype.kind == "f"
+    )
 
 
 def array(one: dict[str, Any], body: bytes) -> "np.ndarray":

@@ -47,5 +47,18 @@ class Ctc(Decoding):
         texts = ["".join(symbols[row[keep] - offset]) for row, keep in zip(best, kept, strict=True)]
         return np.array([text.strip(" ") if options.strip else text for text in texts], np.str_)
 
+    def code(self) -> str:
+        """Return the same for a package."""
+        return """\
+scores = next(one for one in outputs if one.dtype.kind == "f" and one.ndim == 3)
+symbols = np.array(options["alphabet"].split("\\n"), dtype=object)
+best = scores.argmax(axis=2)
+blank, offset = (0, 1) if options["blank"] == "first" else (len(symbols), 0)
+new = np.concatenate([np.ones((len(best), 1), bool), best[:, 1:] != best[:, :-1]], axis=1)
+kept = new & (best != blank)
+texts = ["".join(symbols[row[keep] - offset]) for row, keep in zip(best, kept, strict=True)]
+return [text.strip(" ") if options["strip"] else text for text in texts]
+"""
+
 
 DECODING = Ctc()

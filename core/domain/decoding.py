@@ -15,6 +15,14 @@ class Decoding(Entry):
         """Return one answer for each sample, an array [n], of output arrays [n, ...]. Raises Refused where they cannot be decoded."""
         raise NotImplementedError
 
+    def code(self) -> str | None:
+        """Return the body of a Python function of ``outputs`` and ``options`` that does what ``apply`` does.
+
+        ``outputs`` are arrays in the order of the model, ``options`` has every option by name. It may use ``np`` and
+        raise ``BadInput``. None where no such code is written.
+        """
+        return None
+
     def to_json(self) -> dict[str, Any]:
         """Return the table row with its options."""
         declared = {f.name: {"default": f.default, "help": f.help} for f in option_fields(self.Options)}

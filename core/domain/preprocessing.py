@@ -31,6 +31,14 @@ class Preprocessing(Entry):
         """Return the sample after the step. Raises Refused where it cannot be done."""
         raise NotImplementedError
 
+    def code(self, options: Any) -> str | None:
+        """Return the body of a Python function of ``value`` that does for these options what ``apply`` does, to the last bit.
+
+        It may use ``np``, ``io``, ``Image`` and ``ImageOps`` of Pillow, and raise ``BadInput``; nothing that a stranger
+        wrote stands in it but numbers. None where no such code is written.
+        """
+        return None
+
     def to_json(self) -> dict[str, Any]:
         """Return the table row with what it takes and gives, and its options."""
         return {

@@ -43,7 +43,18 @@ from core.domain.training_cost import TrainingRequest
 from core.domain.tuning import Goal
 from core.domain.versus import VersusRequest
 from core.doors import console, operating
-from core.doors.given import code_of, data_of, existing, inspected, pairs, read_recipe, read_task, share, subject_of
+from core.doors.given import (
+    budgets_of,
+    code_of,
+    data_of,
+    existing,
+    inspected,
+    pairs,
+    read_recipe,
+    read_task,
+    share,
+    subject_of,
+)
 from core.doors.terminal import letters, only_letters
 from core.formats import FORMATS
 from core.jobs.engines import launcher
@@ -157,6 +168,11 @@ def parser() -> argparse.ArgumentParser:
     move.add_argument("file", type=Path)
     move.add_argument("--target", required=True, metavar="TARGET", help="where it goes; `targets` lists them")
     move.add_argument("--option", action="append", default=[], metavar="K=V", help=OPTION)
+    move.add_argument(
+        "--max-drop", type=share, metavar="SHARE", help="quality that may be lost on the data, such as 1%%"
+    )
+    move.add_argument("--latency-ms", type=float, metavar="MS", help="within which 95 %% of requests must be answered")
+    move.add_argument("--memory-mb", type=float, metavar="MB", help="that the server may take at its peak")
     move.add_argument("-o", "--out", type=Path, required=True, metavar="BUNDLE.zip", help="package to write")
     search = command(commands, "tune", run_tune, "search for the smallest or fastest file within an accuracy budget")
     search.add_argument("file", type=Path)
@@ -323,9 +339,11 @@ def run_assess(args: argparse.Namespace) -> int:
 
 def run_migrate(args: argparse.Namespace) -> int:
     """Export, package and test, and write the package unless a gate failed."""
+    asked, target = budgets_of(args), TARGETS[args.target].id
     with bench() as tools:
-        subject, target = subject_of(tools, args.file, args.consent), TARGETS[args.target].id
-        result = migrate.run(tools, MigrateRequest(subject, target, pairs(args.option), data_of(tools, args)))
+        subject = subject_of(tools, args.file, args.consent)
+        request = MigrateRequest(subject, target, pairs(args.option), data_of(tools, args), task=read_task(args.task))
+        result = migrate.run(tools, replace(request, budgets=asked))
         if result.bundle is None:
             failed = next(gate for gate in result.gates if gate.verdict is Verdict.FAIL)
             raise Refused(f"FAIL: {failed.name}: {failed.reason}", "The package was not written. Try another target.")

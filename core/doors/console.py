@@ -12,7 +12,7 @@ from core.domain.factors import Factors
 from core.domain.ingestion import Ingested
 from core.domain.limits import MB
 from core.domain.measures import Qualities
-from core.domain.migration import Migration
+from core.domain.migration import NOWHERE, Migration
 from core.domain.portability import Attempt
 from core.domain.previewing import Preview
 from core.domain.profile import Profile
@@ -122,7 +122,8 @@ def migration(result: Migration, out: Path) -> None:
         figures = (
             f" {gate.samples:,} samples, largest difference {gate.max_abs:.2g}." if gate.max_abs is not None else ""
         )
-        print(f"  {gate.verdict}: {gate.name}, in {gate.where}.{figures} {gate.reason}".rstrip())
+        where = "" if gate.where == NOWHERE else f", in {gate.where}"
+        print(f"  {gate.verdict}: {gate.name}{where}.{figures} {gate.reason}".rstrip())
     for sentence in result.not_run:
         print(f"Not run here: {sentence}")
 

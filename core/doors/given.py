@@ -12,6 +12,7 @@ from core.domain.errors import Refused
 from core.domain.gate import Bounds
 from core.domain.ingestion import Ingested, IngestRequest
 from core.domain.limits import MB, limit_mb
+from core.domain.migration import Budgets
 from core.domain.recipe import Option, Step
 from core.domain.stored import read
 from core.domain.task import Task
@@ -88,6 +89,16 @@ def read_task(words: str | None) -> Task | None:
         return read(Task, words if words.startswith("{") else existing(Path(words)).read_text())
     except ValueError:
         raise Refused("This file is not a task.", "Write one with: python -m core task MODEL -o TASK.json.") from None
+
+
+def budgets_of(args: argparse.Namespace) -> Budgets:
+    """Return what a package is held to. Raises Refused for what is no budget."""
+    try:
+        return Budgets(args.max_drop, args.latency_ms, args.memory_mb)
+    except ValueError:
+        raise Refused(
+            "A budget is out of its range.", "Give a drop between 0 and 100 %, and milliseconds and megabytes above 0."
+        ) from None
 
 
 def code_of(tools: Tools, path: Path | None) -> Code | None:

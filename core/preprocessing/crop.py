@@ -40,5 +40,15 @@ class Crop(Preprocessing):
         top, left = (round(room / 2) for room in spare)
         return value[top : top + options.height, left : left + options.width]
 
+    def code(self, options: CropOptions) -> str:
+        """Return the same for a package."""
+        return f"""\
+height, width = value.shape[0] - {options.height}, value.shape[1] - {options.width}
+if min(height, width) < 0:
+    raise BadInput("The picture is smaller than {options.height} by {options.width} pixels.")
+top, left = round(height / 2), round(width / 2)
+return value[top : top + {options.height}, left : left + {options.width}]
+"""
+
 
 STEP = Crop()

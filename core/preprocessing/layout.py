@@ -40,5 +40,10 @@ class Layout(Preprocessing):
             return value.transpose(2, 0, 1)
         return value[:, :, 0] if options.order == NONE else value
 
+    def code(self, options: LayoutOptions) -> str:
+        """Return the same for a package."""
+        ways = {FIRST: ".transpose(2, 0, 1)", NONE: "[:, :, 0]", FLAT: ".reshape(-1)", LAST: ""}
+        return f"return value{ways[options.order]}\n"
+
 
 STEP = Layout()

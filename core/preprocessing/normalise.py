@@ -1,5 +1,6 @@
 """Take the mean of each colour off, and divide by its standard deviation."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,14 +42,30 @@ class Normalise(Preprocessing):
         normalised: np.ndarray = (value.astype(np.float32) - mean) / std
         return normalised
 
+    def code(self, options: NormaliseOptions) -> str | None:
+        """Return the same for a package; None for numbers that are not finite. Raises Refused for what are no numbers."""
+        mean, std = (_parsed(text) for text in (options.mean, options.std))
+        if not all(map(math.isfinite, mean + std)):
+            return None
+        return f"""\
+mean, std = np.array({mean}, np.float32), np.array({std}, np.float32)
+if not {{len(mean), len(std)}} <= {{1, value.shape[-1]}}:
+    raise BadInput("There are not as many means and standard deviations as channels.")
+return (value.astype(np.float32) - mean) / std
+"""
+
+
+def _parsed(text: str) -> list[float]:
+    try:
+        return [float(one) for one in text.split(",")]
+    except ValueError:
+        raise Refused(f"{text[:80]!r} are no numbers.", "Write numbers separated by commas: 0.5, 0.5, 0.5.") from None
+
 
 def _numbers(text: str, channels: int) -> "np.ndarray":
     import numpy as np
 
-    try:
-        found = np.array([float(one) for one in text.split(",")], np.float32)
-    except ValueError:
-        raise Refused(f"{text[:80]!r} are no numbers.", "Write numbers separated by commas: 0.5, 0.5, 0.5.") from None
+    found = np.array(_parsed(text), np.float32)
     if len(found) not in (1, channels):
         raise Refused(
             f"There are {len(found)} numbers for {channels} channels.", "Give one for each channel, or one for all."

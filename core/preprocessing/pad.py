@@ -45,5 +45,16 @@ class Pad(Preprocessing):
         border = [(first, room - first) for first, room in zip(before, spare, strict=True)]
         return np.pad(value, [*border, (0, 0)], constant_values=options.value)
 
+    def code(self, options: PadOptions) -> str:
+        """Return the same for a package."""
+        before = "height // 2, width // 2" if options.place == "middle" else "0, 0"
+        return f"""\
+height, width = {options.height} - value.shape[0], {options.width} - value.shape[1]
+if min(height, width) < 0:
+    raise BadInput("The picture is larger than {options.height} by {options.width} pixels.")
+top, left = {before}
+return np.pad(value, [(top, height - top), (left, width - left), (0, 0)], constant_values={options.value})
+"""
+
 
 STEP = Pad()

@@ -1,6 +1,7 @@
 """Decode a picture file, within a bound of pixels that is checked before any is decoded."""
 
 import io
+import json
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -46,6 +47,21 @@ class Picture(Preprocessing):
             upright = ImageOps.exif_transpose(found) if options.turn else found
             pixels = np.asarray(upright.convert(MODES[options.colours]))
         return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+    def code(self, options: PictureOptions) -> str:
+        """Return the same for a package."""
+        upright = "ImageOps.exif_transpose(found)" if options.turn else "found"
+        channel = "[:, :, None]" if MODES[options.colours] == "L" else ""
+        return f"""\
+try:
+    found = Image.open(io.BytesIO(value), formats={json.dumps(FORMATS)})
+    if found.width * found.height > {LARGEST:_}:
+        raise ValueError("it has more than {LARGEST:,} pixels")
+    found.load()
+except Exception as error:  # decoders raise whatever a broken file makes them raise
+    raise BadInput(f"This is no picture that can be read: {{str(error)[:120]}}") from None
+return np.asarray({upright}.convert("{MODES[options.colours]}")){channel}
+"""
 
 
 def _opened(value: bytes) -> "Image":

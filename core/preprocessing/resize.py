@@ -47,6 +47,51 @@ class Resize(Preprocessing):
             return _nearest(value, height, width) if options.filter == "nearest" else _bilinear(value, height, width)
         return _filtered(value, height, width, options.filter)
 
+    def code(self, options: ResizeOptions) -> str:
+        """Return the same for a package."""
+        plain = not options.antialias and options.filter in PLAIN
+        way = PLAIN[options.filter] if plain else FILTERED.replace("FILTER", options.filter.upper())
+        size = SIZES[options.fit].replace("HEIGHT", str(options.height)).replace("WIDTH", str(options.width))
+        return f"{size}if (height, width) == value.shape[:2]:\n    return value\n{way}"
+
+
+SIZES = {
+    STRETCH: "height, width = HEIGHT, WIDTH\n",
+    SHORTER: """\
+ratio = max(HEIGHT / value.shape[0], WIDTH / value.shape[1])
+height, width = max(HEIGHT, int(value.shape[0] * ratio)), max(WIDTH, int(value.shape[1] * ratio))
+""",
+    INSIDE: """\
+ratio = min(HEIGHT / value.shape[0], WIDTH / value.shape[1])
+height, width = max(1, round(value.shape[0] * ratio)), max(1, round(value.shape[1] * ratio))
+""",
+}
+"""``_size`` for a package."""
+
+FILTERED = """\
+planes = [Image.fromarray(np.ascontiguousarray(value[:, :, place])) for place in range(value.shape[2])]
+scaled = [np.asarray(plane.resize((width, height), Image.Resampling.FILTER)) for plane in planes]
+return np.stack(scaled, axis=-1)
+"""
+PLAIN = {
+    "nearest": """\
+rows, columns = np.arange(height) * value.shape[0] // height, np.arange(width) * value.shape[1] // width
+return value[rows][:, columns]
+""",
+    "bilinear": """\
+mixed = value.astype(np.float32)
+for axis, n in ((0, height), (1, width)):
+    have = mixed.shape[axis]
+    place = np.clip((np.arange(n) + 0.5) * have / n - 0.5, 0, have - 1)
+    low = np.floor(place).astype(np.int64)
+    share = (place - low).astype(np.float32).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+    high = np.minimum(low + 1, have - 1)
+    mixed = mixed.take(low, axis) * (1 - share) + mixed.take(high, axis) * share
+return np.rint(mixed).astype(np.uint8)
+""",
+}
+"""``_nearest`` and ``_bilinear`` for a package."""
+
 
 def _size(have: tuple[int, ...], options: ResizeOptions) -> tuple[int, int]:
     """Return the new size, of which a side has one pixel at least; rounded down as torchvision does for the shorter side."""

@@ -34,5 +34,11 @@ class Scale(Preprocessing):
         scaled: np.ndarray = value.astype(np.float32) / np.float32(options.divide or 1.0) + np.float32(options.add)
         return scaled
 
+    def code(self, options: ScaleOptions) -> str:
+        """Return the same for a package."""
+        return (
+            f"return value.astype(np.float32) / np.float32({options.divide or 1.0!r}) + np.float32({options.add!r})\n"
+        )
+
 
 STEP = Scale()

@@ -21,5 +21,9 @@ class SwapColours(Preprocessing):
         """Return the channels in the other order."""
         return value[:, :, ::-1]
 
+    def code(self, options: NoOptions) -> str:
+        """Return the same for a package."""
+        return "return value[:, :, ::-1]\n"
+
 
 STEP = SwapColours()

@@ -6,18 +6,21 @@ import streamlit as st
 
 from core.answers import package
 from core.answers.charts.bars import megabytes
+from core.answers.package import tasks
 from core.domain.artifact import Artifact
 from core.domain.conversion import Conversion
 from core.domain.errors import PortolanError
 from core.domain.job import Job, State
-from core.domain.migration import Gate, MigrateRequest, Migration
+from core.domain.migration import NOWHERE, Budgets, Gate, MigrateRequest, Migration
 from core.domain.report import Verdict
+from core.domain.task import Task
 from core.domain.work import Subject
 from core.doors.workspace import current
+from core.verbs import task
 from core.verbs.migrate import in_order
 from core.web import recorded
 from pages import scaffold
-from pages.visitor import place
+from pages.visitor import place, visitor
 from pages.widgets import aiming, consent, download, progress, testdata
 from pages.widgets.figure import figure
 from pages.widgets.text import plain, small
@@ -27,7 +30,17 @@ LOOKS = {
     Verdict.FAIL: ("red", "dangerous"),
     Verdict.NOT_PROVEN: ("orange", "help"),
 }
-FILES = ("predict.py", "server.py", "test_model.py", "test_server.py", "README.md", "Dockerfile", "requirements.txt")
+FILES = (
+    "task.py",
+    "predict.py",
+    "server.py",
+    "drift.py",
+    "test_model.py",
+    "test_server.py",
+    "README.md",
+    "Dockerfile",
+    "requirements.txt",
+)
 LANGUAGES = {".py": "python", ".md": "markdown", ".txt": "text", ".json": "json", "": "docker"}
 
 
@@ -66,27 +79,26 @@ def adapt(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
         elif job is None:
             told("Export first", "The code is written around the exported model.")
         else:
-            code(job.result)
+            code(job.result, task.declared(current().store, visitor(), artifact.id))
 
 
-def code(made: Conversion) -> None:
+def code(made: Conversion, declared: Task | None) -> None:
     """Show what a package holds, file by file, before it is tested."""
     try:
-        files = written(made)
+        files = written(made, declared)
     except PortolanError as error:
         st.error(f"{plain(error.message, 400)} {plain(error.next_step, 300)}", icon=":material/block:")
         return
     listed = package.listed(files)
     st.markdown("**A Python package that checks inputs, answers, logs, and serves.**")
     with st.grid(3, min_column_width=150):
-        figure("Files", f"{len(listed) + 2}")
+        figure("Files, evidence aside", f"{len(listed)}")
         figure("Inputs checked", f"{len(made.summary.inputs)}")
         figure("Protocol", "Inference v2")
-    st.caption(
-        ":material/info: No preprocessing is part of it yet: inputs are what the model takes. "
-        "The same code serves every model; what differs stands in signature.json."
-    )
-    picked = str(st.segmented_control("File", ["signature.json", *FILES], default="predict.py", required=True))
+    st.caption(f":material/info: {plain(raw_samples(made, declared), 400)}")
+    own = [name for name in FILES if name in files]
+    first = "task.py" if "task.py" in files else "predict.py"
+    picked = str(st.segmented_control("File", ["signature.json", *own], default=first, required=True))
     text = files[picked]
     suffix = picked[picked.rfind(".") :] if "." in picked else ""
     st.code(str(text), language=LANGUAGES[suffix], line_numbers=suffix == ".py", height=480)
@@ -100,9 +112,26 @@ def example(recorded_sha256: str, made: Conversion) -> str:
     return package.example(head, body, tuple(spec.name for spec in specs), specs)
 
 
-def written(made: Conversion) -> package.Members:
-    """Return the files of a package."""
-    return package.members(current().store.blobs, made, example(made.golden.recorded, made))
+def raw_samples(made: Conversion, declared: Task | None) -> str:
+    """Say whether raw samples are taken, and by whose steps."""
+    found = tasks.of(made, declared)
+    if found is None:
+        return "Inputs are what the model takes: no preprocessing is part of it. For a model of pictures, the steps that you declare on the Models page travel too."
+    if words := package.Raw(found).kept_back:
+        return f"Inputs are what the model takes. {words}"
+    who = (
+        "guessed from the shape of the input, and nobody has declared them"
+        if found.guessed
+        else "those that you declared"
+    )
+    return f"Picture files are taken too: task.py prepares them and reads the answers. Its steps are {who}."
+
+
+def written(made: Conversion, declared: Task | None) -> package.Members:
+    """Return the files of a package; the tests of raw samples come when it is tested."""
+    found = tasks.of(made, declared)
+    raw = package.Raw(found) if found else None
+    return package.members(current().store.blobs, made, example(made.golden.recorded, made), raw)
 
 
 def test(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
@@ -116,7 +145,8 @@ def test(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
         job = scaffold.shown(mine, mine)
         data = testdata.choose(artifact, job)
         consent.ask(artifact)
-        request = MigrateRequest(Subject.of(artifact), target.id, data=data)
+        said = task.declared(current().store, visitor(), artifact.id)
+        request = MigrateRequest(Subject.of(artifact), target.id, data=data, task=said, budgets=allowed(job))
         begin("Test the package", job, lambda: place().submit("migrate", request), consent.given(artifact))
         st.caption("An export that was made already is used; otherwise it is made now.")
     with result:
@@ -124,6 +154,23 @@ def test(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
             told("The sign-off appears here", "The package runs its own tests in a fresh process; its server is started in the sandbox and asked what was recorded, and what is malformed.")  # fmt: skip
         else:
             scaffold.outcome(page, artifact, job)
+
+
+def allowed(job: Job | None) -> Budgets:
+    """Type what the package is held to; it begins with what the job on the page was held to."""
+    used = job.request.budgets if job is not None else Budgets()
+    with st.expander("Budgets", icon=":material/speed:", expanded=used != Budgets()):
+        drop = st.number_input(
+            "Quality that may be lost on the test data, %",
+            0.01,
+            99.0,
+            None if used.max_drop is None else 100 * used.max_drop,
+            placeholder="not asked",
+            help="Judged by the 95 % interval of paired samples, and so are changed predictions; too few samples are NOT PROVEN.",
+        )
+        latency = st.number_input("95 % of requests within, ms", 0.001, 1e6, used.latency_ms, placeholder="not asked")
+        memory = st.number_input("Memory of the server, MB", 0.1, 1e6, used.memory_mb, placeholder="not asked")
+    return Budgets(None if drop is None else drop / 100, latency, memory)
 
 
 def show(result: Migration) -> None:
@@ -134,6 +181,8 @@ def show(result: Migration) -> None:
         proven = "" if result.verdict is Verdict.PASS else ", not proven"
         style = "primary" if result.verdict is Verdict.PASS else "secondary"
         download.link(f"{words}{proven} ({megabytes(result.bundle.size)})", result.bundle.sha256, result.bundle.name, style)  # type: ignore[arg-type]  # fmt: skip
+    if result.signoff is not None:
+        download.link("Sign-off as a page", result.signoff.sha256, result.signoff.name)
     passed = sum(gate.verdict is Verdict.PASS for gate in result.gates)
     with st.grid(3, min_column_width=150):
         figure("Gates passed", f"{passed} of {len(result.gates)}")
@@ -170,7 +219,7 @@ def gate(one: Gate) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(str(one.verdict), color=colour, icon=f":material/{icon}:")  # type: ignore[arg-type]
             st.markdown(f"**{plain(one.name)}**", width="content")
-        where = f"In {plain(one.where, 200)}. " if one.samples else ""
+        where = f"In {plain(one.where, 200)}. " if one.where != NOWHERE else ""
         figures = (
             f"{one.samples:,} recorded, largest difference {small(one.max_abs)}. " if one.max_abs is not None else ""
         )

@@ -8,11 +8,13 @@ import math
 import sys
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, cast
 
 from core.answers import bundle
+from core.answers.package import tasks
 from core.border import archives
 from core.domain.artifact import TensorSpec
 from core.domain.codec import encode
@@ -31,12 +33,33 @@ TRITON = {"float16": "FP16", "float32": "FP32", "float64": "FP64", "bool": "BOOL
 }
 """Element types that the protocol has, as Triton's configuration names them."""
 EXAMPLE_VALUES = 50_000
+EXAMPLE_BYTES = 200_000
+"""Characters of a raw sample up to which it is an example."""
+CODE = ("predict", "drift", "server", "mlflow_loader", "test_model", "test_server")
+"""Files that are the same for every model."""
 SUMS = "SHA256SUMS"
 Members = dict[str, str | Path]
 
 
-def members(blobs: Blobs, made: Conversion, example: str) -> Members:
-    """Return the files of a package by name; ``example`` is a request. Raises Refused for element types that no protocol has."""
+@dataclass(frozen=True)
+class Raw:
+    """The task that travels, its recorded samples as JSON, empty where none were recorded yet, and why it cannot travel, empty where it can."""
+
+    travelling: tasks.Travelling
+    samples: str = ""
+
+    @property
+    def kept_back(self) -> str:
+        """Why it cannot travel, in a sentence."""
+        found = tasks.functions(self.travelling.task)
+        return found if isinstance(found, str) else ""
+
+
+def members(blobs: Blobs, made: Conversion, example: str, raw: Raw | None = None) -> Members:
+    """Return the files of a package by name; ``example`` is a request, ``raw`` what makes it take raw samples too.
+
+    Raises Refused for element types that no protocol has.
+    """
     specs = (*made.summary.inputs, *made.summary.outputs)
     if strange := sorted({spec.dtype for spec in specs} - set(TRITON)):
         raise Refused(
@@ -46,20 +69,36 @@ def members(blobs: Blobs, made: Conversion, example: str) -> Members:
     file = f"models/{name}/1/model{FORMATS[made.artifact.format].suffixes[0]}"
     runtime = on_shelf(made.artifact.format)
     packages = (*(runtime.packages if runtime else ()), *SERVER)
-    told = facts(made, name, file)
+    carried = raw if raw is not None and not raw.kept_back else None
+    told = facts(made, name, file) | {"raw": carried and carried.travelling, "kept_back": raw.kept_back if raw else ""}
     return {
         file: blobs.path(made.artifact.sha256),
         f"models/{name}/config.pbtxt": rendered("config", told),
         "golden.npz": blobs.path(made.golden.sha256),
-        "signature.json": written(signature(made, name, file)),
+        "signature.json": written(signature(made, name, file, carried)),
         "card.json": written(bundle.card(made, file)),
-        **{f"{part}.py": (HERE / f"{part}.txt").read_text() for part in ("predict", "server", "test_model", "test_server")},
+        **{f"{part}.py": (HERE / f"{part}.txt").read_text() for part in CODE},
+        **(raw_members(made, carried) if carried else {}),
         "verify.py": bundle.verification(runtime),
         "example.json": example,
-        "requirements.txt": "".join(f"{bundle.pinned(one)}\n" for one in dict.fromkeys(packages)),
+        "requirements.txt": "".join(f"{bundle.pinned(one)}\n" for one in dict.fromkeys((*packages, *(("pillow",) if carried else ())))),
         "Dockerfile": rendered("dockerfile", told),
+        "MLmodel": rendered("mlmodel", told),
+        "python_env.yaml": rendered("python_env", told),
+        f"{name}.service": rendered("service", told),
         "README.md": rendered("readme", told),
     }  # fmt: skip
+
+
+def raw_members(made: Conversion, raw: Raw) -> Members:
+    """Return what is in a package for raw samples: the steps, the recorded samples, their tests, and a request."""
+    files: Members = {"task.py": rendered("task", tasks.facts(raw.travelling, made.summary.outputs))}
+    if not raw.samples:
+        return files
+    smallest = min(json.loads(raw.samples), key=lambda one: len(one["raw"]))["raw"]
+    asked = [{"name": "raw", "datatype": "BYTES", "shape": [1], "data": [smallest]}]
+    small = {"example_raw.json": json.dumps({"inputs": asked})} if len(smallest) <= EXAMPLE_BYTES else {}
+    return {**files, "samples.json": raw.samples, "test_task.py": (HERE / "test_task.txt").read_text(), **small}
 
 
 def facts(made: Conversion, name: str, file: str) -> dict[str, Any]:
@@ -75,6 +114,7 @@ def facts(made: Conversion, name: str, file: str) -> dict[str, Any]:
         "source": bundle.safe_stem(made.source.name),
         "verdict": str(made.parity.verdict),
         "data": made.data is not None,
+        "full_python": ".".join(map(str, sys.version_info[:3])),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "inputs": side(made.summary.inputs),
         "outputs": side(made.summary.outputs),
@@ -86,10 +126,11 @@ def dims(spec: TensorSpec) -> list[int]:
     return [size if isinstance(size, int) else -1 for size in spec.shape or (None,)]
 
 
-def signature(made: Conversion, name: str, file: str) -> dict[str, Any]:
-    """Return what the code reads: the model, its file, inputs and outputs; ``task`` is the place for what the model is for."""
+def signature(made: Conversion, name: str, file: str, raw: Raw | None = None) -> dict[str, Any]:
+    """Return what the code reads: the model, its file, inputs and outputs, and what it is for where that travels with it."""
     ends = {side: [encode(one) for one in specs] for side, specs in (("inputs", made.summary.inputs), ("outputs", made.summary.outputs))}  # fmt: skip
-    return {"model": name, "file": file, "sha256": made.artifact.sha256, "task": None, **ends}
+    task = tasks.signature(raw.travelling, made.summary.outputs) if raw else None
+    return {"model": name, "file": file, "sha256": made.artifact.sha256, "task": task, **ends}
 
 
 def example(head: Mapping[str, Any], body: bytes, names: tuple[str, ...], specs: tuple[TensorSpec, ...]) -> str:
