@@ -14,11 +14,9 @@ import httpx
 import pytest
 
 from core.domain.errors import NotFound, OverLimit, Refused
-from core.doors.commands import main
 from core.sandbox import Sandbox
 from core.sandbox.servers import MOST, Server, Servers, Standing
 
-FASHION = Path(__file__).parent.parent / "sample_models" / "fashion_cnn" / "model.onnx"
 OWNER = "v" + "0" * 32
 
 BURGLAR = """
@@ -47,14 +45,6 @@ async def serve(listening):
     print("answers", file=sys.stderr, flush=True)
     await accepting.serve_forever()
 """
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The network of the sample as a package."""
-    out = tmp_path_factory.mktemp("package") / "b.zip"
-    assert main(["migrate", str(FASHION), "--target", "onnxruntime", "-o", str(out), "--json"]) == 0
-    return out
 
 
 @pytest.fixture

@@ -56,12 +56,17 @@ class Server:
         self._settings, self._stopping, self._failed = settings, threading.Event(), False
         self._process: subprocess.Popen[bytes] | None = None
         self.folder = scratch.fresh(folder)
-        unpacked(package, self.folder / "in")
+        unpacked(package, self.unpacked)
         self._socket = socket.create_server((HOST, 0), backlog=128)
         self._socket.set_inheritable(True)
         self.port = int(self._socket.getsockname()[1])
         self._thread = threading.Thread(target=self._watch, name=f"server-{self.id[:8]}", daemon=True)
         self._thread.start()
+
+    @property
+    def unpacked(self) -> Path:
+        """The folder with the files of the package, which the process cannot write."""
+        return self.folder / "in"
 
     @property
     def url(self) -> str:

@@ -15,7 +15,7 @@ from core.domain.reach import may_serve
 from core.domain.work import Subject
 from core.doors.workspace import current
 from core.sandbox.servers import HOST, Server, Standing
-from core.verbs import load
+from core.verbs import loading
 from pages import scaffold
 from pages.visitor import place, visitor
 from pages.widgets import aiming, progress
@@ -31,7 +31,7 @@ COLOURS = {
     Standing.STOPPED: "gray",
 }
 SHOWN_BYTES = 20_000
-RATE, LENGTH = "load-rate", "load-seconds"
+RATE, LENGTH, BUDGET = "load-rate", "load-seconds", "load-budget"
 SECONDS = 10.0
 
 
@@ -53,7 +53,7 @@ def step(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
         for server in servers[:1]:
             running(server)
             trying(server)
-            loading(page, artifact, jobs, server)
+            under_load(page, artifact, jobs, server)
 
 
 def tested(job: Job) -> bool:
@@ -155,14 +155,24 @@ def trying(server: Server) -> None:
     st.caption("`example.json` lies in the package. The address is reached from this machine only.")
 
 
-def loading(page: scaffold.Page, artifact: Artifact, jobs: list[Job], server: Server) -> None:
+def under_load(page: scaffold.Page, artifact: Artifact, jobs: list[Job], server: Server) -> None:
     """Ask for a rate, load the server, and show the last figures."""
     mine = [job for job in jobs if job.verb == "load" and job.request.server == server.id]
     with st.container(border=True):
         st.markdown("**Under load**")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.number_input("Requests a second", 1.0, load.MOST_RATE, 50.0, step=10.0, key=RATE)
-            st.number_input("Seconds", 1.0, load.MOST_SECONDS, 5.0, step=1.0, key=LENGTH)
+            st.number_input("Requests a second", 1.0, loading.MOST_RATE, 50.0, step=10.0, key=RATE)
+            st.number_input("Seconds", 1.0, loading.MOST_SECONDS, 5.0, step=1.0, key=LENGTH)
+            st.number_input(
+                "p95 within, ms",
+                1.0,
+                10_000.0,
+                None,
+                step=10.0,
+                key=BUDGET,
+                placeholder="no search",
+                help="With a budget, the largest rate at which 95 of 100 answers keep to it is looked for; up to a few minutes.",
+            )
             st.button(
                 "Measure",
                 icon=":material/speed:",
@@ -178,17 +188,35 @@ def loading(page: scaffold.Page, artifact: Artifact, jobs: list[Job], server: Se
 
 def begun(artifact: Artifact, server: Server) -> Job:
     """Begin a measurement at what stands in the form now."""
-    rate, seconds = float(st.session_state[RATE]), float(st.session_state[LENGTH])
-    return place().submit("load", LoadRequest(Subject.of(artifact), server.id, rate, seconds, time.time()))
+    rate, seconds, budget = (st.session_state[key] for key in (RATE, LENGTH, BUDGET))
+    return place().submit("load", LoadRequest(Subject.of(artifact), server.id, rate, seconds, time.time(), budget))
 
 
 def show(result: Load) -> None:
     """Show the latency and what was not answered."""
     with st.grid(4, min_column_width=120):
         for name, value in (("p50", result.p50), ("p95", result.p95), ("p99", result.p99)):
-            figure(name, "none" if value is None else f"{value:.1f} ms")
+            figure(
+                name, "–" if value is None else f"{value:.1f} ms", help=None if value else "Too few requests to tell"
+            )
         figure("Errors", f"{result.failed + result.refused:,}", help=f"{result.refused:,} of them 429: too many waited")
     st.caption(
         f"{result.answered:,} of {result.sent:,} requests answered at {result.rate:g} a second for {result.seconds:g} "
         f"seconds. The client runs on this machine too; it was late by {result.late:.1f} ms at worst."
     )
+    if result.safe is not None:
+        st.markdown(f"**{result.safe.sentence}**")
+        with st.expander("Rates that were tried", icon=":material/query_stats:"):
+            st.dataframe(
+                [
+                    {
+                        "requests a second": one.rate,
+                        "answered": f"{one.answered:,} of {one.sent:,}",
+                        "p95, ms": one.p95,
+                        "at most, ms": one.bound,
+                        "safe": one.safe,
+                    }
+                    for one in result.safe.tried
+                ],
+                hide_index=True,
+            )
