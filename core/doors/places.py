@@ -72,18 +72,19 @@ class Place:
             raise Refused(GOVERNED[verb], "Ask one of them.")
         return self._begun(workspace.current().queue.submit(self.owner, verb, request, self.starter))
 
-    def serve(self, package: str, title: str) -> Server:
-        """Serve a package of this library on loopback. Raises Refused for whoever may not, NotFound for a package of others'."""
+    def serve(self, package: str, title: str, model: str) -> Server:
+        """Serve the package of a model of this library on loopback. Raises Refused for whoever may not, NotFound for a package of others'."""
         self.check()
         load.permit(self.owner)
         if not self.governs:
             raise Refused(GOVERNED["load"], "Ask one of them.")
         home = workspace.current()
+        home.store.artifact(self.owner, model)
         if not home.store.holds(self.owner, package):
             raise NotFound("There is no such package in this library.", "Test the package again.")
         full = home.sandbox.isolation.full
         server = home.sandbox.servers.begin(self.owner, title, home.store.blobs.path(package), full, {})
-        server.package = package
+        server.package, server.model = package, model
         self.note(f"began to serve {title}")
         return server
 
@@ -117,6 +118,7 @@ class Place:
         store = workspace.current().store
         gone = store.artifact(self.owner, artifact)
         store.remove_artifact(self.owner, artifact)
+        administration.silence()
         self.note(f"removed {gone.name} ({gone.sha256[:12]})")
 
     def consent(self, artifact: str) -> None:

@@ -49,6 +49,9 @@ class Server:
     package: str = ""
     """The SHA-256 of the package, where it is a visitor's."""
 
+    model: str = ""
+    """The artifact that the package was made from, where it is a visitor's."""
+
     def __init__(self, owner: str, title: str, package: Path, folder: Path, settings: dict[str, str]) -> None:
         self.id, self.owner, self.title = uuid4().hex, owner, title
         self.restarts, self.ends = 0, deque[float](maxlen=CRASHES)
@@ -196,6 +199,12 @@ class Servers:
         with self._lock:
             self._servers.pop(server.id, None)
         server.stop()
+
+    def sift(self, has: Callable[[str, str], bool]) -> None:
+        """Stop those whose owner has the model no more; ``has`` is asked with owner and artifact."""
+        for server in list(self._servers.values()):
+            if server.model and not has(server.owner, server.model):
+                self.stop(server)
 
     def close(self) -> None:
         """Stop them all."""

@@ -43,7 +43,7 @@ def step(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
         job = next((job for job in jobs if target and tested(job) and job.request.target == target.id), None)
         servers = [] if job is None else served(job)
         if job is not None and not servers:
-            start(job.result, f"{artifact.name} ({job.result.title})")
+            start(job.result, f"{artifact.name} ({job.result.title})", artifact.id)
     with result:
         if job is None:
             told("Test the package first", "What passed its gates can be started here as a server on this machine.")
@@ -66,7 +66,7 @@ def served(job: Job) -> list[Server]:
     return [one for one in current().sandbox.servers.of(visitor()) if one.package == job.result.bundle.sha256]
 
 
-def start(result: Migration, title: str) -> None:
+def start(result: Migration, title: str, model: str) -> None:
     """Offer to start the server, to whoever may."""
     if result.bundle is None:
         return
@@ -79,7 +79,7 @@ def start(result: Migration, title: str) -> None:
         width="stretch",
         disabled=not allowed,
         on_click=progress.attempt,
-        args=(lambda: place().serve(sha256, title),),
+        args=(lambda: place().serve(sha256, title, model),),
     )
     if not allowed:
         st.caption(
