@@ -15,7 +15,8 @@ import pytest
 
 from core.domain.errors import NotFound, OverLimit, Refused
 from core.sandbox import Sandbox
-from core.sandbox.servers import MOST, Server, Servers, Standing
+from core.sandbox.servers import MOST, Server, Servers
+from core.sandbox.watched import Standing
 
 OWNER = "v" + "0" * 32
 

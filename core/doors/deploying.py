@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 from core.domain.errors import Crashed, Refused
 from core.domain.load import Load
 from core.doors.given import existing
-from core.sandbox.servers import HOST, Server, Standing
+from core.sandbox.servers import Server
 from core.sandbox.tools import Tools
+from core.sandbox.watched import HOST, Standing
 from core.verbs import loading
 
 READY_SECONDS = 60.0

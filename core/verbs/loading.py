@@ -18,8 +18,8 @@ from urllib.parse import quote
 from core.domain.errors import Cancelled, Refused
 from core.domain.load import Load, SafeRate, Tried
 from core.domain.percentile import Percentile, fewest
-from core.sandbox.servers import HOST
 from core.sandbox.tools import Tools
+from core.sandbox.watched import HOST
 
 CONNECTIONS = 32
 MOST_RATE, MOST_SECONDS = 1000.0, 120.0

@@ -14,7 +14,8 @@ from core.domain.migration import Migration
 from core.domain.reach import may_serve
 from core.domain.work import Subject
 from core.doors.workspace import current
-from core.sandbox.servers import HOST, Server, Standing
+from core.sandbox.servers import Server
+from core.sandbox.watched import HOST, Standing
 from core.verbs import loading
 from pages import scaffold
 from pages.visitor import place, visitor

@@ -12,7 +12,7 @@ from core.domain.migration import MigrateRequest
 from core.domain.work import Subject
 from core.doors.places import anonymous
 from core.doors.workspace import Workspace
-from core.sandbox.servers import Standing
+from core.sandbox.watched import Standing
 from core.targets import TARGETS
 from core.verbs import exporting
 from tests.pages.showing import VISITOR, bring, opened, words
