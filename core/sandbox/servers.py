@@ -6,6 +6,7 @@ from pathlib import Path
 
 from core.border import archives
 from core.domain.errors import NotFound, OverLimit, Refused
+from core.sandbox.aliases import Alias
 from core.sandbox.watched import Watched
 
 MOST = 4
@@ -49,6 +50,7 @@ class Servers:
     def __init__(self, folder: Path) -> None:
         self._folder, self._lock = folder, threading.Lock()
         self._servers: dict[str, Server] = {}
+        self._aliases: dict[str, Alias] = {}
 
     def begin(self, owner: str, title: str, package: Path, full: bool, settings: dict[str, str]) -> Server:
         """Serve a package. Raises Refused where the jail is not full, OverLimit where too many are served."""
@@ -75,6 +77,20 @@ class Servers:
             raise NotFound("There is no such server any more.", "Start it again.")
         return found
 
+    def alias(self, owner: str, champion: Server) -> Alias:
+        """Return the alias of a visitor's in front of a server, made where there is none. Only where ``begin`` served something."""
+        with self._lock:
+            for one in self._aliases.values():
+                if one.owner == owner and champion in (one.champion, one.challenger, one.former):
+                    return one
+            made = Alias(owner, champion, self._folder)
+            self._aliases[made.id] = made
+            return made
+
+    def aliases(self, owner: str) -> list[Alias]:
+        """Return the aliases of a visitor, the newest first."""
+        return [one for one in reversed(list(self._aliases.values())) if one.owner == owner]
+
     def known(self, id: str) -> Server:
         """Return a server by its id, which nobody guesses. Raises NotFound."""
         if (found := self._servers.get(id)) is None:
@@ -82,10 +98,19 @@ class Servers:
         return found
 
     def stop(self, server: Server) -> None:
-        """Stop one server."""
+        """Stop one server, after what stands in front of it let it go."""
+        for alias in list(self._aliases.values()):
+            if server in (alias.champion, alias.challenger, alias.former) and not alias.release(server):
+                self.end(alias)
         with self._lock:
             self._servers.pop(server.id, None)
         server.stop()
+
+    def end(self, alias: Alias) -> None:
+        """Give up an address; the servers behind it run on."""
+        with self._lock:
+            self._aliases.pop(alias.id, None)
+        alias.stop()
 
     def sift(self, has: Callable[[str, str], bool]) -> None:
         """Stop those whose owner has the model no more; ``has`` is asked with owner and artifact."""
@@ -95,5 +120,7 @@ class Servers:
 
     def close(self) -> None:
         """Stop them all."""
+        for alias in list(self._aliases.values()):
+            self.end(alias)
         for server in list(self._servers.values()):
             self.stop(server)

@@ -1,0 +1,52 @@
+"""A new server tried beside an old one: the terms, what the routing process is told, and what it tells."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Shares from 0 to 1: of requests that the challenger answers, of those that both answer to be compared, and of answers that may differ.
+
+    ``tolerance`` is how far numbers may lie apart, as a part of one plus their size; None where predictions are compared.
+    """
+
+    share: float = 0.1
+    mirror: float = 1.0
+    allowed: float = 0.01
+    tolerance: float | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which server answers, by the key that the routing process asks connections with; a number that grows with each plan."""
+
+    number: int
+    champion: int
+    challenger: int | None
+    terms: Terms
+
+
+class Happening(StrEnum):
+    """What the routing process tells."""
+
+    PLANNED = "planned"
+    DRAINED = "drained"
+    ANSWERED = "answered"
+    COMPARED = "compared"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened: the plan taken up, a server without requests inside, an answer, a comparison, or one that was left out.
+
+    ``number`` is that of the plan, ``key`` the server's; ``status`` and ``ms`` are the answer's; ``differ`` says what a comparison found.
+    """
+
+    what: Happening
+    number: int
+    key: int = 0
+    status: int = 0
+    ms: float = 0.0
+    differ: bool = False
