@@ -27,7 +27,7 @@ SETTINGS = {"MODEL_LOG": "WARNING"}
 
 
 def shifted(package: Path, out: Path, classes: list[int]) -> Path:
-    """Write the package with its ten classes in another order."""
+    """Write the package with its ten classes in another order, and under another name."""
     with zipfile.ZipFile(package) as source, zipfile.ZipFile(out, "w") as target:
         for name in source.namelist():
             data = source.read(name)
@@ -39,6 +39,8 @@ def shifted(package: Path, out: Path, classes: list[int]) -> Path:
                 model.graph.initializer.append(numpy_helper.from_array(np.array(classes), "order"))
                 model.graph.node.append(helper.make_node("Gather", ["before", "order"], [end], axis=1))
                 data = model.SerializeToString()
+            if name == "signature.json":
+                data = json.dumps({**json.loads(data), "model": "another one"}).encode()
             target.writestr(name, data)
     return out
 

@@ -18,12 +18,21 @@ class Terms:
 
 
 @dataclass(frozen=True)
+class Behind:
+    """A server by the key that the routing process asks connections with, and the name of its model as an address has it."""
+
+    key: int
+    name: str
+
+
+@dataclass(frozen=True)
 class Plan:
-    """Which server answers, by the key that the routing process asks connections with; a number that grows with each plan."""
+    """Who answers, under which name the model is asked for whoever answers, and a number that grows with each plan."""
 
     number: int
-    champion: int
-    challenger: int | None
+    name: str
+    champion: Behind
+    challenger: Behind | None
     terms: Terms
 
 
@@ -50,3 +59,14 @@ class Event:
     status: int = 0
     ms: float = 0.0
     differ: bool = False
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One answer or comparison: seconds since 1970, whose answer it was, its status and milliseconds, and what a comparison found."""
+
+    at: float
+    challenger: bool
+    status: int
+    ms: float
+    differ: bool | None = None

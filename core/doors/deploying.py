@@ -67,20 +67,20 @@ def until_told() -> Iterator[None]:
 def begun(tools: Tools, package: Path) -> Server:
     """Serve a package and wait until it is ready. Raises Refused for what is no package, Crashed with the last of its log."""
     server = tools.sandbox.servers.begin("", package.name, package, tools.sandbox.isolation.full, {})
-    loading.path_of(server.unpacked)
+    loading.inference(server.name)
     server.until_ready(READY_SECONDS, lambda: None)
     return server
 
 
 def told(server: Server) -> dict[str, Any]:
     """Return where a server answers."""
-    return {"url": server.url, "infer": f"{server.url}{loading.path_of(server.unpacked)}", "pid": server.pid}
+    return {"url": server.url, "infer": f"{server.url}{loading.inference(server.name)}", "pid": server.pid}
 
 
 def say(server: Server) -> None:
     """Print where a server answers, and how it is asked."""
     print(f"Serving {server.title} at {server.url}, on this machine only. Ctrl-C ends it.")
-    print(f"curl -s -d @example.json {server.url}{loading.path_of(server.unpacked)}", flush=True)
+    print(f"curl -s -d @example.json {server.url}{loading.inference(server.name)}", flush=True)
 
 
 def follow(server: Server) -> None:
@@ -100,8 +100,8 @@ def loaded(tools: Tools, args: argparse.Namespace) -> Load:
         question = loading.Question(*address(args.where), body)
         return loading.measured(tools, question, args.rate, args.seconds, args.budget_p95)
     server = begun(tools, existing(Path(args.where)))
-    files = server.unpacked
-    question = loading.Question(server.port, loading.path_of(files), body or loading.example(files))
+    path = loading.inference(server.name)
+    question = loading.Question(server.port, path, body or loading.example(server.unpacked))
     return loading.measured(tools, question, args.rate, args.seconds, args.budget_p95)
 
 

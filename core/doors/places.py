@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from core.answers import report
 from core.domain.artifact import Artifact
+from core.domain.canary import Terms
 from core.domain.compression import Compression
 from core.domain.errors import NotFound, Refused
 from core.domain.job import Job
@@ -19,7 +20,8 @@ from core.doors import administration, signin, workspace
 from core.doors.samples import Sample
 from core.memory import copies
 from core.memory.projects import NO_PROJECT, WHOM
-from core.sandbox.servers import Server
+from core.sandbox.aliases import Alias
+from core.sandbox.servers import Server, Servers
 from core.verbs import load
 
 GOVERNED = {
@@ -94,6 +96,43 @@ class Place:
         servers = workspace.current().sandbox.servers
         servers.stop(servers.named(self.owner, server))
         self.note("stopped a server")
+
+    def try_beside(self, champion: str, challenger: str, terms: Terms) -> Alias:
+        """Try a server beside another one of this library, behind one address. Raises Refused where they take or give other things."""
+        servers = self._governing()
+        old, new = (servers.named(self.owner, id) for id in (champion, challenger))
+        if ends(old) != ends(new):
+            raise Refused("These two take or give other things.", "Try a package with the same inputs and outputs.")
+        alias = servers.alias(self.owner, old)
+        alias.propose(new, terms)
+        self.note(f"began to try {new.title} beside {old.title}")
+        return alias
+
+    def promote(self, alias: str) -> None:
+        """Have the challenger answer every request."""
+        found = self._governing().fronted(self.owner, alias)
+        found.promote()
+        found.settled()
+        self.note(found.outcome)
+
+    def roll_back(self, alias: str) -> None:
+        """Take the challenger out, or go back to the champion before."""
+        found = self._governing().fronted(self.owner, alias)
+        found.roll_back()
+        found.settled()
+        self.note(found.outcome)
+
+    def give_up(self, alias: str) -> None:
+        """Close an address; the servers behind it run on."""
+        servers = self._governing()
+        servers.end(servers.fronted(self.owner, alias))
+        self.note("gave up an address")
+
+    def _governing(self) -> Servers:
+        self.check()
+        if not self.governs:
+            raise Refused(GOVERNED["load"], "Ask one of them.")
+        return workspace.current().sandbox.servers
 
     def bring(self, sample: Sample) -> Job:
         """Bring a shipped sample."""
@@ -181,6 +220,12 @@ class Place:
         if job.state.active:
             self.note(f"began: {job.title}")
         return job
+
+
+def ends(server: Server) -> list[list[tuple[object, object]]]:
+    """Return the inputs and outputs of a served package by name and element type."""
+    sides = (server.signature.get(side) or () for side in ("inputs", "outputs"))
+    return [sorted((str(one.get("name")), str(one.get("dtype"))) for one in specs) for specs in sides]
 
 
 def begin_project(person: Person, name: str) -> Place:

@@ -21,7 +21,7 @@ import time
 from collections import Counter, defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,7 @@ class Router:
         self.pool, self.mirrors = ThreadPoolExecutor(THREADS), ThreadPoolExecutor(MIRRORS)
         self.idle: dict[int, deque[Connection]] = defaultdict(deque)
         self.inside, self.draining, self.compared = Counter[int](), set[int](), set[bytes]()
+        self.names = dict[int, str]()
         self.mirroring, self.lock = 0, threading.Lock()
 
     plan: Plan | None
@@ -131,15 +132,15 @@ class Router:
 
     def take_up(self, plan: Plan) -> None:
         """Follow another plan from now on; what is inside a server that it does not name is still answered."""
-        before = self.plan
+        before, used = self.plan, behind(plan)
+        self.names |= {one.key: one.name for one in (plan.champion, plan.challenger) if one is not None}
         self.plan = plan
         self.tell(Happening.PLANNED)
         if before is not None:
             if before.challenger != plan.challenger:
                 self.compared.clear()
-            gone = {before.champion, before.challenger} - {plan.champion, plan.challenger, None}
-            self.draining |= {key for key in gone if key is not None}
-        self.draining -= {plan.champion, plan.challenger}
+            self.draining |= behind(before)
+        self.draining -= used
         self.drained()
 
     def drained(self) -> None:
@@ -172,20 +173,21 @@ class Router:
         if method == "POST" and path.endswith("/infer"):
             await self.infer(plan, asked, dict(scope["headers"]).get(b"x-canary-id"), send)
         else:
-            await deliver(send, await self.ask(plan.champion, asked), "champion")
+            await deliver(send, await self.ask(plan, plan.champion.key, asked), "champion")
 
     async def infer(self, plan: Plan, asked: Asked, named: bytes | None, send: Send) -> None:
         """Answer by champion or challenger, and have the other one answer too where that is asked."""
         from core.proof.agreeing import chance
 
-        key, other, terms = plan.champion, plan.challenger, plan.terms
+        key, terms = plan.champion.key, plan.terms
+        other = plan.challenger.key if plan.challenger is not None else None
         if other is not None and terms.share > 0 and chance(f"{other}", identity(asked, named)) < terms.share:
-            key, other = other, key
+            key = other
         began = time.perf_counter()
-        answer = spare = await self.ask(key, asked)
-        if key == plan.challenger and answer.failed:
-            spare = await self.ask(plan.champion, asked)
-        await deliver(send, spare, "challenger" if key == plan.challenger and spare is answer else "champion")
+        answer = spare = await self.ask(plan, key, asked)
+        if key == other and answer.failed:
+            spare = await self.ask(plan, plan.champion.key, asked)
+        await deliver(send, spare, "challenger" if key == other and spare is answer else "champion")
         self.tell(
             Happening.ANSWERED, key=key, status=spare.status, ms=1e3 * (time.perf_counter() - began), number=plan.number
         )
@@ -212,10 +214,11 @@ class Router:
 
         if plan.challenger is None:
             return None
-        if key == plan.champion:
-            champion, challenger = answer, self.exchange(plan.challenger, asked)
+        if key == plan.champion.key:
+            champion, challenger = answer, self.exchange(plan, plan.challenger.key, asked)
         else:
-            champion, challenger = spare if spare is not answer else self.exchange(plan.champion, asked), answer
+            champion = spare if spare is not answer else self.exchange(plan, plan.champion.key, asked)
+            challenger = answer
         if champion.status != 200 or challenger.status == 429:
             return None
         try:
@@ -234,17 +237,18 @@ class Router:
         pair = (champion.body, champion.length), (challenger.body, challenger.length)
         return challenger.status == 200 and agreeing.alike(*pair, plan.terms.tolerance)
 
-    async def ask(self, key: int, asked: Asked) -> Answered:
+    async def ask(self, plan: Plan, key: int, asked: Asked) -> Answered:
         """Have a server answer."""
         self.inside[key] += 1
         try:
-            return await self.loop.run_in_executor(self.pool, self.exchange, key, asked)
+            return await self.loop.run_in_executor(self.pool, self.exchange, plan, key, asked)
         finally:
             self.inside[key] -= 1
             self.drained()
 
-    def exchange(self, key: int, asked: Asked) -> Answered:
+    def exchange(self, plan: Plan, key: int, asked: Asked) -> Answered:
         """Have a server answer, and wait a little for one that was begun again and has not loaded its model yet."""
+        asked = replace(asked, path=renamed(asked.path, plan.name, self.names[key]))
         ends = time.monotonic() + WAKING_SECONDS
         while (answer := self.once(key, asked)).status == 503 and time.monotonic() < ends:
             time.sleep(0.05)
@@ -274,6 +278,17 @@ class Router:
                 connection.close()
             return Answered(answer.status, headers, body)
         return Answered(0)
+
+
+def behind(plan: Plan) -> set[int]:
+    """Return the keys of the servers that answer."""
+    return {one.key for one in (plan.champion, plan.challenger) if one is not None}
+
+
+def renamed(path: str, name: str, other: str) -> str:
+    """Return a path with another name for the model, where it has the one."""
+    head = f"/v2/models/{name}"
+    return f"/v2/models/{other}{path[len(head) :]}" if path == head or path.startswith(f"{head}/") else path
 
 
 def identity(asked: Asked, named: bytes | None) -> bytes:

@@ -13,13 +13,13 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 from core.domain.agreement import Agreement
-from core.domain.canary import Event, Happening, Plan, Terms
+from core.domain.canary import Behind, Event, Happening, Moment, Plan, Terms
 from core.domain.codec import Malformed, decode, encode
 from core.domain.errors import Refused
 from core.domain.report import Verdict
@@ -31,17 +31,6 @@ CONNECT_SECONDS = 5.0
 SWITCH_SECONDS, DRAIN_SECONDS = 5.0, 35.0
 
 
-@dataclass(frozen=True)
-class Moment:
-    """One answer or comparison: seconds since 1970, whose answer it was, its status and milliseconds, and what a comparison found."""
-
-    at: float
-    challenger: bool
-    status: int
-    ms: float
-    differ: bool | None = None
-
-
 class Alias(Watched):
     """The address, the servers behind it, and what is known of whether they agree."""
 
@@ -50,6 +39,7 @@ class Alias(Watched):
 
     def __init__(self, owner: str, champion: Watched, folder: Path) -> None:
         super().__init__(owner, f"Alias of {champion.title}", folder, {})
+        self._name = champion.name
         self.champion, self.challenger = champion, None
         self.former: Watched | None = None
         """The champion before the last promotion, to which one click leads back."""
@@ -62,12 +52,17 @@ class Alias(Watched):
 
         self._numbers, self._keys = count(1), {1: champion}
         self._used = {1}
-        self._number, self._ordered = next(self._numbers), time.monotonic()
+        self.number, self._ordered = next(self._numbers), time.monotonic()
         self._lock, self._followed, self._draining = threading.RLock(), threading.Event(), set[int]()
         self._quiet = threading.Condition(self._lock)
         self.begin()
 
     challenger: Watched | None
+
+    @property
+    def name(self) -> str:
+        """The name under which its model is asked for, whoever answers."""
+        return self._name
 
     @property
     def agreement(self) -> Agreement:
@@ -132,7 +127,7 @@ class Alias(Watched):
     def _switch(self, words: str) -> None:
         used = {self._key(one) for one in (self.champion, self.challenger) if one is not None}
         self._draining, self._used = (self._draining | self._used) - used, used
-        self._number, self.outcome, self.took = next(self._numbers), words, None
+        self.number, self.outcome, self.took = next(self._numbers), words, None
         self._followed.clear()
         self._ordered = time.monotonic()
         self._order()
@@ -141,10 +136,13 @@ class Alias(Watched):
         """Tell the routing process the plan; without one, the next learns it at its start."""
         if self._process is None or self._process.stdin is None:
             return
-        other = None if self.challenger is None else self._key(self.challenger)
-        plan = Plan(self._number, self._key(self.champion), other, self.terms)
+        other = None if self.challenger is None else self._behind(self.challenger)
+        plan = Plan(self.number, quote(self.name, safe=""), self._behind(self.champion), other, self.terms)
         with suppress(OSError, ValueError):  # it ended, and is begun again
             os.write(self._process.stdin.fileno(), f"{json.dumps(encode(plan))}\n".encode())
+
+    def _behind(self, server: Watched) -> Behind:
+        return Behind(self._key(server), quote(server.name, safe=""))
 
     def _key(self, server: Watched) -> int:
         known = next((key for key, one in self._keys.items() if one is server), None)
@@ -198,7 +196,7 @@ class Alias(Watched):
     def _note(self, event: Event) -> None:
         now = time.time()
         match event.what:
-            case Happening.PLANNED if event.number == self._number:
+            case Happening.PLANNED if event.number == self.number:
                 self.took = time.monotonic() - self._ordered
                 self._followed.set()
             case Happening.DRAINED:
@@ -207,9 +205,9 @@ class Alias(Watched):
             case Happening.ANSWERED:
                 theirs = self.challenger is not None and self._keys.get(event.key) is self.challenger
                 self.moments.append(Moment(now, theirs, event.status, event.ms))
-            case Happening.SKIPPED if event.number == self._number:
+            case Happening.SKIPPED if event.number == self.number:
                 self.skipped += 1
-            case Happening.COMPARED if event.number == self._number and self.challenger is not None:
+            case Happening.COMPARED if event.number == self.number and self.challenger is not None:
                 self.compared, self.differ = self.compared + 1, self.differ + event.differ
                 self.moments.append(Moment(now, True, 0, 0.0, event.differ))
                 self._judge()

@@ -1,8 +1,10 @@
 """Servers of packages on loopback, each a jailed process of its own."""
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from core.border import archives
 from core.domain.errors import NotFound, OverLimit, Refused
@@ -11,6 +13,7 @@ from core.sandbox.watched import Watched
 
 MOST = 4
 """Servers at the same time; each holds a model in memory."""
+SIGNATURE_BYTES = 1 << 20
 
 
 class Server(Watched):
@@ -28,6 +31,23 @@ class Server(Watched):
         super().__init__(owner, title, folder, settings)
         unpacked(package, self.unpacked)
         self.begin()
+
+    @property
+    def signature(self) -> dict[str, Any]:
+        """The package's own words on its model, its inputs and outputs. Raises Refused for what is no package of ours."""
+        try:
+            file = self.unpacked / "signature.json"
+            found: Any = json.loads(file.read_text()) if file.stat().st_size <= SIGNATURE_BYTES else None
+            if isinstance(found["model"], str):
+                return dict(found)
+        except (OSError, ValueError, RecursionError, KeyError, TypeError):
+            pass
+        raise Refused("This is no package that can be served.", "Write one with `python -m core migrate`.")
+
+    @property
+    def name(self) -> str:
+        """The model that it answers for, in its addresses. Raises Refused."""
+        return str(self.signature["model"])
 
     @property
     def unpacked(self) -> Path:
@@ -90,6 +110,13 @@ class Servers:
     def aliases(self, owner: str) -> list[Alias]:
         """Return the aliases of a visitor, the newest first."""
         return [one for one in reversed(list(self._aliases.values())) if one.owner == owner]
+
+    def fronted(self, owner: str, id: str) -> Alias:
+        """Return one alias of a visitor. Raises NotFound."""
+        found = self._aliases.get(id)
+        if found is None or found.owner != owner:
+            raise NotFound("There is no such address any more.", "Try a server beside another one again.")
+        return found
 
     def known(self, id: str) -> Server:
         """Return a server by its id, which nobody guesses. Raises NotFound."""

@@ -64,6 +64,11 @@ class Watched:
         self._thread.start()
 
     @property
+    def name(self) -> str:
+        """The model that it answers for, in its addresses."""
+        return ""
+
+    @property
     def url(self) -> str:
         """Where it answers."""
         return f"http://{HOST}:{self.port}"

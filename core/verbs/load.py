@@ -13,7 +13,7 @@ from core.verbs import loading
 def run(tools: Tools, request: LoadRequest) -> Load:
     """Load a server. Raises Refused for a rate, a time or a budget off the bounds, NotFound for a server that is gone."""
     server = tools.sandbox.servers.known(request.server)
-    question = loading.Question(server.port, loading.path_of(server.unpacked), loading.example(server.unpacked))
+    question = loading.Question(server.port, loading.inference(server.name), loading.example(server.unpacked))
     with Bench(tools).alone():
         return loading.measured(tools, question, request.rate, request.seconds, request.budget)
 

@@ -30,7 +30,7 @@ FEWEST = fewest(0.95)
 TRY_SECONDS = 3.0, 30.0
 """A try takes at least and at most so long, so that nothing is shown safe below ``LEAST`` requests a second."""
 LEAST = FEWEST / TRY_SECONDS[1]
-SIGNATURE_BYTES, EXAMPLE_BYTES = 1 << 20, 64 << 20
+EXAMPLE_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,6 @@ class Question:
     port: int
     path: str
     body: bytes
-
-
-def path_of(folder: Path) -> str:
-    """Return the path under which an unpacked package answers. Raises Refused for a folder that is no package of ours."""
-    try:
-        file = folder / "signature.json"
-        name = json.loads(file.read_text())["model"] if file.stat().st_size <= SIGNATURE_BYTES else None
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
-        name = None
-    if not isinstance(name, str):
-        raise Refused("This is no package that can be served.", "Write one with `python -m core migrate`.")
-    return inference(name)
 
 
 def inference(name: str) -> str:

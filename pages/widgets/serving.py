@@ -1,7 +1,6 @@
 """The last step of a move: the generated server as a real process on this machine, watched, tried and loaded."""
 
 import http.client
-import json
 import time
 from contextlib import closing
 
@@ -19,7 +18,7 @@ from core.sandbox.watched import HOST, Standing
 from core.verbs import loading
 from pages import scaffold
 from pages.visitor import place, visitor
-from pages.widgets import aiming, progress
+from pages.widgets import aiming, canary, progress
 from pages.widgets.figure import figure
 from pages.widgets.packaging import told
 from pages.widgets.text import plain
@@ -34,6 +33,16 @@ COLOURS = {
 SHOWN_BYTES = 20_000
 RATE, LENGTH, BUDGET = "load-rate", "load-seconds", "load-budget"
 SECONDS = 10.0
+PYTHON = """import json, urllib.request
+
+body = open("example.json", "rb").read()
+answer = urllib.request.urlopen("{url}", body)
+print(json.load(answer))"""
+SCRIPT = """import {{ readFile }} from "node:fs/promises";
+
+const body = await readFile("example.json");
+const answer = await fetch("{url}", {{ method: "POST", body }});
+console.log(await answer.json());"""
 
 
 def step(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
@@ -53,6 +62,7 @@ def step(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
             told("No server runs", "It is started in the sandbox: it answers on a port of this machine and can open no connection of its own. It is begun again after a crash, and ends with Portolan.")  # fmt: skip
         for server in servers[:1]:
             running(server)
+            canary.show(server)
             trying(server)
             under_load(page, artifact, jobs, server)
 
@@ -137,23 +147,26 @@ def ask(server: Server, method: str, path: str, body: bytes = b"") -> tuple[int,
 
 
 def trying(server: Server) -> None:
-    """Offer a request to change and send, and the same for a terminal and for Python."""
-    name = json.loads((server.folder / "in" / "signature.json").read_text())["model"]
-    body = (server.folder / "in" / "example.json").read_text()
-    url = f"{server.url}/v2/models/{name}/infer"
-    form, curl, python = st.tabs(["Try it", "curl", "Python"])
+    """Offer a request to change and send, and the same for a terminal, for Python and for JavaScript."""
+    path = loading.inference(server.name)
+    alias = canary.front(server)
+    where = server if alias is None else alias
+    url = f"{where.url}{loading.inference(where.name)}"
+    body = (server.unpacked / "example.json").read_text()
+    form, curl, python, script = st.tabs(["Try it", "curl", "Python", "JavaScript"])
     with form, st.form(f"try-{server.id}", border=False):
         given = st.text_area("Request", body if len(body) <= SHOWN_BYTES else '{"inputs": []}', height=160)
         if st.form_submit_button("Send", icon=":material/send:"):
-            status, answer = ask(server, "POST", f"/v2/models/{name}/infer", given.encode())
+            status, answer = ask(server, "POST", path, given.encode())
             st.badge(f"{status}" if status else "no answer", color="green" if status == 200 else "red")
             st.code(answer.decode(errors="replace")[:SHOWN_BYTES], language="json", wrap_lines=True)
     curl.code(f"curl -s -d @example.json {url}", language="bash")
-    python.code(
-        f'import json, urllib.request\n\nbody = open("example.json", "rb").read()\nanswer = urllib.request.urlopen({url!r}, body)\nprint(json.load(answer))',
-        language="python",
+    python.code(PYTHON.format(url=url), language="python")
+    script.code(SCRIPT.format(url=url), language="javascript")
+    st.caption(
+        "`example.json` lies in the package. The address is reached from this machine only, by programs and not by "
+        "pages of other sites; the JavaScript is for Node."
     )
-    st.caption("`example.json` lies in the package. The address is reached from this machine only.")
 
 
 def under_load(page: scaffold.Page, artifact: Artifact, jobs: list[Job], server: Server) -> None:

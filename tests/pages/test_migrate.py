@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.assessment import AssessRequest, Effort, Known
+from core.domain.canary import Terms
 from core.domain.errors import NotFound, Refused
 from core.domain.groups import GROUPS
 from core.domain.job import Job, State
@@ -54,6 +55,19 @@ def test_each_step_finds_what_those_before_it_left(home: Workspace) -> None:
     assert job.result.bundle is not None
     server = anonymous(VISITOR).serve(job.result.bundle.sha256, "penguins", artifact.id)
     pid = server.pid
+    assert "Start a second package" in shown(step="load", target="triton")
+    twin = anonymous(VISITOR).serve(job.result.bundle.sha256, "the twin", artifact.id)
+    assert "takes over by itself" in shown(step="load", target="triton")
+    alias = anonymous(VISITOR).try_beside(server.id, twin.id, Terms())
+    assert "No request was compared yet." in shown(step="load", target="triton")
+    anonymous(VISITOR).promote(alias.id)
+    assert "promoted by hand" in shown(step="load", target="triton")
+    anonymous(VISITOR).roll_back(alias.id)
+    assert (alias.champion, alias.took is not None) == (server, True)
+    with pytest.raises(NotFound):
+        anonymous("v" + "1" * 32).roll_back(alias.id)
+    anonymous(VISITOR).give_up(alias.id)
+    anonymous(VISITOR).silence(twin.id)
 
     found = {one.target: one for one in done("assess", AssessRequest(subject)).result.prospects}
     assert (found["triton"].fit.known, found["triton"].effort) == (Known.RAN, Effort.SMALL)
