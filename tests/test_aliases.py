@@ -16,10 +16,14 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from core.calls import features
+from core.calls.bench import Bench
 from core.domain.canary import Terms
 from core.domain.errors import Refused
+from core.domain.work import Data, Model
 from core.sandbox.aliases import Alias
 from core.sandbox.servers import Server, Servers
+from core.sandbox.tools import Tools
 from core.sandbox.watched import Standing
 
 OWNER = "v" + "0" * 32
@@ -197,6 +201,29 @@ def test_the_address_answers_to_loopback_and_for_one_model_alone(alias: Alias) -
     assert ask(alias, b"{").status_code == 400
     assert "Seccomp:\t2" in Path(f"/proc/{alias.pid}/status").read_text()
     assert httpx.get(f"{alias.url}/v2/health/ready").json() == {"ready": True}
+
+
+def test_inputs_that_move_away_from_the_test_data_are_told(
+    served: tuple[Servers, Server, Server, Server], alias: Alias, tools: Tools, sample_models: Path
+) -> None:
+    network, data = sample_models / "fashion_cnn" / "model.onnx", sample_models / "fashion_cnn" / "test.npz"
+    model, samples = tools.blobs.put(network), tools.blobs.put(data)
+    request = features.ask(Bench(tools), Model(model.sha256, model.size, "onnx"), Data(samples.sha256, data.name))
+    assert request.names == ("mean of x", "spread of x")
+    pictures = np.load(data)["x"][:400]
+    assert [row[0] for row in request.rows] == pytest.approx(np.load(data)["x"][::2].mean(axis=(1, 2, 3)), abs=1e-5)
+    alias.watch(request)
+
+    def window(of: np.ndarray) -> tuple[str, ...]:
+        before, at = alias.windows, iter(np.concatenate([of, of]))
+        with httpx.Client(timeout=60) as client:
+            while alias.windows == before:
+                told = {"name": "x", "datatype": "FP32", "shape": [1, 1, 28, 28], "data": next(at).ravel().tolist()}
+                client.post(f"{alias.url}/v2/models/model/infer", content=json.dumps({"inputs": [told]}))
+        return tuple(one.name for one in alias.moved)
+
+    assert window(pictures) == ()
+    assert window(pictures + pictures.mean(axis=(1, 2, 3)).std()) == ("mean of x",)
 
 
 def test_a_server_that_is_stopped_is_let_go_first(package: Path, tmp_path: Path) -> None:

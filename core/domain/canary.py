@@ -34,6 +34,8 @@ class Plan:
     champion: Behind
     challenger: Behind | None
     terms: Terms
+    features: int = 0
+    """How many numbers of each request are to be told; 0 for none."""
 
 
 class Happening(StrEnum):
@@ -44,11 +46,12 @@ class Happening(StrEnum):
     ANSWERED = "answered"
     COMPARED = "compared"
     SKIPPED = "skipped"
+    SEEN = "seen"
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened: the plan taken up, a server without requests inside, an answer, a comparison, or one that was left out.
+    """One thing that happened: the plan taken up, a server without requests inside, an answer, a comparison, one that was left out, or the numbers of a request.
 
     ``number`` is that of the plan, ``key`` the server's; ``status`` and ``ms`` are the answer's; ``differ`` says what a comparison found.
     """
@@ -59,6 +62,7 @@ class Event:
     status: int = 0
     ms: float = 0.0
     differ: bool = False
+    row: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

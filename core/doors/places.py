@@ -11,6 +11,7 @@ from core.answers import report
 from core.domain.artifact import Artifact
 from core.domain.canary import Terms
 from core.domain.compression import Compression
+from core.domain.drift import Reference
 from core.domain.errors import NotFound, Refused
 from core.domain.job import Job
 from core.domain.person import Person, Role
@@ -107,6 +108,19 @@ class Place:
         alias.propose(new, terms)
         self.note(f"began to try {new.title} beside {old.title}")
         return alias
+
+    def front(self, server: str) -> Alias:
+        """Open an address that stays in front of a server."""
+        servers = self._governing()
+        alias = servers.alias(self.owner, servers.named(self.owner, server))
+        self.note(f"opened an address in front of {alias.champion.title}")
+        return alias
+
+    def watch(self, alias: str, reference: Reference) -> None:
+        """Compare the inputs of requests with test data."""
+        found = self._governing().fronted(self.owner, alias)
+        found.watch(reference)
+        self.note(f"began to watch the inputs of {found.champion.title}")
 
     def promote(self, alias: str) -> None:
         """Have the challenger answer every request."""

@@ -33,7 +33,7 @@ from core.domain.codec import decode, encode
 from core.domain.limits import ROUTING
 from core.doors.worker import die_with
 
-LIBRARIES = ("numpy", "uvicorn", "uvicorn.lifespan.off", "core.proof.agreeing")
+LIBRARIES = ("numpy", "uvicorn", "uvicorn.lifespan.off", "core.proof.agreeing", "core.proof.drifting")
 BODY_BYTES = 64 << 20
 ID_BYTES = 1 << 20
 """A longer request is not read for its id before it is passed on."""
@@ -191,22 +191,39 @@ class Router:
         self.tell(
             Happening.ANSWERED, key=key, status=spare.status, ms=1e3 * (time.perf_counter() - began), number=plan.number
         )
-        if other is None or chance("mirror", asked.body) >= terms.mirror:
-            return
+        mirrored = other is not None and chance("mirror", asked.body) < terms.mirror
         if self.mirroring >= 2 * MIRRORS:
-            return self.tell(Happening.SKIPPED, number=plan.number)
-        self.mirroring += 1
-        task = self.loop.run_in_executor(self.mirrors, self.compare, plan, asked, key, answer, spare)
-        task.add_done_callback(lambda done: self.compared_one(plan, done))
+            if mirrored:
+                self.tell(Happening.SKIPPED, number=plan.number)
+        elif mirrored or plan.features:
+            self.mirroring += 1
+            self.loop.run_in_executor(self.mirrors, self.beside, plan, asked, key, answer, spare, mirrored)
 
-    def compared_one(self, plan: Plan, done: "asyncio.Future[bool | None]") -> None:
-        """Tell what a comparison found."""
+    def beside(self, plan: Plan, asked: Asked, key: int, answer: Answered, spare: Answered, mirrored: bool) -> None:
+        """Do what no client waits for: tell the numbers of a request, and compare the answers of both servers."""
+        try:
+            if plan.features and spare.status == 200:
+                self.seen(plan, asked)
+            if mirrored:
+                found = self.compare(plan, asked, key, answer, spare)
+                what = Happening.SKIPPED if found is None else Happening.COMPARED
+                self.tell(what, number=plan.number, differ=found is False)
+        finally:
+            self.loop.call_soon_threadsafe(self.done_beside)
+
+    def done_beside(self) -> None:
+        """Count one thing less that no client waits for."""
         self.mirroring -= 1
-        found = None if done.cancelled() or done.exception() else done.result()
-        if found is None:
-            self.tell(Happening.SKIPPED, number=plan.number)
-        else:
-            self.tell(Happening.COMPARED, number=plan.number, differ=not found)
+
+    def seen(self, plan: Plan, asked: Asked) -> None:
+        """Tell the numbers of the first sample in a request."""
+        from core.proof import agreeing, drifting
+
+        with suppress(ValueError, KeyError, TypeError, RecursionError, OverflowError):
+            inputs = agreeing.tensors(asked.body, asked.length, "inputs")
+            row = [float(one[0]) for one in drifting.features({name: one[:1] for name, one in inputs.items()}).values()]
+            if len(row) == plan.features:
+                self.tell(Happening.SEEN, number=plan.number, row=tuple(row))
 
     def compare(self, plan: Plan, asked: Asked, key: int, answer: Answered, spare: Answered) -> bool | None:
         """Say whether both servers answer a request alike; None where the champion has no answer, or the request was seen before."""

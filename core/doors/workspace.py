@@ -37,12 +37,13 @@ from core.verbs import (
     training,
     tune,
     versus,
+    watch,
 )
 
 VERBS: Verbs = {
     module.VERB.name: module.VERB
     for module in (
-        ingest, convert, compress, evaluate, portability, tune, task, assess, migrate, load, profile, versus, training, install,
+        ingest, convert, compress, evaluate, portability, tune, task, assess, migrate, load, profile, versus, training, install, watch,
     )
 }  # fmt: skip
 

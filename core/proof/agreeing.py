@@ -38,11 +38,11 @@ def alike(one: Answer, other: Answer, tolerance: float | None) -> bool:
     return first.keys() == second.keys() and all(same(first[name], second[name], tolerance) for name in first)
 
 
-def tensors(body: bytes, length: str | None) -> dict[str, np.ndarray]:
-    """Return the outputs of an answer by name. Raises ValueError, KeyError or TypeError for what is none."""
+def tensors(body: bytes, length: str | None, side: str = "outputs") -> dict[str, np.ndarray]:
+    """Return the outputs of an answer, or the inputs of a request, by name. Raises ValueError, KeyError or TypeError for what is none."""
     head, tail = parts(body, length)
     found, place = {}, 0
-    for one in head["outputs"]:
+    for one in head[side]:
         size = (one.get("parameters") or {}).get("binary_data_size")
         if size is not None:
             data, place = tail[place : place + size], place + size
@@ -53,7 +53,7 @@ def tensors(body: bytes, length: str | None) -> dict[str, np.ndarray]:
         array = np.array(one["data"], dtype=kind) if size is None else np.frombuffer(data, dtype=kind)
         found[one["name"]] = array.reshape(one["shape"])
     if not found:
-        raise ValueError("an answer without outputs")
+        raise ValueError(f"no {side}")
     return found
 
 

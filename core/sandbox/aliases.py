@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
+from core.domain import drift
 from core.domain.agreement import Agreement
 from core.domain.canary import Behind, Event, Happening, Moment, Plan, Terms
 from core.domain.codec import Malformed, decode, encode
@@ -50,6 +51,11 @@ class Alias(Watched):
         self.took: float | None = None
         """Seconds from the last switch until the routing process followed it."""
 
+        self.reference: drift.Reference | None = None
+        self.windows, self.moved = 0, tuple[drift.Moved, ...]()
+        """Windows of requests that were compared with the test data, and what moved in the last one."""
+
+        self._window: list[tuple[float, ...]] = []
         self._numbers, self._keys = count(1), {1: champion}
         self._used = {1}
         self.number, self._ordered = next(self._numbers), time.monotonic()
@@ -102,6 +108,18 @@ class Alias(Watched):
                 raise Refused("There is nothing to go back to.", "Try a server beside this one first.")
             self._switch(f"{gone.title}: {words}.")
 
+    def watch(self, reference: drift.Reference) -> None:
+        """Compare the inputs of requests with test data from now on, a window after another."""
+        with self._lock:
+            self.reference, self.windows, self.moved, self._window = reference, 0, (), []
+            self.number = next(self._numbers)
+            self._order()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests the next window still needs."""
+        return drift.WINDOW - len(self._window)
+
     def settled(self) -> bool:
         """Wait until the routing process follows the last switch, and say whether it does."""
         return self._followed.wait(SWITCH_SECONDS)
@@ -136,8 +154,9 @@ class Alias(Watched):
         """Tell the routing process the plan; without one, the next learns it at its start."""
         if self._process is None or self._process.stdin is None:
             return
+        features = 0 if self.reference is None else len(self.reference.names)
         other = None if self.challenger is None else self._behind(self.challenger)
-        plan = Plan(self.number, quote(self.name, safe=""), self._behind(self.champion), other, self.terms)
+        plan = Plan(self.number, quote(self.name, safe=""), self._behind(self.champion), other, self.terms, features)
         with suppress(OSError, ValueError):  # it ended, and is begun again
             os.write(self._process.stdin.fileno(), f"{json.dumps(encode(plan))}\n".encode())
 
@@ -211,6 +230,11 @@ class Alias(Watched):
                 self.compared, self.differ = self.compared + 1, self.differ + event.differ
                 self.moments.append(Moment(now, True, 0, 0.0, event.differ))
                 self._judge()
+            case Happening.SEEN if self.reference is not None and len(event.row) == len(self.reference.names):
+                self._window.append(event.row)
+                if len(self._window) >= drift.WINDOW:
+                    self.windows += 1
+                    self.moved, self._window = drift.moved(self.reference, self._window, self.windows), []
             case _:
                 pass
 

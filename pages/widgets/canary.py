@@ -5,8 +5,12 @@ import time
 import streamlit as st
 
 from core.answers.charts.canary import live
+from core.domain.artifact import Artifact
 from core.domain.canary import Terms
+from core.domain.drift import WINDOW, WatchRequest
+from core.domain.job import Job, State
 from core.domain.report import Verdict
+from core.domain.work import Model, Subject
 from core.doors.workspace import current
 from core.sandbox.aliases import Alias
 from core.sandbox.servers import Server
@@ -34,15 +38,63 @@ def front(server: Server) -> Alias | None:
     return next((one for one in found if server in (one.champion, one.challenger, one.former)), None)
 
 
-def show(server: Server) -> None:
+def show(server: Server, artifact: Artifact, tested: Job) -> None:
     """Show who answers behind the address of a server, and offer to try another one beside it."""
     alias = front(server)
     with st.container(border=True):
         st.markdown("**Champion and challenger**")
         if alias is not None:
             behind(alias)
+            inputs(alias, artifact, tested)
+        else:
+            st.button(
+                "Open an address that stays",
+                icon=":material/link:",
+                disabled=not place().governs,
+                on_click=progress.attempt,
+                args=(lambda: place().front(server.id),),
+                help="Requests to it are drawn here, and whoever answers them can change.",
+            )
         if alias is None or alias.challenger is None:
             offer(server if alias is None else alias.champion)
+
+
+def inputs(alias: Alias, artifact: Artifact, tested: Job) -> None:
+    """Say whether the inputs are still such as the test data, refreshed while it is looked at; or offer to watch them."""
+    data = tested.request.data
+    if alias.reference is None:
+        if data is None:
+            st.caption(
+                "Test the package with test data (step 4), and the inputs of requests can be watched against it."
+            )
+            return
+        jobs = [job for job in current().queue.jobs(visitor()) if job.verb == "watch" and job.request.subject.artifact == artifact.id and job.request.data == data]  # fmt: skip
+        job = next(iter(jobs), None)
+        if job is not None and job.state is State.DONE and job.result is not None:
+            place().watch(alias.id, job.result)
+        elif job is not None and job.state.active:
+            progress.watch(job.id)
+            return
+        else:
+            made = tested.result.artifact
+            request = WatchRequest(Subject.of(artifact), Model(made.sha256, made.size, made.format), data)
+            st.button("Watch the inputs", icon=":material/visibility:", key=f"watch-{alias.id}", disabled=not place().governs, on_click=progress.attempt, args=(lambda: place().submit("watch", request),))  # fmt: skip
+            return
+
+    @st.fragment(run_every=2.0)
+    def body() -> None:
+        names = len(alias.reference.names) if alias.reference else 0
+        if not alias.windows:
+            st.caption(
+                f"Inputs: {names:,} features are compared with the test data after {alias.waiting:,} more requests."
+            )
+        elif alias.moved:
+            told = ", ".join(f"{plain(one.name)} (median {one.before:.3g} in the test data, {one.now:.3g} now)" for one in alias.moved[:5])  # fmt: skip
+            st.warning(f"The inputs have moved away from the test data: {told}.", icon=":material/trending_up:")
+        else:
+            st.caption(f"Inputs: no drift of {names:,} features against the test data in the last {WINDOW:,} requests.")
+
+    body()
 
 
 def offer(champion: object) -> None:

@@ -62,7 +62,7 @@ def step(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
             told("No server runs", "It is started in the sandbox: it answers on a port of this machine and can open no connection of its own. It is begun again after a crash, and ends with Portolan.")  # fmt: skip
         for server in servers[:1]:
             running(server)
-            canary.show(server)
+            canary.show(server, artifact, job)
             trying(server)
             under_load(page, artifact, jobs, server)
 

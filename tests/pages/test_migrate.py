@@ -60,6 +60,7 @@ def test_each_step_finds_what_those_before_it_left(home: Workspace) -> None:
     assert "takes over by itself" in shown(step="load", target="triton")
     alias = anonymous(VISITOR).try_beside(server.id, twin.id, Terms())
     assert "No request was compared yet." in shown(step="load", target="triton")
+    assert "Test the package with test data" in shown(step="load", target="triton")
     anonymous(VISITOR).promote(alias.id)
     assert "promoted by hand" in shown(step="load", target="triton")
     anonymous(VISITOR).roll_back(alias.id)
