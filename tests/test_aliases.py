@@ -184,7 +184,7 @@ def test_a_killed_server_and_a_killed_router_lose_no_request(
             os.kill(killed.pop(), signal.SIGKILL)
         return champion.restarts > before and champion.standing is Standing.READY and n > 200
 
-    assert set(asking(alias, until)) == {200}
+    assert set(asking(alias, until, threads=12)) == {200}
     assert alias.pid == routers
     assert routers
     os.kill(routers, signal.SIGKILL)

@@ -271,13 +271,16 @@ class Router:
             time.sleep(0.05)
         return answer
 
+    def idle_one(self, key: int) -> list[Connection]:
+        """Take one idle connection, where there is one; where that turns out to be closed, the others will be too, so new ones follow."""
+        try:
+            return [self.idle[key].pop()]
+        except IndexError:
+            return []
+
     def once(self, key: int, asked: Asked) -> Answered:
         """Send a request on an idle connection or a new one, again where it breaks: an inference changes nothing."""
-        for _ in range(TRIES):
-            try:
-                connection = self.idle[key].pop()
-            except IndexError:
-                connection = Connection(self.broker, key)
+        for connection in (*self.idle_one(key), *(Connection(self.broker, key) for _ in range(TRIES))):
             try:
                 connection.request(asked.method, asked.path, asked.body, asked.headers)
                 answer = connection.getresponse()
