@@ -98,7 +98,7 @@ def measured(tools: Tools, sample: str, package: Path, home: Path, seconds: floa
     servers = tools.sandbox.servers
 
     def served(path: Path) -> Server:
-        server = servers.begin("", path.stem, path, True, SETTINGS)
+        server = servers.begin("", sample, path, True, SETTINGS)
         server.until_ready(60, lambda: None)
         return server
 
