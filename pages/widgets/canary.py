@@ -89,7 +89,7 @@ def inputs(alias: Alias, artifact: Artifact, tested: Job) -> None:
                 f"Inputs: {names:,} features are compared with the test data after {alias.waiting:,} more requests."
             )
         elif alias.moved:
-            told = ", ".join(f"{plain(one.name)} (median {one.before:.3g} in the test data, {one.now:.3g} now)" for one in alias.moved[:5])  # fmt: skip
+            told = ", ".join(f"{plain(one.name)} (median {one.before:,.5g} in the test data, {one.now:,.5g} now)" for one in alias.moved[:5])  # fmt: skip
             st.warning(f"The inputs have moved away from the test data: {told}.", icon=":material/trending_up:")
         else:
             st.caption(f"Inputs: no drift of {names:,} features against the test data in the last {WINDOW:,} requests.")

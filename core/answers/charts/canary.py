@@ -34,6 +34,7 @@ def live(moments: Sequence[Moment], now: float, ink: str) -> alt.VConcatChart:
         )
         .properties(height=HEIGHT, width="container")
         for field, title in (("answers", "requests/s"), ("ms", "median, ms"), ("differ", "differ, %"))
+        if any(field in row for row in rows)
     ]
     return alt.vconcat(*lines, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")).configure_axis(
         labelColor=ink, titleColor=ink
