@@ -27,7 +27,7 @@ from core.memory.blobs import Blobs
 from core.sandbox import Sandbox
 from core.sandbox.servers import Server
 from core.sandbox.tools import Tools
-from core.verbs import load, migrate
+from core.verbs import load, loading, migrate
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"
 FILES = {"penguins": "model.skops", "fashion_cnn": "model.onnx", "spam_transformer": "model.onnx"}
@@ -69,7 +69,7 @@ def measured(tools: Tools, subject: Subject, server: Server, sample: str, second
             break
         capacity = rate
     steady = at(max(1.0, capacity / 2), seconds)
-    over = at(min(load.MOST_RATE, 4 * max(capacity, 10)), 4.0)
+    over = at(min(loading.MOST_RATE, 4 * max(capacity, 10)), 4.0)
     print(f"{sample}: capacity {capacity:g}/s")
     for words, one in (("steady", steady), ("overload", over)):
         print(f"  {words} {told(one)}")

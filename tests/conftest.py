@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from core.doors.commands import main
 from core.memory.blobs import Blobs
 from core.sandbox import Sandbox
 from core.sandbox.tools import Tools
@@ -25,6 +26,14 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     box = Sandbox(tmp_path_factory.mktemp("scratch"))
     yield box
     box.close()
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The network of the fashion sample as a package."""
+    out, model = tmp_path_factory.mktemp("package") / "b.zip", SAMPLES / "fashion_cnn" / "model.onnx"
+    assert main(["migrate", str(model), "--target", "onnxruntime", "-o", str(out), "--json"]) == 0
+    return out
 
 
 @pytest.fixture

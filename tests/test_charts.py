@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from core.answers.charts import bars, classes, tuning, variants, weights
+from core.answers.charts import bars, canary, classes, tuning, variants, weights
 from core.answers.report.drawing import svg
+from core.domain.canary import Moment
 from core.domain.report import Count, Quality
 from core.domain.search import Original, Tuning
 from core.domain.tuning import Cell, Goal, HeatMap, Point, Row
@@ -75,3 +76,15 @@ def test_a_chart_can_be_drawn(name: str) -> None:
 
 def test_a_search_without_candidates_has_no_chart() -> None:
     assert tuning.search(tuned("size", (REFUSED,), ()), "#000") is None
+
+
+def test_answers_are_counted_by_the_second_and_server_and_the_share_adds_up() -> None:
+    now = 1000.0
+    answers = [Moment(now - 1.5, challenger, 200, ms) for challenger, ms in ((False, 1.0), (False, 9.0), (True, 4.0))]
+    compared = [Moment(now - 0.5, True, 0, 0.0, differ) for differ in (False, True)]
+    rows = list(canary.seconds([*answers, *compared], now))
+    assert {"ago": -1, "who": "champion", "answers": 2, "ms": 9.0} in rows
+    assert {"ago": -1, "who": "challenger", "answers": 1, "ms": 4.0} in rows
+    assert [row["differ"] for row in rows if "differ" in row] == [0.0, 50.0]
+    assert len(canary.live(answers, now, "#000").to_dict()["vconcat"]) == 2
+    assert len(canary.live([*answers, *compared], now, "#000").to_dict()["vconcat"]) == 3

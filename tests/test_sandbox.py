@@ -468,6 +468,7 @@ def test_the_table_of_tasks() -> None:
         "correspond",
         "differ",
         "training_cost",
+        "features",
         "timing",
         "cold_start",
         "macs",

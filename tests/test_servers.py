@@ -14,11 +14,10 @@ import httpx
 import pytest
 
 from core.domain.errors import NotFound, OverLimit, Refused
-from core.doors.commands import main
 from core.sandbox import Sandbox
-from core.sandbox.servers import MOST, Server, Servers, Standing
+from core.sandbox.servers import MOST, Server, Servers
+from core.sandbox.watched import Standing
 
-FASHION = Path(__file__).parent.parent / "sample_models" / "fashion_cnn" / "model.onnx"
 OWNER = "v" + "0" * 32
 
 BURGLAR = """
@@ -49,14 +48,6 @@ async def serve(listening):
 """
 
 
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The network of the sample as a package."""
-    out = tmp_path_factory.mktemp("package") / "b.zip"
-    assert main(["migrate", str(FASHION), "--target", "onnxruntime", "-o", str(out), "--json"]) == 0
-    return out
-
-
 @pytest.fixture
 def servers(tmp_path: Path) -> Iterator[Servers]:
     """Servers of this test's own."""
@@ -78,7 +69,7 @@ def test_a_server_that_was_taken_over_does_nothing_but_answer(
     assert sandbox.isolation.full
     with zipfile.ZipFile(tmp_path / "burglar.zip", "w") as archive:
         archive.writestr("predict.py", "def begin_log(): pass\n")
-        archive.writestr("server.py", BURGLAR)
+        archive.writestr("server.py", f"app = None\n{BURGLAR}")
     server = servers.begin(OWNER, "burglar", tmp_path / "burglar.zip", True, {})
     deadline = time.monotonic() + 60
     while "answers" not in server.lines and time.monotonic() < deadline:
@@ -110,6 +101,23 @@ def test_a_server_that_cannot_live_is_given_up(servers: Servers, tmp_path: Path)
     while server.standing is not Standing.FAILED and time.monotonic() < deadline:
         time.sleep(0.1)
     assert server.standing is Standing.FAILED
+
+
+def test_only_who_calls_it_by_a_name_of_loopback_is_answered(servers: Servers, package: Path) -> None:
+    server = begun(servers, package)
+
+    def asked(**headers: str) -> int:
+        return httpx.get(f"{server.url}/v2/health/ready", headers=headers).status_code
+
+    here = [f"127.0.0.1:{server.port}", "localhost", f"LOCALHOST:{server.port}", "[::1]:80"]
+    assert [asked(host=name) for name in here] == [200] * 4
+    foreign = ["rebound.example.org", f"127.0.0.1.example.org:{server.port}", "", "127.0.0.1, localhost", "10.0.0.1"]
+    assert [asked(host=name) for name in foreign] == [421] * 5
+    assert asked(host="localhost", origin="http://localhost") == 200
+    assert [asked(origin=one) for one in ("https://example.org", "null", "http://[")] == [421] * 3
+    unload = f"{server.url}/v2/repository/models/model/unload"
+    assert httpx.post(unload, headers={"origin": "https://example.org"}).status_code == 421
+    assert server.standing is Standing.READY
 
 
 def test_too_many_requests_are_told_so_and_the_others_are_answered(servers: Servers, package: Path) -> None:

@@ -12,7 +12,7 @@ NAMES = (
     "inspect", "convert", "compress", "probe", "compare", "float64", "diverge", "evaluate", "race", "footprint", "pack", "kernels",
     "weights", "correspond", "sensitivity", "answers", "attempt", "preview", "likely", "raw_samples", "figures", "fit", "rehearse",
     "self_test",
-    "timing", "cold_start", "macs", "operators", "spent", "stages", "curves", "growth", "differ", "training_cost",
+    "timing", "cold_start", "macs", "operators", "spent", "stages", "curves", "growth", "differ", "training_cost", "features",
 )  # fmt: skip
 
 

@@ -38,6 +38,8 @@ PACKING = Limits(wall_seconds=240.0, cpu_seconds=240, memory_mb=3072)
 
 SERVING = Limits(cpu_seconds=10**9, memory_mb=4096, file_mb=16, open_files=1024, nice=0)
 """For a server of one model, which runs until it is stopped."""
+ROUTING = Limits(cpu_seconds=10**9, memory_mb=2048, file_mb=16, open_files=1024, nice=0)
+"""For what passes requests on to servers."""
 
 
 def limit_mb() -> int:

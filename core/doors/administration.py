@@ -84,6 +84,7 @@ def forget(visitor: str) -> None:
             queue.cancel(visitor, job.id)
             queue.wait(visitor, job.id, max(0.0, ends - time.monotonic()))
     belongings.forget(store, visitor)
+    silence()
 
 
 def retention_days() -> float:
@@ -93,5 +94,13 @@ def retention_days() -> float:
 
 def expire() -> int:
     """Delete what is older than the retention; return how many models, data sets and jobs."""
-    days = retention_days()
-    return belongings.expire(workspace.current().store, days * 24 * 3600) if days else 0
+    days, home = retention_days(), workspace.current()
+    gone = belongings.expire(home.store, days * 24 * 3600) if days else 0
+    silence()
+    return gone
+
+
+def silence() -> None:
+    """Stop the servers of models that are gone."""
+    home = workspace.current()
+    home.sandbox.servers.sift(lambda owner, model: home.store.owner(model, "") == owner)

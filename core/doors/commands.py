@@ -42,7 +42,7 @@ from core.domain.stored import write
 from core.domain.training_cost import TrainingRequest
 from core.domain.tuning import Goal
 from core.domain.versus import VersusRequest
-from core.doors import console, operating
+from core.doors import console, deploying, operating
 from core.doors.given import (
     budgets_of,
     code_of,
@@ -174,6 +174,7 @@ def parser() -> argparse.ArgumentParser:
     move.add_argument("--latency-ms", type=float, metavar="MS", help="within which 95 %% of requests must be answered")
     move.add_argument("--memory-mb", type=float, metavar="MB", help="that the server may take at its peak")
     move.add_argument("-o", "--out", type=Path, required=True, metavar="BUNDLE.zip", help="package to write")
+    deploying.declare(partial(command, commands), run_serve, run_load)
     search = command(commands, "tune", run_tune, "search for the smallest or fastest file within an accuracy budget")
     search.add_argument("file", type=Path)
     search.add_argument("--max-drop", type=float, required=True, metavar="SHARE", help=DROP)
@@ -350,6 +351,23 @@ def run_migrate(args: argparse.Namespace) -> int:
         save(tools, result.bundle.sha256, args.out)
     show(args, encode(result), lambda: console.migration(result, args.out))
     return EXITS[result.verdict]
+
+
+def run_serve(args: argparse.Namespace) -> int:
+    """Serve a package until Ctrl-C."""
+    with bench() as tools, deploying.until_told():
+        server = deploying.begun(tools, existing(args.package))
+        show(args, deploying.told(server), lambda: deploying.say(server))
+        deploying.follow(server)
+    return 0
+
+
+def run_load(args: argparse.Namespace) -> int:
+    """Load a server, and look for its largest safe rate where there is a budget; 1 where it does not keep to what was asked."""
+    with bench() as tools:
+        result = deploying.loaded(tools, args)
+    show(args, encode(result), lambda: console.load(result))
+    return 0 if deploying.kept(result) else 1
 
 
 def run_tune(args: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from core.domain.evaluation import Evaluation
 from core.domain.factors import Factors
 from core.domain.ingestion import Ingested
 from core.domain.limits import MB
+from core.domain.load import Load
 from core.domain.measures import Qualities
 from core.domain.migration import NOWHERE, Migration
 from core.domain.portability import Attempt
@@ -126,6 +127,25 @@ def migration(result: Migration, out: Path) -> None:
         print(f"  {gate.verdict}: {gate.name}{where}.{figures} {gate.reason}".rstrip())
     for sentence in result.not_run:
         print(f"Not run here: {sentence}")
+
+
+def load(result: Load) -> None:
+    """Print what came of a load, and the largest safe rate where it was looked for."""
+    print(
+        f"{result.answered:,} of {result.sent:,} requests answered at {result.rate:g} a second; {result.refused:,} told 429, "
+        f"{result.failed:,} failed"
+    )
+    for name, value in (("p50", result.p50), ("p95", result.p95), ("p99", result.p99)):
+        print(f"{name}: {f'{value:.1f} ms' if value is not None else 'too few requests to tell'}")
+    print(f"the client was late by {result.late:.1f} ms at worst")
+    if result.safe is None:
+        return
+    for one in result.safe.tried:
+        bound = f"p95 at most {one.bound:.1f} ms" if one.bound is not None else "p95 not told"
+        print(
+            f"  {one.rate:.4g} a second: {one.answered:,} of {one.sent:,}, {bound}, {'safe' if one.safe else 'not safe'}"
+        )
+    print(result.safe.sentence)
 
 
 def profile(result: Profile, queue: RealTime | None = None) -> None:

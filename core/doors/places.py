@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from core.answers import report
 from core.domain.artifact import Artifact
+from core.domain.canary import Terms
+from core.domain.drift import Reference
 from core.domain.errors import NotFound, Refused
 from core.domain.job import Job
 from core.domain.person import Person, Role
@@ -18,7 +20,8 @@ from core.doors import administration, signin, workspace
 from core.doors.samples import Sample
 from core.memory import copies
 from core.memory.projects import NO_PROJECT, WHOM
-from core.sandbox.servers import Server
+from core.sandbox.aliases import Alias
+from core.sandbox.servers import Server, Servers
 from core.verbs import load
 
 GOVERNED = {
@@ -71,18 +74,19 @@ class Place:
             raise Refused(GOVERNED[verb], "Ask one of them.")
         return self._begun(workspace.current().queue.submit(self.owner, verb, request, self.starter))
 
-    def serve(self, package: str, title: str) -> Server:
-        """Serve a package of this library on loopback. Raises Refused for whoever may not, NotFound for a package of others'."""
+    def serve(self, package: str, title: str, model: str) -> Server:
+        """Serve the package of a model of this library on loopback. Raises Refused for whoever may not, NotFound for a package of others'."""
         self.check()
         load.permit(self.owner)
         if not self.governs:
             raise Refused(GOVERNED["load"], "Ask one of them.")
         home = workspace.current()
+        home.store.artifact(self.owner, model)
         if not home.store.holds(self.owner, package):
             raise NotFound("There is no such package in this library.", "Test the package again.")
         full = home.sandbox.isolation.full
         server = home.sandbox.servers.begin(self.owner, title, home.store.blobs.path(package), full, {})
-        server.package = package
+        server.package, server.model = package, model
         self.note(f"began to serve {title}")
         return server
 
@@ -92,6 +96,56 @@ class Place:
         servers = workspace.current().sandbox.servers
         servers.stop(servers.named(self.owner, server))
         self.note("stopped a server")
+
+    def try_beside(self, champion: str, challenger: str, terms: Terms) -> Alias:
+        """Try a server beside another one of this library, behind one address. Raises Refused where they take or give other things."""
+        servers = self._governing()
+        old, new = (servers.named(self.owner, id) for id in (champion, challenger))
+        if ends(old) != ends(new):
+            raise Refused("These two take or give other things.", "Try a package with the same inputs and outputs.")
+        alias = servers.alias(self.owner, old)
+        alias.propose(new, terms)
+        self.note(f"began to try {new.title} beside {old.title}")
+        return alias
+
+    def front(self, server: str) -> Alias:
+        """Open an address that stays in front of a server."""
+        servers = self._governing()
+        alias = servers.alias(self.owner, servers.named(self.owner, server))
+        self.note(f"opened an address in front of {alias.champion.title}")
+        return alias
+
+    def watch(self, alias: str, reference: Reference) -> None:
+        """Compare the inputs of requests with test data."""
+        found = self._governing().fronted(self.owner, alias)
+        found.watch(reference)
+        self.note(f"began to watch the inputs of {found.champion.title}")
+
+    def promote(self, alias: str) -> None:
+        """Have the challenger answer every request."""
+        found = self._governing().fronted(self.owner, alias)
+        found.promote()
+        found.settled()
+        self.note(found.outcome)
+
+    def roll_back(self, alias: str) -> None:
+        """Take the challenger out, or go back to the champion before."""
+        found = self._governing().fronted(self.owner, alias)
+        found.roll_back()
+        found.settled()
+        self.note(found.outcome)
+
+    def give_up(self, alias: str) -> None:
+        """Close an address; the servers behind it run on."""
+        servers = self._governing()
+        servers.end(servers.fronted(self.owner, alias))
+        self.note("gave up an address")
+
+    def _governing(self) -> Servers:
+        self.check()
+        if not self.governs:
+            raise Refused(GOVERNED["load"], "Ask one of them.")
+        return workspace.current().sandbox.servers
 
     def bring(self, sample: Sample) -> Job:
         """Bring a shipped sample."""
@@ -116,6 +170,7 @@ class Place:
         store = workspace.current().store
         gone = store.artifact(self.owner, artifact)
         store.remove_artifact(self.owner, artifact)
+        administration.silence()
         self.note(f"removed {gone.name} ({gone.sha256[:12]})")
 
     def rename(self, artifact: str, name: str) -> None:
@@ -186,6 +241,12 @@ class Place:
         if job.state.active:
             self.note(f"began: {job.title}")
         return job
+
+
+def ends(server: Server) -> list[list[tuple[object, object]]]:
+    """Return the inputs and outputs of a served package by name and element type."""
+    sides = (server.signature.get(side) or () for side in ("inputs", "outputs"))
+    return [sorted((str(one.get("name")), str(one.get("dtype"))) for one in specs) for specs in sides]
 
 
 def begin_project(person: Person, name: str) -> Place:

@@ -2,7 +2,8 @@
 
 Started by ``core/sandbox/servers.py`` as ``python -m core.doors.served PARENT SOCKET`` in a scratch folder whose ``in``
 holds the package. It imports its libraries and makes its event loop, locks the jail, and only then reads the package.
-It can answer whoever connects to the one port, and open no connection of its own.
+It can answer whoever connects to the one port, and open no connection of its own; who calls it by a name that is not of loopback is
+refused (``core/border/loopback.py``).
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import sys
 from pathlib import Path
 
 from core.border import jail
+from core.border.loopback import Door
 from core.domain.limits import SERVING
 from core.doors.worker import die_with
 
@@ -31,7 +33,9 @@ def main() -> None:
     sys.path.insert(0, str(Path("in").resolve()))
     os.environ["TMPDIR"] = str(Path("tmp").resolve())
     importlib.import_module("predict").begin_log()
-    loop.run_until_complete(importlib.import_module("server").serve(listening))
+    server = importlib.import_module("server")
+    server.app = Door(server.app)  # type: ignore[attr-defined]
+    loop.run_until_complete(server.serve(listening))
 
 
 if __name__ == "__main__":

@@ -39,13 +39,14 @@ from core.verbs import (
     training,
     tune,
     versus,
+    watch,
 )
 
 VERBS: Verbs = {
     module.VERB.name: module.VERB
     for module in (
         ingest, convert, compress, evaluate, portability, tune, task, assess, migrate, load, profile, versus, training, side_by_side,
-        factors, install,
+        factors, install, watch,
     )
 }  # fmt: skip
 

@@ -1,7 +1,6 @@
 """The last step of a move: the generated server as a real process on this machine, watched, tried and loaded."""
 
 import http.client
-import json
 import time
 from contextlib import closing
 
@@ -14,11 +13,12 @@ from core.domain.migration import Migration
 from core.domain.reach import may_serve
 from core.domain.work import Subject
 from core.doors.workspace import current
-from core.sandbox.servers import HOST, Server, Standing
-from core.verbs import load
+from core.sandbox.servers import Server
+from core.sandbox.watched import HOST, Standing
+from core.verbs import loading
 from pages import scaffold
 from pages.visitor import place, visitor
-from pages.widgets import aiming, progress
+from pages.widgets import aiming, canary, progress
 from pages.widgets.figure import figure
 from pages.widgets.packaging import told
 from pages.widgets.text import plain
@@ -31,8 +31,18 @@ COLOURS = {
     Standing.STOPPED: "gray",
 }
 SHOWN_BYTES = 20_000
-RATE, LENGTH = "load-rate", "load-seconds"
+RATE, LENGTH, BUDGET = "load-rate", "load-seconds", "load-budget"
 SECONDS = 10.0
+PYTHON = """import json, urllib.request
+
+body = open("example.json", "rb").read()
+answer = urllib.request.urlopen("{url}", body)
+print(json.load(answer))"""
+SCRIPT = """import {{ readFile }} from "node:fs/promises";
+
+const body = await readFile("example.json");
+const answer = await fetch("{url}", {{ method: "POST", body }});
+console.log(await answer.json());"""
 
 
 def step(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
@@ -43,7 +53,7 @@ def step(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
         job = next((job for job in jobs if target and tested(job) and job.request.target == target.id), None)
         servers = [] if job is None else served(job)
         if job is not None and not servers:
-            start(job.result, f"{artifact.name} ({job.result.title})")
+            start(job.result, f"{artifact.name} ({job.result.title})", artifact.id)
     with result:
         if job is None:
             told("Test the package first", "What passed its gates can be started here as a server on this machine.")
@@ -52,8 +62,9 @@ def step(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
             told("No server runs", "It is started in the sandbox: it answers on a port of this machine and can open no connection of its own. It is begun again after a crash, and ends with Portolan.")  # fmt: skip
         for server in servers[:1]:
             running(server)
+            canary.show(server, artifact, job)
             trying(server)
-            loading(page, artifact, jobs, server)
+            under_load(page, artifact, jobs, server)
 
 
 def tested(job: Job) -> bool:
@@ -66,7 +77,7 @@ def served(job: Job) -> list[Server]:
     return [one for one in current().sandbox.servers.of(visitor()) if one.package == job.result.bundle.sha256]
 
 
-def start(result: Migration, title: str) -> None:
+def start(result: Migration, title: str, model: str) -> None:
     """Offer to start the server, to whoever may."""
     if result.bundle is None:
         return
@@ -79,7 +90,7 @@ def start(result: Migration, title: str) -> None:
         width="stretch",
         disabled=not allowed,
         on_click=progress.attempt,
-        args=(lambda: place().serve(sha256, title),),
+        args=(lambda: place().serve(sha256, title, model),),
     )
     if not allowed:
         st.caption(
@@ -136,33 +147,46 @@ def ask(server: Server, method: str, path: str, body: bytes = b"") -> tuple[int,
 
 
 def trying(server: Server) -> None:
-    """Offer a request to change and send, and the same for a terminal and for Python."""
-    name = json.loads((server.folder / "in" / "signature.json").read_text())["model"]
-    body = (server.folder / "in" / "example.json").read_text()
-    url = f"{server.url}/v2/models/{name}/infer"
-    form, curl, python = st.tabs(["Try it", "curl", "Python"])
+    """Offer a request to change and send, and the same for a terminal, for Python and for JavaScript."""
+    path = loading.inference(server.name)
+    alias = canary.front(server)
+    where = server if alias is None else alias
+    url = f"{where.url}{loading.inference(where.name)}"
+    body = (server.unpacked / "example.json").read_text()
+    form, curl, python, script = st.tabs(["Try it", "curl", "Python", "JavaScript"])
     with form, st.form(f"try-{server.id}", border=False):
         given = st.text_area("Request", body if len(body) <= SHOWN_BYTES else '{"inputs": []}', height=160)
         if st.form_submit_button("Send", icon=":material/send:"):
-            status, answer = ask(server, "POST", f"/v2/models/{name}/infer", given.encode())
+            status, answer = ask(server, "POST", path, given.encode())
             st.badge(f"{status}" if status else "no answer", color="green" if status == 200 else "red")
             st.code(answer.decode(errors="replace")[:SHOWN_BYTES], language="json", wrap_lines=True)
     curl.code(f"curl -s -d @example.json {url}", language="bash")
-    python.code(
-        f'import json, urllib.request\n\nbody = open("example.json", "rb").read()\nanswer = urllib.request.urlopen({url!r}, body)\nprint(json.load(answer))',
-        language="python",
+    python.code(PYTHON.format(url=url), language="python")
+    script.code(SCRIPT.format(url=url), language="javascript")
+    st.caption(
+        "`example.json` lies in the package. The address is reached from this machine only, by programs and not by "
+        "pages of other sites; the JavaScript is for Node."
     )
-    st.caption("`example.json` lies in the package. The address is reached from this machine only.")
 
 
-def loading(page: scaffold.Page, artifact: Artifact, jobs: list[Job], server: Server) -> None:
+def under_load(page: scaffold.Page, artifact: Artifact, jobs: list[Job], server: Server) -> None:
     """Ask for a rate, load the server, and show the last figures."""
     mine = [job for job in jobs if job.verb == "load" and job.request.server == server.id]
     with st.container(border=True):
         st.markdown("**Under load**")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.number_input("Requests a second", 1.0, load.MOST_RATE, 50.0, step=10.0, key=RATE)
-            st.number_input("Seconds", 1.0, load.MOST_SECONDS, 5.0, step=1.0, key=LENGTH)
+            st.number_input("Requests a second", 1.0, loading.MOST_RATE, 50.0, step=10.0, key=RATE)
+            st.number_input("Seconds", 1.0, loading.MOST_SECONDS, 5.0, step=1.0, key=LENGTH)
+            st.number_input(
+                "p95 within, ms",
+                1.0,
+                10_000.0,
+                None,
+                step=10.0,
+                key=BUDGET,
+                placeholder="no search",
+                help="With a budget, the largest rate at which 95 of 100 answers keep to it is looked for; up to a few minutes.",
+            )
             st.button(
                 "Measure",
                 icon=":material/speed:",
@@ -178,17 +202,35 @@ def loading(page: scaffold.Page, artifact: Artifact, jobs: list[Job], server: Se
 
 def begun(artifact: Artifact, server: Server) -> Job:
     """Begin a measurement at what stands in the form now."""
-    rate, seconds = float(st.session_state[RATE]), float(st.session_state[LENGTH])
-    return place().submit("load", LoadRequest(Subject.of(artifact), server.id, rate, seconds, time.time()))
+    rate, seconds, budget = (st.session_state[key] for key in (RATE, LENGTH, BUDGET))
+    return place().submit("load", LoadRequest(Subject.of(artifact), server.id, rate, seconds, time.time(), budget))
 
 
 def show(result: Load) -> None:
     """Show the latency and what was not answered."""
     with st.grid(4, min_column_width=120):
         for name, value in (("p50", result.p50), ("p95", result.p95), ("p99", result.p99)):
-            figure(name, "none" if value is None else f"{value:.1f} ms")
+            figure(
+                name, "–" if value is None else f"{value:.1f} ms", help=None if value else "Too few requests to tell"
+            )
         figure("Errors", f"{result.failed + result.refused:,}", help=f"{result.refused:,} of them 429: too many waited")
     st.caption(
         f"{result.answered:,} of {result.sent:,} requests answered at {result.rate:g} a second for {result.seconds:g} "
         f"seconds. The client runs on this machine too; it was late by {result.late:.1f} ms at worst."
     )
+    if result.safe is not None:
+        st.markdown(f"**{result.safe.sentence}**")
+        with st.expander("Rates that were tried", icon=":material/query_stats:"):
+            st.dataframe(
+                [
+                    {
+                        "requests a second": one.rate,
+                        "answered": f"{one.answered:,} of {one.sent:,}",
+                        "p95, ms": one.p95,
+                        "at most, ms": one.bound,
+                        "safe": one.safe,
+                    }
+                    for one in result.safe.tried
+                ],
+                hide_index=True,
+            )

@@ -53,6 +53,14 @@ def test_a_model_is_moved_in_five_steps_and_served(
         body, name = archive.read("example.json"), json.loads(archive.read("signature.json"))["model"]
     with urllib.request.urlopen(f"{address}/v2/models/{name}/infer", body) as answer:
         assert json.load(answer)["outputs"][0]["name"] == "label"
+    page.get_by_role("button", name="Open an address that stays").click()
+    expect(page.get_by_text("Requests to this address appear here")).to_be_visible(timeout=LONG)
+    page.get_by_role("tab", name="curl").click()
+    stays = re.findall(r"http://\S+", page.locator("code", has_text="curl").first.inner_text())[0]
+    assert not stays.startswith(address)
+    with urllib.request.urlopen(stays, body) as answer:
+        assert answer.headers["x-served-by"] == "champion"
+    expect(page.get_by_text("Requests to this address appear here")).to_be_hidden(timeout=LONG)
     page.get_by_role("spinbutton", name="Seconds").fill("1")
     page.get_by_role("button", name="Measure").click()
     expect(page.get_by_text("50 of 50 requests answered")).to_be_visible(timeout=LONG)
