@@ -84,6 +84,8 @@ def needed(loss: PairedLoss, allowed: float) -> int | None:
     """
     if allowed <= 0:
         return None
+    if loss.unseen:
+        return _for_metric(loss, allowed)
     if loss.lost is None:
         return _had(_for_growth(loss, allowed))
     rate = (loss.moved + 1) / (loss.samples + 1)  # one more than seen, or few samples would ask for too few
@@ -95,6 +97,8 @@ def needed_as_seen(loss: PairedLoss, allowed: float) -> int | None:
     gap = abs(allowed - loss.share)
     if allowed <= 0 or gap == 0:
         return None
+    if loss.unseen:
+        return _for_metric(loss, gap)
     if loss.lost is None or loss.won is None:
         return _had(_for_growth(loss, gap))
     lost, won = loss.lost / loss.samples, loss.won / loss.samples
@@ -139,6 +143,14 @@ def _for_growth(loss: PairedLoss, gap: float) -> int:
     enough = loss.samples * ((NORMAL + POWER) * width / gap) ** 2
     telling = loss.samples * MOVED / loss.moved if loss.moved else math.log(MISS) / math.log1p(-min(gap, 0.99))
     return math.ceil(max(enough, telling, FEWEST))
+
+
+def _for_metric(loss: PairedLoss, gap: float) -> int | None:
+    """Return the number of samples at which what was seen narrows with its root, and what was not seen with the number, until both are within a gap."""
+    seen = math.sqrt(max((loss.high - loss.share) ** 2 - loss.unseen**2, 0.0)) * (1 + POWER / NORMAL)
+    return _first(
+        lambda n: n >= FEWEST and math.hypot(seen * math.sqrt(loss.samples / n), loss.unseen * loss.samples / n) <= gap
+    )
 
 
 def _first(holds: Callable[[int], bool]) -> int | None:
