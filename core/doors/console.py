@@ -15,8 +15,10 @@ from core.domain.migration import Migration
 from core.domain.portability import Attempt
 from core.domain.previewing import Preview
 from core.domain.profile import Profile
+from core.domain.task import Task
 from core.domain.training_cost import WORKSPACE, Optimizer, Training
 from core.domain.versus import Versus
+from core.metrics import METRICS
 from core.preprocessing import described
 
 MOST_CHANGES = 20
@@ -57,6 +59,11 @@ def conversion(result: Conversion, out: Path) -> None:
     reading(result.read)
 
 
+def metric_of(task: Task) -> str:
+    """Say what a verdict on quality is made of."""
+    return METRICS[task.metric].counted.removesuffix(".") if task.metric else "right answers, or RMSE of numbers"
+
+
 def metric(both: Qualities | None) -> None:
     """Print what the metric says of both files, beside the verdict on their answers."""
     if both:
@@ -92,7 +99,9 @@ def matrix(attempts: Sequence[Attempt]) -> None:
 
 def preview(result: Preview) -> None:
     """Print the task, what the model answers to some samples, and a better way to prepare them."""
-    print(f"Each picture: {described(result.task.prepare)}.")
+    if result.task.prepare:
+        print(f"Each picture: {described(result.task.prepare)}.")
+    print(f"Verdicts on quality: {metric_of(result.task)}.")
     for one in result.shown:
         print(f"{one.name}: {one.answer}" + (f" (label: {one.label})" if one.label else ""))
     if result.better:

@@ -4,6 +4,7 @@ import argparse
 import json
 import tempfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 from core.border import archives
@@ -17,6 +18,7 @@ from core.domain.stored import read
 from core.domain.task import Task
 from core.domain.work import Code, Data, Subject
 from core.memory.blobs import Blob
+from core.metrics import METRICS
 from core.sandbox.tools import Tools
 from core.verbs import ingest
 
@@ -63,7 +65,13 @@ def data_of(tools: Tools, args: argparse.Namespace) -> Data | None:
         return None
     classes = tuple(name.strip() for name in args.classes.split(",") if name.strip())
     blob, name = stored_data(tools, args.data)
-    return Data(blob.sha256, name, args.label, classes=classes, task=read_task(args.task))
+    return Data(blob.sha256, name, args.label, classes=classes, task=task_of(args))
+
+
+def task_of(args: argparse.Namespace) -> Task | None:
+    """Return the task that is given, with the metric that is named. Raises Refused for what is no task, or no metric."""
+    task = read_task(args.task)
+    return task if args.metric is None else replace(task or Task(), metric=METRICS[args.metric].id)
 
 
 def stored_data(tools: Tools, path: Path) -> tuple[Blob, str]:

@@ -148,9 +148,8 @@ def _task(asked: Asked, signature: Signature, folder: Folder) -> tuple[Task, str
     steps, decode = normal(task.prepare, Kind.FILE), normal_decoding(task.decode) if task.decode else None
     doubt = "" if known else " (a guess; set the steps on the Models page or with --task)"
     answers = f" Answers: {DECODINGS[decode.transform].title}." if decode else ""
-    return Task(
-        steps, declared.classes if declared else (), decode
-    ), f"Each picture: {described(steps)}{doubt}.{answers}"
+    named = declared or Task()
+    return Task(steps, named.classes, decode, named.metric), f"Each picture: {described(steps)}{doubt}.{answers}"
 
 
 def _labelled(found: Pictures, folder: Folder, asked: Asked) -> Pictures:

@@ -7,6 +7,7 @@ import streamlit as st
 from core.domain.artifact import Artifact
 from core.domain.dataset import StoredDataset
 from core.domain.job import Job
+from core.domain.task import Task
 from core.domain.work import Data
 from core.doors.workspace import current
 from core.verbs import task
@@ -47,7 +48,13 @@ def choose(artifact: Artifact, job: Job | None) -> Data | None:
         return None
     one = by_hash[picked]
     data = Data(one.sha256, one.name, one.label, classes=order(artifact, picked, job))
-    return replace(data, task=task.declared(current().store, visitor(), artifact.id)) if data.raw else data
+    said = task.declared(current().store, visitor(), artifact.id)
+    return replace(data, task=said if data.raw or said is None else of_inputs(said))
+
+
+def of_inputs(said: Task) -> Task | None:
+    """Return what a task says of samples that are inputs already: how answers are judged."""
+    return Task(metric=said.metric) if said.metric else None
 
 
 def order(artifact: Artifact, picked: str, job: Job | None) -> tuple[str, ...]:

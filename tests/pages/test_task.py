@@ -10,6 +10,7 @@ from PIL import Image
 from core.domain.ingestion import IngestRequest
 from core.domain.previewing import Preview, PreviewRequest
 from core.domain.recipe import Step
+from core.domain.task import Task
 from core.domain.work import Data, Subject
 from core.doors.workspace import Workspace
 from core.verbs import task
@@ -99,5 +100,10 @@ def test_steps_that_do_not_fit_each_other_are_refused_in_words(home: Workspace) 
 
 def test_a_model_that_takes_no_picture_shows_nothing_of_it(home: Workspace) -> None:
     made = bring(home, "penguins")
-    assert "From a picture" not in words(opened(model=made))
+    page = opened(model=made)
+    assert "From a picture" not in words(page)
     assert task.declared(home.store, VISITOR, made) is None
+    next(one for one in page.selectbox if one.label == "Verdicts on quality are made of").select("macro_f1").run()
+    assert not page.exception
+    assert task.declared(home.store, VISITOR, made) == Task(metric="macro_f1")
+    assert "The mean over all classes of the harmonic mean" in words(opened(model=made))
