@@ -75,9 +75,14 @@ def judged(graded: "Graded", outputs: "list[np.ndarray]", dataset: "Dataset", me
     from core.proof import figures, paired, redrawn
 
     before, quality = _before(), graded.quality
+    independent = dataset.cut.independent if dataset.cut else None
+
+    def bounded(loss: PairedLoss | None) -> Answer:
+        return Answer(quality, loss and paired.dependent(loss, independent))
+
     if not metric:
         _write(each=graded.each)
-        return Answer(quality, paired.of(before["each"], graded.each) if before.keys() == {"each"} else None)
+        return bounded(paired.of(before["each"], graded.each) if before.keys() == {"each"} else None)
     try:
         quality, answers = figures.chosen(metric, graded, outputs, _labels(dataset), dataset.reads)
     except Refused:
@@ -87,7 +92,7 @@ def judged(graded: "Graded", outputs: "list[np.ndarray]", dataset: "Dataset", me
         return Answer(quality)
     _write(**{name: value for name, value in vars(answers).items() if value is not None})
     alike = before.keys() - {"scores"} == {"labels", "found"}
-    return Answer(quality, redrawn.loss(METRICS[metric], Answers(**before), answers) if alike else None)
+    return bounded(redrawn.loss(METRICS[metric], Answers(**before), answers) if alike else None)
 
 
 def _labels(dataset: "Dataset") -> "np.ndarray":

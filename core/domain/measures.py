@@ -58,7 +58,11 @@ class Qualities:
         if not (before.correct and after.correct):
             return f"{after.metric} went from {before.value:.4g} to {after.value:.4g} on {after.samples:,} {samples}."
         counts = f"{before.correct.k:,} to {after.correct.k:,} of {after.correct.n:,}"
-        turned = f" ({loss.lost:,} answers lost, {loss.won:,} won)" if loss and loss.moved else ""
+        turned = (
+            f" ({loss.lost:,} answers lost, {loss.won:,} won)"
+            if loss and loss.moved and loss.samples == after.samples
+            else ""
+        )
         name = after.metric[:1].upper() + after.metric[1:]
         return f"{name} went from {before.value:.2%} to {after.value:.2%}: {counts} {samples}{turned}."
 

@@ -88,6 +88,10 @@ SCHEDULER = (
     "where the scheduler listens: tcp:// on loopback, tls:// with certificates elsewhere (PORTOLAN_TLS_CA, _CERT, _KEY)"
 )
 DATA = "samples as .npz (x, y), .csv, .jsonl, .parquet, or a folder or zip of pictures, with labels where you have them"
+GROUP = (
+    "column whose equal values, such as one patient, are never cut apart between the calibration half and the test half"
+)
+TIME = "column of times or numbers, whose later half is the test half"
 METRIC = "figure that the verdict on quality is made of, `metrics` lists them; right answers, or RMSE, unless given"
 TASK = "how pictures become the inputs of the model, as `task` writes it; guessed unless given"
 
@@ -211,6 +215,8 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--data", type=Path, required=sub in (search, measure), help=DATA)
         sub.add_argument("--label", help="name of the label column")
         sub.add_argument("--classes", default="", metavar="LABEL,...", help=CLASSES)
+        sub.add_argument("--group", metavar="COLUMN", help=GROUP)
+        sub.add_argument("--time", metavar="COLUMN", help=TIME)
         flags = ("--task", "--set") if sub is say else ("--task",)
         sub.add_argument(*flags, dest="task", type=Path, metavar="TASK.json", help=TASK)
         sub.add_argument("--metric", metavar="ID", help=METRIC)

@@ -14,6 +14,7 @@ from core.domain.gate import Bounds
 from core.domain.ingestion import Ingested, IngestRequest
 from core.domain.limits import MB, limit_mb
 from core.domain.recipe import Option, Step
+from core.domain.split import By, Split
 from core.domain.stored import read
 from core.domain.task import Task
 from core.domain.work import Code, Data, Subject
@@ -65,7 +66,16 @@ def data_of(tools: Tools, args: argparse.Namespace) -> Data | None:
         return None
     classes = tuple(name.strip() for name in args.classes.split(",") if name.strip())
     blob, name = stored_data(tools, args.data)
-    return Data(blob.sha256, name, args.label, classes=classes, task=task_of(args))
+    return Data(blob.sha256, name, args.label, classes=classes, task=task_of(args), split=split_of(args))
+
+
+def split_of(args: argparse.Namespace) -> Split | None:
+    """Return by which column the halves are cut. Raises Refused for two of them."""
+    if args.group and args.time:
+        raise Refused("A data set is split by groups or by time, not by both.", "Leave out --group or --time.")
+    if args.group:
+        return Split(args.group, By.GROUP)
+    return Split(args.time, By.TIME) if args.time else None
 
 
 def task_of(args: argparse.Namespace) -> Task | None:

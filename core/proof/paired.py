@@ -10,6 +10,7 @@ Tibshirani 1993, chapter 13).
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -68,6 +69,28 @@ def growth(before: np.ndarray, after: np.ndarray) -> PairedLoss:
     else:
         low, high = np.quantile(_resampled(before, after), (TAIL, 1 - TAIL), method="inverted_cdf")
     return PairedLoss(n, float(_grown(*means)), float(low), float(high), moved)
+
+
+def dependent(loss: PairedLoss, n: int | None) -> PairedLoss:
+    """Return the loss of samples of which no more than ``n`` know nothing of each other, as those of groups: their bounds are those of so few; None for all."""
+    if n is None or n >= loss.samples:
+        return loss
+    rate = n / loss.samples
+    if loss.lost is not None and loss.won is not None:
+        few = counts(math.ceil(loss.lost * rate), math.floor(loss.won * rate), n)
+        low = -_most(math.ceil(loss.won * rate), math.floor(loss.lost * rate), n)
+        return replace(few, share=loss.share, low=low)
+    if n < FEWEST:
+        return replace(loss, samples=n, low=-1.0, high=math.inf)
+    widened = [_widened(loss, side, rate) for side in (loss.low, loss.high)]
+    return replace(loss, samples=n, low=widened[0], high=widened[1], unseen=loss.unseen / rate)
+
+
+def _widened(loss: PairedLoss, side: float, rate: float) -> float:
+    """Return a bound at a share of the samples: what was not seen grows with it, what was seen with its root."""
+    unseen = loss.unseen if side > loss.share else 0.0
+    seen = math.sqrt(max((side - loss.share) ** 2 - unseen**2, 0.0))
+    return loss.share + math.copysign(math.hypot(seen / math.sqrt(rate), unseen / rate), side - loss.share)
 
 
 def verdict(loss: PairedLoss, allowed: float) -> Verdict:
@@ -147,9 +170,10 @@ def _for_growth(loss: PairedLoss, gap: float) -> int:
 
 def _for_metric(loss: PairedLoss, gap: float) -> int | None:
     """Return the number of samples at which what was seen narrows with its root, and what was not seen with the number, until both are within a gap."""
-    seen = math.sqrt(max((loss.high - loss.share) ** 2 - loss.unseen**2, 0.0)) * (1 + POWER / NORMAL)
+    seen, unseen = math.sqrt(max((loss.high - loss.share) ** 2 - loss.unseen**2, 0.0)), loss.unseen
+    rest = gap / (1 + POWER / NORMAL)
     return _first(
-        lambda n: n >= FEWEST and math.hypot(seen * math.sqrt(loss.samples / n), loss.unseen * loss.samples / n) <= gap
+        lambda n: n >= FEWEST and math.hypot(seen * math.sqrt(loss.samples / n), unseen * loss.samples / n) <= rest
     )
 
 

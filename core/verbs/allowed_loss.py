@@ -6,25 +6,28 @@ from dataclasses import replace
 from core.domain.loss import PairedLoss
 from core.domain.measures import Kept, Qualities
 from core.domain.report import Check, Parity, Verdict
+from core.domain.split import By
 from core.domain.work import Data
 from core.proof import paired
 from core.proof.redrawn import FEWEST_OF_CLASS
 
 NOTHING = "Nothing shows what the changed numbers cost: add a data set, preferably with labels."
 UNLIKE = "The answers of both models cannot be set beside each other by this metric, so nothing shows what was lost."
+GROUPED = "Changed predictions of one group are not independent, and there are no labels to judge by: add labels."
 HELD_OUT = "held-out samples"
 HALF = "A data set takes twice as many, since half of it calibrates."
 NEVER = "No number of samples can show that nothing at all is lost: allow a small drop."
 
 
-def judge(parity: Parity, quality: Qualities | None, allowed: float) -> Parity:
-    """Return the proof with the verdict on what was lost: in quality, or without labels in changed predictions."""
+def judge(parity: Parity, quality: Qualities | None, allowed: float, data: Data | None = None) -> Parity:
+    """Return the proof with the verdict on what was lost: in quality, or without labels in changed predictions, of which those of one group are not independent."""
     if quality and (quality.before.doubt or quality.loss):
         found = kept(quality, allowed, HELD_OUT)
         return _with(parity, found, None if quality.before.doubt else quality.loss)
     check = next((check for check in parity.checks if check.name == "data"), None)
-    if quality or check is None or check.flips is None:
-        reason = kept(quality, allowed, HELD_OUT).reason if quality else NOTHING
+    grouped = data is not None and data.split is not None and data.split.by is By.GROUP
+    if quality or check is None or check.flips is None or grouped:
+        reason = kept(quality, allowed, HELD_OUT).reason if quality else GROUPED if grouped else NOTHING
         return replace(parity, verdict=Verdict.NOT_PROVEN, reason=reason)
     loss = changes(check)
     seen = f"{check.flips.k:,} of {check.flips.n:,} predictions changed on held-out samples without labels."

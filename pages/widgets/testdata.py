@@ -7,6 +7,7 @@ import streamlit as st
 from core.domain.artifact import Artifact
 from core.domain.dataset import StoredDataset
 from core.domain.job import Job
+from core.domain.split import By, Split
 from core.domain.task import Task
 from core.domain.work import Data
 from core.doors.workspace import current
@@ -47,7 +48,9 @@ def choose(artifact: Artifact, job: Job | None) -> Data | None:
     if not picked:
         return None
     one = by_hash[picked]
-    data = Data(one.sha256, one.name, one.label, classes=order(artifact, picked, job))
+    data = Data(
+        one.sha256, one.name, one.label, classes=order(artifact, picked, job), split=split(artifact, picked, job)
+    )
     said = task.declared(current().store, visitor(), artifact.id)
     return replace(data, task=said if data.raw or said is None else of_inputs(said))
 
@@ -69,6 +72,32 @@ def order(artifact: Artifact, picked: str, job: Job | None) -> tuple[str, ...]:
             key=f"classes-{artifact.id}-{picked}",
         )
     return tuple(name.strip() for name in words.split(",") if name.strip())
+
+
+def split(artifact: Artifact, picked: str, job: Job | None) -> Split | None:
+    """Return by which column the halves are cut, where the owner names one; it begins with that of the job on the page."""
+    used = (
+        job.request.data.split if job is not None and job.request.data and job.request.data.sha256 == picked else None
+    )
+    with st.popover("Which samples test", icon=":material/call_split:", type="tertiary"):
+        ways = {None: "Half of the samples, by chance", By.GROUP: "Whole groups", By.TIME: "The later half"}
+        by = st.radio(
+            "Which samples test",
+            list(ways),
+            index=list(ways).index(used.by if used else None),
+            format_func=ways.__getitem__,
+            key=f"split-{artifact.id}-{picked}",
+            label_visibility="collapsed",
+        )
+        column = st.text_input(
+            "Column of the groups, or of the time",
+            used.column if used else "",
+            placeholder="patient" if by is not By.TIME else "date",
+            disabled=by is None,
+            help="Samples of one group, such as one patient, are never on both sides. Of a zip of pictures, a column of its labels.csv.",
+            key=f"split-column-{artifact.id}-{picked}",
+        )
+    return Split(column.strip(), by) if by is not None and column.strip() else None
 
 
 def first(artifact: Artifact, job: Job | None, found: list[StoredDataset]) -> str:
