@@ -97,6 +97,8 @@ def split(artifact: Artifact, picked: str, job: Job | None) -> Split | None:
             help="Samples of one group, such as one patient, are never on both sides. Of a zip of pictures, a column of its labels.csv.",
             key=f"split-column-{artifact.id}-{picked}",
         )
+        if by is not None and not column.strip():
+            st.caption("Half of the samples, by chance, until a column is named.")
     return Split(column.strip(), by) if by is not None and column.strip() else None
 
 
