@@ -82,7 +82,7 @@ def judged(graded: "Graded", outputs: "list[np.ndarray]", dataset: "Dataset", me
 
     if not metric:
         _write(each=graded.each)
-        return bounded(paired.of(before["each"], graded.each) if before.keys() == {"each"} else None)
+        return bounded(paired.of(before["each"], graded.each, _reach(dataset)) if before.keys() == {"each"} else None)
     try:
         quality, answers = figures.chosen(metric, graded, outputs, _labels(dataset), dataset.reads)
     except Refused:
@@ -93,6 +93,12 @@ def judged(graded: "Graded", outputs: "list[np.ndarray]", dataset: "Dataset", me
     _write(**{name: value for name, value in vars(answers).items() if value is not None})
     alike = before.keys() - {"scores"} == {"labels", "found"}
     return bounded(redrawn.loss(METRICS[metric], Answers(**before), answers) if alike else None)
+
+
+def _reach(dataset: "Dataset") -> float:
+    """Return the square of how far labels that are numbers are apart: an error that any answer may have."""
+    labels = _labels(dataset)
+    return float(labels.max() - labels.min()) ** 2 if labels.dtype.kind in "fiu" else 0.0
 
 
 def _labels(dataset: "Dataset") -> "np.ndarray":

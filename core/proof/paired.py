@@ -46,26 +46,26 @@ def changes(k: int, n: int) -> PairedLoss:
     return PairedLoss(n, k / n, least(k, n), most(k, n), k, k, 0)
 
 
-def of(before: np.ndarray, after: np.ndarray) -> PairedLoss | None:
-    """Return the loss of samples [n] that were right (bool), or had a squared error (float64); None where the two are not alike."""
+def of(before: np.ndarray, after: np.ndarray, reach: float = 0.0) -> PairedLoss | None:
+    """Return the loss of samples [n] that were right (bool), or had a squared error (float64); None where the two are not alike; ``reach`` is the squared error that any may have at least."""
     if before.shape != after.shape or before.dtype != after.dtype:
         return None
     if before.dtype == bool:
         return counts(int((before & ~after).sum()), int((after & ~before).sum()), len(before))
-    return growth(before, after)
+    return growth(before, after, reach)
 
 
-def growth(before: np.ndarray, after: np.ndarray) -> PairedLoss:
+def growth(before: np.ndarray, after: np.ndarray, reach: float = 0.0) -> PairedLoss:
     """Return by which share the root of the mean of squared errors [n] grew.
 
-    Of few samples nothing is said; where few moved, as many more as there may be are taken for as wrong as the worst.
+    Of few samples nothing is said; where few moved, as many more as there may be are taken for as wrong as the worst, or as ``reach`` if that is more.
     """
     n, moved = len(before), int((before != after).sum())
     means = before.mean(), after.mean()
     if n < FEWEST:
         low, high = -1.0, math.inf
     elif moved < MOVED:
-        low, high = -1.0, _grown(means[0], means[1] + most(moved, n) * max(before.max(), after.max()))
+        low, high = -1.0, _grown(means[0], means[1] + most(moved, n) * max(before.max(), after.max(), reach))
     else:
         low, high = np.quantile(_resampled(before, after), (TAIL, 1 - TAIL), method="inverted_cdf")
     return PairedLoss(n, float(_grown(*means)), float(low), float(high), moved)
