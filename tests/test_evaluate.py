@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.domain.codec import encode
 from core.domain.errors import Refused
+from core.domain.task import Task
 from core.sandbox.tools import Tools
 from core.verbs import evaluate
 from tests.asking import ask
@@ -33,6 +35,24 @@ def test_equal_files_pass_and_have_equal_quality(tools: Tools) -> None:
     assert figures.keys() >= {"balanced_accuracy", "macro_f1", "auroc", "log_loss", "calibration_error"}
     assert [one["id"] for one in result["before"]] == list(figures)
     assert figures["balanced_accuracy"] > 0.9
+
+
+def test_the_metric_of_the_task_makes_the_verdict(tools: Tools, tmp_path: Path) -> None:
+    samples = np.load(FASHION / "test.npz")
+    np.savez(tmp_path / "few.npz", x=samples["x"][:90], y=samples["y"][:90])
+    model, parent = FASHION / "model.onnx", model_of(bring(tools, FASHION / "model.pt2"))
+    judged = Task(metric="macro_f1")
+    for data, allowed, verdict in ((FASHION / "test.npz", 0.02, "PASS"), (tmp_path / "few.npz", 0.5, "NOT PROVEN")):
+        args = bring(tools, model, data)
+        args["data"] = {**args["data"], "task": encode(judged)}
+        result = ask(evaluate, tools, {**args, "against": parent, "max_drop": allowed})
+        kept = result["against"]["kept"]
+        assert kept["verdict"] == verdict
+        assert kept["reason"].startswith("F1, mean of all classes went from 0.")
+        assert f"on {result['quality']['samples']:,} samples. " in kept["reason"]
+    assert "Held-out samples that would settle it: about 100" in kept["reason"]
+    with pytest.raises(Refused, match="Mean absolute error is not defined"):
+        ask(evaluate, tools, {**args, "data": {**args["data"], "task": encode(Task(metric="mean_absolute_error"))}})
 
 
 def test_changed_weight_fails(tools: Tools, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def work(request: Request, here: Here) -> Answer:
     if dataset.labels is None:
         return Answer(None, dataset.n)
     found = quality.one_by_one(outputs, dataset)
-    evaluate.write(found.each)
+    evaluate.judged(found, outputs, dataset, "")
     return Answer(found.quality, dataset.n)
 
 
@@ -52,10 +52,10 @@ CALL = Call("answers", Request, Answer, work)
 
 
 def ask(bench: "Bench", model: Model, data: Data) -> tuple[str, Quality | None, int]:
-    """Return the blob of the answers with the quality, if there are labels, and the number of samples."""
+    """Return the blob of the answers with the quality, if there are labels, and the number of samples; a search chooses by right answers, whatever the metric."""
     kind = runtime_for(model.format).kind
     with bench.call(CALL, Request(opened(bench, model), samples(data)), files(bench, model, data), kind) as done:
-        if done.value.quality:
+        if done.value.quality and not evaluate.metric_of(samples(data)):
             each = bench.keep(done.folder / EACH).sha256
             evaluate.remember(bench, model, data, Measured(done.value.quality, each))
         return bench.keep(done.folder / FILE).sha256, done.value.quality, done.value.samples

@@ -8,16 +8,20 @@ from core.calls.opening import Opened, Samples, dataset_of, files, opened, sampl
 from core.domain.errors import Refused
 from core.domain.loss import PairedLoss
 from core.domain.measures import Qualities
+from core.domain.metric import Answers
 from core.domain.report import Quality
 from core.domain.work import Data, Golden, Model
+from core.metrics import METRICS
 from core.runtimes import runtime_for
 
 if TYPE_CHECKING:
     import numpy as np
 
     from core.calls.bench import Bench
+    from core.proof.dataset import Dataset
+    from core.proof.quality import Graded
 
-EACH, BEFORE = "each.npy", "before.npy"
+EACH, BEFORE = "each.npz", "before.npz"
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Measured:
-    """The quality of a model, and the blob that says of each sample whether it is right, or its squared error."""
+    """The quality of a model, and the blob that says of each sample whether it is right, its squared error, or the answer that a metric looks at."""
 
     quality: Quality
     each: str
@@ -46,27 +50,77 @@ class Measured:
 
 
 def work(request: Request, here: Here) -> Answer:
-    """Count right answers, or the error of numbers; ``out/each.npy`` says it of each sample, as ``in/before.npy`` does of the other model."""
-    import numpy as np
-
-    from core.proof import paired, quality
+    """Measure by the metric of the task, or else count right answers, or the error of numbers; ``out/each.npz`` says it of each sample, as ``in/before.npz`` does of the other model."""
+    from core.proof import quality
 
     session = session_of(request.model, here)
     dataset = dataset_of(request.data, session)
     if dataset is None:
         raise Refused("There is no data set to measure with.", "Add one with labels.")
-    found = quality.one_by_one(quality.answers(session, dataset), dataset)
-    write(found.each)
-    before = IN / BEFORE
-    loss = paired.of(np.load(before, allow_pickle=False), found.each) if before.exists() else None
-    return Answer(found.quality, loss)
+    outputs = quality.answers(session, dataset)
+    found = quality.one_by_one(outputs, dataset)
+    return judged(found, outputs, dataset, metric_of(request.data))
 
 
-def write(each: "np.ndarray") -> None:
-    """Write down how right each answer is."""
+def metric_of(data: Samples | None) -> str:
+    """Return the metric that the task of the data names, empty for none."""
+    return data.task.metric if data and data.task else ""
+
+
+def judged(graded: "Graded", outputs: "list[np.ndarray]", dataset: "Dataset", metric: str) -> Answer:
+    """Return the quality, write down what it was found by, and bound the loss against the other model where its answers came along.
+
+    Raises Refused where the metric is not defined for the answers, unless the other model was measured by it: then nothing is proven.
+    """
+    from core.proof import figures, paired, redrawn
+
+    before, quality = _before(), graded.quality
+    independent = dataset.cut.independent if dataset.cut else None
+
+    def bounded(loss: PairedLoss | None) -> Answer:
+        return Answer(quality, loss and paired.dependent(loss, independent))
+
+    if not metric:
+        _write(each=graded.each)
+        return bounded(paired.of(before["each"], graded.each, _reach(dataset)) if before.keys() == {"each"} else None)
+    try:
+        quality, answers = figures.chosen(metric, graded, outputs, _labels(dataset), dataset.reads)
+    except Refused:
+        if not before:
+            raise
+        _write(each=graded.each)
+        return Answer(quality)
+    _write(**{name: value for name, value in vars(answers).items() if value is not None})
+    alike = before.keys() - {"scores"} == {"labels", "found"}
+    return bounded(redrawn.loss(METRICS[metric], Answers(**before), answers) if alike else None)
+
+
+def _reach(dataset: "Dataset") -> float:
+    """Return the square of how far labels that are numbers are apart: an error that any answer may have."""
+    labels = _labels(dataset)
+    return float(labels.max() - labels.min()) ** 2 if labels.dtype.kind in "fiu" else 0.0
+
+
+def _labels(dataset: "Dataset") -> "np.ndarray":
+    """Return the labels. Raises ValueError without any, with which nothing could have been graded."""
+    if dataset.labels is None:
+        raise ValueError("answers were graded without labels")
+    return dataset.labels
+
+
+def _before() -> "dict[str, np.ndarray]":
     import numpy as np
 
-    np.save(OUT / EACH, each, allow_pickle=False)
+    if not (IN / BEFORE).exists():
+        return {}
+    with np.load(IN / BEFORE, allow_pickle=False) as held:
+        return {name: held[name] for name in held.files}
+
+
+def _write(**arrays: "np.ndarray") -> None:
+    import numpy as np
+
+    np.savez(OUT / EACH, allow_pickle=False, **arrays)
 
 
 CALL = Call("evaluate", Request, Answer, work)

@@ -42,8 +42,8 @@ def work(request: Request, here: Here) -> Answer:
         return Answer(None, ())
     outputs = quality.answers(session, dataset)
     graded = quality.one_by_one(outputs, dataset)
-    evaluate.write(graded.each)
-    return Answer(graded.quality, figures.of(graded.meeting, outputs, dataset.labels, dataset.reads))
+    found = evaluate.judged(graded, outputs, dataset, evaluate.metric_of(request.data))
+    return Answer(found.quality, figures.of(graded.meeting, outputs, dataset.labels, dataset.reads))
 
 
 CALL = Call("figures", Request, Answer, work)

@@ -12,6 +12,7 @@ from core.domain.format import Format
 from core.domain.integer_products import Sums
 from core.domain.recipe import Option
 from core.domain.runtime import Runtime, Session
+from core.domain.split import Split
 from core.domain.task import Task
 from core.domain.transform import CODE
 from core.domain.work import Data, Model
@@ -43,6 +44,7 @@ class Samples:
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     task: Task | None = None
+    split: Split | None = None
 
 
 def file_key(format: str) -> str:
@@ -58,7 +60,7 @@ def opened(bench: "Bench", model: Model, prefix: str = "") -> Opened:
 
 def samples(data: Data | None) -> Samples | None:
     """Name a data set for a call."""
-    return Samples(data.key, data.label, data.half, data.classes, data.columns, data.task) if data else None
+    return Samples(data.key, data.label, data.half, data.classes, data.columns, data.task, data.split) if data else None
 
 
 def files(bench: "Bench", model: Model, data: Data | None = None) -> dict[str, str]:
@@ -112,7 +114,7 @@ def dataset_of(data: Samples | None, session: Session) -> "Dataset | None":
 
     if data is None:
         return None
-    asked = Asked(data.label, data.classes, session.columns or data.columns, data.task, session.metadata)
+    asked = Asked(data.label, data.classes, session.columns or data.columns, data.task, session.metadata, data.split)
     dataset = read_dataset(IN / data.file, asked, session.signature)
     return dataset.half(data.half) if data.half else dataset
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from core.domain.compression import MAX_DROP
 from core.domain.made import InSteps, MadeStep
 from core.domain.measures import Qualities, Sizes
 from core.domain.recipe import Option
@@ -21,6 +22,8 @@ class ConvertRequest:
     options: dict[str, Option] = field(default_factory=dict)
     data: Data | None = None
     code: Code | None = None
+    max_drop: float = MAX_DROP
+    """How much of the quality may be lost, where a metric is declared."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from core.domain.compression import MAX_DROP
 from core.domain.loss import PairedLoss
-from core.domain.measures import Qualities
+from core.domain.measures import Kept, Qualities
 from core.domain.metric import Figure
 from core.domain.report import Parity, Quality
 from core.domain.work import Data, Subject
@@ -20,6 +21,8 @@ class EvaluateRequest:
     data: Data | None = None
     against: Subject | None = None
     page: str | None = None
+    max_drop: float = MAX_DROP
+    """How much of the quality may be lost against the other model, where a metric is declared."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Against:
     parity: Parity
     golden: str
     loss: PairedLoss | None = None
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True)
@@ -55,4 +59,4 @@ class Evaluation:
         """Both qualities beside each other, where both were measured."""
         if self.against is None or self.against.quality is None or self.quality is None:
             return None
-        return Qualities(self.against.quality, self.quality, self.against.loss)
+        return Qualities(self.against.quality, self.quality, self.against.loss, self.against.kept)

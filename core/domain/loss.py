@@ -20,6 +20,8 @@ class PairedLoss:
     moved: int
     lost: int | None = None
     won: int | None = None
+    unseen: float = 0.0
+    """How much of the way up to ``high`` stands for changes too rare to be among the samples."""
 
     @property
     def bounds(self) -> str:

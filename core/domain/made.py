@@ -41,7 +41,9 @@ class InSteps(Generic[S]):
         options = ", ".join(given) if given else "default options"
         data = f"test data {self.data.name}" if self.data else "no test data"
         label = f" with the labels in {self.data.label!r}" if self.data and self.data.label else ""
-        return f"Used: {self.source.name}, {options}, {data}{label}."
+        split = self.data.split if self.data else None
+        cut = f", split by the {split.by} in {split.column!r}" if split else ""
+        return f"Used: {self.source.name}, {options}, {data}{label}{cut}."
 
     @property
     def artifact(self) -> NamedModel:

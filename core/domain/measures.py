@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from core.domain.loss import PairedLoss
 from core.domain.overhead import Footprint, Kernels
-from core.domain.report import Quality
+from core.domain.report import Quality, Verdict
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,22 @@ class Sizes:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Whether a quality is kept: the verdict, and what it rests on."""
+
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True)
 class Qualities:
     """The quality of both files on the same labelled samples, and what was lost; None where an older Portolan did not say."""
 
     before: Quality
     after: Quality
     loss: PairedLoss | None = None
+    kept: Kept | None = None
+    """Whether the quality is kept, where a metric was declared and a loss is allowed."""
 
     def seen(self, samples: str) -> str:
         """Say what was seen on the samples, which are called as told."""
@@ -48,12 +58,19 @@ class Qualities:
         if not (before.correct and after.correct):
             return f"{after.metric} went from {before.value:.4g} to {after.value:.4g} on {after.samples:,} {samples}."
         counts = f"{before.correct.k:,} to {after.correct.k:,} of {after.correct.n:,}"
-        turned = f" ({loss.lost:,} answers lost, {loss.won:,} won)" if loss and loss.moved else ""
-        return f"Accuracy went from {before.value:.2%} to {after.value:.2%}: {counts} {samples}{turned}."
+        turned = (
+            f" ({loss.lost:,} answers lost, {loss.won:,} won)"
+            if loss and loss.moved and loss.samples == after.samples
+            else ""
+        )
+        name = after.metric[:1].upper() + after.metric[1:]
+        return f"{name} went from {before.value:.2%} to {after.value:.2%}: {counts} {samples}{turned}."
 
     @property
     def told(self) -> tuple[str, ...]:
-        """What was seen, what it says of other samples, and the class that lost most, in a sentence each."""
+        """What was seen, what it says of other samples, and the class that lost most, in a sentence each; with a verdict where there is one."""
+        if self.kept:
+            return (f"{self.kept.verdict}: {self.kept.reason}",)
         return tuple(filter(None, (self.seen("samples"), self.loss.bounds if self.loss else "", self.worst)))
 
     @property

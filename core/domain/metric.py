@@ -1,4 +1,4 @@
-"""How good answers are, beside the one figure that verdicts are made of."""
+"""How good answers are: the figures that are shown, and the one among them that a verdict is made of."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -40,16 +40,56 @@ class Answers:
 
     labels: Any
     found: Any
-    scores: Any | None = None
+    scores: Any = None
 
 
 class Metric(Entry):
-    """Computes one figure of all samples; runs in the sandboxed worker."""
+    """Computes one figure of all samples; runs in the sandboxed worker.
+
+    ``parts`` and ``weighed`` compute the same figure, of which ``value`` is the library's, for samples that count
+    several times or not at all: a bootstrap draws thousands of them.
+    """
 
     needs: ClassVar[Needs]
     higher: ClassVar[bool] = True
     """Whether more of it is better."""
 
+    grows: ClassVar[bool] = False
+    """A loss is the share by which it grew, as of an error with a unit; else it is counted in points of the figure."""
+
+    by_class: ClassVar[bool] = False
+    """Each class counts as much as another, however rare, so that none may be missing."""
+
+    step: ClassVar[float] = 0.0
+    """By how much ``each`` must differ before a sample counts as answered otherwise."""
+
     def value(self, answers: Answers) -> float | None:
         """Return the figure, or None where it is not defined for these answers."""
         raise NotImplementedError
+
+    def parts(self, answers: Answers) -> Any:
+        """Return what ``weighed`` needs of the answers."""
+        raise NotImplementedError
+
+    def weighed(self, parts: Any, times: Any) -> float:
+        """Return the figure of samples that count as often as ``times`` [n] says; NaN where it is not defined."""
+        raise NotImplementedError
+
+    def each(self, answers: Answers) -> Any:
+        """Return how each sample is answered [n], as far as the figure looks at it."""
+        raise NotImplementedError
+
+    def bias(self, answers: Answers) -> float:
+        """Return by how much the figure of these samples may be above that of all samples, on average."""
+        return 0.0
+
+    def blind(self, answers: Answers) -> float | None:
+        """Return the figure of one answer to everything, which a model must beat; None where that is no bar."""
+        raise NotImplementedError
+
+    @property
+    def counted(self) -> str:
+        """How its loss is counted, as a sentence."""
+        if self.grows:
+            return f"{self.title}: a loss is the share by which it grows."
+        return f"{self.title}: a loss is counted in points, of which 100 are the whole."

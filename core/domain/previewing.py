@@ -15,6 +15,8 @@ class PreviewRequest:
 
     subject: Subject
     data: Data | None = None
+    task: Task | None = None
+    """What is said of the model without samples, such as its metric."""
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,14 @@ class Task:
 
     ``prepare`` are steps of ``core.preprocessing`` in a row, from a raw sample to one input; ``decode`` is the way of
     ``core.decoding`` from the outputs to an answer, None where these are classes or numbers already; ``classes`` are the
-    names of the classes by number, empty where the model answers with names, or nobody said.
+    names of the classes by number, empty where the model answers with names, or nobody said. ``metric`` is the one of
+    ``core.metrics`` that a verdict on quality is made of, empty for right answers, or RMSE where these are numbers.
     """
 
     prepare: tuple[Step, ...] = ()
     classes: tuple[str, ...] = ()
     decode: Step | None = None
+    metric: str = ""
 
 
 @dataclass(frozen=True)

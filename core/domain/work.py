@@ -8,6 +8,7 @@ from core.domain.artifact import Artifact, Signature
 from core.domain.landmarks import Landmarks
 from core.domain.recipe import Option, Step
 from core.domain.references import Sha256
+from core.domain.split import Split
 from core.domain.task import Task
 from core.domain.tuning import Score
 
@@ -83,6 +84,8 @@ class Data:
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     task: Task | None = None
+    split: Split | None = None
+    """By which column the halves are cut, where not by chance."""
 
     @property
     def raw(self) -> bool:

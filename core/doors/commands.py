@@ -54,6 +54,7 @@ from core.doors.given import (
     read_task,
     share,
     subject_of,
+    task_of,
 )
 from core.doors.terminal import letters, only_letters
 from core.formats import FORMATS
@@ -103,6 +104,11 @@ SCHEDULER = (
     "where the scheduler listens: tcp:// on loopback, tls:// with certificates elsewhere (PORTOLAN_TLS_CA, _CERT, _KEY)"
 )
 DATA = "samples as .npz (x, y), .csv, .jsonl, .parquet, or a folder or zip of pictures, with labels where you have them"
+GROUP = (
+    "column whose equal values, such as one patient, are never cut apart between the calibration half and the test half"
+)
+TIME = "column of times or numbers, whose later half is the test half"
+METRIC = "figure that the verdict on quality is made of, `metrics` lists them; right answers, or RMSE, unless given"
 TASK = "how pictures become the inputs of the model, as `task` writes it, a file or its text; guessed unless given"
 
 
@@ -190,6 +196,8 @@ def parser() -> argparse.ArgumentParser:
     measure = command(commands, "evaluate", run_evaluate, "measure a model on labelled data")
     measure.add_argument("file", type=Path)
     measure.add_argument("--against", type=Path, metavar="PARENT", help="model to compare the answers with")
+    for sub in (turn, measure):
+        sub.add_argument("--max-drop", type=float, default=MAX_DROP, metavar="SHARE", help=f"{DROP}; needs --metric")
     say = command(commands, "task", run_task, "say how pictures become the inputs of a model, or guess it")
     say.add_argument("file", type=Path)
     say.add_argument("-o", "--out", type=Path, metavar="TASK.json", help="also write the task, for --task")
@@ -242,8 +250,11 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--data", type=Path, required=sub in (search, measure), help=DATA)
         sub.add_argument("--label", help="name of the label column")
         sub.add_argument("--classes", default="", metavar="LABEL,...", help=CLASSES)
+        sub.add_argument("--group", metavar="COLUMN", help=GROUP)
+        sub.add_argument("--time", metavar="COLUMN", help=TIME)
         flags = ("--task", "--set") if sub is say else ("--task",)
         sub.add_argument(*flags, dest="task", metavar="TASK.json", help=TASK)
+        sub.add_argument("--metric", metavar="ID", help=METRIC)
         sub.add_argument(
             "--consent", action="store_true", help="agree that a pickle is loaded, or a Python file run, in the sandbox"
         )
@@ -287,7 +298,7 @@ def run_convert(args: argparse.Namespace) -> int:
     with bench() as tools:
         subject, target = subject_of(tools, args.file, args.consent), FORMATS[args.to].id
         given = pairs(args.option), data_of(tools, args), code_of(tools, args.code)
-        result = convert.run(tools, ConvertRequest(subject, target, *given))
+        result = convert.run(tools, ConvertRequest(subject, target, *given, args.max_drop))
         if result.bundle is None:
             raise not_equal(result)
         save(tools, result.artifact.sha256, args.out)
@@ -396,7 +407,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     with bench() as tools:
         against = subject_of(tools, args.against, args.consent) if args.against else None
         subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
-        result = evaluate.run(tools, EvaluateRequest(subject, data, against))
+        result = evaluate.run(tools, EvaluateRequest(subject, data, against, max_drop=args.max_drop))
     quality = encode(result.quality) if result.quality else {}
     show(args, {**quality, **encode(result)}, lambda: console.evaluation(result))
     return EXITS[result.against.parity.verdict] if result.against else 0
@@ -404,11 +415,12 @@ def run_evaluate(args: argparse.Namespace) -> int:
 
 def run_task(args: argparse.Namespace) -> int:
     """Print the task of a model, given or guessed, and what the model answers to some samples."""
-    if read_task(args.task) and args.data is None:
+    given = task_of(args)
+    if given and given.prepare and args.data is None:
         raise Refused("A task is tried on samples, and there are none.", "Add them with --data.")
     with bench() as tools:
         subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
-        result = task.run(tools, task.normalised(PreviewRequest(subject, data)))
+        result = task.run(tools, task.normalised(PreviewRequest(subject, data, given)))
     if args.out:
         args.out.write_text(write(result.task) + "\n")
     show(args, {**encode(result.task), **encode(result)}, lambda: console.preview(result))

@@ -18,8 +18,10 @@ from core.domain.portability import Attempt
 from core.domain.previewing import Preview
 from core.domain.profile import Profile
 from core.domain.side_by_side import SideBySide
+from core.domain.task import Task
 from core.domain.training_cost import WORKSPACE, Optimizer, Training
 from core.domain.versus import Versus
+from core.metrics import METRICS
 from core.preprocessing import described
 
 MOST_CHANGES = 20
@@ -60,6 +62,11 @@ def conversion(result: Conversion, out: Path) -> None:
     reading(result.read)
 
 
+def metric_of(task: Task) -> str:
+    """Say what a verdict on quality is made of."""
+    return METRICS[task.metric].counted.removesuffix(".") if task.metric else "right answers, or RMSE of numbers"
+
+
 def metric(both: Qualities | None) -> None:
     """Print what the metric says of both files, beside the verdict on their answers."""
     if both:
@@ -95,7 +102,9 @@ def matrix(attempts: Sequence[Attempt]) -> None:
 
 def preview(result: Preview) -> None:
     """Print the task, what the model answers to some samples, and a better way to prepare them."""
-    print(f"Each picture: {described(result.task.prepare)}.")
+    if result.task.prepare:
+        print(f"Each picture: {described(result.task.prepare)}.")
+    print(f"Verdicts on quality: {metric_of(result.task)}.")
     for one in result.shown:
         print(f"{one.name}: {one.answer}" + (f" (label: {one.label})" if one.label else ""))
     if result.better:

@@ -4,6 +4,7 @@ import argparse
 import json
 import tempfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 from core.border import archives
@@ -14,10 +15,12 @@ from core.domain.ingestion import Ingested, IngestRequest
 from core.domain.limits import MB, limit_mb
 from core.domain.migration import Budgets
 from core.domain.recipe import Option, Step
+from core.domain.split import By, Split
 from core.domain.stored import read
 from core.domain.task import Task
 from core.domain.work import Code, Data, Subject
 from core.memory.blobs import Blob
+from core.metrics import METRICS
 from core.sandbox.tools import Tools
 from core.verbs import ingest
 
@@ -64,7 +67,22 @@ def data_of(tools: Tools, args: argparse.Namespace) -> Data | None:
         return None
     classes = tuple(name.strip() for name in args.classes.split(",") if name.strip())
     blob, name = stored_data(tools, args.data)
-    return Data(blob.sha256, name, args.label, classes=classes, task=read_task(args.task))
+    return Data(blob.sha256, name, args.label, classes=classes, task=task_of(args), split=split_of(args))
+
+
+def split_of(args: argparse.Namespace) -> Split | None:
+    """Return by which column the halves are cut. Raises Refused for two of them."""
+    if args.group and args.time:
+        raise Refused("A data set is split by groups or by time, not by both.", "Leave out --group or --time.")
+    if args.group:
+        return Split(args.group, By.GROUP)
+    return Split(args.time, By.TIME) if args.time else None
+
+
+def task_of(args: argparse.Namespace) -> Task | None:
+    """Return the task that is given, with the metric that is named. Raises Refused for what is no task, or no metric."""
+    task = read_task(args.task)
+    return task if args.metric is None else replace(task or Task(), metric=METRICS[args.metric].id)
 
 
 def stored_data(tools: Tools, path: Path) -> tuple[Blob, str]:

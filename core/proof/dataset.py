@@ -8,8 +8,11 @@ import numpy as np
 
 from core.domain import batching
 from core.domain.errors import Refused
+from core.domain.split import Split
 from core.domain.task import Task
-from core.domain.technique import HALVES, QUARTERS
+from core.domain.technique import HALVES
+from core.proof import sides
+from core.proof.sides import Cut
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Asked:
     task: Task | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     """What the author of the model wrote into its file."""
+
+    split: Split | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class Dataset:
     shapes: batching.Shapes = field(default_factory=dict)
     names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    cut: Cut | None = None
+    """By what the halves are cut, where not by content."""
 
     def samples(self, start: int, stop: int) -> dict[str, np.ndarray]:
         """Return a range of rows, each array [rows, ...]."""
@@ -64,12 +71,20 @@ class Dataset:
         """Return the ``calibration`` half or the ``test`` half of the samples, in their order, or a quarter of the first.
 
         A sample belongs to one by the SHA-256 of its inputs' bytes, so that equal samples are never on both sides, and
-        a sample stays on its side whatever else the file holds. Raises Refused where that part is empty.
+        a sample stays on its side whatever else the file holds; or by its group or its time, where the owner names such
+        a column: then it is said how many stand on both sides. Raises Refused where that part is empty.
         """
-        kept = np.array([which in _parts(self.digest(row)) for row in range(self.n)])
+        own = sides.parts(self.n, self.digest, self.cut)
+        kept = np.array([which in one for one in own])
         if not kept.any():
             raise Refused(f"The {which} part of the data contains no samples.", "Add more samples.")
-        return self.only(kept)
+        found = self.only(kept)
+        if found.cut is None or which != HALVES[1]:
+            return found
+        learned = {self.digest(row) for row in np.flatnonzero(~kept).tolist()}
+        twice = sum(self.digest(row) in learned for row in np.flatnonzero(kept).tolist())
+        shared = f"{twice:,} of {found.n:,} held-out samples also stand among those learned from."
+        return replace(found, notes=(*found.notes, found.cut.told(found.n, self.n), shared))
 
     def digest(self, row: int) -> bytes:
         """Return the SHA-256 of a sample."""
@@ -82,10 +97,4 @@ class Dataset:
         """Return the rows where ``kept`` [n] bool says so."""
         labels = None if self.labels is None else self.labels[kept]
         inputs = {name: array[kept] for name, array in self.inputs.items()}
-        return replace(self, inputs=inputs, labels=labels, n=int(kept.sum()))
-
-
-def _parts(digest: bytes) -> tuple[str, ...]:
-    """Return the half that a sample belongs to, and in the first half its quarter too."""
-    half, quarter = (byte % 2 for byte in digest[:2])
-    return (HALVES[half], QUARTERS[quarter]) if half == 0 else (HALVES[half],)
+        return replace(self, inputs=inputs, labels=labels, n=int(kept.sum()), cut=self.cut and self.cut.only(kept))

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused, first_line
-from core.proof import columns, dialect, fitting, json_lines, labels, pictures
+from core.proof import columns, dialect, fitting, json_lines, labels, pictures, sides
 from core.proof.dataset import Asked, Dataset
 from core.proof.labels import Labels, Reading, some
 from core.proof.tables import UNNAMED, Columns, read_csv, read_npz, read_parquet
@@ -38,10 +38,14 @@ def read_dataset(path: Path, asked: Asked | str | None, signature: Signature) ->
     wanted = _label_name(table, asked.label, taken)
     arrays = dict(table.arrays)
     given = arrays.pop(wanted) if wanted else None
+    cut = _cut(asked, arrays)
+    if cut and cut.split.column not in taken:
+        del arrays[cut.split.column]
     table = replace(table, arrays=arrays)
     found = _matched(table, kind, signature, asked, wanted)
     answers = None if given is None else labels.read(given, Reading(signature.outputs, asked.classes, table.decimal))
     rows = {len(array) for array in found.inputs.values()} | ({len(answers.kept)} if answers else set())
+    rows |= {len(cut.values)} if cut else set()
     if len(rows) != 1 or rows == {0}:
         counts = ", ".join(str(n) for n in sorted(rows)) or "no"
         raise Refused(
@@ -49,8 +53,22 @@ def read_dataset(path: Path, asked: Asked | str | None, signature: Signature) ->
             "Give every sample one row.",
         )
     first = _summary(table, kind, rows.pop(), wanted)
-    dataset = Dataset(found.inputs, None, first[0], fitting.shapes(signature.inputs), notes=first[1] + found.notes)
+    dataset = Dataset(
+        found.inputs, None, first[0], fitting.shapes(signature.inputs), notes=first[1] + found.notes, cut=cut
+    )
     return _labelled(dataset, answers)
+
+
+def _cut(asked: Asked, arrays: dict[str, np.ndarray]) -> sides.Cut | None:
+    """Return by what the owner wants the halves cut. Raises Refused where there is no such column, or it has several numbers a row."""
+    if asked.split is None:
+        return None
+    found = arrays.get(asked.split.column)
+    if found is None or found.ndim != 1:
+        raise Refused(
+            f"The data has no column {asked.split.column!r} to split by.", f"Columns here: {some(list(arrays))}."
+        )
+    return sides.read(asked.split, found)
 
 
 def _matched(table: Columns, kind: str, signature: Signature, asked: Asked, label: str | None) -> columns.Matched:

@@ -1,14 +1,27 @@
 """Measures answers by every metric that fits their kind."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from core.domain.metric import Answers, Figure, Needs
+from core.domain.errors import Refused
+from core.domain.metric import Answers, Figure, Metric, Needs
+from core.domain.report import Quality
 from core.metrics import METRICS
 from core.proof.meeting import Meeting
 from core.proof.predictions import prediction
+from core.proof.quality import Graded
 
 SUM = 1e-3
 """By how much the scores of a sample may miss 1 and still be probabilities, as halves round them."""
+
+
+LACKS = {
+    Needs.CLASSES: "these are no classes.",
+    Needs.SCORES: "it needs a score for each class, and a label of each class where every class counts.",
+    Needs.NUMBERS: "these are no numbers, or all labels are equal.",
+    Needs.TEXTS: "these are no texts that the model reads.",
+}
 
 
 def of(meeting: Meeting | None, outputs: list[np.ndarray], labels: np.ndarray, reads: bool) -> tuple[Figure, ...]:
@@ -20,6 +33,50 @@ def of(meeting: Meeting | None, outputs: list[np.ndarray], labels: np.ndarray, r
             if value is not None and np.isfinite(value):
                 figures.append(Figure(metric.id, metric.title, float(value), len(answers.labels), metric.higher))
     return tuple(figures)
+
+
+def chosen(
+    id: str, graded: Graded, outputs: list[np.ndarray], labels: np.ndarray, reads: bool
+) -> tuple[Quality, Answers]:
+    """Return the quality by one metric, and the answers that it was found by. Raises Refused where it is not defined for these answers."""
+    metric = METRICS[id]
+    kinds = _answers(graded.meeting, outputs, labels, reads)
+    answers = kinds.get(metric.needs)
+    value = None if answers is None else metric.value(answers)
+    if answers is None or value is None or not np.isfinite(value):
+        able = [one.id for one in METRICS if one.needs in kinds and one.value(kinds[one.needs]) is not None]
+        raise Refused(
+            f"{metric.title} is not defined for these answers and labels: {LACKS[metric.needs]}",
+            f"Choose a metric that is: {', '.join(able) or 'none is'}; or none, for right answers or RMSE.",
+        )
+    quality = graded.quality
+    doubt = "" if quality.unmet else _doubt(metric, value, answers, graded.meeting)
+    found = replace(
+        quality,
+        metric=metric.title,
+        value=float(value),
+        correct=None,
+        doubt=doubt,
+        notes=(*quality.notes, metric.counted),
+    )
+    return found, answers
+
+
+def _doubt(metric: Metric, value: float, answers: Answers, meeting: Meeting | None) -> str:
+    """Say why a figure is no base to hold a variant against; empty where it is one."""
+    bar = metric.blind(answers)
+    if bar is not None and (value <= bar if metric.higher else value >= bar):
+        return (
+            f"{metric.title} {value:.4g} is no better than the {bar:.4g} of one answer to everything, "
+            "so this is no quality that could be kept or lost."
+        )
+    seen = len(set(answers.labels.tolist()))
+    if metric.by_class and meeting is not None and meeting.counted and seen < meeting.classes:
+        return (
+            f"{metric.title} is the mean of all classes, and {seen:,} of the model's {meeting.classes:,} have a sample here: "
+            "nothing shows what the others lose."
+        )
+    return ""
 
 
 def _answers(

@@ -12,7 +12,7 @@ from core.domain.preprocessing import Kind
 from core.domain.recipe import Step
 from core.domain.report import Count
 from core.domain.runtime import Session
-from core.domain.task import Better, Task
+from core.domain.task import Better
 from core.preprocessing import normal
 from core.preprocessing.resize import SHORTER
 from core.proof import quality
@@ -53,7 +53,7 @@ def better(session: Session, dataset: Pictures) -> Better | None:
         changes.append(words)
     if not changes:
         return None
-    task = Task(steps, few.task.classes)
+    task = replace(few.task, prepare=steps)
     return Better(task, " and ".join(changes), _count(first), _count(right))
 
 

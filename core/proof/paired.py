@@ -10,6 +10,7 @@ Tibshirani 1993, chapter 13).
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -45,29 +46,51 @@ def changes(k: int, n: int) -> PairedLoss:
     return PairedLoss(n, k / n, least(k, n), most(k, n), k, k, 0)
 
 
-def of(before: np.ndarray, after: np.ndarray) -> PairedLoss | None:
-    """Return the loss of samples [n] that were right (bool), or had a squared error (float64); None where the two are not alike."""
+def of(before: np.ndarray, after: np.ndarray, reach: float = 0.0) -> PairedLoss | None:
+    """Return the loss of samples [n] that were right (bool), or had a squared error (float64); None where the two are not alike; ``reach`` is the squared error that any may have at least."""
     if before.shape != after.shape or before.dtype != after.dtype:
         return None
     if before.dtype == bool:
         return counts(int((before & ~after).sum()), int((after & ~before).sum()), len(before))
-    return growth(before, after)
+    return growth(before, after, reach)
 
 
-def growth(before: np.ndarray, after: np.ndarray) -> PairedLoss:
+def growth(before: np.ndarray, after: np.ndarray, reach: float = 0.0) -> PairedLoss:
     """Return by which share the root of the mean of squared errors [n] grew.
 
-    Of few samples nothing is said; where few moved, as many more as there may be are taken for as wrong as the worst.
+    Of few samples nothing is said; where few moved, as many more as there may be are taken for as wrong as the worst, or as ``reach`` if that is more.
     """
     n, moved = len(before), int((before != after).sum())
     means = before.mean(), after.mean()
     if n < FEWEST:
         low, high = -1.0, math.inf
     elif moved < MOVED:
-        low, high = -1.0, _grown(means[0], means[1] + most(moved, n) * max(before.max(), after.max()))
+        low, high = -1.0, _grown(means[0], means[1] + most(moved, n) * max(before.max(), after.max(), reach))
     else:
         low, high = np.quantile(_resampled(before, after), (TAIL, 1 - TAIL), method="inverted_cdf")
     return PairedLoss(n, float(_grown(*means)), float(low), float(high), moved)
+
+
+def dependent(loss: PairedLoss, n: int | None) -> PairedLoss:
+    """Return the loss of samples of which no more than ``n`` know nothing of each other, as those of groups: their bounds are those of so few; None for all."""
+    if n is None or n >= loss.samples:
+        return loss
+    rate = n / loss.samples
+    if loss.lost is not None and loss.won is not None:
+        few = counts(math.ceil(loss.lost * rate), math.floor(loss.won * rate), n)
+        low = -_most(math.ceil(loss.won * rate), math.floor(loss.lost * rate), n)
+        return replace(few, share=loss.share, low=low)
+    if n < FEWEST:
+        return replace(loss, samples=n, low=-1.0, high=math.inf)
+    widened = [_widened(loss, side, rate) for side in (loss.low, loss.high)]
+    return replace(loss, samples=n, low=widened[0], high=widened[1], unseen=loss.unseen / rate)
+
+
+def _widened(loss: PairedLoss, side: float, rate: float) -> float:
+    """Return a bound at a share of the samples: what was not seen grows with it, what was seen with its root."""
+    unseen = loss.unseen if side > loss.share else 0.0
+    seen = math.sqrt(max((side - loss.share) ** 2 - unseen**2, 0.0))
+    return loss.share + math.copysign(math.hypot(seen / math.sqrt(rate), unseen / rate), side - loss.share)
 
 
 def verdict(loss: PairedLoss, allowed: float) -> Verdict:
@@ -84,6 +107,8 @@ def needed(loss: PairedLoss, allowed: float) -> int | None:
     """
     if allowed <= 0:
         return None
+    if loss.unseen:
+        return _for_metric(loss, allowed)
     if loss.lost is None:
         return _had(_for_growth(loss, allowed))
     rate = (loss.moved + 1) / (loss.samples + 1)  # one more than seen, or few samples would ask for too few
@@ -95,6 +120,8 @@ def needed_as_seen(loss: PairedLoss, allowed: float) -> int | None:
     gap = abs(allowed - loss.share)
     if allowed <= 0 or gap == 0:
         return None
+    if loss.unseen:
+        return _for_metric(loss, gap)
     if loss.lost is None or loss.won is None:
         return _had(_for_growth(loss, gap))
     lost, won = loss.lost / loss.samples, loss.won / loss.samples
@@ -139,6 +166,15 @@ def _for_growth(loss: PairedLoss, gap: float) -> int:
     enough = loss.samples * ((NORMAL + POWER) * width / gap) ** 2
     telling = loss.samples * MOVED / loss.moved if loss.moved else math.log(MISS) / math.log1p(-min(gap, 0.99))
     return math.ceil(max(enough, telling, FEWEST))
+
+
+def _for_metric(loss: PairedLoss, gap: float) -> int | None:
+    """Return the number of samples at which what was seen narrows with its root, and what was not seen with the number, until both are within a gap."""
+    seen, unseen = math.sqrt(max((loss.high - loss.share) ** 2 - loss.unseen**2, 0.0)), loss.unseen
+    rest = gap / (1 + POWER / NORMAL)
+    return _first(
+        lambda n: n >= FEWEST and math.hypot(seen * math.sqrt(loss.samples / n), unseen * loss.samples / n) <= rest
+    )
 
 
 def _first(holds: Callable[[int], bool]) -> int | None:

@@ -20,11 +20,13 @@ from core.decoding import normal as normal_decoding
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused, first_line
 from core.domain.preprocessing import Kind
+from core.domain.split import Split
 from core.domain.task import Task
 from core.preprocessing import described, normal, prepared
-from core.proof import fitting, guessing, labels
+from core.proof import fitting, guessing, labels, sides
 from core.proof.dataset import Asked, Dataset
 from core.proof.labels import Reading, some
+from core.proof.sides import Cut
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"))
 MOST = 200_000
@@ -49,6 +51,7 @@ class Folder:
     names: tuple[str, ...]
     labels: tuple[str, ...] | None
     notes: tuple[str, ...]
+    cut: Cut | None = None
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a picture's file."""
@@ -96,7 +99,7 @@ class Pictures(Dataset):
         """Return the rows where ``kept`` [n] bool says so."""
         members = tuple(name for name, keep in zip(self.members, kept.tolist(), strict=True) if keep)
         own = None if self.labels is None else self.labels[kept]
-        return replace(self, labels=own, n=len(members), members=members)
+        return replace(self, labels=own, n=len(members), members=members, cut=self.cut and self.cut.only(kept))
 
     def _one(self, name: str) -> np.ndarray:
         if name in self._memory:
@@ -121,7 +124,7 @@ def holds(names: tuple[str, ...]) -> bool:
 
 def read(path: Path, asked: Asked, signature: Signature) -> Pictures:
     """Open a zip of pictures for a model with one input; without a declared task, the steps are guessed and said to be. Raises Refused."""
-    folder = opened(path, asked.label)
+    folder = opened(path, asked.label, asked.split)
     task, told = _task(asked, signature, folder)
     label = "no label" if folder.labels is None else "with labels"
     notes = (f"Read as a zip of pictures, {len(folder.names):,} pictures, {label}.", told, *folder.notes)
@@ -131,6 +134,7 @@ def read(path: Path, asked: Asked, signature: Signature) -> Pictures:
         n=len(folder.names),
         shapes=fitting.shapes(signature.inputs),
         notes=notes,
+        cut=folder.cut,
         folder=folder,
         members=folder.names,
         task=task,
@@ -148,9 +152,8 @@ def _task(asked: Asked, signature: Signature, folder: Folder) -> tuple[Task, str
     steps, decode = normal(task.prepare, Kind.FILE), normal_decoding(task.decode) if task.decode else None
     doubt = "" if known else " (a guess; set the steps on the Models page or with --task)"
     answers = f" Answers: {DECODINGS[decode.transform].title}." if decode else ""
-    return Task(
-        steps, declared.classes if declared else (), decode
-    ), f"Each picture: {described(steps)}{doubt}.{answers}"
+    named = declared or Task()
+    return Task(steps, named.classes, decode, named.metric), f"Each picture: {described(steps)}{doubt}.{answers}"
 
 
 def _labelled(found: Pictures, folder: Folder, asked: Asked) -> Pictures:
@@ -163,7 +166,7 @@ def _labelled(found: Pictures, folder: Folder, asked: Asked) -> Pictures:
     return replace(whole, labels=answers.values, names=answers.names, notes=(*found.notes, *answers.notes))
 
 
-def opened(path: Path, label: str | None) -> Folder:
+def opened(path: Path, label: str | None, split: Split | None = None) -> Folder:
     """Walk the archive and find the pictures with their labels; it stays open as long as the folder lives. Raises Refused."""
     stack = ExitStack()
     archive = stack.enter_context(archives.walk(path, MOST))
@@ -181,7 +184,12 @@ def opened(path: Path, label: str | None) -> Folder:
     if not kept:
         raise Refused("The zip contains no picture that can be read.", OTHERS)
     if tables:
-        return _from_table(replace(whole, names=kept, notes=notes), tables[0], label)
+        return _from_table(replace(whole, names=kept, notes=notes), tables[0], label, split)
+    if split is not None:
+        raise Refused(
+            f"A zip without a table has no column {split.column!r} to split by.",
+            "Add a labels.csv with the columns file, label and the one to split by.",
+        )
     classes = [PurePosixPath(name).parent.name for name in kept]
     own = tuple(classes) if len(set(classes)) > 1 else None
     return replace(whole, names=kept, labels=own, notes=notes)
@@ -192,7 +200,7 @@ def _counted(names: Sequence[str], one: str, several: str) -> str:
     return f"{len(names):,} {'file' if len(names) == 1 else 'files'} that {one if len(names) == 1 else several} left out: {shown}."
 
 
-def _from_table(folder: Folder, table: str, label: str | None) -> Folder:
+def _from_table(folder: Folder, table: str, label: str | None, split: Split | None) -> Folder:
     """Give each picture the label that a CSV file has for it; what is named in only one of both is counted and left out."""
     rows = _rows(folder.archive.read(table, LARGEST_TABLE), table)
     file, column = _columns(rows[0], label, table)
@@ -219,7 +227,20 @@ def _from_table(folder: Folder, table: str, label: str | None) -> Folder:
     notes = folder.notes
     notes += (_counted(unnamed, "is not named in the table", "are not named in the table"),) if unnamed else ()
     notes += (f"{len(absent):,} rows of the table name no picture of the zip: {some(absent[:3])}.",) if absent else ()
-    return replace(folder, names=names, labels=tuple(found[name] for name in names), notes=notes)
+    cut = None
+    if split is not None:
+        if split.column not in rows[0]:
+            raise Refused(
+                f"{table[:60]} has no column {split.column!r} to split by.", f"Columns there: {some(rows[0])}."
+            )
+        place = rows[0].index(split.column)
+        own = {
+            way[row[file].strip()]: row[place].strip()
+            for row in rows[1:]
+            if len(row) > max(file, column, place) and row[file].strip() in way
+        }
+        cut = sides.read(split, np.array([own.get(name, "") for name in names], np.str_))
+    return replace(folder, names=names, labels=tuple(found[name] for name in names), notes=notes, cut=cut)
 
 
 def _rows(content: bytes, table: str) -> list[list[str]]:

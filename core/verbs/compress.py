@@ -112,7 +112,7 @@ def proven(
     tools.progress(0.7, "Measuring the quality on held-out samples")
     quality = measure(bench, source, applied[-1].model, held, golden)
     if tolerance is ANY and parity.verdict is not Verdict.FAIL:
-        parity = on_test_half(allowed_loss.judge(parity, quality, request.max_drop), request)
+        parity = on_test_half(allowed_loss.judge(parity, quality, request.max_drop, held), request)
     tools.progress(0.8, "Timing both files in pairs and measuring their memory")
     overhead = weigh(bench, source, applied[-1].model, golden, effort or Effort(RACE_SECONDS))
     read = quality.before.remarks if quality else golden.evidence.data

@@ -20,7 +20,7 @@ from core.jobs.verb import Verb
 from core.memory.store import Store
 from core.runtimes import cannot_run
 from core.sandbox.tools import Tools
-from core.verbs import lineage
+from core.verbs import allowed_loss, lineage
 from core.verbs.losses import losses
 from core.verbs.transform import Applied, apply, check_code, check_consent, guilty, sizes
 
@@ -104,7 +104,9 @@ def measure(bench: Bench, source: Model, target: Model, data: Data | None, golde
 def finish(bench: Bench, request: ConvertRequest, golden: Golden, applied: list[Applied]) -> Conversion:
     """Measure what the steps made, and pack it unless it failed its proof."""
     source, last = request.subject.model, applied[-1]
-    quality = measure(bench, source, last.model, request.data, golden)
+    quality = allowed_loss.added(
+        measure(bench, source, last.model, request.data, golden), request.data, request.max_drop
+    )
     titles = [FORMATS[source.format].title, *(FORMATS[one.model.format].title for one in applied)]
     result = Conversion(
         source=request.subject.named,

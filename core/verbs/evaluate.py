@@ -14,7 +14,7 @@ from core.formats import FORMATS
 from core.jobs.verb import Verb
 from core.memory.store import Store
 from core.sandbox.tools import Tools
-from core.verbs import every_processor
+from core.verbs import allowed_loss, every_processor
 from core.verbs.transform import check_consent, loosest, prove
 
 Figures = tuple[Figure, ...]
@@ -36,7 +36,7 @@ def run(tools: Tools, request: EvaluateRequest) -> Evaluation:
     check_consent(model, request.subject.consent)
     bench = Bench(tools)
     if request.against is not None:
-        quality, against, read, after, before = compare(bench, model, request.against, data)
+        quality, against, read, after, before = compare(bench, model, request.against, data, request.max_drop)
         return Evaluation(quality, against, data, bench.cost.seconds, bench.cost.peak_rss_mb, read, after, before)
     tools.progress(0.1, "Measuring the model on the data")
     more = figures.ask(bench, model, data) if data else ()
@@ -52,7 +52,7 @@ def run(tools: Tools, request: EvaluateRequest) -> Evaluation:
 
 
 def compare(
-    bench: Bench, model: Model, other: Subject, data: Data | None
+    bench: Bench, model: Model, other: Subject, data: Data | None, allowed: float
 ) -> tuple[Quality | None, Against, tuple[str, ...], Figures, Figures]:
     """Prove the model against the one that it claims to equal, on the same probes and the same data; say how that was read, and the figures of both."""
     source = other.model
@@ -66,8 +66,9 @@ def compare(
     if labelled is None:
         return None, Against(None, parity, golden.sha256), golden.evidence.data, (), ()
     before, after = (figures.ask(bench, one, labelled) for one in (source, model))
-    both = evaluate.both(bench, source, model, labelled)
-    against = Against(both.before, parity, golden.sha256, both.loss)
+    measured = evaluate.both(bench, source, model, labelled)
+    both = allowed_loss.added(measured, labelled, allowed) or measured
+    against = Against(both.before, parity, golden.sha256, both.loss, both.kept)
     return both.after, against, both.before.remarks + told(after), after, before
 
 

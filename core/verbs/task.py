@@ -22,9 +22,9 @@ def run(tools: Tools, request: PreviewRequest) -> Preview:
     model, data, bench = request.subject.model, request.data, Bench(tools)
     check_consent(model, request.subject.consent)
     tools.progress(0.1, "Preparing some samples and asking the model")
-    found = preview.ask(bench, model, data)
+    found = preview.ask(bench, model, data, request.task)
     tools.progress(0.5, "Trying other ways to prepare the samples")
-    better = likely.ask(bench, model, replace(data, task=found.task)) if data else None
+    better = likely.ask(bench, model, replace(data, task=found.task)) if data and data.raw else None
     return Preview(found.task, found.shown, better, found.read, data)
 
 

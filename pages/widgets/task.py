@@ -16,6 +16,7 @@ from core.domain.previewing import Preview, PreviewRequest
 from core.domain.task import Declaration, Shown, Task
 from core.domain.work import Data, Subject
 from core.doors.workspace import current
+from core.metrics import METRICS
 from core.preprocessing import STEPS, described, normal
 from core.proof import guessing
 from core.verbs import task as verb
@@ -31,20 +32,48 @@ MOST = 12
 def show(artifact: Artifact) -> None:
     """Draw the section, where the model takes something that may be a picture."""
     declared = verb.declared(current().store, visitor(), artifact.id)
-    task = declared or guessed(artifact)
-    if task is None:
+    guess = guessed(artifact)
+    metric(artifact, declared or Task())
+    if declared and declared.prepare:
+        task = declared
+    elif guess is not None:
+        task = replace(guess, metric=declared.metric if declared else "")
+    else:
         return
     job = library.job_of_address()
     if job is not None and (job.verb != verb.VERB.name or verb.VERB.place(job.request) != artifact.id):
         job = None
     st.subheader("From a picture to the input")
-    st.caption(said(task, declared=declared is not None))
+    st.caption(said(task, declared=bool(declared and declared.prepare)))
     with st.expander("Try it on pictures, and change it", expanded=job is not None, icon=":material/image:"):
         plan, result = st.columns([1, 1], gap="large")
         with plan:
             form(artifact, tried(job) or task, job)
         with result:
             outcome(artifact, job)
+
+
+def metric(artifact: Artifact, task: Task) -> None:
+    """Choose what the verdicts on quality are made of, for this model and all that is made from it."""
+    key = f"metric-{artifact.id}-{task.metric}"
+
+    def keep() -> None:
+        chosen = st.session_state[key]
+        place().report(artifact.id, verb.REPORT, Declaration(replace(task, metric=chosen)))
+        st.toast("Saved: used for this model and for all that is made from it.", icon=":material/check:")
+
+    ids = ["", *(one.id for one in METRICS)]
+    st.selectbox(
+        "Verdicts on quality are made of",
+        ids,
+        index=ids.index(task.metric) if task.metric in ids else 0,
+        format_func=lambda id: METRICS[id].title if id else "Right answers, or the RMSE of numbers",
+        help="PASS, FAIL or NOT PROVEN then says whether a converted or compressed file keeps this figure on samples that nobody has seen.",
+        key=key,
+        on_change=lambda: progress.attempt(keep),
+    )
+    if task.metric:
+        st.caption(f"{METRICS[task.metric].sentence} {METRICS[task.metric].counted}")
 
 
 def said(task: Task, *, declared: bool) -> str:

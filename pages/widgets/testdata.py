@@ -7,6 +7,8 @@ import streamlit as st
 from core.domain.artifact import Artifact
 from core.domain.dataset import StoredDataset
 from core.domain.job import Job
+from core.domain.split import By, Split
+from core.domain.task import Task
 from core.domain.work import Data
 from core.doors.workspace import current
 from core.verbs import task
@@ -48,9 +50,15 @@ def choose(artifact: Artifact, job: Job | None) -> Data | None:
         return None
     one = by_hash[picked]
     with beside:
-        classes = order(artifact, picked, job)
-    data = Data(one.sha256, one.name, one.label, classes=classes)
-    return replace(data, task=task.declared(current().store, visitor(), artifact.id)) if data.raw else data
+        classes, cut = order(artifact, picked, job), split(artifact, picked, job)
+    data = Data(one.sha256, one.name, one.label, classes=classes, split=cut)
+    said = task.declared(current().store, visitor(), artifact.id)
+    return replace(data, task=said if data.raw or said is None else of_inputs(said))
+
+
+def of_inputs(said: Task) -> Task | None:
+    """Return what a task says of samples that are inputs already: how answers are judged."""
+    return Task(metric=said.metric) if said.metric else None
 
 
 def order(artifact: Artifact, picked: str, job: Job | None) -> tuple[str, ...]:
@@ -65,6 +73,34 @@ def order(artifact: Artifact, picked: str, job: Job | None) -> tuple[str, ...]:
             key=f"classes-{artifact.id}-{picked}",
         )
     return tuple(name.strip() for name in words.split(",") if name.strip())
+
+
+def split(artifact: Artifact, picked: str, job: Job | None) -> Split | None:
+    """Return by which column the halves are cut, where the owner names one; it begins with that of the job on the page."""
+    used = (
+        job.request.data.split if job is not None and job.request.data and job.request.data.sha256 == picked else None
+    )
+    with st.popover("Which samples test", icon=":material/call_split:", type="tertiary"):
+        ways = {None: "Half of the samples, by chance", By.GROUP: "Whole groups", By.TIME: "The later half"}
+        by = st.radio(
+            "Which samples test",
+            list(ways),
+            index=list(ways).index(used.by if used else None),
+            format_func=ways.__getitem__,
+            key=f"split-{artifact.id}-{picked}",
+            label_visibility="collapsed",
+        )
+        column = st.text_input(
+            "Column of the groups, or of the time",
+            used.column if used else "",
+            placeholder="patient" if by is not By.TIME else "date",
+            disabled=by is None,
+            help="Samples of one group, such as one patient, are never on both sides. Of a zip of pictures, a column of its labels.csv.",
+            key=f"split-column-{artifact.id}-{picked}",
+        )
+        if by is not None and not column.strip():
+            st.caption("Half of the samples, by chance, until a column is named.")
+    return Split(column.strip(), by) if by is not None and column.strip() else None
 
 
 def first(artifact: Artifact, job: Job | None, found: list[StoredDataset]) -> str:

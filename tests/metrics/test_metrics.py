@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from core.domain.metric import Answers
+from core.domain.errors import Refused
+from core.domain.metric import Answers, Needs
+from core.domain.report import Quality
 from core.metrics import METRICS
 from core.proof import figures, quality
 from core.proof.dataset import Dataset
@@ -45,6 +47,27 @@ def test_a_metric_is_what_can_be_worked_out_by_hand(id: str, answers: Answers, v
     assert found == (None if value is None else pytest.approx(value))
 
 
+MANY = np.random.default_rng(0)
+PLACES = MANY.integers(7, size=200)
+SCORES = MANY.random((200, 7)) + np.eye(7)[PLACES]
+SCORES = np.round(SCORES / SCORES.sum(axis=1, keepdims=True), 2)
+SCORED = Answers(PLACES, SCORES.argmax(1), SCORES / SCORES.sum(axis=1, keepdims=True))
+REAL = Answers(MANY.normal(size=200), MANY.normal(size=200))
+READ = Answers(np.array(["one two", "three"] * 100), np.array(["one", "tree", "one two", ""] * 50))
+
+
+@pytest.mark.parametrize("id", [one.id for one in METRICS])
+def test_samples_that_count_several_times_give_what_the_library_says_of_them(id: str) -> None:
+    metric = METRICS[id]
+    answers = {Needs.NUMBERS: REAL, Needs.TEXTS: READ}.get(metric.needs, SCORED)
+    rows = np.random.default_rng(1).integers(200, size=200)
+    scores = None if answers.scores is None else answers.scores[rows]
+    again = Answers(answers.labels[rows], answers.found[rows], scores)
+    for times, expected in ((np.ones(200), answers), (np.bincount(rows, minlength=200).astype(float), again)):
+        assert metric.weighed(metric.parts(answers), times) == pytest.approx(metric.value(expected), abs=1e-12)
+    assert len(metric.each(answers)) == 200
+
+
 def ids(outputs: list[np.ndarray], labels: np.ndarray) -> dict[str, float]:
     """Return the figures of answers by the id of their metric."""
     graded = quality.graded(outputs, labels)
@@ -71,3 +94,34 @@ def test_classes_numbers_and_scores_get_their_own_metrics() -> None:
 def test_every_metric_is_on_the_shelf_with_words() -> None:
     assert all(one.title and one.sentence.endswith(".") for one in METRICS)
     assert Dataset({}, None, 0).reads is False
+
+
+def chosen(id: str, outputs: list[np.ndarray], labels: np.ndarray) -> Quality:
+    """Return the quality of answers by a metric."""
+    return figures.chosen(id, quality.graded(outputs, labels), outputs, labels, reads=False)[0]
+
+
+def test_a_metric_that_is_chosen_is_the_quality() -> None:
+    found = chosen("auroc", [np.log(SURE).astype(np.float32)], LABELS)
+    assert (found.metric, found.value, found.correct, found.doubt) == ("Area under the ROC curve", 1.0, None, "")
+    assert "counted in points" in found.notes[-1]
+    numbers = np.array([[1.0], [2.0], [5.0]], np.float32)
+    assert chosen("mean_absolute_error", [numbers], np.array([1.0, 2.0, 3.5])).value == pytest.approx(0.5)
+
+
+def test_a_metric_that_does_not_fit_names_those_that_do() -> None:
+    with pytest.raises(Refused, match="no numbers") as caught:
+        chosen("mean_absolute_error", [np.log(SURE).astype(np.float32)], LABELS)
+    assert "balanced_accuracy, macro_f1, auroc" in caught.value.next_step
+    with pytest.raises(Refused, match="a label of each class"):
+        chosen("auroc", [np.log(SURE).astype(np.float32)], np.zeros(4, int))
+
+
+def test_a_figure_that_no_one_needs_a_model_for_is_no_base() -> None:
+    always = np.tile(np.array([[2.0, 1.0, 0.0]], np.float32), (30, 1))
+    labels = np.repeat([0, 1, 2], 10)
+    assert "one answer to everything" in chosen("balanced_accuracy", [always], labels).doubt
+    right = (5 * np.eye(3)[labels]).astype(np.float32)
+    assert not chosen("balanced_accuracy", [right], labels).doubt
+    missing = chosen("balanced_accuracy", [right[:20]], labels[:20])
+    assert "2 of the model's 3 have a sample" in missing.doubt

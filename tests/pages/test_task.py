@@ -10,6 +10,8 @@ from PIL import Image
 from core.domain.ingestion import IngestRequest
 from core.domain.previewing import Preview, PreviewRequest
 from core.domain.recipe import Step
+from core.domain.split import By, Split
+from core.domain.task import Task
 from core.domain.work import Data, Subject
 from core.doors.workspace import Workspace
 from core.verbs import task
@@ -99,5 +101,25 @@ def test_steps_that_do_not_fit_each_other_are_refused_in_words(home: Workspace) 
 
 def test_a_model_that_takes_no_picture_shows_nothing_of_it(home: Workspace) -> None:
     made = bring(home, "penguins")
-    assert "From a picture" not in words(opened(model=made))
+    page = opened(model=made)
+    assert "From a picture" not in words(page)
     assert task.declared(home.store, VISITOR, made) is None
+    next(one for one in page.selectbox if one.label == "Verdicts on quality are made of").select("macro_f1").run()
+    assert not page.exception
+    assert task.declared(home.store, VISITOR, made) == Task(metric="macro_f1")
+    assert "The mean over all classes of the harmonic mean" in words(opened(model=made))
+
+
+def test_what_is_held_out_is_asked_on_the_page(home: Workspace) -> None:
+    made = network(home)
+    pictures(home)
+    page = opened(model=made)
+    dataset = home.store.datasets(VISITOR)[0].sha256
+    next(one for one in page.selectbox if one.label == "Test data").select(dataset).run()
+    next(one for one in page.radio if one.label == "Which samples test").set_value("group").run()
+    next(one for one in page.text_input if one.label == "Column of the groups, or of the time").set_value("who").run()
+    next(button for button in page.button if button.label == "Try on samples").click().run()
+    assert not page.exception
+    asked = home.queue.wait(VISITOR, str(page.query_params["job"]), 60)
+    assert asked.request.data.split == Split("who", By.GROUP)
+    assert "A zip without a table has no column 'who'" in asked.trouble.message

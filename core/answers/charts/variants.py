@@ -8,6 +8,7 @@ import altair as alt
 from core.answers.charts.bars import BEFORE, megabytes
 from core.domain.compression import CompressedStep, Compression
 from core.domain.report import Count, Quality
+from core.metrics import METRICS
 
 FAMILIES = {
     "quantization": ("#0f766e", "square"),
@@ -31,13 +32,16 @@ COLUMNS = {
 }
 """The figures of a variant's row that tables show, with their headings."""
 
+LESS = {"RMSE", *(one.title for one in METRICS if not one.higher)}
+"""Metrics of which less is better."""
+
 
 def frontier(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the variants that no smaller one beats in quality, the smallest first; of an error less is better."""
     best: list[dict[str, Any]] = []
 
     def worth(one: dict[str, Any]) -> float:
-        return -float(one["quality"]) if one["metric"] == "RMSE" else float(one["quality"])
+        return -float(one["quality"]) if one["metric"] in LESS else float(one["quality"])
 
     for one in sorted(rows, key=lambda one: (one["bytes"], -worth(one))):
         if not best or worth(one) > worth(best[-1]):

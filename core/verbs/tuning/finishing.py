@@ -150,7 +150,7 @@ def verdict(search: State, point: Point, golden: Golden) -> Parity:
         return parity
     held = replace(search.data, half=TEST)
     quality = compress.measure(bench, search.source, applied[-1].model, held, golden)
-    return allowed_loss.judge(parity, quality, search.allowed)
+    return allowed_loss.judge(parity, quality, search.allowed, held)
 
 
 def files(result: Compression) -> dict[str, str]:
