@@ -141,6 +141,11 @@ class Quality:
     """Why nothing can be measured against this quality, as it is no better than guessing; empty where it can."""
 
     @property
+    def title(self) -> str:
+        """The metric's name as a heading; what stands in capitals stays so."""
+        return self.metric[:1].upper() + self.metric[1:]
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """All that is to be said beside the figure: how the data was read, and why the figure may mean nothing."""
         unmet = (f"{self.unmet.message} {self.unmet.next_step}",) if self.unmet else ()

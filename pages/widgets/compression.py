@@ -160,7 +160,7 @@ def change(result: Compression, ink: str) -> None:
         st.caption("Not measured: add a data set with labels. One half calibrates, the other half measures.")
         return
     before, after = quality.before, quality.after
-    st.markdown(f"**{plain(after.metric).capitalize()} on {after.samples:,} held-out samples**")
+    st.markdown(f"**{plain(after.title)} on {after.samples:,} held-out samples**")
     rows = [
         {
             "file": side,

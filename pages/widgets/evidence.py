@@ -211,7 +211,7 @@ def quality(before: Quality | None, after: Quality) -> None:
         gap = after.value - before.value
         delta = f"{gap * 100:+.2f} pp" if share else f"{gap:+.2g}"
     figure(
-        after.metric.capitalize(),
+        after.title,
         value,
         delta,
         delta_arrow="off" if before is not None and after.value == before.value else "auto",

@@ -40,3 +40,14 @@ def test_nothing_of_a_long_reason_is_left_out() -> None:
     assert "All is well" in box.value
     assert "Asked" not in box.value
     assert all(f"Asked number {n} of" in caption.value for n in range(90))
+
+
+def test_a_metric_keeps_its_capitals_in_a_heading() -> None:
+    def page() -> None:
+        from core.domain.report import Quality
+        from pages.widgets import evidence
+
+        evidence.quality(None, Quality("area under the ROC curve", 0.9, 100))
+
+    (figure,) = AppTest.from_function(page).run().metric
+    assert figure.label == "Area under the ROC curve"

@@ -62,7 +62,7 @@ def cards(result: Compression) -> list[str]:
         before, after = result.quality.before, result.quality.after
         value, _, counted = shown(after).partition(" ")
         below = f"{counted.strip('()')}, from {shown(before)}" if counted else f"from {shown(before)}"
-        found.append(card(after.metric.capitalize(), value, below))
+        found.append(card(after.title, value, below))
     return found
 
 
