@@ -8,7 +8,7 @@ import onnx.parser
 import pytest
 from onnx import numpy_helper
 
-from benchmarks import dispatch, greedy, macs, memory, one_operator, onnx_to_torch, pairs, races, resolution
+from benchmarks import advice, dispatch, greedy, macs, memory, one_operator, onnx_to_torch, pairs, races, resolution
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
 from core.sandbox import Sandbox
@@ -96,3 +96,15 @@ def test_macs_of_a_network_are_those_worked_out_by_hand() -> None:
 def test_the_peak_of_memory_repeats(tools: Tools) -> None:
     found = memory.measured(tools, SAMPLES / "segment" / "model.onnx", runs=3)
     assert found["repeats"], found
+
+
+def test_an_advice_is_applied_and_what_promises_nothing_is_counted_apart(tools: Tools, tmp_path: Path) -> None:
+    path, data = advice.given(tools, "segment", tmp_path)
+    trees = advice.judged(tools, "segment", path, data)
+    assert (trees["technique"], trees["true"]) == (None, None)
+    small, _ = advice.exported(advice.perceptron(8, 8), (8,), tmp_path)
+    row = advice.judged(tools, "small", small, None)
+    assert row["promise"] == "calls with 8 samples"
+    assert row["true"] is True
+    assert row["us a sample"][0] > 2 * row["us a sample"][1]
+    assert advice.summed_up([trees, row, {**row, "true": False}]) == {"true": 1, "of": 2, "no promise": 1}
