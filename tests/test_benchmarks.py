@@ -8,7 +8,9 @@ import onnx.parser
 import pytest
 from onnx import numpy_helper
 
-from benchmarks import dispatch, faults, greedy, macs, memory, one_operator, onnx_to_torch, pairs, races, resolution
+from benchmarks import (
+    advice, dispatch, faults, greedy, macs, memory, one_operator, onnx_to_torch, pairs, races, resolution,
+)  # fmt: skip
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
 from core.sandbox import Sandbox
@@ -102,3 +104,15 @@ def test_planted_faults_of_a_move_are_stopped_and_named(tmp_path: Path, sandbox:
     kinds = ["fixed batch axis", "float32 for float64"]
     found = faults.measure(kinds, 3, tmp_path, sandbox)
     assert [one["kind"] for one in found if one["stopped"] and one["named"]] == kinds, found
+
+
+def test_an_advice_is_applied_and_what_promises_nothing_is_counted_apart(tools: Tools, tmp_path: Path) -> None:
+    path, data = advice.given(tools, "segment", tmp_path)
+    trees = advice.judged(tools, "segment", path, data)
+    assert (trees["technique"], trees["true"]) == (None, None)
+    small, _ = advice.exported(advice.perceptron(8, 8), (8,), tmp_path)
+    row = advice.judged(tools, "small", small, None)
+    assert row["promise"] == "calls with 8 samples"
+    assert row["true"] is True
+    assert row["us a sample"][0] > 2 * row["us a sample"][1]
+    assert advice.summed_up([trees, row, {**row, "true": False}]) == {"true": 1, "of": 2, "no promise": 1}

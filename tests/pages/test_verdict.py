@@ -34,7 +34,7 @@ def test_nothing_of_a_long_reason_is_left_out() -> None:
         evidence.verdict(parity)
         evidence.asked(parity)
 
-    app = AppTest.from_function(page).run()
+    app = AppTest.from_function(page, default_timeout=60).run()
     assert not app.exception
     (box,), (caption,) = app.success, app.caption
     assert "All is well" in box.value
@@ -49,5 +49,5 @@ def test_a_metric_keeps_its_capitals_in_a_heading() -> None:
 
         evidence.quality(None, Quality("area under the ROC curve", 0.9, 100))
 
-    (figure,) = AppTest.from_function(page).run().metric
+    (figure,) = AppTest.from_function(page, default_timeout=60).run().metric
     assert figure.label == "Area under the ROC curve"
