@@ -9,7 +9,17 @@ import pytest
 from onnx import numpy_helper
 
 from benchmarks import (
-    advice, dispatch, faults, greedy, macs, memory, one_operator, onnx_to_torch, pairs, races, resolution,
+    advice,
+    dispatch,
+    faults,
+    greedy,
+    macs,
+    memory,
+    one_operator,
+    onnx_to_torch,
+    pairs,
+    races,
+    resolution,
 )  # fmt: skip
 from core.calls.bench import Bench
 from core.converters import CONVERTERS
