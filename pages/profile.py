@@ -21,6 +21,7 @@ from pages.widgets import (
     consent,
     cost,
     factors,
+    onward,
     progress,
     report_card,
     show,
@@ -52,13 +53,11 @@ def page() -> None:
     jobs = PAGE.jobs(artifact)
     job = scaffold.shown(jobs, jobs)
     how = "" if unfit(artifact) else way(artifact, job)
-    plan, result = scaffold.columns()
-    with plan:
+    with scaffold.plan("Measure again, or with other settings", opened=job is None or WAYS.get(how) != job.verb):
         form(artifact, job, how)
-    with result:
-        scaffold.outcome(PAGE, artifact, job)
-        if job is not None and job.state is State.DONE and job.verb == "profile":
-            show.section(artifact, job, partial(report_on, artifact, job, jobs))
+    scaffold.outcome(PAGE, artifact, job)
+    if job is not None and job.state is State.DONE and job.verb == "profile":
+        show.section(artifact, job, partial(report_on, artifact, job, jobs))
 
 
 def way(artifact: Artifact, job: Job | None) -> str:
@@ -121,6 +120,7 @@ def unfit(artifact: Artifact) -> str | None:
 def show_card(artifact: Artifact, job: Job) -> None:
     """Show the report card, and below it what that comes to in money and in real time."""
     report_card.show(artifact, job, ink())
+    onward.section(artifact.id, "profile.py")
     cost.section(artifact, job.result)
 
 

@@ -64,7 +64,7 @@ def metric(artifact: Artifact, task: Task) -> None:
 
     ids = ["", *(one.id for one in METRICS)]
     st.selectbox(
-        "Verdicts on quality are made of",
+        "Judge quality by",
         ids,
         index=ids.index(task.metric) if task.metric in ids else 0,
         format_func=lambda id: METRICS[id].title if id else "Right answers, or the RMSE of numbers",

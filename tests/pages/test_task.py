@@ -104,7 +104,7 @@ def test_a_model_that_takes_no_picture_shows_nothing_of_it(home: Workspace) -> N
     page = opened(model=made)
     assert "From a picture" not in words(page)
     assert task.declared(home.store, VISITOR, made) is None
-    next(one for one in page.selectbox if one.label == "Verdicts on quality are made of").select("macro_f1").run()
+    next(one for one in page.selectbox if one.label == "Judge quality by").select("macro_f1").run()
     assert not page.exception
     assert task.declared(home.store, VISITOR, made) == Task(metric="macro_f1")
     assert "The mean over all classes of the harmonic mean" in words(opened(model=made))
