@@ -10,7 +10,7 @@ from core.domain.compression import MAX_DROP, TEST, CompressRequest
 from core.domain.job import Job, State
 from core.domain.recipe import Step
 from core.domain.technique import Technique
-from core.domain.work import Subject
+from core.domain.work import Data, Subject
 from core.doors.workspace import current
 from core.techniques import TECHNIQUES
 from core.verbs.compress import FORMAT
@@ -18,6 +18,7 @@ from pages import scaffold
 from pages.visitor import place, visitor
 from pages.widgets import (
     compression,
+    goal,
     install,
     options,
     progress,
@@ -30,9 +31,11 @@ from pages.widgets import (
     variants,
 )
 from pages.widgets.chrome import ink
+from pages.widgets.goal import Goal
 from pages.widgets.text import plain
 
-WAYS = SINGLE, RECIPE, TUNE = "One technique", "Recipe", "Tune"
+TUNE, SINGLE, RECIPE = "Best trade-off", "One technique", "Recipe"
+WAYS = (*Goal, TUNE, SINGLE, RECIPE)
 
 
 def page() -> None:
@@ -80,29 +83,40 @@ def is_variant(artifact: Artifact) -> bool:
 
 
 def form(artifact: Artifact, job: Job | None) -> None:
-    """Ask for one technique, a row of them or a search, for data and the allowed drop, and submit."""
+    """Ask for a goal, or else for one technique, a row of them or a search; for data and the allowed drop; and submit."""
     how = st.segmented_control(
-        "What to do", WAYS, default=way(job), required=True, key=f"how-{artifact.id}-{way(job)}", width="stretch"
+        "What do you want?",
+        WAYS,
+        default=way(job),
+        required=True,
+        format_func=str,
+        key=f"how-{artifact.id}-{way(job)}",
+        width="stretch",
     )
     left, right = st.columns(2, gap="large")
-    if how == TUNE:
-        with left:
-            data = testdata.choose(artifact, job)
-            drop = allowed(artifact)
-        with right:
+    with left if how in (*Goal, TUNE) else right:
+        data = testdata.choose(artifact, job)
+        drop = allowed(artifact)
+    with right if how in (*Goal, TUNE) else left:
+        if how == TUNE:
             tuning.form(artifact, data, drop, job)
-        return
-    begun = job.request.recipe if job is not None and job.verb == "compress" else ()
-    with left:
-        if how == SINGLE:
-            chosen = technique.pick(artifact, advised() or (begun[-1].transform if begun else None))
-            if chosen is None:
-                return
-            steps = [(chosen, Step(chosen.id, options.form([chosen], opened=False)))]
-        else:
-            steps = recipe.build(artifact, begun)
+            return
+        steps = asked(artifact, str(how), data is not None, job)
     with right:
-        submit(artifact, steps, job)
+        if steps:
+            submit(artifact, steps, data, drop, job)
+
+
+def asked(artifact: Artifact, how: str, has_data: bool, job: Job | None) -> list[tuple[Technique, Step]]:
+    """Return the techniques that are wanted, each with its options; none where none fits."""
+    begun = job.request.recipe if job is not None and job.verb == "compress" else ()
+    if how == RECIPE:
+        return recipe.build(artifact, begun)
+    if how in list(Goal):
+        chosen = goal.recommended(artifact, Goal(how), has_data)
+    else:
+        chosen = technique.pick(artifact, advised() or (begun[-1].transform if begun else None))
+    return [] if chosen is None else [(chosen, Step(chosen.id, options.form([chosen], opened=False)))]
 
 
 def advised() -> str | None:
@@ -112,15 +126,17 @@ def advised() -> str | None:
 
 def way(job: Job | None) -> str:
     """Return how the job on the page was asked for."""
-    if job is None or advised():
+    if advised():
         return SINGLE
+    if job is None:
+        return Goal.SMALLER
     return TUNE if job.verb == "tune" else RECIPE if len(job.request.recipe) > 1 else SINGLE
 
 
-def submit(artifact: Artifact, steps: list[tuple[Technique, Step]], job: Job | None) -> None:
-    """Ask for data and the allowed drop, and offer to begin where nothing is missing."""
-    data = testdata.choose(artifact, job)
-    drop = allowed(artifact)
+def submit(
+    artifact: Artifact, steps: list[tuple[Technique, Step]], data: Data | None, drop: float, job: Job | None
+) -> None:
+    """Offer to begin where nothing is missing."""
     learners = [one.title for one, _ in steps if one.calibrates]
     if learners and data is None:
         st.caption(f":material/info: {learners[0]} learns from samples: add a data set; it needs no labels.")

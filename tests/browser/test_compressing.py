@@ -22,7 +22,7 @@ def begin(page: Page) -> None:
     open_sample(page, "fashion_cnn")
     page.get_by_role("link", name="Compress").first.click()
     page.get_by_role("button", name="Convert to ONNX and continue").click(timeout=LONG)
-    expect(page.get_by_text("What to do")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("What do you want?")).to_be_visible(timeout=LONG)
 
 
 def download(page: Page, name: str, folder: Path) -> Path:
@@ -43,6 +43,7 @@ def test_a_technique_its_figures_and_a_page_to_show(
 ) -> None:
     page = visit(server.url)
     begin(page)
+    page.get_by_text("One technique", exact=True).click()
     expect(page.get_by_role("radio", name="Float16 weights")).to_be_visible(timeout=LONG)
     page.get_by_text("Weight sharing", exact=True).click()
     expect(page.get_by_role("radio", name="Shared weights").first).to_be_visible(timeout=LONG)
@@ -72,7 +73,7 @@ def test_a_search_is_paused_and_its_best_is_taken_away(
 ) -> None:
     page = visit(server.url)
     begin(page)
-    page.get_by_text("Tune", exact=True).click()
+    page.get_by_text("Best trade-off", exact=True).click()
     page.get_by_role("button", name="Search for the best trade-off").click(timeout=LONG)
     expect(page.get_by_role("button", name="Pause")).to_be_visible(timeout=LONG)
     page.reload()

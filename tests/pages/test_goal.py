@@ -1,0 +1,45 @@
+"""A goal leads to the technique that fits the model, with or without data."""
+
+import pytest
+
+from core.domain.format import Summary
+from core.domain.ingestion import Ingested
+from core.doors.workspace import Workspace
+from pages.widgets.goal import Goal, first
+from tests.pages.showing import VISITOR, opened, words
+from tests.serving import ROOT
+
+
+def summary(home: Workspace, sample: str) -> Summary:
+    """Bring a sample's ONNX file and return what it says of itself."""
+    blob = home.store.blobs.put(ROOT / "sample_models" / sample / "model.onnx")
+    job = home.queue.submit(VISITOR, "ingest", {"sha256": blob.sha256, "size": blob.size, "name": f"{sample}.onnx"})
+    made = home.queue.wait(VISITOR, job.id, 60).made
+    return home.store.reports(VISITOR, str(made), "summary")[0].read(Ingested).summary
+
+
+@pytest.mark.parametrize(
+    ("sample", "goal", "has_data", "technique"),
+    [
+        ("fashion_cnn", Goal.SMALLER, True, "codebooks_second_order"),
+        ("fashion_cnn", Goal.SMALLER, False, "codebooks"),
+        ("fashion_cnn", Goal.FASTER, True, "static_int8"),
+        ("fashion_cnn", Goal.FASTER, False, "static_int8"),
+        ("spam_transformer", Goal.FASTER, True, "dynamic_int8"),
+        ("segment", Goal.SMALLER, True, "prune_trees"),
+        ("segment", Goal.FASTER, True, None),
+    ],
+)
+def test_a_goal_leads_to_a_technique_that_fits(
+    home: Workspace, sample: str, goal: Goal, has_data: bool, technique: str | None
+) -> None:
+    found = first(summary(home, sample), goal, has_data)
+    assert (found.technique if found else None) == technique
+
+
+def test_the_page_begins_with_a_goal_and_its_reason(home: Workspace) -> None:
+    summary(home, "fashion_cnn")
+    app = opened("compress.py", model=home.store.artifacts(VISITOR)[0].id)
+    assert "**Shared weights (codebooks)**" in words(app).replace("\\", "")
+    assert "No data is needed" in words(app)
+    assert any(button.label == "Compress and measure" and not button.disabled for button in app.button)
