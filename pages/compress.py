@@ -31,11 +31,11 @@ from pages.widgets import (
     variants,
 )
 from pages.widgets.chrome import ink
-from pages.widgets.goal import Goal
+from pages.widgets.goal import GOALS
 from pages.widgets.text import plain
 
 TUNE, SINGLE, RECIPE = "Best trade-off", "One technique", "Recipe"
-WAYS = (*Goal, TUNE, SINGLE, RECIPE)
+WAYS = (*GOALS, TUNE, SINGLE, RECIPE)
 
 
 def page() -> None:
@@ -89,19 +89,18 @@ def form(artifact: Artifact, job: Job | None) -> None:
         WAYS,
         default=way(job),
         required=True,
-        format_func=str,
         key=f"how-{artifact.id}-{way(job)}",
         width="stretch",
     )
     left, right = st.columns(2, gap="large")
-    with left if how in (*Goal, TUNE) else right:
+    with left if how in (*GOALS, TUNE) else right:
         data = testdata.choose(artifact, job)
         drop = allowed(artifact)
-    with right if how in (*Goal, TUNE) else left:
+    with right if how in (*GOALS, TUNE) else left:
         if how == TUNE:
             tuning.form(artifact, data, drop, job)
             return
-        steps = asked(artifact, str(how), data is not None, job)
+        steps = asked(artifact, how, data is not None, job)
     with right:
         if steps:
             submit(artifact, steps, data, drop, job)
@@ -112,8 +111,8 @@ def asked(artifact: Artifact, how: str, has_data: bool, job: Job | None) -> list
     begun = job.request.recipe if job is not None and job.verb == "compress" else ()
     if how == RECIPE:
         return recipe.build(artifact, begun)
-    if how in list(Goal):
-        chosen = goal.recommended(artifact, Goal(how), has_data)
+    if how in GOALS:
+        chosen = goal.recommended(artifact, how, has_data)
     else:
         chosen = technique.pick(artifact, advised() or (begun[-1].transform if begun else None))
     return [] if chosen is None else [(chosen, Step(chosen.id, options.form([chosen], opened=False)))]
@@ -129,7 +128,7 @@ def way(job: Job | None) -> str:
     if advised():
         return SINGLE
     if job is None:
-        return Goal.SMALLER
+        return WAYS[0]
     return TUNE if job.verb == "tune" else RECIPE if len(job.request.recipe) > 1 else SINGLE
 
 
