@@ -27,17 +27,18 @@ def page() -> None:
         return
     jobs = PAGE.jobs(artifact)
     job = scaffold.shown(jobs, [job for job in jobs if job.attempt])
-    target = matrix.chosen(artifact, job)
+    plans = matrix.plans(artifact)
+    target = matrix.chosen(artifact, plans, job)
     top = st.container()
     if target is None:
         no_target(artifact)
         with top:
-            matrix.section(artifact, None, None, ready=False)
+            matrix.section(artifact, plans, None, None, ready=False)
     else:
         with scaffold.plan("Convert again, with other data or options", opened=new(job, target)):
             asked = form(artifact, target, job)
         with top:
-            matrix.section(artifact, target, asked, ready=agreed(artifact, asked))
+            matrix.section(artifact, plans, target, asked, ready=agreed(artifact, asked))
     scaffold.outcome(PAGE, artifact, job)
 
 

@@ -38,7 +38,7 @@ EARLIER = (
 def show(result: Compression, made: str, done: list[Job], ink: str) -> None:
     """Show a finished compression, whose artifact is ``made``, beside all that are ``done`` for the model; then what it rests on."""
     st.markdown(f"**{' → '.join(plain(words(step)) for step in result.steps)}**")
-    with evidence.answer(result):
+    with evidence.answer(result, result.travel):
         verdict(result)
     figures(result)
     left, right = st.columns([3, 2])

@@ -14,6 +14,7 @@ from core.domain.conversion import Conversion
 from core.domain.evaluation import Evaluation
 from core.domain.measures import Qualities, Sizes
 from core.domain.report import Count, Parity, Quality, Verdict
+from core.domain.work import Bundle, NamedModel
 from pages.widgets import browser_run, download, onward
 from pages.widgets.figure import figure
 from pages.widgets.summary import format_title
@@ -45,13 +46,13 @@ def conversion(result: Conversion, made: str, ink: str) -> None:
             st.code(lines, language="python")
 
 
-def answer(result: Conversion | Compression) -> AbstractContextManager[Any]:
-    """Return the place of the verdict, with the downloads beside it where there are any."""
+def answer(result: Conversion | Compression, packed: Bundle | None = None) -> AbstractContextManager[Any]:
+    """Return the place of the verdict, with the downloads beside it where there are any; ``packed`` is the bundle with the model packed."""
     if result.bundle is None or result.parity.verdict is Verdict.FAIL:
         return st.container()
     words, files = st.columns([3, 1])
     with files:
-        take_away(result)
+        take_away(result.parity.verdict, result.bundle, result.artifact, packed)
     return words
 
 
@@ -147,19 +148,15 @@ def asked(parity: Parity) -> None:
         st.caption(":material/quiz: " + plain(rest, 4000))
 
 
-def take_away(result: Conversion | Compression) -> None:
-    """Offer the bundle, and behind a menu the bare file and, of a compression, the bundle with the model packed."""
-    bundle, artifact = result.bundle, result.artifact
-    if bundle is None:
-        return
-    if result.parity.verdict is Verdict.PASS:
+def take_away(verdict: Verdict, bundle: Bundle, artifact: NamedModel, packed: Bundle | None) -> None:
+    """Offer the bundle, and behind a menu the bare file and the bundle with the model packed."""
+    if verdict is Verdict.PASS:
         download.link(f"Download with evidence ({megabytes(bundle.size)})", bundle.sha256, bundle.name, "primary")
     else:
-        words = f"Download, not proven ({megabytes(bundle.size)})"
-        download.link(words, bundle.sha256, bundle.name, "secondary")
+        download.link(f"Download, not proven ({megabytes(bundle.size)})", bundle.sha256, bundle.name, "secondary")
     with st.popover("Other downloads", icon=":material/download:", width="stretch"):
         download.link(f"Model only ({megabytes(artifact.size)})", artifact.sha256, artifact.name, "secondary")
-        if packed := getattr(result, "travel", None):
+        if packed:
             words = f"Compressed download ({megabytes(packed.size)})"
             download.link(words, packed.sha256, packed.name, "secondary", key=f"travel-{packed.sha256[:12]}")
             st.caption("The same evidence with the model packed; `python unpack.py` restores it byte for byte.")

@@ -33,13 +33,14 @@ LOOKS = {
 SECONDS = 0.7
 
 
-def chosen(artifact: Artifact, job: Job | None) -> str | None:
+def plans(artifact: Artifact) -> list[Attempt]:
+    """Return each target that this kind of file can get to, untried: waiting, or not installed."""
+    return [planned(artifact.format, format) for format in bundle.targets() if format in targets(artifact.format)]
+
+
+def chosen(artifact: Artifact, plans: list[Attempt], job: Job | None) -> str | None:
     """Return the target of the tile that was pressed, else that of the job on the page, else the first; None where nothing leads."""
-    choices = [
-        format
-        for format in bundle.targets()
-        if format in targets(artifact.format) and planned(artifact.format, format).standing is Standing.WAITING
-    ]
+    choices = [one.target for one in plans if one.standing is Standing.WAITING]
     if not choices:
         return None
     if st.session_state.get(key(artifact.id)) not in choices:
@@ -53,7 +54,9 @@ def key(artifact: str) -> str:
     return f"to-{artifact}"
 
 
-def section(artifact: Artifact, target: str | None, request: PortabilityRequest | None, ready: bool) -> None:
+def section(
+    artifact: Artifact, plans: list[Attempt], target: str | None, request: PortabilityRequest | None, ready: bool
+) -> None:
     """Show every target with what is known of it; ``ready`` says whether the file may be loaded, to try them all."""
     job = last(artifact)
     active = job is not None and job.state.active
@@ -67,7 +70,7 @@ def section(artifact: Artifact, target: str | None, request: PortabilityRequest 
             heading(now, request, ready)
             if now is not None:
                 state(now)
-            attempts = known(artifact, now)
+            attempts = known(plans, now)
             tiles(artifact, target, now, attempts)
             with st.container(horizontal=True, vertical_alignment="center"):
                 if target is not None:
@@ -80,13 +83,11 @@ def section(artifact: Artifact, target: str | None, request: PortabilityRequest 
     body()
 
 
-def known(artifact: Artifact, job: Job | None) -> list[Attempt]:
-    """Return what is known of each target that this kind of file can get to: tried, waiting, or not installed."""
+def known(plans: list[Attempt], job: Job | None) -> list[Attempt]:
+    """Return what is known of each target: what came of it when it was tried, else its plan."""
     tried = {one.target: one for one in job.result.attempts} if job is not None and job.result else {}
-    now = [planned(artifact.format, format) for format in bundle.targets() if format in targets(artifact.format)]
-    found = [one if (old := tried.get(one.target)) is None or stale(old, one) else old for one in now]
-    others = [one for id, one in tried.items() if id not in {known.target for known in now}]
-    return found + [one for one in others if one.standing is not Standing.NO_ROUTE]
+    found = [one if (old := tried.pop(one.target, None)) is None or stale(old, one) else old for one in plans]
+    return found + [one for one in tried.values() if one.standing is not Standing.NO_ROUTE]
 
 
 def stale(old: Attempt, now: Attempt) -> bool:

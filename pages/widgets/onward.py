@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.domain.errors import NotFound
 from core.doors.workspace import current
 from core.verbs.compress import FORMAT
 from pages.visitor import visitor
@@ -16,8 +17,9 @@ PLACES = {
 
 def section(made: str, here: str) -> None:
     """Lead on to the pages where an artifact of the visitor can go, except the page that it is on."""
-    found = next((one for one in current().store.artifacts(visitor()) if one.id == made), None)
-    if found is None:
+    try:
+        found = current().store.artifact(visitor(), made)
+    except NotFound:  # it was removed
         return
     with st.container(horizontal=True, vertical_alignment="center", key="onward"):
         st.markdown("**Next**", width="content")
