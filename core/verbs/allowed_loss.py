@@ -36,7 +36,9 @@ def judge(parity: Parity, quality: Qualities | None, allowed: float, data: Data 
 
 def kept(quality: Qualities, allowed: float, samples: str) -> Kept:
     """Return whether a quality is kept on samples that nobody has seen, by the metric that it was measured by; the samples are called as told."""
-    loss, seen = quality.loss, quality.seen(samples)
+    loss, seen, unmet = quality.loss, quality.seen(samples), quality.before.unmet
+    if unmet:
+        return Kept(Verdict.NOT_PROVEN, f"{unmet.message} {unmet.next_step}")
     if quality.before.doubt:
         return Kept(Verdict.NOT_PROVEN, f"The source is no base: {quality.before.doubt}")
     if loss is None:
