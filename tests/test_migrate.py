@@ -20,11 +20,14 @@ from core.answers import package
 from core.answers.package import Members
 from core.border import archives
 from core.domain.codec import decode, encode
+from core.domain.conversion import Conversion
 from core.domain.migration import Budgets, MigrateRequest, Migration
 from core.domain.report import Count, Verdict
+from core.domain.split import By, Split
 from core.domain.work import Data, Subject
 from core.doors.commands import main
 from core.memory.blobs import Blobs
+from core.proof import paired
 from core.sandbox import Sandbox
 from core.sandbox.tools import Tools
 from core.verbs import budgets, migrate
@@ -286,6 +289,22 @@ def test_budgets_are_kept_or_broken_by_what_was_counted(kit: Tools, clothes: Mig
     broken = {gate.name: gate for gate in found.gates}
     assert [str(broken[name].verdict) for name in names[:4]] == ["NOT PROVEN", "NOT PROVEN", "FAIL", "FAIL"]
     assert "samples would settle it" in broken["Quality on your test data"].reason
+
+
+def test_changed_predictions_of_groups_prove_no_more_than_as_many_groups(kit: Tools, kept: Migration) -> None:
+    made = kit.memory.known("convert", kept.export, Conversion)
+    assert made
+    assert made.data
+    assert made.quality
+    assert made.quality.loss
+    grouped = replace(made, data=replace(made.data, split=Split("who", By.GROUP)))
+    of_50 = replace(made.quality, loss=paired.dependent(made.quality.loss, 50))
+    verdicts = []
+    for one in (made, replace(grouped, quality=of_50), replace(grouped, quality=None)):
+        gates = {gate.name: gate for gate in budgets.on_data(one, Budgets(0.01))}
+        verdicts.append(str(gates["Changed predictions"].verdict))
+    assert verdicts == ["PASS", "NOT PROVEN", "NOT PROVEN"]
+    assert "not independent" in gates["Changed predictions"].reason
 
 
 @pytest.mark.parametrize(("late", "of", "verdict"), [(0, 58, "NOT PROVEN"), (0, 59, "PASS"), (15, 300, "NOT PROVEN"), (25, 300, "FAIL")])  # fmt: skip
