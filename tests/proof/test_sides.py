@@ -118,6 +118,8 @@ def test_a_command_names_the_column(tmp_path: Path, capsys: pytest.CaptureFixtur
     np.savez(tmp_path / "data.npz", x=found["x"][:50], y=found["y"][:50], who=np.arange(50) // 10)
     words = ["evaluate", str(SAMPLES / "fashion_cnn" / "model.onnx"), "--data", str(tmp_path / "data.npz"), "--json"]
     assert main([*words, "--group", "who"]) == 0
-    assert json.loads(capsys.readouterr().out)["data"]["split"] == {"column": "who", "by": "group"}
+    told = json.loads(capsys.readouterr().out)
+    assert told["data"]["split"] == {"column": "who", "by": "group"}
+    assert any("50 samples in 5 groups" in one and "these count as 5." in one for one in told["read"])
     assert main([*words, "--group", "who", "--time", "when"]) == 1
     assert "not by both" in json.loads(capsys.readouterr().out)["error"]["message"]
