@@ -2,7 +2,7 @@
 
 What is printed as one JSON object: for each metric and each way in which a variant is worse, how often a variant that
 loses exactly what is allowed is called PASS (5 % at most), how often FAIL (5 % at most), and how often one without any loss in truth is
-called PASS at the number of samples that a first, smaller sample asked for (80 % at least).
+called PASS at the number of samples that a first, smaller sample asked for (80 % is aimed at; docs/decisions/verdicts.md says what is reached).
 Run by ``python -m benchmarks.metrics [draws]``; about an hour of one core for 2,000.
 """
 

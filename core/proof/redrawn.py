@@ -3,7 +3,7 @@
 Percentiles of a paired bootstrap (Efron and Tibshirani 1993, chapter 13), with two things on top that a bootstrap
 cannot see: changes too rare to be among the samples, which count as for as wrong as can be, class by class, up to the
 exact bound of their share (Clopper and Pearson 1934); and the bias of a metric that chance alone raises. Spreads are put
-together as Zou and Donner (2008, doi:10.1002/sim.3095) do. ``benchmarks/verdicts.py`` draws how often a bound holds.
+together as Zou and Donner (2008, doi:10.1002/sim.3095) do. ``benchmarks/metrics.py`` draws how often a bound holds.
 """
 
 import math
