@@ -18,7 +18,7 @@ from core.domain.codec import decode
 from core.domain.compression import Compression
 from core.domain.measures import Sizes
 
-PAGE = Template((Path(__file__).parent / "compression.html").read_text("utf-8"))
+PAGE = Template((Path(__file__).parent / "variants.html").read_text("utf-8"))
 HEADINGS = {
     "PASS": "PASS. The loss of quality is within what was allowed.",
     "NOT PROVEN": "NOT PROVEN. The file runs, but its loss of quality was not measured.",
