@@ -110,9 +110,10 @@ def method(result: Compression) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in parity.versions.items())
     lines = []
     if result.data:
+        cut = result.data.split.words if result.data.split else "by the hash of each sample"
         lines.append(
-            f"Data: {escape(result.data.name)}. Techniques learned from one half of it, chosen by the hash of each "
-            "sample; quality and changed predictions were counted on the other half, the held-out samples."
+            f"Data: {escape(result.data.name)}. Techniques learned from one half of it, chosen {escape(cut)}; quality "
+            "and changed predictions were counted on the other half, the held-out samples."
         )
         lines += [escape(sentence) for sentence in result.read]
     lines += [
