@@ -89,7 +89,7 @@ def asked(id: str, n: int, allowed: float, draws: int = DRAWS, seed: int = 2) ->
     numbers, passed = [], 0
     for _ in range(draws):
         picked = rng.integers(len(before.labels), size=n)
-        one = redrawn.loss(metric, *(rows(side, picked) for side in (before, after)))
+        one = redrawn.loss(metric, rows(before, picked), rows(after, picked))
         number = paired.needed(one, allowed) if one and paired.verdict(one, allowed) is Verdict.NOT_PROVEN else None
         if number is None:
             continue
