@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ import pytest
 import torch
 
 from core.calls.bench import Bench
+from core.domain.codec import encode
 from core.domain.errors import Refused
+from core.domain.task import Task
 from core.sandbox.tools import Tools
-from core.verbs import convert, ingest
+from core.verbs import convert, evaluate, ingest
 from tests.asking import ask, ask_on
 from tests.faults import Faulty, clipped
 from tests.proof.planted import model
@@ -248,6 +251,21 @@ def test_a_model_that_the_converter_refuses_is_refused_before_its_answers_are_re
     assert {key[0] for key in bench.remembered} <= {"inspect"}
     ask_on(convert, bench, {**args, "target": "ort"})
     assert sorted(key[0] for key in bench.remembered).count("convert") == 1
+
+
+def test_a_metric_that_does_not_fit_is_refused_before_the_proof(tools: Tools) -> None:
+    folder, said = SAMPLES / "fashion_cnn", list[str]()
+    args = bring(tools, folder / "model.onnx", folder / "test.npz")
+    args["data"]["task"] = encode(Task(metric="mean_absolute_error"))
+    other = {name: value for name, value in args.items() if name != "data"}
+    telling = replace(tools, progress=lambda fraction, text: said.append(text))
+    for verb, more, last in (
+        (convert, {"target": "ort"}, "Measuring the source model on the data"),
+        (evaluate, {"against": other}, "Recording the answers of the model to compare with"),
+    ):
+        with pytest.raises(Refused, match="Mean absolute error is not defined"):
+            ask(verb, telling, {**args, **more})
+        assert said[-1] == last
 
 
 def test_unknown_option_is_refused_before_any_work(tools: Tools) -> None:

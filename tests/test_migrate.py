@@ -17,14 +17,17 @@ from onnx import numpy_helper
 
 from benchmarks.faults import Exports
 from core.answers import package
-from core.answers.package import Members
+from core.answers.package import Members, evidence
 from core.border import archives
 from core.domain.codec import decode, encode
+from core.domain.conversion import Conversion
 from core.domain.migration import Budgets, MigrateRequest, Migration
 from core.domain.report import Count, Verdict
+from core.domain.split import By, Split
 from core.domain.work import Data, Subject
 from core.doors.commands import main
 from core.memory.blobs import Blobs
+from core.proof import paired
 from core.sandbox import Sandbox
 from core.sandbox.tools import Tools
 from core.verbs import budgets, migrate
@@ -133,6 +136,10 @@ def moved(shift):
     draws[names[1]] += shift
     return list(watch.add(draws))
 still, shifted = [moved(0) for _ in range(20)], [moved(2.0) for _ in range(20)]
+predict.begin_log()
+long = drift.Drift(known)
+for _ in range(2):
+    long.add({name: rng.normal(9, 2, (130, 1)) for name in known})
 
 meta = json.loads(str(np.load("golden.npz")["meta"]))
 place = next(n for n, case in enumerate(meta["cases"]) if case["name"] == "data")
@@ -162,6 +169,7 @@ def test_an_input_that_moves_by_one_standard_deviation_is_told(kit: Tools, tmp_p
         archive.extractall(tmp_path)
     done = subprocess.run([sys.executable, "-c", WATCH], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert '"samples": 260,' in done.stderr, "a window ends with the call that fills it, and says how many it held"
     still, shifted, served = json.loads(done.stdout)
     assert (still, shifted) == (0, 20)
     assert served == pytest.approx(1, abs=0.1)
@@ -216,6 +224,12 @@ def test_the_evidence_is_what_its_readers_take(kit: Tools, kept: Migration) -> N
     model = json.loads(told)["components"][0]
     assert model["hashes"] == [{"alg": "SHA-256", "content": found.artifact.sha256}]
     assert model["modelCard"]["quantitativeAnalysis"]["performanceMetrics"][0]["value"] == "0.94"
+
+    made = kit.memory.known("convert", found.export, Conversion)
+    assert made
+    assert made.quality
+    by_area = replace(made.quality, after=replace(made.quality.after, metric="Area under the ROC curve"))
+    assert "Area under the ROC curve on the owner" in evidence.page(found, replace(made, quality=by_area), ())
 
     front = yaml.safe_load(card.split("---\n")[1])
     assert front["library_name"] == "onnx"
@@ -286,6 +300,22 @@ def test_budgets_are_kept_or_broken_by_what_was_counted(kit: Tools, clothes: Mig
     broken = {gate.name: gate for gate in found.gates}
     assert [str(broken[name].verdict) for name in names[:4]] == ["NOT PROVEN", "NOT PROVEN", "FAIL", "FAIL"]
     assert "samples would settle it" in broken["Quality on your test data"].reason
+
+
+def test_changed_predictions_of_groups_prove_no_more_than_as_many_groups(kit: Tools, kept: Migration) -> None:
+    made = kit.memory.known("convert", kept.export, Conversion)
+    assert made
+    assert made.data
+    assert made.quality
+    assert made.quality.loss
+    grouped = replace(made, data=replace(made.data, split=Split("who", By.GROUP)))
+    of_50 = replace(made.quality, loss=paired.dependent(made.quality.loss, 50))
+    verdicts = []
+    for one in (made, replace(grouped, quality=of_50), replace(grouped, quality=None)):
+        gates = {gate.name: gate for gate in budgets.on_data(one, Budgets(0.01))}
+        verdicts.append(str(gates["Changed predictions"].verdict))
+    assert verdicts == ["PASS", "NOT PROVEN", "NOT PROVEN"]
+    assert "not independent" in gates["Changed predictions"].reason
 
 
 @pytest.mark.parametrize(("late", "of", "verdict"), [(0, 58, "NOT PROVEN"), (0, 59, "PASS"), (15, 300, "NOT PROVEN"), (25, 300, "FAIL")])  # fmt: skip

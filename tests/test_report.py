@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import pytest
 
 from core.answers import report
-from core.answers.report import card
+from core.answers.report import card, variants
 from core.calls import cold_start, footprint
 from core.domain.codec import decode
 from core.domain.compression import Compression
 from core.domain.errors import NotFound
 from core.domain.profile import Profile
+from core.domain.split import By, Split
 from core.doors.commands import main
 from core.doors.samples import FOLDER
 from core.memory.store import Store
@@ -53,6 +55,14 @@ def test_the_page_holds_the_figures_and_fetches_nothing(result: dict[str, Any]) 
     links = re.findall(r'(?:src|href|action)\s*=\s*"([^"]*)"', text)
     assert not [link for link in links if not link.startswith("#")]
     assert not re.search(r"@import|url\((?!#)", text)
+
+
+def test_the_page_says_how_the_halves_were_cut(result: dict[str, Any]) -> None:
+    found = decode(Compression, result)
+    assert found.data
+    assert "chosen by the hash of each sample" in variants.method(found)[0]
+    grouped = replace(found.data, split=Split("<who>", By.GROUP))
+    assert "chosen by the group in &#x27;&lt;who&gt;&#x27;" in variants.method(replace(found, data=grouped))[0]
 
 
 def test_names_of_strangers_stay_words(result: dict[str, Any]) -> None:

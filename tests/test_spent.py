@@ -4,11 +4,12 @@ import json
 
 import pytest
 
+from core.answers.charts import treemap
 from core.answers.charts.treemap import squarified
 from core.calls import convert as converting
 from core.calls import probe, spent
 from core.calls.bench import Bench
-from core.domain.operators import EngineTrace, Spent
+from core.domain.operators import Activations, EngineTrace, Operator, Operators, Roof, Spent
 from core.domain.work import Model
 from core.runtimes import RUNTIMES
 from core.sandbox.tools import Tools
@@ -50,6 +51,17 @@ def test_torch_and_openvino_tell_their_own_times(tools: Tools, monkeypatch: pyte
 
 def test_who_tells_of_operators_says_so_on_the_shelf() -> None:
     assert {one.id for one in RUNTIMES if one.traces} == {"torch", "openvino"}
+
+
+def test_operators_without_a_rectangle_of_their_own_are_told_by_what_they_wait_for() -> None:
+    """A roof of 1 Gflops and 1 GB/s: a MAC takes 2 ns, a byte 1 ns."""
+    large = [Operator(str(n), "Conv", 1, 100.0, 0, 0, 0) for n in range(treemap.MOST)]
+    small = [Operator("m", "MatMul", 1, 2.0, 1000, 0, 0), *[Operator("t", "Transpose", 1, 1.0, 0, 1000, 0)] * 3]
+    found = Operators((*large, *small), Roof(1.0, 1.0), 1, 7000.0, 0, Activations(0, ""))
+    values = treemap.treemap(found).to_dict()["layer"][0]["data"]["values"]
+    assert {row["operator"]: row["bound by"] for row in values if "more" in row["operator"]} == {
+        "1 more": "products", "3 more": "memory",
+    }  # fmt: skip
 
 
 def test_a_treemap_fills_its_frame_with_areas_as_the_values() -> None:

@@ -76,13 +76,10 @@ def judged(graded: "Graded", outputs: "list[np.ndarray]", dataset: "Dataset", me
 
     before, quality = _before(), graded.quality
     independent = dataset.cut.independent if dataset.cut else None
-
-    def bounded(loss: PairedLoss | None) -> Answer:
-        return Answer(quality, loss and paired.dependent(loss, independent))
-
     if not metric:
         _write(each=graded.each)
-        return bounded(paired.of(before["each"], graded.each, _reach(dataset)) if before.keys() == {"each"} else None)
+        alike = before.keys() == {"each"}
+        return Answer(quality, paired.of(before["each"], graded.each, _reach(dataset), independent) if alike else None)
     try:
         quality, answers = figures.chosen(metric, graded, outputs, _labels(dataset), dataset.reads)
     except Refused:
@@ -92,7 +89,7 @@ def judged(graded: "Graded", outputs: "list[np.ndarray]", dataset: "Dataset", me
         return Answer(quality)
     _write(**{name: value for name, value in vars(answers).items() if value is not None})
     alike = before.keys() - {"scores"} == {"labels", "found"}
-    return bounded(redrawn.loss(METRICS[metric], Answers(**before), answers) if alike else None)
+    return Answer(quality, redrawn.loss(METRICS[metric], Answers(**before), answers, independent) if alike else None)
 
 
 def _reach(dataset: "Dataset") -> float:

@@ -116,7 +116,7 @@ def dataset_of(data: Samples | None, session: Session) -> "Dataset | None":
         return None
     asked = Asked(data.label, data.classes, session.columns or data.columns, data.task, session.metadata, data.split)
     dataset = read_dataset(IN / data.file, asked, session.signature)
-    return dataset.half(data.half) if data.half else dataset
+    return dataset.half(data.half) if data.half else dataset.whole()
 
 
 def required(dataset: "Dataset | None") -> "Dataset":

@@ -42,7 +42,7 @@ class InSteps(Generic[S]):
         data = f"test data {self.data.name}" if self.data else "no test data"
         label = f" with the labels in {self.data.label!r}" if self.data and self.data.label else ""
         split = self.data.split if self.data else None
-        cut = f", split by the {split.by} in {split.column!r}" if split else ""
+        cut = f", split {split.words}" if split else ""
         return f"Used: {self.source.name}, {options}, {data}{label}{cut}."
 
     @property

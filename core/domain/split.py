@@ -20,3 +20,8 @@ class Split:
 
     column: str
     by: By
+
+    @property
+    def words(self) -> str:
+        """By what the samples are cut, to be read after a verb."""
+        return f"by the {self.by} in {self.column!r}"

@@ -1,4 +1,4 @@
-"""Figures beside the one that verdicts are made of: one file each, one row each."""
+"""How good answers are, by figures that are shown and that a task may name for its verdict: one file each, one row each."""
 
 from core.domain.metric import Metric
 from core.domain.shelf import Shelf

@@ -16,6 +16,10 @@ class CharacterErrorRate(Metric):
     needs = Needs.TEXTS
     higher = False
 
+    def pieces(self, text: str) -> "str | list[str]":
+        """Return what is counted of a text."""
+        return text
+
     def value(self, answers: Answers) -> float | None:
         """Return a share, which may be above 1; None where all labels are empty."""
         import numpy as np
@@ -24,13 +28,13 @@ class CharacterErrorRate(Metric):
         return self.weighed((edits, lengths), np.ones(len(edits))) if lengths.any() else None
 
     def parts(self, answers: Answers) -> "tuple[np.ndarray, np.ndarray]":
-        """Return the edits of each text, and the characters of its label."""
+        """Return the edits of each text, and the pieces of its label."""
         import numpy as np
 
-        return self.each(answers), np.array([len(one) for one in answers.labels.tolist()], float)
+        return self.each(answers), np.array([len(self.pieces(one)) for one in answers.labels.tolist()], float)
 
     def weighed(self, parts: "tuple[np.ndarray, np.ndarray]", times: "np.ndarray") -> float:
-        """Return edits over characters; NaN where there are no characters."""
+        """Return edits over pieces; NaN where there are none."""
         edits, lengths = parts
         of = float(lengths @ times)
         return float(edits @ times) / of if of else float("nan")
@@ -41,7 +45,7 @@ class CharacterErrorRate(Metric):
         from rapidfuzz.distance import Levenshtein
 
         pairs = zip(answers.labels.tolist(), answers.found.tolist(), strict=True)
-        return np.array([Levenshtein.distance(a, b) for a, b in pairs], float)
+        return np.array([Levenshtein.distance(self.pieces(a), self.pieces(b)) for a, b in pairs], float)
 
     def blind(self, answers: Answers) -> float:
         """Return the rate of reading nothing."""

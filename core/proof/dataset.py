@@ -86,6 +86,10 @@ class Dataset:
         shared = f"{twice:,} of {found.n:,} held-out samples also stand among those learned from."
         return replace(found, notes=(*found.notes, found.cut.told(found.n, self.n), shared))
 
+    def whole(self) -> "Dataset":
+        """Return all samples, and say as how many they count where they stand in groups."""
+        return replace(self, notes=(*self.notes, *self.cut.uncut())) if self.cut else self
+
     def digest(self, row: int) -> bytes:
         """Return the SHA-256 of a sample."""
         sample = self.samples(row, row + 1)

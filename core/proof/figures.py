@@ -50,7 +50,7 @@ def chosen(
             f"Choose a metric that is: {', '.join(able) or 'none is'}; or none, for right answers or RMSE.",
         )
     quality = graded.quality
-    doubt = "" if quality.unmet else _doubt(metric, value, answers, graded.meeting)
+    doubt = quality.doubt if quality.unmet else _doubt(metric, value, answers, graded.meeting)
     found = replace(
         quality,
         metric=metric.title,

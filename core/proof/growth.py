@@ -22,9 +22,10 @@ LARGEST, LARGEST_SIDE = 2048, 1024
 LONGEST_SECONDS = 0.2
 """A size whose call takes this long is the last one."""
 LARGEST_BYTES = 64_000_000
-FEWEST, CALLS = 4, 400
-STUDENT = {2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571}
-"""The 97.5 % point of Student's distribution by degrees of freedom."""
+UPPER, CALLS = 4, 400
+"""How many sizes an exponent is fitted to, the largest."""
+STUDENT = 4.303
+"""The 97.5 % point of Student's distribution with ``UPPER`` - 2 degrees of freedom."""
 Inputs = dict[str, np.ndarray]
 
 
@@ -59,20 +60,19 @@ def axes(specs: tuple[TensorSpec, ...], fed: Inputs) -> dict[str, list[tuple[str
 
 
 def exponent(points: tuple[Point, ...]) -> Exponent | None:
-    """Fit the logarithm of the time to that of the size over the larger half of the sizes, four at least, by least squares.
+    """Fit the logarithm of the time to that of the size over the ``UPPER`` largest sizes by least squares.
 
-    The interval is Student's for a slope, so it is as wide as the points lie off a straight line. None for fewer than four.
+    The interval is Student's for a slope, so it is as wide as the points lie off a straight line. None for fewer sizes.
     """
-    upper = points[-max(FEWEST, (len(points) + 1) // 2) :]
-    if len(upper) < FEWEST:
+    upper = points[-UPPER:]
+    if len(upper) < UPPER:
         return None
     x, y = (np.log([getattr(one, name) for one in upper]) for name in ("size", "cpu"))
     off = x - x.mean()
     slope = float((off * y).sum() / (off**2).sum())
     left = y - y.mean() - slope * off
-    free = len(upper) - 2
-    error = float(np.sqrt((left**2).sum() / free / (off**2).sum()))
-    half = STUDENT[free] * error
+    error = float(np.sqrt((left**2).sum() / (UPPER - 2) / (off**2).sum()))
+    half = STUDENT * error
     return Exponent(slope, slope - half, slope + half, len(upper))
 
 

@@ -46,33 +46,41 @@ def changes(k: int, n: int) -> PairedLoss:
     return PairedLoss(n, k / n, least(k, n), most(k, n), k, k, 0)
 
 
-def of(before: np.ndarray, after: np.ndarray, reach: float = 0.0) -> PairedLoss | None:
-    """Return the loss of samples [n] that were right (bool), or had a squared error (float64); None where the two are not alike; ``reach`` is the squared error that any may have at least."""
+def of(before: np.ndarray, after: np.ndarray, reach: float = 0.0, independent: int | None = None) -> PairedLoss | None:
+    """Return the loss of samples [n] that were right (bool), or had a squared error (float64); None where the two are not alike.
+
+    ``reach`` is the squared error that any may have at least, ``independent`` how many of them know nothing of each other, if not all.
+    """
     if before.shape != after.shape or before.dtype != after.dtype:
         return None
     if before.dtype == bool:
-        return counts(int((before & ~after).sum()), int((after & ~before).sum()), len(before))
-    return growth(before, after, reach)
+        return dependent(counts(int((before & ~after).sum()), int((after & ~before).sum()), len(before)), independent)
+    return growth(before, after, reach, independent)
 
 
-def growth(before: np.ndarray, after: np.ndarray, reach: float = 0.0) -> PairedLoss:
+def growth(before: np.ndarray, after: np.ndarray, reach: float = 0.0, independent: int | None = None) -> PairedLoss:
     """Return by which share the root of the mean of squared errors [n] grew.
 
     Of few samples nothing is said; where few moved, as many more as there may be are taken for as wrong as the worst, or as ``reach`` if that is more.
     """
     n, moved = len(before), int((before != after).sum())
-    means = before.mean(), after.mean()
-    if n < FEWEST:
+    few = n if independent is None else min(independent, n)
+    met, means = math.ceil(moved * few / n), (before.mean(), after.mean())
+    if few < FEWEST:
         low, high = -1.0, math.inf
-    elif moved < MOVED:
-        low, high = -1.0, _grown(means[0], means[1] + most(moved, n) * max(before.max(), after.max(), reach))
+    elif met < MOVED:
+        low, high = -1.0, _grown(means[0], means[1] + most(met, few) * max(before.max(), after.max(), reach))
     else:
         low, high = np.quantile(_resampled(before, after), (TAIL, 1 - TAIL), method="inverted_cdf")
-    return PairedLoss(n, float(_grown(*means)), float(low), float(high), moved)
+        return dependent(PairedLoss(n, float(_grown(*means)), float(low), float(high), moved), independent)
+    return PairedLoss(few, float(_grown(*means)), low, float(high), moved)
 
 
 def dependent(loss: PairedLoss, n: int | None) -> PairedLoss:
-    """Return the loss of samples of which no more than ``n`` know nothing of each other, as those of groups: their bounds are those of so few; None for all."""
+    """Return the loss of samples of which no more than ``n`` know nothing of each other, as those of groups: their bounds are those of so few; None for all.
+
+    Of errors, so many must have moved that a bootstrap saw how far they move; see ``growth``.
+    """
     if n is None or n >= loss.samples:
         return loss
     rate = n / loss.samples
@@ -82,15 +90,8 @@ def dependent(loss: PairedLoss, n: int | None) -> PairedLoss:
         return replace(few, share=loss.share, low=low)
     if n < FEWEST:
         return replace(loss, samples=n, low=-1.0, high=math.inf)
-    widened = [_widened(loss, side, rate) for side in (loss.low, loss.high)]
-    return replace(loss, samples=n, low=widened[0], high=widened[1], unseen=loss.unseen / rate)
-
-
-def _widened(loss: PairedLoss, side: float, rate: float) -> float:
-    """Return a bound at a share of the samples: what was not seen grows with it, what was seen with its root."""
-    unseen = loss.unseen if side > loss.share else 0.0
-    seen = math.sqrt(max((side - loss.share) ** 2 - unseen**2, 0.0))
-    return loss.share + math.copysign(math.hypot(seen / math.sqrt(rate), unseen / rate), side - loss.share)
+    low, high = (loss.share + (side - loss.share) / math.sqrt(rate) for side in (loss.low, loss.high))
+    return replace(loss, samples=n, low=low, high=high)
 
 
 def verdict(loss: PairedLoss, allowed: float) -> Verdict:

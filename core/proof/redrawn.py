@@ -3,7 +3,7 @@
 Percentiles of a paired bootstrap (Efron and Tibshirani 1993, chapter 13), with two things on top that a bootstrap
 cannot see: changes too rare to be among the samples, which count as for as wrong as can be, class by class, up to the
 exact bound of their share (Clopper and Pearson 1934); and the bias of a metric that chance alone raises. Spreads are put
-together as Zou and Donner (2008, doi:10.1002/sim.3095) do. ``benchmarks/verdicts.py`` draws how often a bound holds.
+together as Zou and Donner (2008, doi:10.1002/sim.3095) do. ``benchmarks/metrics.py`` draws how often a bound holds.
 """
 
 import math
@@ -22,31 +22,37 @@ FEWEST_OF_CLASS = 10
 """Samples of a class below which nothing is said of it, where every class counts as much as another."""
 
 
-def loss(metric: Metric, before: Answers, after: Answers) -> PairedLoss | None:
-    """Return what was lost between two answers to the same samples; None where these are not alike, or the figure is not defined for one of both."""
+def loss(metric: Metric, before: Answers, after: Answers, independent: int | None = None) -> PairedLoss | None:
+    """Return what was lost between two answers to the same samples; None where these are not alike, or the figure is not defined for one of both.
+
+    Where only so many samples are ``independent``, as those of groups, all counts are scaled to them: what was not seen
+    is bounded for so few, and what was seen is as much wider as the root of their share.
+    """
     if len(before.labels) != len(after.labels) or not np.array_equal(before.labels, after.labels):
         return None
     old, new = metric.each(before), metric.each(after)
     if old.dtype == new.dtype == bool:
-        return paired.of(old, new)
+        return paired.of(old, new, independent=independent)
     share = _defined(metric, before, after)
     if share is None:
         return None
     moved = np.abs(new - old) > metric.step
-    found = PairedLoss(len(old), share, -math.inf, math.inf, int(moved.sum()))
-    if len(old) < FEWEST:
+    few = len(old) if independent is None else min(independent, len(old))
+    rate, found = few / len(old), PairedLoss(few, share, -math.inf, math.inf, int(moved.sum()))
+    if few < FEWEST:
         return found
-    if metric.by_class and np.unique(before.labels, return_counts=True)[1].min() < FEWEST_OF_CLASS:
+    if metric.by_class and np.unique(before.labels, return_counts=True)[1].min() * rate < FEWEST_OF_CLASS:
         return replace(found, unseen=math.inf)
     drawn = lost(metric, *_drawn(metric, before, after))
     if np.isnan(drawn).any():
         return replace(found, unseen=math.inf)
     low, high = np.quantile(drawn, (TAIL, 1 - TAIL), method="inverted_cdf")
     if not math.isfinite(share):
-        return replace(found, low=float(low))
-    unseen = math.hypot(*(_defined(metric, after, one) or 0.0 for one in _worse(metric, before, after, moved)))
-    low = share - max(share - low, 0.0) - metric.bias(after)
-    high = share + math.hypot(max(high - share, 0.0), unseen) + metric.bias(before)
+        return replace(found, low=float(low) if few == len(old) else -math.inf)
+    unseen = math.hypot(*(_defined(metric, after, one) or 0.0 for one in _worse(metric, before, after, moved, rate)))
+    wider = 1 / math.sqrt(rate)
+    low = share - max(share - low, 0.0) * wider - metric.bias(after) * wider
+    high = share + math.hypot(max(high - share, 0.0) * wider, unseen) + metric.bias(before) * wider
     return replace(found, low=float(low), high=float(high), unseen=unseen)
 
 
@@ -77,17 +83,18 @@ def _drawn(metric: Metric, before: Answers, after: Answers) -> tuple[np.ndarray,
     return np.array(figures[::2]), np.array(figures[1::2])
 
 
-def _worse(metric: Metric, before: Answers, after: Answers, moved: np.ndarray) -> Iterator[Answers]:
+def _worse(metric: Metric, before: Answers, after: Answers, moved: np.ndarray, rate: float) -> Iterator[Answers]:
     """Yield the answers as they may be where changes are too rare to be among the samples: of each class in turn, or of all."""
     classes = metric.needs in (Needs.CLASSES, Needs.SCORES)
     kinds = np.unique(after.labels) if classes else [None]
     for kind in kinds:
         own = after.labels == kind if kind is not None else np.ones(len(moved), bool)
         n, k = int(own.sum()), int((own & moved).sum())
-        if k >= MOVED:
+        met, few = math.ceil(k * rate), math.ceil(n * rate)
+        if met >= MOVED:
             continue
         same = np.flatnonzero(own & ~moved & (after.found == after.labels if classes else True))
-        yield spoiled(before, after, same[: math.ceil(n * paired.most(k, n)) - k], metric.needs)
+        yield spoiled(before, after, same[: math.ceil(n * paired.most(met, few)) - k], metric.needs)
 
 
 def spoiled(before: Answers, after: Answers, rows: np.ndarray, needs: Needs) -> Answers:

@@ -35,11 +35,20 @@ class Cut:
         """Say how the halves were cut."""
         if self.split.by is By.TIME:
             return f"Split by time, the column {self.split.column!r}: the later {held:,} of {of:,} samples are the test half."
-        groups = len(np.unique(self.values))
         return (
             f"Split by the groups of the column {self.split.column!r}, none of which is cut apart: {held:,} of {of:,} "
-            f"samples are the test half, {groups:,} groups. Samples of one group are not independent, so these count as {self.independent:,}."
+            f"samples are the test half, {self._groups()}"
         )
+
+    def uncut(self) -> tuple[str, ...]:
+        """Say in how many groups all samples stand; nothing where they have times, which tell nothing of samples that are not cut."""
+        if self.split.by is By.TIME:
+            return ()
+        return (f"By the column {self.split.column!r}, these are {len(self.values):,} samples in {self._groups()}",)
+
+    def _groups(self) -> str:
+        groups = len(np.unique(self.values))
+        return f"{groups:,} groups. Samples of one group are not independent, so these count as {self.independent:,}."
 
 
 def read(split: Split, column: np.ndarray) -> Cut:

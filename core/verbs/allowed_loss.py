@@ -13,7 +13,8 @@ from core.proof.redrawn import FEWEST_OF_CLASS
 
 NOTHING = "Nothing shows what the changed numbers cost: add a data set, preferably with labels."
 UNLIKE = "The answers of both models cannot be set beside each other by this metric, so nothing shows what was lost."
-GROUPED = "Changed predictions of one group are not independent, and there are no labels to judge by: add labels."
+GROUPED = "Changed predictions of one group are not independent, so their number proves nothing about other samples."
+GROUPED_ALONE = f"{GROUPED} There are no labels to judge by: add labels."
 HELD_OUT = "held-out samples"
 HALF = "A data set takes twice as many, since half of it calibrates."
 NEVER = "No number of samples can show that nothing at all is lost: allow a small drop."
@@ -25,9 +26,8 @@ def judge(parity: Parity, quality: Qualities | None, allowed: float, data: Data 
         found = kept(quality, allowed, HELD_OUT)
         return _with(parity, found, None if quality.before.doubt else quality.loss)
     check = next((check for check in parity.checks if check.name == "data"), None)
-    grouped = data is not None and data.split is not None and data.split.by is By.GROUP
-    if quality or check is None or check.flips is None or grouped:
-        reason = kept(quality, allowed, HELD_OUT).reason if quality else GROUPED if grouped else NOTHING
+    if quality or check is None or check.flips is None or grouped(data):
+        reason = kept(quality, allowed, HELD_OUT).reason if quality else GROUPED_ALONE if grouped(data) else NOTHING
         return replace(parity, verdict=Verdict.NOT_PROVEN, reason=reason)
     loss = changes(check)
     seen = f"{check.flips.k:,} of {check.flips.n:,} predictions changed on held-out samples without labels."
@@ -36,7 +36,9 @@ def judge(parity: Parity, quality: Qualities | None, allowed: float, data: Data 
 
 def kept(quality: Qualities, allowed: float, samples: str) -> Kept:
     """Return whether a quality is kept on samples that nobody has seen, by the metric that it was measured by; the samples are called as told."""
-    loss, seen = quality.loss, quality.seen(samples)
+    loss, seen, unmet = quality.loss, quality.seen(samples), quality.before.unmet
+    if unmet:
+        return Kept(Verdict.NOT_PROVEN, f"{unmet.message} {unmet.next_step}")
     if quality.before.doubt:
         return Kept(Verdict.NOT_PROVEN, f"The source is no base: {quality.before.doubt}")
     if loss is None:
@@ -50,6 +52,11 @@ def added(quality: Qualities | None, data: Data | None, allowed: float) -> Quali
     if quality is None or data is None or data.task is None or not data.task.metric:
         return quality
     return replace(quality, kept=kept(quality, allowed, "samples"))
+
+
+def grouped(data: Data | None) -> bool:
+    """Say whether samples of one group, such as one patient, stand together in the data."""
+    return data is not None and data.split is not None and data.split.by is By.GROUP
 
 
 def changes(check: Check) -> PairedLoss:

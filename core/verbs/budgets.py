@@ -13,7 +13,7 @@ from core.domain.conversion import Conversion
 from core.domain.errors import first_line
 from core.domain.loss import PairedLoss
 from core.domain.migration import Budgets, Gate
-from core.domain.report import Count, Verdict
+from core.domain.report import Check, Count, Verdict
 from core.proof import paired
 from core.verbs import allowed_loss
 
@@ -43,10 +43,25 @@ def on_data(made: Conversion, budgets: Budgets) -> Iterator[Gate]:
     if flips is not None and flips.flips is not None:
         told = f"{flips.flips.k:,} of {flips.flips.n:,} predictions on your data changed."
         kept = Count(flips.flips.n - flips.flips.k, flips.flips.n)
-        yield judged("Changed predictions", told, allowed_loss.changes(flips), budgets.max_drop, kept)
+        loss = changed(made, flips)
+        if loss is None:
+            words = f"{told} {allowed_loss.GROUPED}"
+            yield Gate("Changed predictions", BOTH, Verdict.NOT_PROVEN, words, flips.samples, count=kept)
+        else:
+            yield judged("Changed predictions", told, loss, budgets.max_drop, kept)
     if quality is None and flips is None:
         words = "There is no test data to judge by: add a data set, preferably with labels."
         yield Gate(name, BOTH, Verdict.NOT_PROVEN, words)
+
+
+def changed(made: Conversion, flips: Check) -> PairedLoss | None:
+    """Return the changed predictions as a loss, of groups for as many samples as the quality of the same ones counts for; None where nobody counted these."""
+    loss, quality = allowed_loss.changes(flips), made.quality
+    if not allowed_loss.grouped(made.data):
+        return loss
+    if quality is None or quality.loss is None or quality.after.samples != flips.samples:
+        return None
+    return paired.dependent(loss, quality.loss.samples)
 
 
 def judged(name: str, seen: str, loss: PairedLoss, allowed: float, count: Count | None) -> Gate:

@@ -43,6 +43,11 @@ def on(bench: Bench, request: ConvertRequest) -> Conversion:
     refuse_early(bench, source, *steps[0])
     bench.tools.progress(0.05, "Recording the answers of the source model")
     golden = probe.ask(bench, source, request.data, str(steps[0][1].options.get("shapes", "")), Sums.EXACT)
+    if request.data is not None and golden.evidence.labelled and not cannot_run(request.target):
+        bench.tools.progress(0.08, "Measuring the source model on the data")
+        evaluate.ask(
+            bench, source, request.data
+        )  # refuses a metric that does not fit before the proof, and is remembered
     applied = apply(bench, source, with_data_shapes(steps, golden), golden)
     bench.tools.progress(0.85, "Measuring sizes and quality, and packing the result with its evidence")
     return finish(bench, request, golden, applied)

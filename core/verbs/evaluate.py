@@ -59,13 +59,14 @@ def compare(
     check_consent(source, other.consent)
     bench.tools.progress(0.1, "Recording the answers of the model to compare with")
     golden = probe.ask(bench, source, data, sums=Sums.EXACT)
+    labelled = evaluate.as_read(data, golden) if golden.evidence.labelled else None
+    before = figures.ask(bench, source, labelled) if labelled else ()
     bench.tools.progress(0.5, "Comparing in a fresh process")
     parity = proof(bench, model, source, golden)
-    labelled = evaluate.as_read(data, golden) if golden.evidence.labelled else None
     bench.tools.progress(0.8, "Measuring both on the data")
     if labelled is None:
         return None, Against(None, parity, golden.sha256), golden.evidence.data, (), ()
-    before, after = (figures.ask(bench, one, labelled) for one in (source, model))
+    after = figures.ask(bench, model, labelled)
     measured = evaluate.both(bench, source, model, labelled)
     both = allowed_loss.added(measured, labelled, allowed) or measured
     against = Against(both.before, parity, golden.sha256, both.loss, both.kept)

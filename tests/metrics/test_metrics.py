@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from core.domain.errors import Refused
+from core.domain.measures import Qualities
 from core.domain.metric import Answers, Needs
-from core.domain.report import Quality
+from core.domain.report import Quality, Verdict
 from core.metrics import METRICS
-from core.proof import figures, quality
+from core.proof import figures, paired, quality, redrawn
 from core.proof.dataset import Dataset
+from core.verbs import allowed_loss
 
 LABELS = np.array([0, 0, 0, 1])
 SURE = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]])
@@ -115,6 +117,23 @@ def test_a_metric_that_does_not_fit_names_those_that_do() -> None:
     assert "balanced_accuracy, macro_f1, auroc" in caught.value.next_step
     with pytest.raises(Refused, match="a label of each class"):
         chosen("auroc", [np.log(SURE).astype(np.float32)], np.zeros(4, int))
+
+
+@pytest.mark.parametrize("id", ["balanced_accuracy", "macro_f1"])
+def test_labels_that_are_never_answered_are_no_base(id: str) -> None:
+    """The source is never right, so that a variant cannot lose: a metric of the task proves no more by it than right answers do."""
+    labels = np.repeat([0, 1, 2], 100)
+    answers = (5 * np.eye(3)[labels]).astype(np.float32)
+    strangers = Dataset({}, labels + 10, len(labels))
+    graded = quality.one_by_one([answers], strangers)
+    found, told = figures.chosen(id, graded, [answers], labels + 10, reads=False)
+    loss = redrawn.loss(METRICS[id], told, told)
+    assert loss is not None
+    assert paired.verdict(loss, 0.02) is Verdict.PASS, "what a bound alone would say"
+    kept = allowed_loss.kept(Qualities(found, found, loss), 0.02, "samples")
+    assert kept.verdict is Verdict.NOT_PROVEN
+    assert "agree with 0 of 300 answers" in kept.reason
+    assert found.doubt
 
 
 def test_a_figure_that_no_one_needs_a_model_for_is_no_base() -> None:

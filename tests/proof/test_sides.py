@@ -12,10 +12,12 @@ from PIL import Image
 
 from core.domain.artifact import Signature, TensorSpec
 from core.domain.errors import Refused
+from core.domain.metric import Answers
 from core.domain.report import Verdict
 from core.domain.split import By, Split
 from core.domain.technique import HALVES, QUARTERS
 from core.doors.commands import main
+from core.metrics import METRICS
 from core.proof import paired, redrawn
 from core.proof.dataset import Asked, Dataset
 from core.proof.datasets import read_dataset
@@ -113,11 +115,44 @@ def test_samples_of_groups_prove_no_more_than_as_many_groups() -> None:
     assert redrawn.FEWEST == paired.FEWEST
 
 
+def test_errors_of_groups_are_bounded_as_those_of_one_sample_a_group() -> None:
+    """Ten equal samples a group, as of one patient: they know what one of them knows, however many they are."""
+    rng = np.random.default_rng(0)
+    before = rng.normal(size=200) ** 2
+    for moved in (0, 3, 29, 80):
+        after = before.copy()
+        after[:moved] += rng.exponential(size=moved)
+        alone = paired.growth(before, after, 16.0)
+        tenfold = paired.of(np.repeat(before, 10), np.repeat(after, 10), 16.0, 200)
+        assert tenfold is not None
+        assert tenfold.samples == 200
+        assert tenfold.high == pytest.approx(alone.high, rel=0.05)
+
+
+def test_a_metric_of_groups_is_bounded_as_that_of_one_sample_a_group() -> None:
+    labels = np.repeat([0, 1], 150)
+    found = labels.copy()
+    found[:5] = 1
+    one, other = Answers(labels, labels), Answers(labels, found)
+    alone = redrawn.loss(METRICS["balanced_accuracy"], one, other)
+    repeated = [Answers(np.repeat(side.labels, 10), np.repeat(side.found, 10)) for side in (one, other)]
+    tenfold = redrawn.loss(METRICS["balanced_accuracy"], repeated[0], repeated[1], 300)
+    assert alone is not None
+    assert tenfold is not None
+    assert tenfold.high == pytest.approx(alone.high, rel=0.1)
+    rare = np.repeat([0, 1], (2910, 90))
+    unsure = redrawn.loss(METRICS["balanced_accuracy"], Answers(rare, rare), Answers(rare, rare), 300)
+    assert unsure is not None
+    assert unsure.high == np.inf, "90 samples of a class are those of nine groups"
+
+
 def test_a_command_names_the_column(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = np.load(SAMPLES / "fashion_cnn" / "test.npz")
     np.savez(tmp_path / "data.npz", x=found["x"][:50], y=found["y"][:50], who=np.arange(50) // 10)
     words = ["evaluate", str(SAMPLES / "fashion_cnn" / "model.onnx"), "--data", str(tmp_path / "data.npz"), "--json"]
     assert main([*words, "--group", "who"]) == 0
-    assert json.loads(capsys.readouterr().out)["data"]["split"] == {"column": "who", "by": "group"}
+    told = json.loads(capsys.readouterr().out)
+    assert told["data"]["split"] == {"column": "who", "by": "group"}
+    assert any("50 samples in 5 groups" in one and "these count as 5." in one for one in told["read"])
     assert main([*words, "--group", "who", "--time", "when"]) == 1
     assert "not by both" in json.loads(capsys.readouterr().out)["error"]["message"]

@@ -49,11 +49,12 @@ def _worst(row: Sequence[float], side: float, scale: float) -> float:
 
 
 def treemap(found: Operators) -> alt.LayerChart:
-    """Draw the slowest operators, the others as one, coloured by what each waits for."""
-    nodes, rest = found.nodes[:MOST], found.nodes[MOST:]
-    rows = [(one.microseconds, one.kind, one.name, str(one.bound(found.roof))) for one in nodes if one.microseconds > 0]
-    if rest:
-        rows.append((sum(one.microseconds for one in rest), f"{len(rest):,} more", "", str(Bound.OVERHEAD)))
+    """Draw the slowest operators, the others as one for each thing that they wait for, coloured by what each waits for."""
+    spending = [one for one in found.nodes if one.microseconds > 0]
+    nodes, rest = spending[:MOST], spending[MOST:]
+    rows = [(one.microseconds, one.kind, one.name, str(one.bound(found.roof))) for one in nodes]
+    others = [(bound, [one.microseconds for one in rest if one.bound(found.roof) is bound]) for bound in Bound]
+    rows += [(sum(own), f"{len(own):,} more", "", str(bound)) for bound, own in others if own]
     rows.sort(key=lambda row: -row[0])
     values: list[dict[str, Any]] = [
         {

@@ -54,7 +54,7 @@ def compression(name: str, results: Sequence[Compression], chosen: int) -> bytes
 
     Raises Crashed where the page cannot be written.
     """
-    return _written("core.answers.report.compression", Compressions(name, tuple(results), chosen))
+    return _written("core.answers.report.variants", Compressions(name, tuple(results), chosen))
 
 
 def profile(name: str, result: Profile, beside: SideBySide | None = None) -> bytes:

@@ -18,7 +18,7 @@ from core.domain.codec import decode
 from core.domain.compression import Compression
 from core.domain.measures import Sizes
 
-PAGE = Template((Path(__file__).parent / "compression.html").read_text("utf-8"))
+PAGE = Template((Path(__file__).parent / "variants.html").read_text("utf-8"))
 HEADINGS = {
     "PASS": "PASS. The loss of quality is within what was allowed.",
     "NOT PROVEN": "NOT PROVEN. The file runs, but its loss of quality was not measured.",
@@ -110,9 +110,10 @@ def method(result: Compression) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in parity.versions.items())
     lines = []
     if result.data:
+        cut = result.data.split.words if result.data.split else "by the hash of each sample"
         lines.append(
-            f"Data: {escape(result.data.name)}. Techniques learned from one half of it, chosen by the hash of each "
-            "sample; quality and changed predictions were counted on the other half, the held-out samples."
+            f"Data: {escape(result.data.name)}. Techniques learned from one half of it, chosen {escape(cut)}; quality "
+            "and changed predictions were counted on the other half, the held-out samples."
         )
         lines += [escape(sentence) for sentence in result.read]
     lines += [
