@@ -1,14 +1,18 @@
 """An alias: one address in front of two servers, which judges by the answers of both, and loses no request when it switches."""
 
+import asyncio
 import json
 import os
 import signal
+import socket
 import threading
 import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -18,9 +22,10 @@ from onnx import helper, numpy_helper
 
 from core.calls import features
 from core.calls.bench import Bench
-from core.domain.canary import Terms
+from core.domain.canary import Behind, Plan, Terms
 from core.domain.errors import Refused
 from core.domain.work import Data, Model
+from core.doors.routed import BODY_BYTES, HELD_BYTES, Asked, Broker, Router
 from core.sandbox.aliases import Alias
 from core.sandbox.servers import Server, Servers
 from core.sandbox.tools import Tools
@@ -197,10 +202,65 @@ def test_the_address_answers_to_loopback_and_for_one_model_alone(alias: Alias) -
     assert httpx.get(url).json()["name"] == "model"
     assert httpx.get(url, headers={"host": "rebound.example.org"}).status_code == 421
     assert httpx.post(f"{url}/infer", headers={"origin": "https://example.org"}).status_code == 421
-    assert httpx.post(f"{alias.url}/v2/repository/models/model/unload").status_code == 403
+    for way in ("unload", "unloa%64", "%6Coad"):
+        assert httpx.post(f"{alias.url}/v2/repository/models/model/{way}").status_code == 403
     assert ask(alias, b"{").status_code == 400
     assert "Seccomp:\t2" in Path(f"/proc/{alias.pid}/status").read_text()
     assert httpx.get(f"{alias.url}/v2/health/ready").json() == {"ready": True}
+
+
+def test_an_answer_that_is_cut_off_is_asked_for_again() -> None:
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    mine.settimeout(10)
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
+
+    def serve() -> None:
+        for answer in (head, head + b"ha", head + b"half"):
+            assert mine.recv(16) == b"1"
+            here, there = socket.socketpair()
+            with here:
+                with there:
+                    socket.send_fds(mine, [b"1"], [there.fileno()])
+                here.recv(1 << 16)
+                here.sendall(answer)
+
+    with closing(asyncio.new_event_loop()) as loop, mine, theirs:
+        working = threading.Thread(target=serve)
+        working.start()
+        router = Router(Broker(theirs), loop)
+        answer = router.once(1, Asked("GET", "/v2", {}, b""))
+        working.join()
+        router.idle[1].pop().close()
+    assert (answer.status, answer.body) == (200, b"half")
+
+
+def test_bodies_are_bounded_each_and_together() -> None:
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    mine.close()  # no server can be reached
+    sent: list[Any] = []
+    scope = {"type": "http", "method": "POST", "path": "/v2", "raw_path": b"/v2", "headers": []}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    def status(held: int, *pieces: bytes, ends: str = "http.request") -> int:
+        router.held = held
+        told = iter([{"type": "http.request", "body": one, "more_body": True} for one in pieces] + [{"type": ends}])
+
+        async def receive() -> Any:
+            return next(told)
+
+        loop.run_until_complete(router(scope, receive, send))
+        assert (router.here, router.held) == (0, held)
+        return int(sent[-2]["status"])
+
+    with closing(asyncio.new_event_loop()) as loop, theirs:
+        router = Router(Broker(theirs), loop)
+        router.take_up(Plan(1, "m", Behind(1, "m"), None, Terms()))
+        assert status(0, b"x") == 502
+        assert status(0, bytes(BODY_BYTES), b"x") == 413
+        assert status(HELD_BYTES, b"x") == 429
+        assert status(0, b"x", ends="http.disconnect") == 400
 
 
 def test_inputs_that_move_away_from_the_test_data_are_told(

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict, deque
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -34,7 +35,9 @@ from core.domain.limits import ROUTING
 from core.doors.worker import die_with
 
 LIBRARIES = ("numpy", "uvicorn", "uvicorn.lifespan.off", "core.proof.agreeing", "core.proof.drifting")
-BODY_BYTES = 64 << 20
+BODY_BYTES, HELD_BYTES = 64 << 20, 256 << 20
+"""Of one request, and of all that are read and answered at the same time."""
+
 ID_BYTES = 1 << 20
 """A longer request is not read for its id before it is passed on."""
 ANSWER_SECONDS, WAKING_SECONDS, TRIES = 30.0, 10.0, 3
@@ -44,6 +47,11 @@ DIFFERENT = 500_000
 LENGTH = b"inference-header-content-length"
 PASSED = (b"content-type", LENGTH, b"content-encoding", b"accept")
 RETURNED = ("content-type", "inference-header-content-length", "retry-after")
+Words = Mapping[str, object]
+Refusal = tuple[int, Words]
+"""A status, and what is said with it."""
+
+TOO_MANY: Words = {"error": "Too many requests wait. Try again in a second."}
 
 
 @dataclass(frozen=True)
@@ -114,11 +122,14 @@ class Router:
 
     def __init__(self, broker: Broker, loop: asyncio.AbstractEventLoop) -> None:
         self.broker, self.loop, self.plan = broker, loop, None
-        self.pool, self.mirrors = ThreadPoolExecutor(THREADS), ThreadPoolExecutor(MIRRORS)
+        # A challenger that hangs keeps threads of its own busy, and nobody whom the champion answers waits for it.
+        self.pool, self.trial = ThreadPoolExecutor(THREADS), ThreadPoolExecutor(THREADS)
+        self.mirrors = ThreadPoolExecutor(MIRRORS)
         self.idle: dict[int, deque[Connection]] = defaultdict(deque)
         self.inside, self.draining, self.compared = Counter[int](), set[int](), set[bytes]()
         self.names = dict[int, str]()
-        self.mirroring, self.lock = 0, threading.Lock()
+        self.here = self.held = self.mirroring = 0
+        self.lock = threading.Lock()
 
     plan: Plan | None
 
@@ -161,19 +172,40 @@ class Router:
         plan = self.plan
         if plan is None:
             return await refuse(send, 503, {"error": "No server stands behind this address yet."})
-        if path.endswith(("/load", "/unload")):
+        if scope["path"].endswith(("/load", "/unload")):  # decoded, as the server behind reads it
             return await refuse(send, 403, {"error": "Models are loaded and unloaded at their own server."})
-        if sum(self.inside.values()) >= INSIDE:
-            return await refuse(send, 429, {"error": "Too many requests wait. Try again in a second."})
-        body = await read(receive)
-        if body is None:
-            return await refuse(send, 413, {"error": f"The body is larger than {BODY_BYTES >> 20} MB."})
-        headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in PASSED}
-        asked = Asked(method, path, headers, body)
-        if method == "POST" and path.endswith("/infer"):
-            await self.infer(plan, asked, dict(scope["headers"]).get(b"x-canary-id"), send)
-        else:
-            await deliver(send, await self.ask(plan, plan.champion.key, asked), "champion")
+        if self.here >= INSIDE:
+            return await refuse(send, 429, TOO_MANY)
+        body, headers = bytearray(), dict(scope["headers"])
+        self.here += 1
+        try:
+            if trouble := await self.read(receive, body):
+                return await refuse(send, *trouble)
+            passed = {name.decode(): headers[name].decode("latin-1") for name in PASSED if name in headers}
+            asked = Asked(method, path, passed, bytes(body))
+            if method == "POST" and path.endswith("/infer"):
+                await self.infer(plan, asked, headers.get(b"x-canary-id"), send)
+            else:
+                await deliver(send, await self.ask(plan, plan.champion.key, asked), "champion")
+        finally:
+            self.here -= 1
+            self.held -= len(body)
+
+    async def read(self, receive: Receive, body: bytearray) -> Refusal | None:
+        """Read a body to its end; return why not, where it is too large, there is no room for it now, or it ends early."""
+        while True:
+            message = await receive()
+            piece = message.get("body", b"")
+            body += piece
+            self.held += len(piece)
+            if message["type"] == "http.disconnect":
+                return 400, {"error": "The request ended early."}
+            if len(body) > BODY_BYTES:
+                return 413, {"error": f"The body is larger than {BODY_BYTES >> 20} MB."}
+            if self.held > HELD_BYTES:
+                return 429, TOO_MANY
+            if not message.get("more_body"):
+                return None
 
     async def infer(self, plan: Plan, asked: Asked, named: bytes | None, send: Send) -> None:
         """Answer by champion or challenger, and have the other one answer too where that is asked."""
@@ -258,7 +290,8 @@ class Router:
         """Have a server answer."""
         self.inside[key] += 1
         try:
-            return await self.loop.run_in_executor(self.pool, self.exchange, plan, key, asked)
+            threads = self.pool if key == plan.champion.key else self.trial
+            return await self.loop.run_in_executor(threads, self.exchange, plan, key, asked)
         finally:
             self.inside[key] -= 1
             self.drained()
@@ -292,11 +325,15 @@ class Router:
             except (OSError, http.client.HTTPException, ValueError):
                 connection.close()
                 continue
-            if answer.isclosed() and not answer.will_close:
+            whole = answer.isclosed() and not answer.length
+            if whole and not answer.will_close:
                 self.idle[key].append(connection)
             else:
                 connection.close()
-            return Answered(answer.status, headers, body)
+            if whole:
+                return Answered(answer.status, headers, body)
+            if len(body) == BODY_BYTES:
+                return told(502, {"error": f"The answer is larger than {BODY_BYTES >> 20} MB."})
         return Answered(0)
 
 
@@ -325,18 +362,6 @@ def identity(asked: Asked, named: bytes | None) -> bytes:
     return asked.body
 
 
-async def read(receive: Receive) -> bytes | None:
-    """Return the body, or None where it is too large."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if len(body) > BODY_BYTES:
-            return None
-        if not message.get("more_body"):
-            return bytes(body)
-
-
 async def deliver(send: Send, answer: Answered, who: str) -> None:
     """Pass an answer on, with the word which server gave it."""
     if answer.status == 0:
@@ -347,9 +372,14 @@ async def deliver(send: Send, answer: Answered, who: str) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
-async def refuse(send: Send, status: int, words: dict[str, Any]) -> None:
+def told(status: int, words: Words) -> Answered:
+    """Return an answer in the router's own words."""
+    return Answered(status, {"content-type": "application/json"}, json.dumps(words).encode())
+
+
+async def refuse(send: Send, status: int, words: Words) -> None:
     """Answer in the router's own words."""
-    await deliver(send, Answered(status, {"content-type": "application/json"}, json.dumps(words).encode()), "alias")
+    await deliver(send, told(status, words), "alias")
 
 
 def follow(router: Router) -> None:
