@@ -298,6 +298,7 @@ def test_a_server_that_is_stopped_is_let_go_first(package: Path, tmp_path: Path)
         alias.promote()
         servers.stop(two)
         assert (alias.champion, alias.former, alias.standing) == (one, None, Standing.READY)
+        assert list(alias.keys.values()) == [one]
         assert ask(alias, question(np.random.default_rng(5))).status_code == 200
         servers.stop(one)
         assert alias.standing is Standing.STOPPED

@@ -56,7 +56,10 @@ class Alias(Watched):
         """Windows of requests that were compared with the test data, and what moved in the last one."""
 
         self._window: list[tuple[float, ...]] = []
-        self._numbers, self._keys = count(1), {1: champion}
+        self._numbers, self._fresh = count(1), count(2)
+        self.keys = {1: champion}
+        """What the routing process may ask for. A server that was let go is forgotten, as its port may be anybody's then."""
+
         self._used = {1}
         self.number, self._ordered = next(self._numbers), time.monotonic()
         self._lock, self._followed, self._draining = threading.RLock(), threading.Event(), set[int]()
@@ -140,6 +143,8 @@ class Alias(Watched):
                 return False
         self.settled()
         self.drained()
+        with self._lock:
+            self.keys.pop(self._key(server), None)
         return True
 
     def _switch(self, words: str) -> None:
@@ -164,10 +169,10 @@ class Alias(Watched):
         return Behind(self._key(server), quote(server.name, safe=""))
 
     def _key(self, server: Watched) -> int:
-        known = next((key for key, one in self._keys.items() if one is server), None)
+        known = next((key for key, one in self.keys.items() if one is server), None)
         if known is None:
-            known = max(self._keys) + 1
-            self._keys[known] = server
+            known = next(self._fresh)
+            self.keys[known] = server
         return known
 
     def _begun(self) -> "subprocess.Popen[bytes]":
@@ -189,7 +194,7 @@ class Alias(Watched):
         """Open connections for the routing process, to the servers of this alias only."""
         with end, suppress(OSError, ValueError):
             while asked := end.recv(16):
-                server = self._keys.get(int(asked))
+                server = self.keys.get(int(asked))
                 try:
                     if server is None:
                         raise OSError("no such server")
@@ -215,14 +220,14 @@ class Alias(Watched):
     def _note(self, event: Event) -> None:
         now = time.time()
         match event.what:
-            case Happening.PLANNED if event.number == self.number:
+            case Happening.PLANNED if event.number == self.number and not self._followed.is_set():
                 self.took = time.monotonic() - self._ordered
                 self._followed.set()
             case Happening.DRAINED:
                 self._draining.discard(event.key)
                 self._quiet.notify_all()
             case Happening.ANSWERED:
-                theirs = self.challenger is not None and self._keys.get(event.key) is self.challenger
+                theirs = self.challenger is not None and self.keys.get(event.key) is self.challenger
                 self.moments.append(Moment(now, theirs, event.status, event.ms))
             case Happening.SKIPPED if event.number == self.number:
                 self.skipped += 1
