@@ -16,7 +16,7 @@ import pytest
 from core.domain.errors import NotFound, OverLimit, Refused
 from core.sandbox import Sandbox
 from core.sandbox.servers import MOST, Server, Servers
-from core.sandbox.watched import Standing
+from core.sandbox.watched import LINE_BYTES, Standing
 
 OWNER = "v" + "0" * 32
 
@@ -95,12 +95,21 @@ def test_a_killed_server_answers_again_on_the_same_port_and_nobody_is_turned_awa
 
 def test_a_server_that_cannot_live_is_given_up(servers: Servers, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "dead.zip", "w") as archive:
-        archive.writestr("predict.py", "raise SystemExit(1)\n")
+        archive.writestr("predict.py", f"import sys\nsys.stderr.write('x' * {3 * LINE_BYTES})\nraise SystemExit(1)\n")
     server = servers.begin(OWNER, "dead", tmp_path / "dead.zip", True, {})
     deadline = time.monotonic() + 60
     while server.standing is not Standing.FAILED and time.monotonic() < deadline:
         time.sleep(0.1)
     assert server.standing is Standing.FAILED
+    assert [len(line) for line in server.lines][:3] == [LINE_BYTES] * 3
+
+
+def test_what_is_no_package_leaves_nothing(servers: Servers, tmp_path: Path) -> None:
+    (tmp_path / "text.zip").write_text("no zip")
+    with pytest.raises(Refused):
+        servers.begin(OWNER, "text", tmp_path / "text.zip", True, {})
+    assert [one.name for one in tmp_path.iterdir()] == ["text.zip"]
+    assert servers.of(OWNER) == []
 
 
 def test_only_who_calls_it_by_a_name_of_loopback_is_answered(servers: Servers, package: Path) -> None:

@@ -29,7 +29,11 @@ class Server(Watched):
 
     def __init__(self, owner: str, title: str, package: Path, folder: Path, settings: dict[str, str]) -> None:
         super().__init__(owner, title, folder, settings)
-        unpacked(package, self.unpacked)
+        try:
+            unpacked(package, self.unpacked)
+        except BaseException:
+            self._leave()
+            raise
         self.begin()
 
     @property
@@ -70,6 +74,9 @@ class Servers:
     def __init__(self, folder: Path) -> None:
         self._folder, self._lock = folder, threading.Lock()
         self._servers: dict[str, Server] = {}
+        self._beginning = 0
+        """Servers whose packages are being unpacked; the lock is not held meanwhile."""
+
         self._aliases: dict[str, Alias] = {}
 
     def begin(self, owner: str, title: str, package: Path, full: bool, settings: dict[str, str]) -> Server:
@@ -80,11 +87,16 @@ class Servers:
                 "Unpack the package and run `python server.py`.",
             )
         with self._lock:
-            if len(self._servers) >= MOST:
+            if len(self._servers) + self._beginning >= MOST:
                 raise OverLimit(f"{MOST} servers run, as many as may.", "Stop one of them.")
+            self._beginning += 1
+        try:
             server = Server(owner, title, package, self._folder, settings)
             self._servers[server.id] = server
             return server
+        finally:
+            with self._lock:
+                self._beginning -= 1
 
     def of(self, owner: str) -> list[Server]:
         """Return the servers of a visitor, the newest first."""

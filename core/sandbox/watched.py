@@ -25,7 +25,7 @@ from core.sandbox.child import environment
 CRASHES, WITHIN_SECONDS = 5, 60.0
 """So many ends in so many seconds, and a process is not begun again."""
 STOP_SECONDS = 12.0
-LINES = 200
+LINES, LINE_BYTES = 200, 2000
 HOST = "127.0.0.1"
 
 
@@ -106,6 +106,11 @@ class Watched:
         self._thread.join(STOP_SECONDS)
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
+            self._thread.join(STOP_SECONDS)
+        self._leave()
+
+    def _leave(self) -> None:
+        """Give up the port and the folder."""
         self._socket.close()
         scratch.remove(self.folder)
 
@@ -113,8 +118,10 @@ class Watched:
         """Begin the process, keep the last of its log, and begin it again when it ends; it dies with this thread."""
         while not self._stopping.is_set():
             with self._begun() as process:
-                for line in process.stderr or ():
-                    self.lines.append(line.decode(errors="replace").rstrip()[:2000])
+                if self._stopping.is_set():  # it was stopped before there was a process to be told so
+                    process.terminate()
+                while process.stderr is not None and (line := process.stderr.readline(LINE_BYTES)):
+                    self.lines.append(line.decode(errors="replace").rstrip())
             self.ends.append(time.monotonic())
             if self._stopping.is_set():
                 return
