@@ -53,7 +53,7 @@ def show(server: Server, artifact: Artifact, tested: Job) -> None:
                 disabled=not place().governs,
                 on_click=progress.attempt,
                 args=(lambda: place().front(server.id),),
-                help="Requests to it are drawn here, and whoever answers them can change.",
+                help="The address stays the same while you change the server behind it. Its requests are charted here.",
             )
         if alias is None or alias.challenger is None:
             offer(server if alias is None else alias.champion)
@@ -65,7 +65,7 @@ def inputs(alias: Alias, artifact: Artifact, tested: Job) -> None:
     if alias.reference is None:
         if data is None:
             st.caption(
-                "Test the package with test data (step 4), and the inputs of requests can be watched against it."
+                "Test the package with test data (step 4); then the inputs of requests can be watched for drift against it."
             )
             return
         jobs = [job for job in current().queue.jobs(visitor()) if job.verb == "watch" and job.request.subject.artifact == artifact.id and job.request.data == data]  # fmt: skip
@@ -86,11 +86,14 @@ def inputs(alias: Alias, artifact: Artifact, tested: Job) -> None:
         names = len(alias.reference.names) if alias.reference else 0
         if not alias.windows:
             st.caption(
-                f"Inputs: {names:,} features are compared with the test data after {alias.waiting:,} more requests."
+                f"Inputs: {names:,} features will be compared with the test data after {alias.waiting:,} more requests."
             )
         elif alias.moved:
             told = ", ".join(f"{plain(one.name)} (median {one.before:,.5g} in the test data, {one.now:,.5g} now)" for one in alias.moved[:5])  # fmt: skip
-            st.warning(f"The inputs have moved away from the test data: {told}.", icon=":material/trending_up:")
+            st.warning(
+                f"The inputs have moved away from the test data: {told}. Measure the quality of the model on newer data before you rely on its answers.",
+                icon=":material/trending_up:",
+            )
         else:
             st.caption(f"Inputs: no drift of {names:,} features against the test data in the last {WINDOW:,} requests.")
 
@@ -104,19 +107,19 @@ def offer(champion: object) -> None:
     others = {one.id: one for one in current().sandbox.servers.of(visitor()) if one is not champion}
     if not others:
         st.caption(
-            "Start a second package, such as that of a compressed model, from its own page; then it can be tried here "
-            "beside this one, behind one address that stays."
+            "Start a second package, such as that of a compressed model, from that model's own page. It can then be tried "
+            "here beside this one, behind the same address."
         )
         return
     st.selectbox("Challenger", list(others), format_func=lambda id: others[id].title, key=CHALLENGER)
     with st.grid(3, min_column_width=140):
-        st.number_input("Requests it answers, %", 0.0, 100.0, 10.0, 5.0, key=SHARE, help="The same person, named by the header X-Canary-Id or the id of the request, always gets the same server.")  # fmt: skip
-        st.number_input("Requests compared, %", 0.0, 100.0, 100.0, 10.0, key=MIRROR, help="Both servers answer these; the client gets one of the answers.")  # fmt: skip
-        st.number_input("Answers that may differ, %", 0.01, 50.0, 1.0, 0.5, key=ALLOWED)
+        st.number_input("Requests it answers, %", 0.0, 100.0, 10.0, 5.0, key=SHARE, help="Requests with the same header X-Canary-Id, or else the same id, always go to the same server.")  # fmt: skip
+        st.number_input("Requests compared, %", 0.0, 100.0, 100.0, 10.0, key=MIRROR, help="Both servers answer these requests; the client gets one of the two answers.")  # fmt: skip
+        st.number_input("Answers that may differ, %", 0.01, 50.0, 1.0, 0.5, key=ALLOWED, help="The challenger is promoted when fewer answers are proven to differ, and rolled back when more are.")  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = st.selectbox("Two answers agree with", [PREDICTIONS, NUMBERS], key=KIND)
+        kind = st.selectbox("Two answers agree when they have", [PREDICTIONS, NUMBERS], key=KIND)
         if kind == NUMBERS:
-            st.number_input("Tolerance", 0.0, 0.99, 0.001, 0.001, format="%g", key=NEAR, help="A part of one plus the size of the number.")  # fmt: skip
+            st.number_input("Tolerance", 0.0, 0.99, 0.001, 0.001, format="%g", key=NEAR, help="How far two numbers may lie apart, as a share of 1 plus their size: 0.001 allows 0.002 at 1.")  # fmt: skip
         st.button(
             "Try it beside this one",
             icon=":material/alt_route:",
@@ -124,7 +127,7 @@ def offer(champion: object) -> None:
             on_click=progress.attempt,
             args=(lambda: begun(champion),),
         )
-    st.caption("The challenger takes over by itself as soon as it is proven to agree, and goes as soon as it is proven not to.")  # fmt: skip
+    st.caption("The challenger takes over by itself as soon as its answers are proven to agree, and is rolled back as soon as they are proven not to.")  # fmt: skip
 
 
 def begun(champion: Server) -> Alias:
@@ -152,8 +155,8 @@ def behind(alias: Alias) -> None:
                 st.markdown(plain(alias.challenger.title), width="content")
                 st.badge(words, color=colour)  # type: ignore[arg-type]
         with st.grid(3, min_column_width=140):
-            figure("Address", f":{alias.port}", help=f"{alias.url} stays, whoever answers")
-            figure("Compared", f"{known.compared:,}", help=f"Different requests that both answered; {alias.skipped:,} more were not counted, because they came before, were no question or came too fast")  # fmt: skip
+            figure("Address", f":{alias.port}", help=f"{alias.url} stays the same, whichever server answers")
+            figure("Compared", f"{known.compared:,}", help=f"Different requests that both servers answered. {alias.skipped:,} more were not counted: repeats, refused ones, and those that came faster than both could answer")  # fmt: skip
             figure("Differ", f"{known.differ:,}")
         if alias.challenger is not None:
             st.markdown(known.sentence)
@@ -173,4 +176,4 @@ def behind(alias: Alias) -> None:
             st.button("Promote", icon=":material/upgrade:", key=f"promote-{alias.id}", disabled=not place().governs, on_click=progress.attempt, args=(lambda: place().promote(alias.id),))  # fmt: skip
         if alias.challenger is not None or alias.former is not None:
             st.button("Roll back", icon=":material/undo:", key=f"back-{alias.id}", disabled=not place().governs, on_click=progress.attempt, args=(lambda: place().roll_back(alias.id),))  # fmt: skip
-        st.button("Give up the address", type="tertiary", key=f"give-up-{alias.id}", disabled=not place().governs, on_click=progress.attempt, args=(lambda: place().give_up(alias.id),))  # fmt: skip
+        st.button("Close the address", type="tertiary", key=f"give-up-{alias.id}", disabled=not place().governs, on_click=progress.attempt, args=(lambda: place().give_up(alias.id),))  # fmt: skip

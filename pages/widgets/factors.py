@@ -34,7 +34,7 @@ def form(artifact: Artifact, job: Job | None) -> None:
         list(kin),
         first,
         format_func=lambda id: f"{kin[id].name} · {megabytes(kin[id].size)}",
-        help="Models of this format with the same origin: each shows what more or less complexity costs.",
+        help="Models of this format that go back to the same upload: each shows what more or less complexity costs.",
         key=f"variants-{artifact.id}",
     )
     data = testdata.choose(artifact, job)
@@ -52,7 +52,7 @@ def form(artifact: Artifact, job: Job | None) -> None:
         on_click=progress.begin,
         args=(lambda: place().submit("factors", asked),),
     )
-    st.caption("Some seconds for each size, number of threads and variant. Runtimes are compared under Runtimes.")
+    st.caption("Some seconds for each size, number of threads and variant. To compare runtimes, choose Runtimes above.")
 
 
 def show(job: Job, ink: str) -> None:
@@ -61,7 +61,7 @@ def show(job: Job, ink: str) -> None:
     st.markdown(f"**{plain(result.sentence, 900)}**")
     st.markdown("##### Size of the data")
     if not result.grown.axes:
-        st.caption("The model takes inputs of one size alone.")
+        st.caption("Every input of this model has a fixed size, so none could be varied.")
     for pair in (result.grown.axes[n : n + 2] for n in range(0, len(result.grown.axes), 2)):
         for column, one in zip(st.columns(2), pair, strict=False):
             column.altair_chart(growth(one), alt=f"Milliseconds of a call by {one.axis}, on log scales")
@@ -76,10 +76,12 @@ def show(job: Job, ink: str) -> None:
     if result.grown.threads:
         st.altair_chart(curve(result.grown.threads, "threads", None, None), alt="Milliseconds of a call by threads")
         st.caption(
-            "One thread is told in processor time, more threads by the clock, which other work on the machine stretches."
+            "One thread is measured in processor time, more threads by the clock, which other work on this machine stretches."
         )
     else:
-        st.caption(f"{result.runtime} takes one number of threads here, or this machine has one core.")
+        st.caption(
+            f"Not measured: {result.runtime} runs on a fixed number of threads here, or this machine has one core."
+        )
     with st.expander("The command that repeats it", icon=":material/science:"):
         st.code(repeat.factors(job.request), language="bash")
 
@@ -87,7 +89,9 @@ def show(job: Job, ink: str) -> None:
 def variants(found: tuple[Variant, ...], ink: str) -> None:
     """Show time against complexity, and the table behind it."""
     if len(found) < 2:
-        st.caption("There is no variant of this model in your library. Compress makes some, which stand here then.")
+        st.caption(
+            "No variant of this model took part. Make one on the Compress page, choose it above and measure again."
+        )
         return
     if sum(one.cpu is not None for one in found) > 1:
         st.altair_chart(complexity(found, ink), alt="Milliseconds of a call by the complexity of the model")

@@ -39,7 +39,7 @@ def show(found: list[Artifact]) -> None:
     for depth, artifact in rows[:shown]:
         row(depth, artifact)
     if not rows:
-        st.caption("No model has these words in its name or format.")
+        st.caption("No model has these words in its name or format. Try fewer words.")
     elif len(rows) > shown:
         st.button(f"Show more: {shown:,} of {len(rows):,}", icon=":material/expand_more:", on_click=more, args=(shown,))
 

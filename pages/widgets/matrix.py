@@ -148,7 +148,7 @@ def heading(job: Job | None, request: PortabilityRequest | None, ready: bool) ->
 def sentence(job: Job | None) -> str:
     """Return one line on the walk."""
     if job is None or job.result is None:
-        return "Choose a place. Or have every place tried: each file is written and compared, or the reason is given."
+        return "Choose a target, or have all of them tried: each file is written and compared with yours, or you are told why not."
     result: Portability = job.result
     standings = [attempt.standing for attempt in result.attempts]
     ways = [standing for standing in standings if standing is not Standing.NO_ROUTE]
@@ -156,7 +156,7 @@ def sentence(job: Job | None) -> str:
     data = f", compared on {plain(result.data.name, 60)} too" if result.data else ""
     how = {
         State.CANCELLED: " Cancelled: the results so far are kept.",
-        State.INTERRUPTED: " The server stopped in the meantime.",
+        State.INTERRUPTED: " The server stopped meanwhile; resume to go on.",
     }
     tried = "" if over == len(ways) else f", {over} tried"
     return f"{result.proven} of {len(ways)} targets proven{tried}{data}.{how.get(job.state, '')}"

@@ -151,7 +151,7 @@ def test(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
         st.caption("An export that was made already is used; otherwise it is made now.")
     with result:
         if job is None:
-            told("The sign-off appears here", "The package runs its own tests in a fresh process; its server is started in the sandbox and asked what was recorded, and what is malformed.")  # fmt: skip
+            told("The sign-off appears here", "The package runs its own tests in a fresh process. Then its server is started in the sandbox, and gets the recorded inputs and malformed ones.")  # fmt: skip
         else:
             scaffold.outcome(page, artifact, job)
 
@@ -166,7 +166,7 @@ def allowed(job: Job | None) -> Budgets:
             99.0,
             None if used.max_drop is None else 100 * used.max_drop,
             placeholder="not asked",
-            help="Judged by the 95 % interval of paired samples, and so are changed predictions; too few samples are NOT PROVEN.",
+            help="The 95 % interval over paired samples decides, for changed predictions too. With too few samples the gate is NOT PROVEN.",
         )
         latency = st.number_input("95 % of requests within, ms", 0.001, 1e6, used.latency_ms, placeholder="not asked")
         memory = st.number_input("Memory of the server, MB", 0.1, 1e6, used.memory_mb, placeholder="not asked")

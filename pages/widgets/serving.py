@@ -56,10 +56,13 @@ def step(page: scaffold.Page, artifact: Artifact, jobs: list[Job]) -> None:
             start(job.result, f"{artifact.name} ({job.result.title})", artifact.id)
     with result:
         if job is None:
-            told("Test the package first", "What passed its gates can be started here as a server on this machine.")
+            told(
+                "Test the package first",
+                "A package that passes its gates can be started here, as a server on this machine.",
+            )
             return
         if not servers:
-            told("No server runs", "It is started in the sandbox: it answers on a port of this machine and can open no connection of its own. It is begun again after a crash, and ends with Portolan.")  # fmt: skip
+            told("No server runs", "It runs in the sandbox: it answers on a port of this machine and can open no connection of its own. It is started again after a crash, and stops with Portolan.")  # fmt: skip
         for server in servers[:1]:
             running(server)
             canary.show(server, artifact, job)
@@ -94,7 +97,7 @@ def start(result: Migration, title: str, model: str) -> None:
     )
     if not allowed:
         st.caption(
-            "Only an administrator of this server starts one here. The package runs anywhere with `python server.py`."
+            "Only an administrator of this server may start it here. Elsewhere, unpack the package and run `python server.py`."
         )
 
 
@@ -114,9 +117,9 @@ def running(server: Server) -> None:
                 st.button("Stop", icon=":material/stop:", key=f"stop-{server.id}", on_click=stop, args=(server.id,))
             with st.grid(3, min_column_width=140):
                 figure("Address", f":{server.port}", help=server.url)
-                figure("Started again", f"{server.restarts}", help="After a crash")
+                figure("Restarts", f"{server.restarts}", help="How often it was started again after a crash")
                 figure("Answers", answers(server))
-            with st.expander("The last of its log", icon=":material/terminal:"):
+            with st.expander("Last lines of its log", icon=":material/terminal:"):
                 st.code("\n".join(list(server.lines)[-20:]) or "Nothing yet.", language="json")
 
     body()
@@ -164,8 +167,8 @@ def trying(server: Server) -> None:
     python.code(PYTHON.format(url=url), language="python")
     script.code(SCRIPT.format(url=url), language="javascript")
     st.caption(
-        "`example.json` lies in the package. The address is reached from this machine only, by programs and not by "
-        "pages of other sites; the JavaScript is for Node."
+        "`example.json` is in the package. Only programs on this machine reach the address; pages of web sites are "
+        "refused, so the JavaScript is for Node."
     )
 
 
@@ -185,7 +188,7 @@ def under_load(page: scaffold.Page, artifact: Artifact, jobs: list[Job], server:
                 step=10.0,
                 key=BUDGET,
                 placeholder="no search",
-                help="With a budget, the largest rate at which 95 of 100 answers keep to it is looked for; up to a few minutes.",
+                help="With a budget, Portolan also looks for the highest rate at which 95 of 100 answers come within it; that takes up to a few minutes.",
             )
             st.button(
                 "Measure",

@@ -32,17 +32,17 @@ def form(artifact: Artifact, job: Job | None) -> None:
         list(kin),
         taken,
         format_func=lambda id: f"{kin[id].name} · {runtime_for(kin[id].format).title}",
-        help="Files that were converted from this model, or this model from them.",
+        help="Files that were converted from this model, or from which this model was converted.",
         key=f"kin-{artifact.id}",
     )
     there = {artifact.format, *(one.format for one in kin.values())}
     missing = [format for format in reachable(artifact.format) if format not in there]
     formats = st.multiselect(
-        "Convert on the way to",
+        "Also convert to",
         missing,
         [one for one in used.formats if one in missing] if used else missing,
         format_func=lambda format: f"{FORMATS[format].title} · {runtime_for(format).title}",
-        help="Each is proven as on Convert. To keep such a file, convert the model there.",
+        help="Each result is proven as on the Convert page, and then dropped. To keep one, convert the model there.",
         key=f"way-{artifact.id}",
     )
     data = testdata.choose(artifact, job)
@@ -65,9 +65,9 @@ def form(artifact: Artifact, job: Job | None) -> None:
         args=(lambda: place().submit("side_by_side", asked),),
     )
     if not (kin or missing):
-        st.caption("Nothing here converts this model to a format that another runtime opens.")
+        st.caption("There is nothing to compare: no converter here leads to a format that another runtime opens.")
     else:
-        st.caption("About a quarter of a minute for each. Each is timed in turns with this file, in random order.")
+        st.caption("About 15 seconds for each file. It is timed in turns with this one, in random order.")
 
 
 def show(job: Job, ink: str) -> None:
@@ -85,6 +85,8 @@ def show(job: Job, ink: str) -> None:
         "compared as on Convert. Memory is the peak beyond a process that has imported the runtime, in three fresh processes."
     )
     if any(one.race and one.race.disturbed for one in result.ways):
-        st.caption("Other work kept the machine busy. Pairs are still right; they are less often clear.")
+        st.caption(
+            "Other work kept this machine busy. The ratios still hold, but fewer are clear; run again when it is quiet."
+        )
     with st.expander("The command that repeats it", icon=":material/science:"):
         st.code(repeat.side_by_side(job.request), language="bash")

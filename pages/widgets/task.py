@@ -67,7 +67,7 @@ def metric(artifact: Artifact, task: Task) -> None:
         "Judge quality by",
         ids,
         index=ids.index(task.metric) if task.metric in ids else 0,
-        format_func=lambda id: METRICS[id].title if id else "Right answers, or the RMSE of numbers",
+        format_func=lambda id: METRICS[id].title if id else "Accuracy, or RMSE for numbers",
         help="PASS, FAIL or NOT PROVEN then says whether a converted or compressed file keeps this figure on samples that nobody has seen.",
         key=key,
         on_change=lambda: progress.attempt(keep),
@@ -161,7 +161,7 @@ def save(artifact: Artifact, chosen: Task) -> None:
 def outcome(artifact: Artifact, job: Job | None) -> None:
     """Show the job, or the samples that it prepared."""
     if job is None:
-        st.caption("A few pictures will stand here after each step, with the model's answer beside the label.")
+        st.caption("A few pictures appear here after each step, with the model's answer beside the label.")
     elif job.state.active:
         progress.watch(job.id)
     elif job.state is not State.DONE or not isinstance(job.result, Preview):

@@ -80,10 +80,14 @@ def split(artifact: Artifact, picked: str, job: Job | None) -> Split | None:
     used = (
         job.request.data.split if job is not None and job.request.data and job.request.data.sha256 == picked else None
     )
-    with st.popover("Which samples test", icon=":material/call_split:", type="tertiary"):
-        ways = {None: "Half of the samples, by chance", By.GROUP: "Whole groups", By.TIME: "The later half"}
+    with st.popover("Split of the samples", icon=":material/call_split:", type="tertiary"):
+        ways = {
+            None: "Half for the test, at random",
+            By.GROUP: "At random, groups kept whole",
+            By.TIME: "The later half for the test",
+        }
         by = st.radio(
-            "Which samples test",
+            "Split of the samples",
             list(ways),
             index=list(ways).index(used.by if used else None),
             format_func=ways.__getitem__,
@@ -91,15 +95,15 @@ def split(artifact: Artifact, picked: str, job: Job | None) -> Split | None:
             label_visibility="collapsed",
         )
         column = st.text_input(
-            "Column of the groups, or of the time",
+            "Column with the groups or the times",
             used.column if used else "",
             placeholder="patient" if by is not By.TIME else "date",
             disabled=by is None,
-            help="Samples of one group, such as one patient, are never on both sides. Of a zip of pictures, a column of its labels.csv.",
+            help="All samples of a group, such as one patient, go into the same half. For a zip of pictures, name a column of its labels.csv.",
             key=f"split-column-{artifact.id}-{picked}",
         )
         if by is not None and not column.strip():
-            st.caption("Half of the samples, by chance, until a column is named.")
+            st.caption("Split at random until you name a column.")
     return Split(column.strip(), by) if by is not None and column.strip() else None
 
 

@@ -116,8 +116,8 @@ def test_what_is_held_out_is_asked_on_the_page(home: Workspace) -> None:
     page = opened(model=made)
     dataset = home.store.datasets(VISITOR)[0].sha256
     next(one for one in page.selectbox if one.label == "Test data").select(dataset).run()
-    next(one for one in page.radio if one.label == "Which samples test").set_value("group").run()
-    next(one for one in page.text_input if one.label == "Column of the groups, or of the time").set_value("who").run()
+    next(one for one in page.radio if one.label == "Split of the samples").set_value("group").run()
+    next(one for one in page.text_input if one.label == "Column with the groups or the times").set_value("who").run()
     next(button for button in page.button if button.label == "Try on samples").click().run()
     assert not page.exception
     asked = home.queue.wait(VISITOR, str(page.query_params["job"]), 60)
