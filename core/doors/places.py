@@ -55,6 +55,11 @@ class Place:
         """Whether the one who asks may change the machine for everybody; where nobody signs in, the verb itself says who may."""
         return signin.provider() is None or (self.person is not None and self.person.role is Role.ADMINISTRATOR)
 
+    @property
+    def steers(self) -> bool:
+        """Whether the one who asks may start servers here, and change which of them answers."""
+        return self.governs and self.role.allows(Role.MEMBER)
+
     def check(self, needed: Role = Role.MEMBER) -> None:
         """Raise Refused for somebody who may not do here what needs a role."""
         if not self.role.allows(needed):

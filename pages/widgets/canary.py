@@ -50,7 +50,7 @@ def show(server: Server, artifact: Artifact, tested: Job) -> None:
             st.button(
                 "Open an address that stays",
                 icon=":material/link:",
-                disabled=not place().governs,
+                disabled=not place().steers,
                 on_click=progress.attempt,
                 args=(lambda: place().front(server.id),),
                 help="The address stays the same while you change the server behind it. Its requests are charted here.",
@@ -71,6 +71,8 @@ def inputs(alias: Alias, artifact: Artifact, tested: Job) -> None:
         jobs = [job for job in current().queue.jobs(visitor()) if job.verb == "watch" and job.request.subject.artifact == artifact.id and job.request.data == data]  # fmt: skip
         job = next(iter(jobs), None)
         if job is not None and job.state is State.DONE and job.result is not None:
+            if not place().steers:  # whoever began to watch opens the page again, and it is done then
+                return
             place().watch(alias.id, job.result)
         elif job is not None and job.state.active:
             progress.watch(job.id)
@@ -78,7 +80,7 @@ def inputs(alias: Alias, artifact: Artifact, tested: Job) -> None:
         else:
             made = tested.result.artifact
             request = WatchRequest(Subject.of(artifact), Model(made.sha256, made.size, made.format), data)
-            st.button("Watch the inputs", icon=":material/visibility:", key=f"watch-{alias.id}", disabled=not place().governs, on_click=progress.attempt, args=(lambda: place().submit("watch", request),))  # fmt: skip
+            st.button("Watch the inputs", icon=":material/visibility:", key=f"watch-{alias.id}", disabled=not place().steers, on_click=progress.attempt, args=(lambda: place().submit("watch", request),))  # fmt: skip
             return
 
     @st.fragment(run_every=2.0)
@@ -123,7 +125,7 @@ def offer(champion: object) -> None:
         st.button(
             "Try it beside this one",
             icon=":material/alt_route:",
-            disabled=not place().governs,
+            disabled=not place().steers,
             on_click=progress.attempt,
             args=(lambda: begun(champion),),
         )
@@ -173,7 +175,7 @@ def behind(alias: Alias) -> None:
     body()
     with st.container(horizontal=True):
         if alias.challenger is not None:
-            st.button("Promote", icon=":material/upgrade:", key=f"promote-{alias.id}", disabled=not place().governs, on_click=progress.attempt, args=(lambda: place().promote(alias.id),))  # fmt: skip
+            st.button("Promote", icon=":material/upgrade:", key=f"promote-{alias.id}", disabled=not place().steers, on_click=progress.attempt, args=(lambda: place().promote(alias.id),))  # fmt: skip
         if alias.challenger is not None or alias.former is not None:
-            st.button("Roll back", icon=":material/undo:", key=f"back-{alias.id}", disabled=not place().governs, on_click=progress.attempt, args=(lambda: place().roll_back(alias.id),))  # fmt: skip
-        st.button("Close the address", type="tertiary", key=f"give-up-{alias.id}", disabled=not place().governs, on_click=progress.attempt, args=(lambda: place().give_up(alias.id),))  # fmt: skip
+            st.button("Roll back", icon=":material/undo:", key=f"back-{alias.id}", disabled=not place().steers, on_click=progress.attempt, args=(lambda: place().roll_back(alias.id),))  # fmt: skip
+        st.button("Close the address", type="tertiary", key=f"give-up-{alias.id}", disabled=not place().steers, on_click=progress.attempt, args=(lambda: place().give_up(alias.id),))  # fmt: skip

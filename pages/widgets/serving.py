@@ -84,7 +84,7 @@ def start(result: Migration, title: str, model: str) -> None:
     """Offer to start the server, to whoever may."""
     if result.bundle is None:
         return
-    allowed = may_serve() and place().governs
+    allowed = may_serve() and place().steers
     sha256 = result.bundle.sha256
     st.button(
         "Start the server",

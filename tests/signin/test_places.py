@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from core.domain.canary import Terms
 from core.domain.compression import CompressRequest
 from core.domain.conversion import Subject
+from core.domain.drift import Reference
 from core.domain.errors import NotFound, Refused
 from core.domain.installation import InstallRequest
 from core.domain.person import Person, Role
@@ -141,6 +143,26 @@ def test_a_viewer_changes_nothing(home: Workspace, people: dict[str, Person], ac
     assert home.store.projects.deeds(project.owner) == before
     assert home.store.artifact(viewer.owner, model).consented is False
     assert [job.verb for job in home.queue.jobs(viewer.owner)] == ["ingest"]
+
+
+def test_a_viewer_steers_no_server(home: Workspace, people: dict[str, Person]) -> None:
+    project = places.begin_project(people["ann"], "Sea charts")
+    project.let_in("vic@example.org", Role.VIEWER)
+    viewer = of(people["vic"], project.owner)
+    assert project.steers
+    assert not viewer.steers
+    for act in (
+        lambda: viewer.serve("0" * 64, "a", "m"),
+        lambda: viewer.silence("s"),
+        lambda: viewer.front("s"),
+        lambda: viewer.try_beside("s", "t", Terms()),
+        lambda: viewer.watch("a", Reference((), ())),
+        lambda: viewer.promote("a"),
+        lambda: viewer.roll_back("a"),
+        lambda: viewer.give_up("a"),
+    ):
+        with pytest.raises(Refused, match="You are a viewer here"):
+            act()
 
 
 def test_a_viewer_of_the_server_is_one_in_every_place(home: Workspace, people: dict[str, Person]) -> None:
