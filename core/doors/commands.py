@@ -10,12 +10,11 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core.answers.queueing import real_time
 from core.converters import CONVERTERS
 from core.decoding import DECODINGS
 from core.domain import settings
@@ -25,24 +24,17 @@ from core.domain.compression import MAX_DROP, CompressRequest
 from core.domain.conversion import Conversion, ConvertRequest
 from core.domain.errors import PortolanError, Refused, our_fault
 from core.domain.evaluation import EvaluateRequest
-from core.domain.factors import FactorsRequest
-from core.domain.gate import Bounds
 from core.domain.groups import GROUPS
 from core.domain.migration import MigrateRequest
 from core.domain.portability import PortabilityRequest, Standing
 from core.domain.previewing import PreviewRequest
-from core.domain.price import EXAMPLES, Assumptions, price
-from core.domain.profile import ProfileRequest
 from core.domain.recipe import Step
 from core.domain.report import Verdict
 from core.domain.search import MINUTES, TuneRequest
 from core.domain.shelf import Shelf
-from core.domain.side_by_side import SideBySideRequest
 from core.domain.stored import write
-from core.domain.training_cost import TrainingRequest
 from core.domain.tuning import Goal
-from core.domain.versus import VersusRequest
-from core.doors import console, deploying, operating
+from core.doors import console, deploying, operating, profiling
 from core.doors.given import (
     budgets_of,
     code_of,
@@ -72,15 +64,10 @@ from core.verbs import (
     compress,
     convert,
     evaluate,
-    factors,
     migrate,
     portability,
-    profile,
-    side_by_side,
     task,
-    training,
     tune,
-    versus,
 )
 from core.verbs.tuning.folder import MODEL, Folder
 
@@ -202,50 +189,7 @@ def parser() -> argparse.ArgumentParser:
     say.add_argument("file", type=Path)
     say.add_argument("-o", "--out", type=Path, metavar="TASK.json", help="also write the task, for --task")
     card = command(commands, "profile", run_profile, "measure what a model costs: time, memory, start")
-    card.add_argument("file", type=Path)
-    card.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the runtime")
-    card.add_argument("--batch", type=int, default=1, metavar="B", help="samples in one call")
-    card.add_argument("--curves", action="store_true", help="also try calls of 1 to 32 samples, and more threads")
-    card.add_argument("--against", type=Path, metavar="OLD", help="model to time and weigh this one against, in pairs")
-    card.add_argument("--against-threads", type=int, default=1, metavar="N", help="threads of the other one's runtime")
-    for bound, what in (("slowdown", "slower"), ("memory", "more memory")):
-        card.add_argument(
-            f"--max-{bound}",
-            type=share,
-            metavar="SHARE",
-            help=f"how much {what} is allowed, such as 3%%; needs --against; exit 0 proven within, 1 proven beyond, 3 not settled",
-        )
-    card.add_argument(
-        "--runtimes",
-        nargs="*",
-        metavar="FILE_OR_FORMAT",
-        help="run it instead in every runtime: its conversions, as files or as formats to convert it to; without any, all formats that can run here",
-    )
-    card.add_argument(
-        "--factors",
-        nargs="*",
-        type=Path,
-        metavar="VARIANT",
-        help="find instead what the time hangs on: size of the data, threads, and complexity, shown by variants of the model",
-    )
-    card.add_argument(
-        "--deadline",
-        type=float,
-        metavar="MS",
-        help="milliseconds until an answer; says which rate of random arrivals keeps it",
-    )
-    card.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="with --deadline: how many answer side by side"
-    )
-    card.add_argument("--training", action="store_true", help="estimate instead the memory that training takes")
-    card.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="K=V",
-        help="with --training: an option of weights alone, such as architecture=resnet18",
-    )
-    card.add_argument("--code", type=Path, help="with --training: the Python file that defines the network")
+    profiling.declare(card)
     for sub in (turn, press, matrix, judge, move, search, measure, say, card):
         sub.add_argument("--data", type=Path, required=sub in (search, measure), help=DATA)
         sub.add_argument("--label", help="name of the label column")
@@ -428,70 +372,12 @@ def run_task(args: argparse.Namespace) -> int:
 
 
 def run_profile(args: argparse.Namespace) -> int:
-    """Print the report card of a model, or how it stands beside another, or what it takes to train."""
-    if args.against is None and (args.max_slowdown, args.max_memory) != (None, None):
-        raise Refused("A bound needs a model to hold it against.", "Name one with --against.")
-    if args.factors is not None:
-        return run_factors(args)
-    if args.runtimes is not None:
-        return run_side_by_side(args)
-    if args.against is not None or args.training:
-        return run_training(args) if args.against is None else run_versus(args)
+    """Print what a model costs, in the way that is asked for."""
+    ask = profiling.way(args)
     with bench() as tools:
-        subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
-        result = profile.run(tools, ProfileRequest(subject, data, args.batch, args.threads, args.curves))
-    timed = result.timing
-    queue = real_time(timed.service, args.deadline, args.workers) if args.deadline else None
-    costs = [asdict(price(timed.cpu, timed.batch, one, Assumptions())) | {"machine": one.name} for one in EXAMPLES]
-    written = {**encode(result), "estimates": costs, "real_time": queue and asdict(queue)}
-    show(args, written, lambda: console.profile(result, queue))
-    return 0
-
-
-def run_versus(args: argparse.Namespace) -> int:
-    """Print how a model stands beside another, and hold it to bounds where some are given."""
-    asked = args.max_slowdown, args.max_memory
-    bounds = Bounds(*asked) if asked != (None, None) else None
-    with bench() as tools:
-        subject, against = (subject_of(tools, path, args.consent) for path in (args.file, args.against))
-        threads = args.against_threads, args.threads
-        request = VersusRequest(subject, against, data_of(tools, args), args.batch, bounds, threads)
-        result = versus.run(tools, request)
-    show(args, encode(result), lambda: console.versus(result))
-    return EXITS[result.gate.verdict] if result.gate else 0
-
-
-def run_side_by_side(args: argparse.Namespace) -> int:
-    """Print how a model does in every runtime."""
-    with bench() as tools:
-        subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
-        known = {one.id for one in FORMATS}
-        others = tuple(subject_of(tools, Path(word), args.consent) for word in args.runtimes if word not in known)
-        formats = tuple(word for word in args.runtimes if word in known)
-        if not args.runtimes:
-            formats = side_by_side.reachable(subject.format)
-        result = side_by_side.run(tools, SideBySideRequest(subject, others, formats, data, args.batch))
-    show(args, encode(result), lambda: console.side_by_side(result))
-    return 0
-
-
-def run_factors(args: argparse.Namespace) -> int:
-    """Print what the time of a call hangs on."""
-    with bench() as tools:
-        subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
-        variants = tuple(subject_of(tools, path, args.consent) for path in args.factors)
-        result = factors.run(tools, FactorsRequest(subject, variants, data))
-    show(args, encode(result), lambda: console.factors(result))
-    return 0
-
-
-def run_training(args: argparse.Namespace) -> int:
-    """Print what a model takes to train."""
-    with bench() as tools:
-        subject, data = subject_of(tools, args.file, args.consent), data_of(tools, args)
-        result = training.run(tools, TrainingRequest(subject, data, pairs(args.option), code_of(tools, args.code)))
-    show(args, encode(result), lambda: console.training(result, args.batch))
-    return 0
+        found = ask(tools, args)
+    show(args, found.value, found.words)
+    return EXITS[found.verdict] if found.verdict else 0
 
 
 def run_install(args: argparse.Namespace) -> int:
