@@ -95,7 +95,7 @@ GROUP = (
     "column whose equal values, such as one patient, are never cut apart between the calibration half and the test half"
 )
 TIME = "column of times or numbers, whose later half is the test half"
-METRIC = "figure that the verdict on quality is made of, `metrics` lists them; right answers, or RMSE, unless given"
+METRIC = "figure by which quality is judged; `metrics` lists them; accuracy, or RMSE for numbers, unless given"
 TASK = "how pictures become the inputs of the model, as `task` writes it, a file or its text; guessed unless given"
 
 
@@ -162,10 +162,12 @@ def parser() -> argparse.ArgumentParser:
     move.add_argument("--target", required=True, metavar="TARGET", help="where it goes; `targets` lists them")
     move.add_argument("--option", action="append", default=[], metavar="K=V", help=OPTION)
     move.add_argument(
-        "--max-drop", type=share, metavar="SHARE", help="quality that may be lost on the data, such as 1%%"
+        "--max-drop", type=share, metavar="SHARE", help="how much quality may be lost on the data, such as 1%%"
     )
-    move.add_argument("--latency-ms", type=float, metavar="MS", help="within which 95 %% of requests must be answered")
-    move.add_argument("--memory-mb", type=float, metavar="MB", help="that the server may take at its peak")
+    move.add_argument(
+        "--latency-ms", type=float, metavar="MS", help="milliseconds within which 95 %% of requests must be answered"
+    )
+    move.add_argument("--memory-mb", type=float, metavar="MB", help="megabytes that the server may take at its peak")
     move.add_argument("-o", "--out", type=Path, required=True, metavar="BUNDLE.zip", help="package to write")
     deploying.declare(partial(command, commands), run_serve, run_load)
     search = command(commands, "tune", run_tune, "search for the smallest or fastest file within an accuracy budget")

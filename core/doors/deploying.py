@@ -31,10 +31,14 @@ def declare(command: Callable[..., argparse.ArgumentParser], serve: Run, load: R
     one = command(name="serve", run=serve, help="serve a package of `migrate` in the sandbox on loopback until Ctrl-C")
     one.add_argument("package", type=Path, metavar="PACKAGE.zip")
     two = command(
-        name="load", run=load, help="ask a server of this machine at a fixed rate, and find the largest safe rate"
+        name="load",
+        run=load,
+        help="send requests to a server on this machine at a fixed rate, or find the highest safe rate",
     )
     two.add_argument(
-        "where", metavar="URL|PACKAGE.zip", help="http:// and loopback, or a package that is served for it"
+        "where",
+        metavar="URL|PACKAGE.zip",
+        help="address on this machine, such as http://127.0.0.1:8000, or a package to serve meanwhile",
     )
     two.add_argument("--rate", type=float, default=50.0, metavar="R", help="requests a second (50)")
     two.add_argument("--seconds", type=float, default=5.0, metavar="S", help="for so long (5)")
@@ -42,10 +46,10 @@ def declare(command: Callable[..., argparse.ArgumentParser], serve: Run, load: R
         "--budget-p95",
         type=float,
         metavar="MS",
-        help="also find the largest rate at which 95 of 100 answers come within so many milliseconds; exit 0 where the rate keeps to it",
+        help="also find the highest rate at which 95 of 100 answers come within so many milliseconds; exit 0 if --rate is no higher",
     )
     two.add_argument(
-        "--request", type=Path, metavar="REQUEST.json", help="what is sent; the example of a package unless given"
+        "--request", type=Path, metavar="REQUEST.json", help="request to send; the example of the package unless given"
     )
 
 
@@ -113,7 +117,9 @@ def address(url: str) -> tuple[int, str]:
     except ValueError:
         raise Refused(f"{url} is no address.", "Write it as in http://127.0.0.1:8000.") from None
     if parts.scheme != "http" or parts.hostname not in LOCAL:
-        raise Refused("Only servers of this machine are loaded.", "Give an address as in http://127.0.0.1:8000.")
+        raise Refused(
+            "Only servers on this machine are put under load.", "Give an address as in http://127.0.0.1:8000."
+        )
     return port, parts.path if parts.path.strip("/") else only_model(port)
 
 

@@ -59,14 +59,14 @@ def declare(command: argparse.ArgumentParser) -> None:
         "--runtimes",
         nargs="*",
         metavar="FILE_OR_FORMAT",
-        help="run it instead in every runtime: its conversions, as files or as formats to convert it to; without any, all formats that can run here",
+        help="run it instead in several runtimes: name files that were converted from it, or formats to convert it to; without names, every format that runs here",
     )
     command.add_argument(
         "--factors",
         nargs="*",
         type=Path,
         metavar="VARIANT",
-        help="find instead what the time hangs on: size of the data, threads, and complexity, shown by variants of the model",
+        help="find instead what the time depends on: size of the data, threads, and complexity, for which you name variants of the model",
     )
     command.add_argument(
         "--deadline",
