@@ -1,7 +1,5 @@
 """What the cost of a model hangs on: the form that names its variants, and what was found along each factor."""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from core.answers import repeat
@@ -10,13 +8,13 @@ from core.answers.charts.curves import curve
 from core.answers.charts.factors import complexity, growth
 from core.domain.artifact import Artifact
 from core.domain.factors import Factors, FactorsRequest, Variant
-from core.domain.job import Job, State
+from core.domain.job import Job
 from core.domain.work import Subject
 from core.doors.workspace import current
 from core.runtimes import cannot_run
 from core.verbs import lineage
-from pages.visitor import place, visitor
-from pages.widgets import consent, progress, testdata
+from pages.visitor import visitor
+from pages.widgets import consent, measuring, testdata
 from pages.widgets.text import count, plain
 
 MOST = 8
@@ -38,20 +36,12 @@ def form(artifact: Artifact, job: Job | None) -> None:
         key=f"variants-{artifact.id}",
     )
     data = testdata.choose(artifact, job)
-    for one in (artifact, *(kin[id] for id in chosen)):
+    opened = [artifact, *(kin[id] for id in chosen)]
+    for one in opened:
         consent.ask(one)
     request = FactorsRequest(Subject.of(artifact), tuple(Subject.of(kin[id]) for id in chosen), data)
-    again = job is not None and job.state is State.DONE and used is not None and replace(used, after=None) == request
-    asked = replace(request, after=job.id) if again and job else request
-    st.button(
-        "Measure again" if again else "Measure the factors",
-        type="secondary" if again else "primary",
-        icon=":material/monitoring:",
-        disabled=not all(map(consent.given, (artifact, *(kin[id] for id in chosen)))),
-        width="stretch",
-        on_click=progress.begin,
-        args=(lambda: place().submit("factors", asked),),
-    )
+    words = "Measure the factors", "Measure again"
+    measuring.button("factors", request, job, words, ":material/monitoring:", opened)
     st.caption("Some seconds for each size, number of threads and variant. To compare runtimes, choose Runtimes above.")
 
 

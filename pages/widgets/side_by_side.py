@@ -1,13 +1,11 @@
 """One model in every runtime: the form that says which, and what was found."""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from core.answers import repeat
 from core.answers.charts.side_by_side import rows, side_by_side
 from core.domain.artifact import Artifact
-from core.domain.job import Job, State
+from core.domain.job import Job
 from core.domain.side_by_side import SideBySide, SideBySideRequest
 from core.domain.work import Subject
 from core.doors.workspace import current
@@ -16,8 +14,8 @@ from core.runtimes import cannot_run, runtime_for
 from core.verbs import lineage
 from core.verbs.profile import MOST_SAMPLES
 from core.verbs.side_by_side import reachable
-from pages.visitor import place, visitor
-from pages.widgets import consent, progress, testdata
+from pages.visitor import visitor
+from pages.widgets import consent, measuring, testdata
 from pages.widgets.text import plain
 
 
@@ -49,21 +47,13 @@ def form(artifact: Artifact, job: Job | None) -> None:
     batch = st.number_input(
         "Samples in a call", 1, MOST_SAMPLES, used.batch if used else 1, key=f"side-batch-{artifact.id}"
     )
-    for one in (artifact, *(kin[id] for id in chosen)):
+    opened = [artifact, *(kin[id] for id in chosen)]
+    for one in opened:
         consent.ask(one)
     others = tuple(Subject.of(kin[id]) for id in chosen)
     request = SideBySideRequest(Subject.of(artifact), others, tuple(formats), data, int(batch))
-    again = job is not None and job.state is State.DONE and used is not None and replace(used, after=None) == request
-    asked = replace(request, after=job.id) if again and job else request
-    st.button(
-        "Run again" if again else "Run side by side",
-        type="secondary" if again else "primary",
-        icon=":material/view_week:",
-        disabled=not (others or formats) or not all(map(consent.given, (artifact, *(kin[id] for id in chosen)))),
-        width="stretch",
-        on_click=progress.begin,
-        args=(lambda: place().submit("side_by_side", asked),),
-    )
+    words = "Run side by side", "Run again"
+    measuring.button("side_by_side", request, job, words, ":material/view_week:", opened if others or formats else ())
     if not (kin or missing):
         st.caption("There is nothing to compare: no converter here leads to a format that another runtime opens.")
     else:

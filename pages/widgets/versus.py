@@ -1,6 +1,5 @@
 """Two models beside each other: the form that asks for the other one, and what was found of both."""
 
-from dataclasses import replace
 from typing import Literal
 
 import streamlit as st
@@ -10,7 +9,7 @@ from core.answers.charts.bars import megabytes
 from core.domain.artifact import Artifact
 from core.domain.difference import Change, ChangeKind, Difference
 from core.domain.gate import Bounds
-from core.domain.job import Job, State
+from core.domain.job import Job
 from core.domain.overhead import Pace, apart
 from core.domain.report import Verdict
 from core.domain.versus import KindTime, Versus, VersusRequest
@@ -18,8 +17,8 @@ from core.domain.work import Subject
 from core.doors.workspace import current
 from core.runtimes import cannot_run
 from core.verbs.profile import MOST_SAMPLES, MOST_THREADS
-from pages.visitor import place, visitor
-from pages.widgets import consent, evidence, progress, testdata
+from pages.visitor import visitor
+from pages.widgets import consent, evidence, measuring, testdata
 from pages.widgets.figure import figure
 from pages.widgets.text import plain
 
@@ -64,21 +63,12 @@ def form(artifact: Artifact, job: Job | None) -> None:
             for n, word in enumerate(("the other", "this"))
         )
     bounds = ask_bounds(artifact, used.bounds if used else None)
-    for one in {artifact.id: artifact, other.id: other}.values():
+    opened = list({artifact.id: artifact, other.id: other}.values())
+    for one in opened:
         consent.ask(one)
     threads = int(before), int(after)
     request = VersusRequest(Subject.of(artifact), Subject.of(other), data, int(batch), bounds, threads)
-    again = job is not None and job.state is State.DONE and used is not None and replace(used, after=None) == request
-    asked = replace(request, after=job.id) if again and job else request
-    st.button(
-        "Compare again" if again else "Compare",
-        type="secondary" if again else "primary",
-        icon=":material/compare_arrows:",
-        disabled=not (consent.given(artifact) and consent.given(other)),
-        width="stretch",
-        on_click=progress.begin,
-        args=(lambda: place().submit("versus", asked),),
-    )
+    measuring.button("versus", request, job, ("Compare", "Compare again"), ":material/compare_arrows:", opened)
     st.caption("Half a minute, one minute with a bound on memory. Both are timed in turns, in random order.")
 
 
