@@ -1,22 +1,31 @@
 """A goal leads to the technique that fits the model, with or without data."""
 
+import threading
+
 import pytest
 
 from core.domain.format import Summary
-from core.domain.ingestion import Ingested
+from core.domain.ingestion import IngestRequest
 from core.domain.tuning import Goal
 from core.doors.workspace import Workspace
+from core.memory.blobs import Blobs
+from core.sandbox import Sandbox
+from core.sandbox.tools import Tools
+from core.verbs import ingest
 from core.verbs.goals import beginning
 from tests.pages.showing import VISITOR, opened, words
 from tests.serving import ROOT
 
+SAMPLES = ("fashion_cnn", "spam_transformer", "segment")
 
-def summary(home: Workspace, sample: str) -> Summary:
-    """Bring a sample's ONNX file and return what it says of itself."""
-    blob = home.store.blobs.put(ROOT / "sample_models" / sample / "model.onnx")
-    job = home.queue.submit(VISITOR, "ingest", {"sha256": blob.sha256, "size": blob.size, "name": f"{sample}.onnx"})
-    made = home.queue.wait(VISITOR, job.id, 60).made
-    return home.store.reports(VISITOR, str(made), "summary")[0].read(Ingested).summary
+
+@pytest.fixture(scope="module")
+def summaries(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Summary]:
+    """What the ONNX files of some samples say of themselves."""
+    tools = Tools(Blobs(tmp_path_factory.mktemp("blobs")), sandbox, lambda fraction, text: None, threading.Event())
+    blobs = {one: tools.blobs.put(ROOT / "sample_models" / one / "model.onnx") for one in SAMPLES}
+    asked = {one: IngestRequest(blob.sha256, blob.size, f"{one}.onnx") for one, blob in blobs.items()}
+    return {one: ingest.run(tools, request).summary for one, request in asked.items()}
 
 
 @pytest.mark.parametrize(
@@ -32,14 +41,16 @@ def summary(home: Workspace, sample: str) -> Summary:
     ],
 )
 def test_a_goal_leads_to_a_technique_that_fits(
-    home: Workspace, sample: str, goal: Goal, has_data: bool, technique: str | None
+    summaries: dict[str, Summary], sample: str, goal: Goal, has_data: bool, technique: str | None
 ) -> None:
-    found = beginning(summary(home, sample), goal, has_data)
+    found = beginning(summaries[sample], goal, has_data)
     assert (found.id if found else None) == technique
 
 
 def test_the_page_begins_with_a_goal_and_its_reason(home: Workspace) -> None:
-    summary(home, "fashion_cnn")
+    blob = home.store.blobs.put(ROOT / "sample_models" / "fashion_cnn" / "model.onnx")
+    job = home.queue.submit(VISITOR, "ingest", IngestRequest(blob.sha256, blob.size, "fashion_cnn.onnx"))
+    home.queue.wait(VISITOR, job.id, 60)
     app = opened("compress.py", model=home.store.artifacts(VISITOR)[0].id)
     assert "**Shared weights (codebooks)**" in words(app).replace("\\", "")
     assert "nearest of a few shared values" in words(app)
