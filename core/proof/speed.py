@@ -25,7 +25,9 @@ Call = Callable[[], object]
 
 SESSIONS, FEWEST_SESSIONS = 24, 4
 """Pairs of sessions; both numbers are even, so that each file is made first as often as the other."""
-ROUNDS, FEWEST_ROUNDS = 160, 3
+ROUNDS, FEWEST_ROUNDS = 40, 3
+MOST_ROUNDS, SESSION_NS = 160, 40_000_000
+"""Of short samples there are more rounds, until they took the processor as long as 40 rounds of two samples of half a millisecond."""
 SECONDS = 20.0
 """How long a race may take before it makes do with fewer sessions and rounds; what was found so far has no say in that."""
 THREADS = 1
@@ -123,9 +125,12 @@ def _calls_per_sample(pair: list[Call]) -> int:
 def _rounds(pair: list[Call], calls: int, until: float, dice: random.Random) -> np.ndarray:
     """Return nanoseconds per call [rounds, parent and variant, processor and wall]."""
     rounds: list[list[tuple[float, float]]] = []
-    while len(rounds) < FEWEST_ROUNDS or (len(rounds) < ROUNDS and time.monotonic() < until):
+    spent, most = 0.0, MOST_ROUNDS
+    while len(rounds) < FEWEST_ROUNDS or (len(rounds) < most and time.monotonic() < until):
         samples = {place: _sample(pair[place], calls) for place in dice.sample((0, 1), 2)}
         rounds.append([samples[0], samples[1]])
+        spent += calls * (samples[0][PROCESSOR] + samples[1][PROCESSOR])
+        most = MOST_ROUNDS if spent < SESSION_NS else ROUNDS
     return np.array(rounds)
 
 

@@ -1,7 +1,11 @@
 """A race of two files: equal files come out equal, more work comes out slower, and the interval is what it claims to be."""
 
+import math
+import random
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ import pytest
 from core.domain.codec import Malformed, decode, encode
 from core.domain.overhead import Latency, Pace, Race
 from core.domain.runtime import Session
+from core.proof import speed
 from core.proof.speed import interval, race
 from core.runtimes import runtime_for
 from tests.converters import small
@@ -104,3 +109,14 @@ def test_a_ratio_that_is_no_number_is_no_race() -> None:
         replace(honest, ratio=float("nan"))
     with pytest.raises(Malformed):
         decode(Race, {**encode(honest), "ratio": "nan"})
+
+
+def test_only_short_calls_get_more_rounds() -> None:
+    def busy(seconds: float) -> None:
+        end = time.process_time() + seconds
+        while time.process_time() < end:
+            pass
+
+    for seconds, rounds in ((2e-3, speed.ROUNDS), (2e-5, speed.MOST_ROUNDS)):
+        pair = [partial(busy, seconds)] * 2
+        assert len(speed._rounds(pair, 1, math.inf, random.Random(0))) == rounds
